@@ -1,0 +1,1 @@
+"""The workstation half of cosme_ros: trains teachers, fits memory and student, writes bundles."""

@@ -1,0 +1,45 @@
+"""The table that turns a false-positive rate into a raw score, from normal frames."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+RATES = tuple(m * 10.0**e for e in (-1, -2, -3, -4, -5) for m in (2.0, 1.0, 0.5))
+"""False-positive rates of the table, per pixel, falling; those the data cannot support go."""
+
+FEWEST_EXCEEDING = 100
+"""Pixels that must lie above a rate's score for the rate to be in the table."""
+
+
+def calibration_table(score_maps: Iterable[np.ndarray]) -> tuple[int, int, list[dict[str, float]]]:
+    """Raw scores that given shares of normal pixels reach.
+
+    Args:
+        score_maps: raw CosMe scores (Eq. 8) of normal frames, any shapes.
+
+    Returns:
+        Number of frames, number of pixels (of the maps, at their stride), and the rows
+        {false_positive_rate, raw_score} with rates falling.
+
+    Raises:
+        ValueError: no frames, a score that is not finite, or too few pixels for even the
+            highest rates.
+    """
+    flat = [np.ravel(scores) for scores in score_maps]
+    if not flat:
+        raise ValueError("no frames to calibrate on")
+    pooled = np.concatenate(flat)
+    if not np.isfinite(pooled).all():
+        raise ValueError("a score on a normal frame is not finite; the bundle would be useless")
+    rates = [rate for rate in RATES if rate * pooled.size >= FEWEST_EXCEEDING]
+    if len(rates) < 2:
+        raise ValueError(
+            f"{pooled.size} pixels are too few to calibrate on; "
+            f"at least {round(FEWEST_EXCEEDING / RATES[1])} are needed"
+        )
+    scores = np.quantile(pooled, 1.0 - np.array(rates), method="higher")
+    table = [
+        {"false_positive_rate": rate, "raw_score": float(score)}
+        for rate, score in zip(rates, scores, strict=True)
+    ]
+    return len(flat), pooled.size, table

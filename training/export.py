@@ -1,0 +1,215 @@
+"""Writes a bundle: three graphs, banks, and a manifest with parity and calibration in it."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import onnxruntime
+import torch
+from tqdm import tqdm
+
+from training.calibration import calibration_table
+from training.checkpoint import TeacherCheckpoint
+from training.fit_frames import FitFrames
+from training.graph_runner import PROVIDER, GraphRunner
+from training.graphs import CLASS_ID, MemoryGraph, StudentGraph, TeacherGraph
+from training.layers import LAST_HIDDEN, bank_of
+from training.onnx_export import OPSET, write_image_graph, write_memory_graph
+from training.standardisation import ClassStatistics
+from training.student import Student
+
+SCHEMA_PATH = Path(__file__).parents[1] / "cosme_ros" / "bundle_schema.json"
+"""The contract with the vehicle half, read as a document: the halves share no code."""
+
+FORMAT_VERSION = 1
+PARITY_FRAMES = 10
+
+PARITY_TOLERANCE = 1e-3
+"""Largest difference between PyTorch and ONNX Runtime, over the map's largest value.
+
+Both compute in float32 but add in other orders; 1 - cosine then loses up to three digits
+where a feature lies nearly on its prototype.
+"""
+
+
+class ParityError(Exception):
+    """The exported graphs do not compute what PyTorch does; no bundle was written."""
+
+
+@dataclass(frozen=True)
+class FittedMethod:
+    """All that a bundle is made of.
+
+    Attributes:
+        teacher: frozen.
+        student: frozen.
+        student_description: for the manifest: architecture, width, supervised_layers, ...
+        banks: layer to float32 [K, C], rows of norm 1.
+        evaluation_layers: L_e of Eq. 7.
+        statistics: MulMem is standardised by them; None leaves it as it is.
+        size: (height, width) of the network input in pixels.
+    """
+
+    teacher: TeacherCheckpoint
+    student: Student
+    student_description: dict[str, Any]
+    banks: dict[str, torch.Tensor]
+    evaluation_layers: tuple[str, ...]
+    statistics: ClassStatistics | None
+    size: tuple[int, int]
+
+    def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
+        """The modules that are exported."""
+        layers = tuple(self.banks)
+        read = tuple(dict.fromkeys((*layers, *self.evaluation_layers, LAST_HIDDEN)))
+        return (
+            TeacherGraph(self.teacher.network, read, self.size).eval(),
+            StudentGraph(self.student, self.evaluation_layers, self.size).eval(),
+            MemoryGraph(layers, self.evaluation_layers, self.statistics).eval(),
+        )
+
+
+def run_torch(method: FittedMethod, image: np.ndarray) -> dict[str, torch.Tensor]:
+    """Every tensor of the three modules by name, for one image uint8 [H, W, 3] BGR."""
+    teacher, student, memory = method.graphs()
+    batch = torch.from_numpy(image)[None]
+    with torch.inference_mode():
+        tensors = dict(zip(teacher.output_names, teacher(batch), strict=True))
+        tensors |= dict(zip(student.output_names, student(batch), strict=True))
+        tensors |= {bank_of(layer): bank for layer, bank in method.banks.items()}
+        scores = memory(*(tensors[name] for name in memory.input_names))
+    return tensors | dict(zip(memory.output_names, scores, strict=True))
+
+
+def write_bundle(
+    folder: Path,
+    method: FittedMethod,
+    calibration_frames: FitFrames,
+    *,
+    name: str,
+    licence: str,
+    fitted_on: dict[str, Any],
+) -> dict[str, Any]:
+    """Export, check, calibrate and write; `folder` appears whole or not at all.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ParityError: ONNX Runtime and PyTorch disagree by more than PARITY_TOLERANCE.
+    """
+    temporary = folder.with_name(folder.name + ".part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    teacher, student, memory = method.graphs()
+    example = run_torch(method, calibration_frames[0])
+    write_image_graph(teacher, temporary / "teacher.onnx")
+    write_image_graph(student, temporary / "student.onnx")
+    write_memory_graph(memory, example, temporary / "memory.onnx")
+    np.savez(
+        temporary / "prototypes.npz",
+        **{bank_of(layer): bank.numpy() for layer, bank in method.banks.items()},
+    )
+    runner = GraphRunner(temporary)
+    parity = _check_parity(method, runner, calibration_frames)
+    score_maps = [
+        runner.run(calibration_frames[index])["score"]
+        for index in tqdm(range(len(calibration_frames)), "calibration", unit="frame")
+    ]
+    frames, pixels, table = calibration_table(score_maps)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "licence": licence,
+        "input_size": {"height": method.size[0], "width": method.size[1]},
+        "classes": [asdict(c) | {"colour": list(c.colour)} for c in method.teacher.classes],
+        "teacher": {
+            "architecture": method.teacher.architecture,
+            "width": method.teacher.width,
+            "trained_on": method.teacher.trained_on,
+        },
+        "student": method.student_description,
+        "method": {
+            "layers": list(method.banks),
+            "evaluation_layers": list(method.evaluation_layers),
+            "prototypes": {layer: len(bank) for layer, bank in method.banks.items()},
+            "standardisation": "none" if method.statistics is None else "class",
+        },
+        "calibration": {"frames": frames, "pixels": pixels, "table": table},
+        "parity": parity,
+        "graphs": {
+            graph: _tensor_specifications(session) for graph, session in runner.sessions.items()
+        },
+        "files": {
+            path.name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            for path in sorted(temporary.iterdir())
+        },
+        "fitted_on": fitted_on,
+        "exporter": {
+            "cosme_ros": _own_version(),
+            "torch": torch.__version__,
+            "onnx": version("onnx"),
+            "onnxruntime": version("onnxruntime"),
+            "opset": str(OPSET),
+        },
+    }
+    jsonschema.validate(manifest, json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+    text = json.dumps(manifest, indent=2) + "\n"
+    (temporary / "manifest.json").write_text(text, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.replace(folder)
+    return manifest
+
+
+def _check_parity(
+    method: FittedMethod, runner: GraphRunner, frames: FitFrames
+) -> dict[str, Any]:
+    count = min(PARITY_FRAMES, len(frames))
+    largest_error: dict[str, float] = {}
+    for index in tqdm(range(count), "parity", unit="frame"):
+        wanted = run_torch(method, frames[index])
+        for name, value in runner.run(frames[index]).items():
+            if name == CLASS_ID:
+                # A tie between two classes may fall either way: a share of pixels, not a sum.
+                error = float(np.mean(value != wanted[name].numpy()))
+            else:
+                reference = wanted[name].numpy()
+                error = float(np.abs(value - reference).max() / np.abs(reference).max())
+            largest_error[name] = max(error, largest_error.get(name, 0.0))
+    broken = {name: e for name, e in largest_error.items() if not e <= PARITY_TOLERANCE}
+    if broken:
+        raise ParityError(
+            f"ONNX Runtime differs from PyTorch by more than {PARITY_TOLERANCE}: {broken}"
+        )
+    return {
+        "frames": count,
+        "provider": PROVIDER,
+        "tolerance": PARITY_TOLERANCE,
+        "relative_error": largest_error,
+    }
+
+
+def _tensor_specifications(session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    names = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
+
+    def describe(specs: list[Any]) -> dict[str, Any]:
+        return {s.name: {"dtype": names[s.type], "shape": list(s.shape)} for s in specs}
+
+    return {
+        "inputs": describe(session.get_inputs()),
+        "outputs": describe(session.get_outputs()),
+    }
+
+
+def _own_version() -> str:
+    package = Path(__file__).parents[1] / "package.xml"
+    if not package.exists():
+        return "unknown"
+    text = package.read_text(encoding="utf-8")
+    return text.split("<version>")[1].split("</version>")[0]

@@ -1,0 +1,127 @@
+"""Normal frames in the size of the network input, split into fitting and calibration."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from training.datasets.frames import FrameSource, crop_to_aspect
+from training.errors import UsageError
+
+FEWEST_FRAMES = 4
+"""Below this there is nothing to fit on once calibration has its share."""
+
+
+class FitFrames:
+    """Some frames of a source, cropped to the network input's ratio of sides and resized.
+
+    Args:
+        source: where frames come from.
+        indices: which of them, in order.
+        size: (height, width) of the network input in pixels.
+    """
+
+    def __init__(
+        self, source: FrameSource, indices: np.ndarray, size: tuple[int, int]
+    ) -> None:
+        self._source = source
+        self._indices = indices
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Frame `index`, uint8 [H, W, 3], BGR."""
+        image = crop_to_aspect(self._source[int(self._indices[index])], *self.size)
+        if image.shape[:2] != self.size:
+            image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.ascontiguousarray(image)
+
+
+def split_frames(
+    source: FrameSource, size: tuple[int, int], *, calibration_share: float, most: int | None
+) -> tuple[FitFrames, FitFrames]:
+    """Set frames aside for calibration: the last ones.
+
+    The last in order, not a random choice: neighbours in a drive are nearly the same picture,
+    and calibration on a twin of a fitted frame would promise too much.
+
+    Args:
+        source: normal frames.
+        size: (height, width) of the network input in pixels.
+        calibration_share: of the frames, in 0..1, both ends excluded.
+        most: use at most this many frames, evenly spread; None uses all.
+
+    Raises:
+        UsageError: too few frames, or a share outside 0..1.
+    """
+    if not 0.0 < calibration_share < 1.0:
+        raise UsageError(f"--calibration-share {calibration_share} is not between 0 and 1")
+    count = len(source) if most is None else min(most, len(source))
+    if count < FEWEST_FRAMES:
+        raise UsageError(f"{count} frames are too few to fit and calibrate on")
+    indices = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
+    held_out = min(max(1, round(count * calibration_share)), count - 1)
+    return (
+        FitFrames(source, indices[:-held_out], size),
+        FitFrames(source, indices[-held_out:], size),
+    )
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """How training batches are cut out of frames.
+
+    Attributes:
+        batch: crops a step.
+        height, width: of a crop, in pixels of the network input.
+        seed: of the choice; step and seed alone decide what a batch holds, so that a resumed
+            run sees what an uninterrupted one would have.
+    """
+
+    batch: int
+    height: int
+    width: int
+    seed: int
+
+
+class CropBatches(Dataset[torch.Tensor]):
+    """Batch number `step`: uint8 [batch, height, width, 3] BGR, random crops and flips."""
+
+    def __init__(self, frames: FitFrames, steps: int, settings: CropSettings) -> None:
+        self._frames = frames
+        self._steps = steps
+        self._settings = settings
+        if settings.height > frames.size[0] or settings.width > frames.size[1]:
+            raise UsageError(
+                f"a crop of {settings.height}x{settings.width} does not fit into the network "
+                f"input of {frames.size[0]}x{frames.size[1]}"
+            )
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> torch.Tensor:
+        settings = self._settings
+        random = np.random.default_rng([settings.seed, step])
+        crops = []
+        for index in random.integers(len(self._frames), size=settings.batch):
+            frame = self._frames[int(index)]
+            top = random.integers(frame.shape[0] - settings.height + 1)
+            left = random.integers(frame.shape[1] - settings.width + 1)
+            crop = frame[top : top + settings.height, left : left + settings.width]
+            crops.append(crop[:, ::-1] if random.random() < 0.5 else crop)
+        return torch.from_numpy(np.stack(crops))
+
+    def loader(self, first_step: int, workers: int) -> DataLoader[torch.Tensor]:
+        """Batches from `first_step` on, prepared by `workers` processes."""
+        return DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(first_step, self._steps),
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+        )

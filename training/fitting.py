@@ -1,0 +1,164 @@
+"""From a teacher and normal frames to a bundle: memory, statistics, student, export."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from training.checkpoint import TeacherCheckpoint
+from training.datasets.frames import FrameSource
+from training.errors import UsageError
+from training.export import FittedMethod, write_bundle
+from training.fit_frames import FitFrames, split_frames
+from training.graphs import CLASS_ID, MemoryGraph, TeacherGraph
+from training.layers import EVALUATION_LAYERS, LAST_HIDDEN, bank_of
+from training.memory_fitting import MemorySettings, fit_memory
+from training.standardisation import ClassStatistics, StatisticsAccumulator
+from training.student_training import StudentSettings, explained_variance, train_student
+
+MOST_STATISTICS_FRAMES = 200
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Everything that decides what a bundle becomes.
+
+    Attributes:
+        size: (height, width) of the network input in pixels.
+        memory: MulMem.
+        student: AuxCon.
+        evaluation_layers: L_e of Eq. 7.
+        standardised: standardise MulMem per predicted class.
+        calibration_share: of the frames, held out of fitting.
+        most_frames: use at most this many frames; None uses all.
+    """
+
+    size: tuple[int, int]
+    memory: MemorySettings
+    student: StudentSettings
+    evaluation_layers: tuple[str, ...] = EVALUATION_LAYERS
+    standardised: bool = False
+    calibration_share: float = 0.2
+    most_frames: int | None = None
+
+
+def fit(
+    teacher: TeacherCheckpoint,
+    source: FrameSource,
+    settings: FitSettings,
+    out: Path,
+    *,
+    name: str,
+    licence: str,
+    description: str,
+) -> dict[str, Any]:
+    """Fit and write a bundle to `out`; what is done so far is kept in `out` + ".fit".
+
+    Returns:
+        The bundle's manifest.
+
+    Raises:
+        UsageError: settings that contradict each other or an unfinished run; too few frames.
+    """
+    _check_layers(settings)
+    fitting, held_out = split_frames(
+        source,
+        settings.size,
+        calibration_share=settings.calibration_share,
+        most=settings.most_frames,
+    )
+    work = out.with_name(out.name + ".fit")
+    _claim(work, settings, teacher, description)
+    banks = fit_memory(teacher.network, fitting, settings.memory, work / "memory.pt")
+    statistics = (
+        class_statistics(teacher, banks, fitting, settings.size) if settings.standardised else None
+    )
+    student = train_student(teacher.network, fitting, settings.student, work / "student.pt")
+    explained = explained_variance(teacher.network, student, held_out)
+    for layer, share in explained.items():
+        tqdm.write(f"student, {layer}: explains {share:.0%} of the teacher's variance")
+    method = FittedMethod(
+        teacher=teacher,
+        student=student,
+        student_description={
+            "architecture": settings.student.architecture,
+            "width": settings.student.width,
+            "supervised_layers": list(settings.student.layers),
+            "steps": settings.student.steps,
+            "explained_variance": explained,
+        },
+        banks=banks,
+        evaluation_layers=settings.evaluation_layers,
+        statistics=statistics,
+        size=settings.size,
+    )
+    return write_bundle(
+        out,
+        method,
+        held_out,
+        name=name,
+        licence=licence,
+        fitted_on={
+            "description": description,
+            "frames": len(fitting),
+            "seed": settings.memory.seed,
+        },
+    )
+
+
+def class_statistics(
+    teacher: TeacherCheckpoint,
+    banks: dict[str, torch.Tensor],
+    frames: FitFrames,
+    size: tuple[int, int],
+) -> ClassStatistics:
+    """Mean and deviation of Gamma per predicted class over (at most 200 of) the frames."""
+    layers = tuple(banks)
+    read = tuple(dict.fromkeys((*layers, LAST_HIDDEN)))
+    teacher_graph = TeacherGraph(teacher.network, read, size).eval()
+    scorer = MemoryGraph(layers, (), None)
+    sums = StatisticsAccumulator(len(teacher.classes))
+    step = max(1, len(frames) // MOST_STATISTICS_FRAMES)
+    for index in tqdm(range(0, len(frames), step), "class statistics", unit="frame"):
+        with torch.inference_mode():
+            outputs = teacher_graph(torch.from_numpy(frames[index])[None])
+            tensors = dict(zip(teacher_graph.output_names, outputs, strict=True))
+            tensors |= {bank_of(layer): bank for layer, bank in banks.items()}
+            sums.add(scorer.mulmem(tensors), tensors[CLASS_ID])
+    return sums.statistics()
+
+
+def _check_layers(settings: FitSettings) -> None:
+    unsupervised = set(settings.evaluation_layers) - set(settings.student.layers)
+    if unsupervised:
+        raise UsageError(
+            f"the student never learns {', '.join(sorted(unsupervised))}; evaluation layers "
+            f"must be among the supervised ones: {', '.join(settings.student.layers)}"
+        )
+
+
+def _claim(
+    work: Path, settings: FitSettings, teacher: TeacherCheckpoint, description: str
+) -> None:
+    """Refuse to go on from a run with other settings: the result would belong to neither."""
+    work.mkdir(parents=True, exist_ok=True)
+    record = work / "settings.json"
+    digest = hashlib.sha256()
+    for value in teacher.network.state_dict().values():
+        digest.update(value.numpy().tobytes())
+    content = {
+        "settings": asdict(settings),
+        "frames": description,
+        "teacher_sha256": digest.hexdigest(),
+    }
+    wanted = json.dumps(content, indent=2) + "\n"
+    if record.exists() and record.read_text(encoding="utf-8") != wanted:
+        raise UsageError(
+            f"{work} holds an unfinished run with other settings; remove it to start anew, or "
+            "repeat the command with the settings recorded in its settings.json"
+        )
+    record.write_text(wanted, encoding="utf-8")

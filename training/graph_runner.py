@@ -1,0 +1,35 @@
+"""Runs a bundle's three graphs the plain way, to check and calibrate what was exported."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+PROVIDER = "CPUExecutionProvider"
+
+
+class GraphRunner:
+    """The three graphs in ONNX Runtime's own CPU provider, wired by name.
+
+    Args:
+        folder: holds teacher.onnx, student.onnx, memory.onnx and prototypes.npz.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.sessions = {
+            name: onnxruntime.InferenceSession(folder / f"{name}.onnx", providers=[PROVIDER])
+            for name in ("teacher", "student", "memory")
+        }
+        with np.load(folder / "prototypes.npz", allow_pickle=False) as banks:
+            self.banks = {name: banks[name] for name in banks.files}
+
+    def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Every output of every graph by name, for one image uint8 [H, W, 3] BGR."""
+        tensors: dict[str, np.ndarray] = {"image": image[None], **self.banks}
+        outputs: dict[str, np.ndarray] = {}
+        for session in self.sessions.values():
+            feed = {spec.name: tensors[spec.name] for spec in session.get_inputs()}
+            names = [spec.name for spec in session.get_outputs()]
+            outputs.update(zip(names, session.run(names, feed), strict=True))
+            tensors.update(outputs)
+        return outputs

@@ -1,0 +1,151 @@
+"""MulMem: banks of prototypes of a teacher's features (section 3.3; Algorithms 1 and 2)."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+
+SIMILARITY_THRESHOLD = 0.85
+"""tau of Algorithm 1; the paper's value (section 4.2)."""
+
+PROTOTYPES = 512
+"""K of Algorithm 1. Not in the paper."""
+
+MOMENTUM = 0.9
+"""m of Eq. 2. Not in the paper."""
+
+MAXIMUM_MISSES = 20_000
+"""Candidates in a row that bring nothing new, after which Algorithm 1 gives up filling K."""
+
+_CANDIDATES_AT_ONCE = 1024
+_POSITIONS_AT_ONCE = 16_384
+_SMALLEST_NORM = 1e-6
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """What Algorithm 1 came to.
+
+    Attributes:
+        prototypes: float32 [k, C], k <= K.
+        candidates: how many features were looked at.
+        filled: whether K was reached before the misses ran out.
+    """
+
+    prototypes: torch.Tensor
+    candidates: int
+    filled: bool
+
+
+def as_vectors(feature_map: torch.Tensor) -> torch.Tensor:
+    """Feature vectors [N*h*w, C] of feature maps [N, C, h, w]."""
+    return feature_map.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def cosine_similarity(features: torch.Tensor, prototypes: torch.Tensor) -> torch.Tensor:
+    """phi of Eq. 1 and 3 for every pair: [n, C] and [k, C] to [n, k], in -1..1.
+
+    A vector of norm zero is similar to nothing (0).
+    """
+    unit_features = F.normalize(features, dim=1, eps=_SMALLEST_NORM)
+    return unit_features @ F.normalize(prototypes, dim=1, eps=_SMALLEST_NORM).T
+
+
+def initialise(
+    features: torch.Tensor,
+    *,
+    size: int = PROTOTYPES,
+    similarity_threshold: float = SIMILARITY_THRESHOLD,
+    maximum_misses: int = MAXIMUM_MISSES,
+    generator: torch.Generator,
+) -> Initialisation:
+    """Algorithm 1: pick features that resemble no prototype picked so far.
+
+    The paper's loop never ends when fewer than K features differ enough; this one ends after
+    `maximum_misses` candidates in a row brought nothing new.
+
+    Args:
+        features: float32 [n, C], features of a batch of images, the same number from each, so
+            that a random row is a random feature of a random image.
+        size: K, at least 1.
+        similarity_threshold: tau, in -1..1.
+        maximum_misses: at least 1.
+        generator: source of the random order.
+
+    Raises:
+        ValueError: no features, or K or the number of misses below 1.
+    """
+    if len(features) == 0:
+        raise ValueError("no features to pick prototypes from")
+    if size < 1 or maximum_misses < 1:
+        raise ValueError(f"K and misses must be at least 1, not {size} and {maximum_misses}")
+    unit = F.normalize(features, dim=1, eps=_SMALLEST_NORM)
+    picked: list[int] = []
+    bank = unit.new_zeros(size, unit.shape[1])
+    candidates = misses = 0
+    while len(picked) < size and misses < maximum_misses:
+        chunk = torch.randint(len(features), (_CANDIDATES_AT_ONCE,), generator=generator)
+        unlike_bank = _best_similarity(unit[chunk], bank[: len(picked)]) < similarity_threshold
+        # Only candidates unlike the bank as it was before the chunk can be picked, so only
+        # they must be compared, one by one, with what the chunk itself has added.
+        for index, unlike in zip(chunk.tolist(), unlike_bank.tolist(), strict=True):
+            candidates += 1
+            if unlike:
+                best = _best_similarity(unit[index : index + 1], bank[: len(picked)])
+                unlike = bool(best < similarity_threshold)
+            if unlike:
+                bank[len(picked)] = unit[index]
+                picked.append(index)
+                misses = 0
+            else:
+                misses += 1
+            if len(picked) == size or misses == maximum_misses:
+                break
+    return Initialisation(features[picked].clone(), candidates, len(picked) == size)
+
+
+def _best_similarity(unit_features: torch.Tensor, unit_bank: torch.Tensor) -> torch.Tensor:
+    if len(unit_bank) == 0:
+        return unit_features.new_full((len(unit_features),), -torch.inf)
+    return (unit_features @ unit_bank.T).amax(dim=1)
+
+
+def update(
+    prototypes: torch.Tensor, features: torch.Tensor, momentum: float = MOMENTUM
+) -> torch.Tensor:
+    """Algorithm 2 for one batch: Eq. 1 assigns, Eq. 2 moves.
+
+    Args:
+        prototypes: float32 [k, C].
+        features: float32 [n, C], all features of the batch.
+        momentum: m, in 0..1; 1 never moves.
+
+    Returns:
+        float32 [k, C]; a prototype that is nearest to no feature stays where it is.
+    """
+    total = torch.zeros_like(prototypes)
+    count = prototypes.new_zeros(len(prototypes))
+    for part in features.split(_POSITIONS_AT_ONCE):
+        nearest = cosine_similarity(part, prototypes).argmax(dim=1)
+        total.index_add_(0, nearest, part)
+        count.index_add_(0, nearest, torch.ones_like(nearest, dtype=count.dtype))
+    moved = momentum * prototypes + (1.0 - momentum) * total / count.clamp(min=1.0)[:, None]
+    return torch.where(count[:, None] > 0, moved, prototypes)
+
+
+def layer_score(features: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
+    """gamma of Eq. 3: one minus the similarity to the nearest prototype.
+
+    Args:
+        features: float32 [1, C, h, w].
+        bank: float32 [K, C], rows of norm 1.
+
+    Returns:
+        float32 [1, 1, h, w] in 0..2, 0 on a prototype.
+    """
+    vectors = features.reshape(features.shape[1], -1)
+    # The norm of a feature is the same for every prototype: dividing the one maximum by it
+    # is h*w divisions instead of C*h*w, and never holds a normalised copy.
+    nearest = (bank @ vectors).amax(dim=0)
+    norm = vectors.square().sum(dim=0).sqrt().clamp(min=_SMALLEST_NORM)
+    return (1.0 - nearest / norm).clamp(min=0.0).reshape(1, 1, *features.shape[2:])

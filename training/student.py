@@ -1,0 +1,79 @@
+"""AuxCon: a student that imitates the teacher on normal frames (section 3.4; Algorithm 3)."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from training.layers import SUPERVISED_LAYERS
+from training.teachers import build_teacher
+
+
+class Student(nn.Module):
+    """M' of section 3.4: a network whose layers are compared with the teacher's.
+
+    Args:
+        architecture: one of training.teachers.ARCHITECTURES, with the teacher's strides.
+        teacher_channels: channels of each of the teacher's layers; where the student's own
+            differ, a 1x1 convolution maps them.
+        width: factor on the student's channels.
+        layers: L_s of Eq. 5.
+    """
+
+    def __init__(
+        self,
+        architecture: str,
+        teacher_channels: dict[str, int],
+        *,
+        width: float = 1.0,
+        layers: Iterable[str] = SUPERVISED_LAYERS,
+    ) -> None:
+        super().__init__()
+        self.layers = tuple(layers)
+        self.network = build_teacher(architecture, teacher_channels["o"], width=width)
+        self.mean = self.network.mean
+        self.standard_deviation = self.network.standard_deviation
+        self.adapters = nn.ModuleDict(
+            {
+                layer: nn.Conv2d(self.network.channels[layer], teacher_channels[layer], 1)
+                for layer in self.layers
+                if self.network.channels[layer] != teacher_channels[layer]
+            }
+        )
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """g of Eq. 5 for every layer of L_s, in the teacher's shapes.
+
+        Args:
+            x: float32 [N, 3, H, W], normalised RGB.
+        """
+        own = self.network(x)
+        return {
+            layer: self.adapters[layer](own[layer]) if layer in self.adapters else own[layer]
+            for layer in self.layers
+        }
+
+
+def imitation_loss(
+    teacher: dict[str, torch.Tensor], student: dict[str, torch.Tensor]
+) -> torch.Tensor:
+    """Eq. 5 for a batch, averaged over its images.
+
+    s^(l), the size of the feature map, is its number of elements, so that a layer weighs the
+    same at any resolution and number of channels.
+    """
+    losses = [(teacher[layer] - view).square().mean() for layer, view in student.items()]
+    return torch.stack(losses).sum()
+
+
+def layer_score(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
+    """psi of Eq. 6: the mean over channels of the squared difference.
+
+    Args:
+        teacher: float32 [N, C, h, w].
+        student: float32 [N, C, h, w].
+
+    Returns:
+        float32 [N, 1, h, w], >= 0.
+    """
+    return (teacher - student).square().mean(dim=1, keepdim=True)

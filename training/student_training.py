@@ -1,0 +1,143 @@
+"""Trains AuxCon's student on normal frames (Algorithm 3), resumable."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from training.checkpoint import save_atomically
+from training.fit_frames import CropBatches, CropSettings, FitFrames
+from training.layers import SUPERVISED_LAYERS
+from training.preprocessing import Preprocessing
+from training.student import Student, imitation_loss
+from training.teachers import DeepLabV3Plus
+
+_SAVE_EVERY = 100
+_SHOWN_OVER = 50
+
+
+@dataclass(frozen=True)
+class StudentSettings:
+    """How the student is trained; none of it but Eq. 5 and L_s is in the paper.
+
+    Attributes:
+        architecture: one of training.teachers.ARCHITECTURES.
+        width: factor on its channels.
+        layers: L_s of Eq. 5.
+        steps: of the optimiser.
+        batch: crops a step.
+        crop_height, crop_width: in pixels of the network input.
+        learning_rate: of Adam at the start; falls to zero along a cosine.
+        workers: processes that prepare batches.
+        seed: of weights and batches.
+    """
+
+    architecture: str
+    width: float = 1.0
+    layers: tuple[str, ...] = SUPERVISED_LAYERS
+    steps: int = 10_000
+    batch: int = 8
+    crop_height: int = 256
+    crop_width: int = 384
+    learning_rate: float = 2e-3
+    workers: int = 1
+    seed: int = 0
+
+
+def train_student(
+    teacher: DeepLabV3Plus, frames: FitFrames, settings: StudentSettings, state_path: Path
+) -> Student:
+    """Minimise Eq. 5 over random crops of the frames.
+
+    Progress is kept in `state_path`; a run that was cut off goes on from there.
+
+    Returns:
+        The student, in evaluation mode and frozen.
+    """
+    torch.manual_seed(settings.seed)
+    student = Student(
+        settings.architecture, teacher.channels, width=settings.width, layers=settings.layers
+    )
+    # Channels last: several times as fast as the default layout for training on CPUs.
+    student.to(memory_format=torch.channels_last)
+    optimiser = torch.optim.Adam(student.parameters(), lr=settings.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
+    first = 0
+    if state_path.exists():
+        state = torch.load(state_path, weights_only=True)
+        student.load_state_dict(state["student"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        first = state["step"]
+    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation)
+    student_input = Preprocessing(student.mean, student.standard_deviation)
+    crops = CropSettings(
+        settings.batch, settings.crop_height, settings.crop_width, settings.seed
+    )
+    batches = CropBatches(frames, settings.steps, crops).loader(first, settings.workers)
+    progress = tqdm(batches, "student", settings.steps, initial=first, unit="step")
+    average_loss: float | None = None
+    student.train()
+    for step, images in enumerate(progress, start=first + 1):
+        with torch.no_grad():
+            wanted = teacher(_channels_last(teacher_input(images)))
+        loss = imitation_loss(wanted, student(_channels_last(student_input(images))))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        value = float(loss.detach())
+        average_loss = (
+            value if average_loss is None else average_loss + (value - average_loss) / _SHOWN_OVER
+        )
+        progress.set_postfix(loss=f"{average_loss:.4g}")
+        if step % _SAVE_EVERY == 0 or step == settings.steps:
+            save_atomically(
+                state_path,
+                {
+                    "student": student.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "step": step,
+                },
+            )
+    student.to(memory_format=torch.contiguous_format)
+    student.requires_grad_(False).eval()
+    return student
+
+
+def explained_variance(
+    teacher: DeepLabV3Plus, student: Student, frames: FitFrames
+) -> dict[str, float]:
+    """Share of the variance of each of the teacher's layers that the student gets right.
+
+    1 is perfect imitation; 0 is no better than each channel's mean over these frames.
+    """
+    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation)
+    student_input = Preprocessing(student.mean, student.standard_deviation)
+    squared_error = dict.fromkeys(student.layers, 0.0)
+    moments: dict[str, list[torch.Tensor]] = {}
+    for index in tqdm(range(len(frames)), "imitation", unit="frame"):
+        image = torch.from_numpy(frames[index])[None]
+        with torch.inference_mode():
+            wanted, views = teacher(teacher_input(image)), student(student_input(image))
+        for layer, view in views.items():
+            target = wanted[layer].double()
+            squared_error[layer] += float((target - view).square().sum())
+            addends = [
+                target.new_tensor(target[0, 0].numel()),
+                target.sum(dim=(0, 2, 3)),
+                target.square().sum(dim=(0, 2, 3)),
+            ]
+            sums = moments.setdefault(layer, [torch.zeros_like(a) for a in addends])
+            moments[layer] = [s + a for s, a in zip(sums, addends, strict=True)]
+    shares = {}
+    for layer, (count, total, squares) in moments.items():
+        variation = float((squares - total.square() / count).sum())
+        shares[layer] = 1.0 - squared_error[layer] / variation if variation > 0 else 0.0
+    return shares
+
+
+def _channels_last(images: torch.Tensor) -> torch.Tensor:
+    return images.contiguous(memory_format=torch.channels_last)
