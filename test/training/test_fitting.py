@@ -1,0 +1,209 @@
+"""From a teacher and frames to a bundle: resumable, checked, complete."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import onnx  # noqa: E402
+
+from training import export, memory_fitting, student_training  # noqa: E402
+from training.checkpoint import (  # noqa: E402
+    SegmentationClass,
+    TeacherCheckpoint,
+    load_teacher,
+    save_teacher,
+)
+from training.errors import UsageError  # noqa: E402
+from training.export import ParityError, run_torch  # noqa: E402
+from training.fit_frames import FitFrames, split_frames  # noqa: E402
+from training.fitting import FitSettings, fit  # noqa: E402
+from training.graph_runner import GraphRunner  # noqa: E402
+from training.memory_fitting import MemorySettings, fit_memory  # noqa: E402
+from training.student_training import StudentSettings, train_student  # noqa: E402
+from training.teachers import build_teacher  # noqa: E402
+
+ARCHITECTURE = "deeplabv3plus_resnet18"
+CLASSES = (
+    SegmentationClass("road", (128, 64, 128), True),
+    SegmentationClass("sky", (70, 130, 180), False),
+    SegmentationClass("car", (0, 0, 142), False),
+)
+
+
+class NoiseFrames:
+    """Smooth random pictures; enough for shapes, order and arithmetic."""
+
+    def __len__(self) -> int:
+        return 20
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        coarse = np.random.default_rng(index).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+        return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+
+
+def settings(steps: int = 6, **changes: Any) -> FitSettings:
+    student = StudentSettings(
+        ARCHITECTURE, width=0.125, steps=steps, batch=2, crop_height=48, crop_width=48, workers=0
+    )
+    memory = MemorySettings(layers=("c4", "c5", "lh"), prototypes=16)
+    content: dict[str, Any] = {"size": (64, 96), "memory": memory, "student": student}
+    return FitSettings(**{**content, **changes})
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> TeacherCheckpoint:
+    torch.manual_seed(0)
+    network = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
+    path = tmp_path_factory.mktemp("teacher") / "teacher.pt"
+    save_teacher(path, TeacherCheckpoint(network, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    return load_teacher(path)
+
+
+def run(teacher: TeacherCheckpoint, out: Path, wanted: FitSettings) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    return fit(
+        teacher, NoiseFrames(), wanted, out, name="tiny", licence="Apache-2.0", description="noise"
+    )
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "standardised"])
+def bundle(
+    request: pytest.FixtureRequest,
+    teacher: TeacherCheckpoint,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    out = tmp_path_factory.mktemp("fit") / "bundle"
+    run(teacher, out, settings(standardised=request.param))
+    return out
+
+
+def test_bundle_says_what_it_is(bundle: Path) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert sorted(path.name for path in bundle.iterdir()) == sorted(
+        ["manifest.json", *manifest["files"]]
+    )
+    assert manifest["input_size"] == {"height": 64, "width": 96}
+    assert [c["name"] for c in manifest["classes"]] == ["road", "sky", "car"]
+    assert manifest["calibration"]["frames"] == 4
+    assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
+    assert set(manifest["student"]["explained_variance"]) == {"c2", "c3", "c4", "c5", "lh", "o"}
+
+
+def test_graphs_are_old_enough_for_vehicles_and_name_no_folder(bundle: Path) -> None:
+    for path in bundle.glob("*.onnx"):
+        model = onnx.load(path)
+        assert model.ir_version == 8
+        assert {entry.domain: entry.version for entry in model.opset_import} == {"": 18}
+        assert b"site-packages" not in path.read_bytes()
+        assert b".py" not in path.read_bytes()
+
+
+def test_banks_are_unit_rows(bundle: Path) -> None:
+    for bank in GraphRunner(bundle).banks.values():
+        np.testing.assert_allclose(np.linalg.norm(bank, axis=1), 1.0, rtol=1e-6)
+
+
+def test_graphs_take_any_camera_size(bundle: Path) -> None:
+    runner = GraphRunner(bundle)
+    for height, width in ((30, 50), (64, 96), (201, 173)):
+        image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        assert runner.run(image)["score"].shape == (1, 1, 16, 24)
+
+
+def test_memory_can_grow_without_a_new_export(bundle: Path) -> None:
+    runner = GraphRunner(bundle)
+    image = NoiseFrames()[0]
+    before = runner.run(image)
+    # The feature itself as a new prototype: its place becomes perfectly familiar.
+    feature = before["lh"][0, :, 5, 7]
+    runner.banks["bank_lh"] = np.vstack([runner.banks["bank_lh"], feature / np.linalg.norm(feature)])
+    assert runner.run(image)["mulmem"][0, 0, 5, 7] < before["mulmem"][0, 0, 5, 7]
+
+
+def test_resumed_run_is_the_uninterrupted_one(
+    teacher: TeacherCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(1)
+    wanted = settings()
+    frames = FitFrames(NoiseFrames(), np.arange(20), wanted.size)
+    monkeypatch.setattr(memory_fitting, "_SAVE_EVERY", 2)
+    monkeypatch.setattr(student_training, "_SAVE_EVERY", 2)
+
+    def train(folder: Path) -> dict[str, torch.Tensor]:
+        banks = fit_memory(teacher.network, frames, wanted.memory, folder / "memory.pt")
+        student = train_student(teacher.network, frames, wanted.student, folder / "student.pt")
+        return {**banks, **student.state_dict()}
+
+    whole = train(tmp_path / "whole")
+    interruptions = [(memory_fitting.memory, "update", 10), (student_training, "imitation_loss", 4)]
+    for module, function, fatal_call in interruptions:
+        with monkeypatch.context() as patch:
+            patch.setattr(module, function, killed_at(getattr(module, function), fatal_call))
+            with pytest.raises(KeyboardInterrupt):
+                train(tmp_path / "resumed")
+    resumed = train(tmp_path / "resumed")
+    assert resumed.keys() == whole.keys()
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def killed_at(function: Callable[..., Any], fatal_call: int) -> Callable[..., Any]:
+    calls = 0
+
+    def call(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == fatal_call:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    return call
+
+
+def test_unfinished_run_with_other_settings_is_not_mixed_in(
+    teacher: TeacherCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(memory_fitting.memory, "update", killed_at(print, 1))
+        with pytest.raises(KeyboardInterrupt):
+            run(teacher, tmp_path / "bundle", settings(steps=1))
+    with pytest.raises(UsageError, match="other settings"):
+        run(teacher, tmp_path / "bundle", settings(steps=2))
+
+
+def test_evaluation_layer_that_is_not_learnt_is_refused(
+    teacher: TeacherCheckpoint, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="never learns c9"):
+        run(teacher, tmp_path / "bundle", settings(evaluation_layers=("c9",)))
+
+
+def test_wrong_export_is_not_written(
+    teacher: TeacherCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shifted(*arguments: Any) -> dict[str, torch.Tensor]:
+        result = run_torch(*arguments)
+        return {**result, "c5": result["c5"] * 1.01}
+
+    monkeypatch.setattr(export, "run_torch", shifted)
+    with pytest.raises(ParityError, match="c5"):
+        run(teacher, tmp_path / "bundle", settings(steps=1))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_last_frames_are_held_out() -> None:
+    fitting, held_out = split_frames(NoiseFrames(), (72, 96), calibration_share=0.25, most=8)
+    assert (len(fitting), len(held_out)) == (6, 2)
+    np.testing.assert_array_equal(held_out[1], NoiseFrames()[19])
+    np.testing.assert_array_equal(fitting[0], NoiseFrames()[0])
+
+
+def test_frames_of_another_ratio_are_cropped_not_squashed() -> None:
+    frame = FitFrames(NoiseFrames(), np.array([3]), (36, 96))[0]
+    np.testing.assert_array_equal(frame, NoiseFrames()[3][18:54])

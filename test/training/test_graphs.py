@@ -1,0 +1,118 @@
+"""The memory graph against Eq. 3, 4, 6, 7 and 8 in float64 loops."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from training.graphs import MemoryGraph, TeacherGraph  # noqa: E402
+from training.preprocessing import Preprocessing  # noqa: E402
+from training.teachers import build_teacher  # noqa: E402
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    dot = sum(x * y for x, y in zip(a, b, strict=True))
+    return dot / math.sqrt(sum(x * x for x in a)) / math.sqrt(sum(y * y for y in b))
+
+
+def bilinear(grid: list[list[float]], height: int, width: int) -> list[list[float]]:
+    """Half-pixel bilinear interpolation, the definition of ONNX Resize (linear)."""
+    rows, columns = len(grid), len(grid[0])
+
+    def taps(target: int, size: int, source_size: int) -> tuple[int, int, float]:
+        centre = min(max((target + 0.5) * source_size / size - 0.5, 0.0), source_size - 1.0)
+        low = int(centre)
+        return low, min(low + 1, source_size - 1), centre - low
+
+    result = []
+    for i in range(height):
+        top, bottom, v = taps(i, height, rows)
+        row = []
+        for j in range(width):
+            left, right, u = taps(j, width, columns)
+            upper = grid[top][left] * (1 - u) + grid[top][right] * u
+            lower = grid[bottom][left] * (1 - u) + grid[bottom][right] * u
+            row.append(upper * (1 - v) + lower * v)
+        result.append(row)
+    return result
+
+
+def test_scores_are_equations_3_to_8() -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    tensors = {
+        "c4": random(1, 3, 2, 3),
+        "c5": random(1, 4, 2, 3),
+        "lh": random(1, 5, 6, 9),
+        "student_c4": random(1, 3, 2, 3),
+        "student_c5": random(1, 4, 2, 3),
+    }
+    for layer, channels in (("c4", 3), ("c5", 4), ("lh", 5)):
+        bank = random(7, channels)
+        tensors[f"bank_{layer}"] = torch.nn.functional.normalize(bank, dim=1)
+    graph = MemoryGraph(("c4", "c5", "lh"), ("c4", "c5"), None)
+    outputs = graph(*(tensors[name] for name in graph.input_names))
+
+    def vector(name: str, i: int, j: int) -> list[float]:
+        return tensors[name][0, :, i, j].double().tolist()
+
+    def gamma(layer: str) -> list[list[float]]:
+        height, width = tensors[layer].shape[2:]
+        bank = tensors[f"bank_{layer}"].double().tolist()
+        return [
+            [1 - max(cosine(p, vector(layer, i, j)) for p in bank) for j in range(width)]
+            for i in range(height)
+        ]
+
+    def psi(layer: str) -> list[list[float]]:
+        height, width = tensors[layer].shape[2:]
+        return [
+            [
+                sum(
+                    (f - g) ** 2
+                    for f, g in zip(
+                        vector(layer, i, j), vector(f"student_{layer}", i, j), strict=True
+                    )
+                )
+                / tensors[layer].shape[1]
+                for j in range(width)
+            ]
+            for i in range(height)
+        ]
+
+    gammas = [bilinear(gamma(layer), 6, 9) for layer in ("c4", "c5", "lh")]
+    psis = [bilinear(psi(layer), 6, 9) for layer in ("c4", "c5")]
+    for i in range(6):
+        for j in range(9):
+            mulmem = math.prod(g[i][j] for g in gammas)
+            auxcon = math.prod(p[i][j] for p in psis)
+            wanted = (mulmem, auxcon, mulmem * auxcon)
+            for output, value in zip(outputs, wanted, strict=True):
+                # float32, a dozen operations deep.
+                assert float(output[0, 0, i, j]) == pytest.approx(value, rel=2e-5, abs=1e-6)
+
+
+def test_preprocessing_is_resize_swap_and_normalise() -> None:
+    image = torch.randint(256, (1, 4, 6, 3), generator=torch.Generator().manual_seed(1))
+    mean, deviation = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
+    result = Preprocessing(mean, deviation, (6, 3))(image.byte())
+    for rgb in range(3):
+        resized = bilinear(image[0, :, :, 2 - rgb].double().tolist(), 6, 3)
+        wanted = (torch.tensor(resized) / 255 - mean[rgb]) / deviation[rgb]
+        torch.testing.assert_close(result[0, rgb].double(), wanted.double(), rtol=0, atol=1e-5)
+
+
+def test_class_ids_are_the_largest_logits() -> None:
+    torch.manual_seed(0)
+    network = build_teacher("deeplabv3plus_resnet18", 5, width=0.125).eval()
+    graph = TeacherGraph(network, ("lh",), (64, 96)).eval()
+    image = torch.randint(256, (1, 64, 96, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        _, class_id = graph(image)
+        logits = network(graph.preprocessing(image))["o"]
+    assert class_id.dtype == torch.uint8
+    assert torch.equal(class_id.long(), logits.argmax(1))
