@@ -69,8 +69,7 @@ def load_teacher(path: Path) -> TeacherCheckpoint:
             "make one with `python -m training teacher`"
         )
     classes = tuple(
-        SegmentationClass(c["name"], tuple(c["colour"]), c["drivable"])
-        for c in content["classes"]
+        SegmentationClass(c["name"], tuple(c["colour"]), c["drivable"]) for c in content["classes"]
     )
     network = build_teacher(content["architecture"], len(classes), width=content["width"])
     network.load_state_dict(content["state"])

@@ -112,10 +112,8 @@ def write_bundle(
     write_image_graph(teacher, temporary / "teacher.onnx")
     write_image_graph(student, temporary / "student.onnx")
     write_memory_graph(memory, example, temporary / "memory.onnx")
-    np.savez(
-        temporary / "prototypes.npz",
-        **{bank_of(layer): bank.numpy() for layer, bank in method.banks.items()},
-    )
+    banks: dict[str, Any] = {bank_of(layer): b.numpy() for layer, b in method.banks.items()}
+    np.savez(temporary / "prototypes.npz", **banks)
     runner = GraphRunner(temporary)
     parity = _check_parity(method, runner, calibration_frames)
     score_maps = [
@@ -167,9 +165,7 @@ def write_bundle(
     return manifest
 
 
-def _check_parity(
-    method: FittedMethod, runner: GraphRunner, frames: FitFrames
-) -> dict[str, Any]:
+def _check_parity(method: FittedMethod, runner: GraphRunner, frames: FitFrames) -> dict[str, Any]:
     count = min(PARITY_FRAMES, len(frames))
     largest_error: dict[str, float] = {}
     for index in tqdm(range(count), "parity", unit="frame"):

@@ -23,9 +23,7 @@ class FitFrames:
         size: (height, width) of the network input in pixels.
     """
 
-    def __init__(
-        self, source: FrameSource, indices: np.ndarray, size: tuple[int, int]
-    ) -> None:
+    def __init__(self, source: FrameSource, indices: np.ndarray, size: tuple[int, int]) -> None:
         self._source = source
         self._indices = indices
         self.size = size

@@ -141,9 +141,7 @@ def _check_layers(settings: FitSettings) -> None:
         )
 
 
-def _claim(
-    work: Path, settings: FitSettings, teacher: TeacherCheckpoint, description: str
-) -> None:
+def _claim(work: Path, settings: FitSettings, teacher: TeacherCheckpoint, description: str) -> None:
     """Refuse to go on from a run with other settings: the result would belong to neither."""
     work.mkdir(parents=True, exist_ok=True)
     record = work / "settings.json"

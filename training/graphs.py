@@ -41,9 +41,7 @@ class TeacherGraph(nn.Module):
 class StudentGraph(nn.Module):
     """image uint8 [1, h, w, 3] BGR to the student's view of the evaluation layers."""
 
-    def __init__(
-        self, network: Student, layers: tuple[str, ...], size: tuple[int, int]
-    ) -> None:
+    def __init__(self, network: Student, layers: tuple[str, ...], size: tuple[int, int]) -> None:
         super().__init__()
         self.preprocessing = Preprocessing(network.mean, network.standard_deviation, size)
         self.network = network
@@ -79,6 +77,8 @@ class MemoryGraph(nn.Module):
         self.layers = layers
         self.evaluation_layers = evaluation_layers
         self.standardised = statistics is not None
+        self.class_mean: torch.Tensor
+        self.class_deviation: torch.Tensor
         if statistics is not None:
             self.register_buffer("class_mean", statistics.mean)
             self.register_buffer("class_deviation", statistics.deviation)

@@ -1,5 +1,6 @@
 """Fits MulMem's banks to normal frames, resumable."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,9 +78,7 @@ def fit_memory(
     else:
         first, banks = 0, _initial_banks(features, frames, settings)
         save_atomically(state_path, {"step": 0, "banks": banks})
-    progress = tqdm(
-        range(first, len(batches)), "memory", len(batches), initial=first, unit="batch"
-    )
+    progress = tqdm(range(first, len(batches)), "memory", len(batches), initial=first, unit="batch")
     for step in progress:
         vectors = features(batches[step])
         banks = {
@@ -88,12 +87,14 @@ def fit_memory(
         }
         if (step + 1) % _SAVE_EVERY == 0 or step + 1 == len(batches):
             save_atomically(state_path, {"step": step + 1, "banks": banks})
-    return {
-        layer: torch.nn.functional.normalize(bank, dim=1) for layer, bank in banks.items()
-    }
+    return {layer: torch.nn.functional.normalize(bank, dim=1) for layer, bank in banks.items()}
 
 
-def _initial_banks(features, frames, settings):  # type: ignore[no-untyped-def]
+def _initial_banks(
+    features: Callable[[np.ndarray], dict[str, torch.Tensor]],
+    frames: FitFrames,
+    settings: MemorySettings,
+) -> dict[str, torch.Tensor]:
     random = np.random.default_rng([settings.seed, len(frames)])
     generator = torch.Generator().manual_seed(settings.seed)
     chosen = random.permutation(len(frames))[:INITIAL_FRAMES]
@@ -111,9 +112,13 @@ def _initial_banks(features, frames, settings):  # type: ignore[no-untyped-def]
             generator=generator,
         )
         banks[layer] = result.prototypes
-        note = "" if result.filled else (
-            f" (of {settings.prototypes} wanted: after {memory.MAXIMUM_MISSES} candidates in a "
-            f"row nothing was less similar than {settings.similarity_threshold} to all of them)"
+        note = (
+            ""
+            if result.filled
+            else (
+                f" (of {settings.prototypes} wanted: after {memory.MAXIMUM_MISSES} candidates in a "
+                f"row nothing was less similar than {settings.similarity_threshold} to all of them)"
+            )
         )
         tqdm.write(f"{layer}: {len(result.prototypes)} prototypes{note}")
     return banks

@@ -33,9 +33,7 @@ def write_image_graph(graph: TeacherGraph | StudentGraph, path: Path) -> None:
     _write(graph, (image,), ("image",), graph.output_names, {"image": sides}, path)
 
 
-def write_memory_graph(
-    graph: MemoryGraph, tensors: dict[str, torch.Tensor], path: Path
-) -> None:
+def write_memory_graph(graph: MemoryGraph, tensors: dict[str, torch.Tensor], path: Path) -> None:
     """Write the memory graph; `tensors` holds an example of each input by name."""
     shapes = tuple(
         {0: Dim(f"k_{name.removeprefix('bank_')}", min=1, max=_MOST_PROTOTYPES)}

@@ -24,6 +24,8 @@ class Preprocessing(nn.Module):
         self.size = size
         # A 1x1 convolution swaps BGR to RGB, scales and shifts in one pass, which every
         # execution provider has a fast kernel for; a channel gather is not so lucky.
+        self.weight: torch.Tensor
+        self.bias: torch.Tensor
         weight = torch.zeros(3, 3, 1, 1)
         for rgb in range(3):
             weight[rgb, 2 - rgb] = 1.0 / (255.0 * standard_deviation[rgb])

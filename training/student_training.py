@@ -60,7 +60,7 @@ def train_student(
         settings.architecture, teacher.channels, width=settings.width, layers=settings.layers
     )
     # Channels last: several times as fast as the default layout for training on CPUs.
-    student.to(memory_format=torch.channels_last)
+    student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(student.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
     first = 0
@@ -72,14 +72,14 @@ def train_student(
         first = state["step"]
     teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation)
     student_input = Preprocessing(student.mean, student.standard_deviation)
-    crops = CropSettings(
-        settings.batch, settings.crop_height, settings.crop_width, settings.seed
-    )
+    crops = CropSettings(settings.batch, settings.crop_height, settings.crop_width, settings.seed)
     batches = CropBatches(frames, settings.steps, crops).loader(first, settings.workers)
     progress = tqdm(batches, "student", settings.steps, initial=first, unit="step")
     average_loss: float | None = None
     student.train()
     for step, images in enumerate(progress, start=first + 1):
+        # Dropout's chance too comes from the step's number, so that a resumed run repeats it.
+        torch.manual_seed(settings.seed * settings.steps + step)
         with torch.no_grad():
             wanted = teacher(_channels_last(teacher_input(images)))
         loss = imitation_loss(wanted, student(_channels_last(student_input(images))))
@@ -102,7 +102,7 @@ def train_student(
                     "step": step,
                 },
             )
-    student.to(memory_format=torch.contiguous_format)
+    student.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     student.requires_grad_(False).eval()
     return student
 

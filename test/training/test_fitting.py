@@ -122,7 +122,8 @@ def test_memory_can_grow_without_a_new_export(bundle: Path) -> None:
     before = runner.run(image)
     # The feature itself as a new prototype: its place becomes perfectly familiar.
     feature = before["lh"][0, :, 5, 7]
-    runner.banks["bank_lh"] = np.vstack([runner.banks["bank_lh"], feature / np.linalg.norm(feature)])
+    prototype = feature / np.linalg.norm(feature)
+    runner.banks["bank_lh"] = np.vstack([runner.banks["bank_lh"], prototype])
     assert runner.run(image)["mulmem"][0, 0, 5, 7] < before["mulmem"][0, 0, 5, 7]
 
 

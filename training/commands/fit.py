@@ -65,9 +65,10 @@ def fit(
     ] = ",".join(EVALUATION_LAYERS),
     student_steps: Annotated[int, typer.Option(min=1, help="Of Algorithm 3.")] = 10_000,
     batch: Annotated[int, typer.Option(min=2, help="Crops per step of Algorithm 3.")] = 8,
-    crop: Annotated[
-        tuple[int, int], typer.Option(metavar="H W", help="Those crops, pixels.")
-    ] = (256, 384),
+    crop: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Those crops, pixels.")] = (
+        256,
+        384,
+    ),
     learning_rate: Annotated[float, typer.Option(help="Of Algorithm 3, at the start.")] = 2e-3,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare crops.")] = 1,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,

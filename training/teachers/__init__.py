@@ -1,7 +1,5 @@
 """Segmentation networks: one small file a network, one table of their names."""
 
-from torch import nn
-
 from training.teachers.deeplabv3plus import DeepLabV3Plus
 from training.teachers.efficientnet_lite0 import EfficientNetLite0, imagenet_weights
 from training.teachers.resnet import BLOCKS_PER_STAGE, ResNet
@@ -37,12 +35,11 @@ def build_teacher(
             f"unknown architecture {architecture!r}; known are {', '.join(ARCHITECTURES)}"
         )
     backbone = architecture.removeprefix(_HEAD)
-    encoder: nn.Module
+    encoder: ResNet | EfficientNetLite0
     if backbone == _EFFICIENTNET:
-        efficientnet = EfficientNetLite0()
+        encoder = EfficientNetLite0()
         if pretrained:
-            efficientnet.load_public(imagenet_weights())
-        encoder = efficientnet
+            encoder.load_public(imagenet_weights())
     else:
         if pretrained:
             raise ValueError(

@@ -1,29 +1,19 @@
-"""DeepLabV3+ over any encoder that gives features c2..c5.
+"""DeepLabV3+ over an encoder that gives features c2..c5.
 
 Source: Chen et al., Encoder-Decoder with Atrous Separable Convolution for Semantic Image
 Segmentation, ECCV 2018.
 """
-
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
 from training.teachers.channels import scaled
+from training.teachers.efficientnet_lite0 import EfficientNetLite0
+from training.teachers.resnet import ResNet
 
 ATROUS_RATES = (6, 12, 18)
 """For output stride 16, as in the paper."""
-
-
-class Encoder(Protocol):
-    """What DeepLabV3+ asks of a backbone."""
-
-    channels: dict[str, int]
-    mean: tuple[float, float, float]
-    standard_deviation: tuple[float, float, float]
-
-    def __call__(self, x: torch.Tensor) -> dict[str, torch.Tensor]: ...
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Sequential:
@@ -51,7 +41,9 @@ class AtrousSpatialPyramidPooling(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         mean = self.pooled(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
-        return self.dropout(self.join(torch.cat([*(b(x) for b in self.branches), mean], dim=1)))
+        branches = [branch(x) for branch in self.branches]
+        joined: torch.Tensor = self.dropout(self.join(torch.cat([*branches, mean], dim=1)))
+        return joined
 
 
 class DeepLabV3Plus(nn.Module):
@@ -63,10 +55,12 @@ class DeepLabV3Plus(nn.Module):
         width: factor on the head's numbers of channels (256 and 48 in the paper).
     """
 
-    def __init__(self, encoder: nn.Module, classes: int, width: float = 1.0) -> None:
+    def __init__(
+        self, encoder: ResNet | EfficientNetLite0, classes: int, width: float = 1.0
+    ) -> None:
         super().__init__()
         self.encoder = encoder
-        channels: dict[str, int] = encoder.channels
+        channels = encoder.channels
         hidden = scaled(256, width)
         low_level = scaled(48, width)
         self.aspp = AtrousSpatialPyramidPooling(channels["c5"], hidden)
@@ -80,12 +74,12 @@ class DeepLabV3Plus(nn.Module):
     @property
     def mean(self) -> tuple[float, float, float]:
         """Per channel, RGB, of pixels in 0..1."""
-        return self.encoder.mean  # type: ignore[return-value]
+        return self.encoder.mean
 
     @property
     def standard_deviation(self) -> tuple[float, float, float]:
         """Per channel, RGB, of pixels in 0..1."""
-        return self.encoder.standard_deviation  # type: ignore[return-value]
+        return self.encoder.standard_deviation
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Features of every layer.

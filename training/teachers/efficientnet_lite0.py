@@ -34,7 +34,10 @@ STAGES = (
     Stage(1, 3, 1, 6, 320, 2),
 )
 LAYER_AFTER_STAGE = {1: "c2", 2: "c3", 4: "c4", 6: "c5"}
-BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
+
+
+def _batch_norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
 class InvertedResidual(nn.Module):
@@ -46,19 +49,19 @@ class InvertedResidual(nn.Module):
         self.expands = stage.expansion != 1
         if self.expands:
             self._expand_conv = nn.Conv2d(inputs, middle, 1, bias=False)
-            self._bn0 = nn.BatchNorm2d(middle, **BATCH_NORM)
+            self._bn0 = _batch_norm(middle)
         padding = stage.dilation * (stage.kernel // 2)
         self._depthwise_conv = nn.Conv2d(
             middle, middle, stage.kernel, stride, padding, stage.dilation, middle, bias=False
         )
-        self._bn1 = nn.BatchNorm2d(middle, **BATCH_NORM)
+        self._bn1 = _batch_norm(middle)
         self._project_conv = nn.Conv2d(middle, stage.outputs, 1, bias=False)
-        self._bn2 = nn.BatchNorm2d(stage.outputs, **BATCH_NORM)
+        self._bn2 = _batch_norm(stage.outputs)
         self._relu = nn.ReLU6(inplace=True)
         self.has_shortcut = stride == 1 and inputs == stage.outputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self._relu(self._bn0(self._expand_conv(x))) if self.expands else x
+        y: torch.Tensor = self._relu(self._bn0(self._expand_conv(x))) if self.expands else x
         y = self._relu(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
         return x + y if self.has_shortcut else y
@@ -73,7 +76,7 @@ class EfficientNetLite0(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self._conv_stem = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
-        self._bn0 = nn.BatchNorm2d(32, **BATCH_NORM)
+        self._bn0 = _batch_norm(32)
         self._relu = nn.ReLU6(inplace=True)
         blocks: list[nn.Module] = []
         self._layer_after_block: dict[int, str] = {}

@@ -51,7 +51,8 @@ class BasicBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
-        return self.relu(self.bn2(self.conv2(x)) + shortcut)
+        result: torch.Tensor = self.relu(self.bn2(self.conv2(x)) + shortcut)
+        return result
 
 
 class Bottleneck(nn.Module):
@@ -82,7 +83,8 @@ class Bottleneck(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
-        return self.relu(self.bn3(self.conv3(x)) + shortcut)
+        result: torch.Tensor = self.relu(self.bn3(self.conv3(x)) + shortcut)
+        return result
 
 
 class ResNet(nn.Module):
@@ -110,9 +112,7 @@ class ResNet(nn.Module):
         self.layer2 = self._stage(block, planes[1], depths[1], stride=2, dilation=1)
         self.layer3 = self._stage(block, planes[2], depths[2], stride=2, dilation=1)
         self.layer4 = self._stage(block, planes[3], depths[3], stride=1, dilation=2)
-        self.channels = {
-            f"c{stage + 2}": planes[stage] * block.expansion for stage in range(4)
-        }
+        self.channels = {f"c{stage + 2}": planes[stage] * block.expansion for stage in range(4)}
 
     def _stage(
         self,

@@ -1,0 +1,83 @@
+"""The alarm line: from a false-positive rate to a raw CosMe score, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+class Calibration:
+    """The bundle's calibration table, read between its rows.
+
+    A row says which share of normal pixels scores at or above a raw score (Upsilon, Eq. 8, no
+    unit). The tail of a score distribution is close to a straight line on logarithmic axes, hence
+    interpolation of log rate against log score.
+
+    `table` holds rows with `false_positive_rate` in (0, 1), strictly falling from row to row, and
+    `raw_score` > 0, never falling; two rows at least. Raises ValueError where it does not.
+    """
+
+    def __init__(self, table: Sequence[Mapping[str, float]]) -> None:
+        if len(table) < 2:
+            raise ValueError(f"the calibration table has {len(table)} rows; two at least are right")
+        rates = np.array([float(row["false_positive_rate"]) for row in table])
+        scores = np.array([float(row["raw_score"]) for row in table])
+        for row, (rate, score) in enumerate(zip(rates, scores, strict=True)):
+            if not 0 < rate < 1:
+                raise ValueError(f"false_positive_rate of row {row} is {rate}; it lies in (0, 1)")
+            if not (np.isfinite(score) and score > 0):
+                raise ValueError(f"raw_score of row {row} is {score}; it is finite and above 0")
+            if row and rate >= rates[row - 1]:
+                raise ValueError(
+                    f"false_positive_rate of row {row} is {rate}, not below the {rates[row - 1]} "
+                    "of the row before; rates fall strictly"
+                )
+            if row and score < scores[row - 1]:
+                raise ValueError(
+                    f"raw_score of row {row} is {score}, below the {scores[row - 1]} of the row "
+                    "before; scores do not fall"
+                )
+        self._log_rates = np.log(rates)
+        self._log_scores = np.log(scores)
+        self.rates: tuple[float, float] = (float(rates[-1]), float(rates[0]))
+        """Lowest and highest false-positive rate that `threshold` accepts."""
+
+    def threshold(self, false_positive_rate: float) -> float:
+        """Raw score that this share of normal pixels reaches: falls as the rate rises, > 0.
+
+        Raises ValueError for a rate that the table does not reach: beyond it nothing was measured.
+        """
+        lowest, highest = self.rates
+        if not lowest <= false_positive_rate <= highest:
+            raise ValueError(
+                f"false_positive_rate is {false_positive_rate}; this bundle was calibrated for "
+                f"rates from {lowest:g} to {highest:g}"
+            )
+        # np.interp wants rising abscissae, and the rates of the table fall.
+        log_score = np.interp(
+            np.log(false_positive_rate), self._log_rates[::-1], self._log_scores[::-1]
+        )
+        return float(np.exp(log_score))
+
+    def rate(self, raw_score: float) -> float:
+        """Share of normal pixels that reach this raw score: the inverse of `threshold`.
+
+        Clamped to the ends of the table. Where several rates have the same score, the lowest of
+        them is given. Raises ValueError for NaN.
+        """
+        if np.isnan(raw_score):
+            raise ValueError("raw_score is NaN; it is a number, 0 or more")
+        lowest, highest = self.rates
+        if raw_score <= 0:
+            return highest
+        log_score = np.log(raw_score)
+        if log_score >= self._log_scores[-1]:
+            return lowest
+        if log_score < self._log_scores[0]:
+            return highest
+        above = int(np.searchsorted(self._log_scores, log_score, side="right"))
+        score_before, score_after = self._log_scores[above - 1], self._log_scores[above]
+        share = (log_score - score_before) / (score_after - score_before)
+        rate_before, rate_after = self._log_rates[above - 1], self._log_rates[above]
+        return float(np.exp(rate_before + share * (rate_after - rate_before)))

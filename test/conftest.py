@@ -1,0 +1,11 @@
+"""What is tested where: the vehicle half everywhere, the other parts where they can run at all."""
+
+from importlib.util import find_spec
+
+# A vehicle has ROS and no PyTorch, a training workstation the reverse.
+NEEDS = {"training": "torch", "node": "rclpy"}
+collect_ignore = [folder for folder, module in NEEDS.items() if find_spec(module) is None]
+
+
+def pytest_report_header() -> list[str]:
+    return [f"not run: test/{folder}, which needs {NEEDS[folder]}" for folder in collect_ignore]

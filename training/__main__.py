@@ -1,0 +1,67 @@
+"""`python -m training`: from labelled images to a bundle that the vehicle runs."""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import typer
+
+from training.commands.evaluate import evaluate
+from training.commands.fit import fit
+from training.commands.make_bag import make_bag
+from training.commands.teacher import teacher
+from training.errors import Interrupted, UsageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_FAILED = 2
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="python -m training",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""Train a teacher, fit a bundle to normal frames, make bags, evaluate.
+
+    The usual way:
+
+    1. teacher: labelled images -> teacher.pt
+
+    2. fit: teacher.pt and normal frames without labels -> a bundle
+
+    3. evaluate: a bundle and pictures with known anomalies -> figures
+
+    `make-bag` turns pictures into a bag to play to the node; `demo` makes the demo bundle and
+    bag. Each command explains itself with --help.
+    """,
+)
+
+
+def _speaking_plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn a foreseen error into one red sentence and exit code 2, Ctrl-C into 130."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except UsageError as error:
+            typer.secho(str(error), fg=typer.colors.RED, err=True)
+            raise typer.Exit(_FAILED) from None
+        except Interrupted as interruption:
+            typer.secho(f"interrupted: {interruption}", fg=typer.colors.YELLOW, err=True)
+            raise typer.Exit(_INTERRUPTED) from None
+        except KeyboardInterrupt:
+            typer.secho("interrupted", fg=typer.colors.YELLOW, err=True)
+            raise typer.Exit(_INTERRUPTED) from None
+
+    return run
+
+
+for _command in (teacher, fit, evaluate, make_bag):
+    app.command()(_speaking_plainly(_command))
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,36 @@
+"""Scores from logits alone, to compare with; higher is more anomalous."""
+
+import torch
+
+
+def maximum_softmax_score(logits: torch.Tensor) -> torch.Tensor:
+    """1 - max_c softmax(logits)_c, of each pixel.
+
+    Source: Hendrycks and Gimpel, A Baseline for Detecting Misclassified and
+    Out-of-Distribution Examples in Neural Networks, ICLR 2017 (MSP).
+
+    Args:
+        logits: float32 [N, classes, h, w].
+
+    Returns:
+        float32 [N, 1, h, w], 0 (sure) .. 1 - 1/classes.
+    """
+    # The sum over the other classes: 1 - max would round a sure pixel's score to 0.
+    probabilities = logits.softmax(dim=1)
+    winner = logits.argmax(dim=1, keepdim=True)
+    return probabilities.scatter(1, winner, 0.0).sum(dim=1, keepdim=True)
+
+
+def maximum_logit_score(logits: torch.Tensor) -> torch.Tensor:
+    """-max_c logits_c, of each pixel.
+
+    Source: Hendrycks et al., Scaling Out-of-Distribution Detection for Real-World Settings,
+    ICML 2022 (MaxLogit).
+
+    Args:
+        logits: float32 [N, classes, h, w].
+
+    Returns:
+        float32 [N, 1, h, w], any sign.
+    """
+    return -logits.amax(dim=1, keepdim=True)

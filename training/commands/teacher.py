@@ -1,0 +1,177 @@
+"""`python -m training teacher`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from training.datasets.class_list import ClassList
+    from training.datasets.frames import LabelledSource
+
+
+class Optimiser(StrEnum):
+    """Rules of learning."""
+
+    ADAMW = "adamw"
+    SGD = "sgd"
+
+
+def teacher(
+    data: Annotated[
+        str, typer.Argument(help="Folder with images/ and labels/, or synthetic:SEED.")
+    ],
+    out: Annotated[Path, typer.Option(help="The run's folder; a run there is resumed.")],
+    classes: Annotated[
+        str | None,
+        typer.Option(help="camvid, synthetic, or a JSON file (format above)."),
+    ] = None,
+    val: Annotated[
+        str | None,
+        typer.Option(help="As DATA; frames for mIoU, e.g. synthetic:9:50. Never trained on."),
+    ] = None,
+    architecture: Annotated[
+        str, typer.Option(help="deeplabv3plus_ and resnet18/34/50/101 or efficientnet_lite0.")
+    ] = "deeplabv3plus_resnet18",
+    width: Annotated[float, typer.Option(help="Factor on the numbers of channels.")] = 1.0,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="ImageNet weights (efficientnet_lite0 only).")
+    ] = False,
+    backbone_weights: Annotated[
+        Path | None, typer.Option(help="Public ResNet checkpoint (.pth) to start from.")
+    ] = None,
+    crop: Annotated[
+        tuple[int, int], typer.Option(metavar="H W", help="Training window, pixels.")
+    ] = (256, 320),
+    batch: Annotated[int, typer.Option(help="Windows per step.")] = 8,
+    steps: Annotated[int, typer.Option(help="Of the optimiser, in all.")] = 2000,
+    optimiser: Annotated[Optimiser, typer.Option(help="sgd has momentum 0.9.")] = Optimiser.ADAMW,
+    learning_rate: Annotated[
+        float, typer.Option(help="At the start; falls as (1 - step/steps)^0.9.")
+    ] = 1e-3,
+    backbone_rate: Annotated[
+        float, typer.Option(help="Factor on the backbone's learning rate; low if pretrained.")
+    ] = 1.0,
+    weight_decay: Annotated[float, typer.Option(help="Of the optimiser.")] = 1e-2,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Rare classes weigh more in the loss.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of weights, order and random views.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that prepare data.")] = 1,
+    save_every: Annotated[int, typer.Option(min=1, help="Steps between saves.")] = 100,
+    val_every: Annotated[int, typer.Option(min=1, help="Steps between mIoU on --val.")] = 1000,
+) -> None:
+    """Train a segmentation teacher on labelled images.
+
+    Goes in: pictures (jpg, png) in DATA/images and labels (png) in DATA/labels, paired by name.
+    A label is an 8-bit picture with one channel, whose values --classes explains; 255 is
+    ignored.
+
+    Comes out: OUT/teacher.pt, OUT/report.json (settings, losses, mIoU) and OUT/progress.pt, from
+    which the same command resumes after Ctrl-C or a kill, with the same result as if nothing had
+    happened. For a finished run it only measures mIoU again, on whatever --val says.
+
+    A class list file; `label` is the value, or the values, in the label pictures:
+
+        {"classes": [{"name": "road", "colour": [128, 64, 128],
+                      "drivable": true, "label": 3},
+                     {"name": "car", "colour": [64, 0, 128],
+                      "drivable": false, "label": [8, 12]}],
+         "ignore": [11]}
+
+    Example:
+
+        python -m training teacher camvid/train --classes camvid \\
+            --architecture deeplabv3plus_efficientnet_lite0 --pretrained \\
+            --val camvid/val --out runs/camvid
+
+    Next: `python -m training fit`, with OUT/teacher.pt and normal frames.
+    """
+    from tqdm import tqdm
+
+    from training.datasets.class_list import load_class_list
+    from training.datasets.frames import SYNTHETIC
+    from training.errors import Interrupted, UsageError
+    from training.teacher_training import (
+        PROGRESS_FILE,
+        TEACHER_FILE,
+        TeacherSettings,
+        TeacherTraining,
+        finished_teacher,
+        mean_iou,
+        write_report,
+    )
+
+    if classes is None:
+        if data.split(":")[0] != SYNTHETIC:
+            raise UsageError("--classes is missing: camvid, synthetic, or a JSON file")
+        classes = SYNTHETIC
+    class_list = load_class_list(classes)
+    settings = TeacherSettings(
+        architecture=architecture,
+        width=width,
+        pretrained=pretrained,
+        backbone_weights=str(backbone_weights) if backbone_weights else None,
+        crop_height=crop[0],
+        crop_width=crop[1],
+        batch=batch,
+        steps=steps,
+        optimiser=optimiser.value,
+        learning_rate=learning_rate,
+        backbone_rate=backbone_rate,
+        weight_decay=weight_decay,
+        balance=balance,
+        seed=seed,
+        data=data,
+    )
+    source = _open(data, class_list, fresh_frames=steps * batch)
+    held_out = _open(val, class_list, fresh_frames=100) if val else None
+    training = TeacherTraining(settings, source, class_list.classes, out, workers=workers)
+
+    def validate(network: Any) -> dict[str, Any] | None:
+        if held_out is None:
+            return None
+        with tqdm(total=len(held_out), unit="frame", desc="mIoU", leave=False) as bar:
+            result = mean_iou(network, class_list.classes, held_out, bar.update)
+        tqdm.write(f"step {training.step}: mIoU {result['miou']:.4f} on {val}")
+        return {"data": val, **result}
+
+    try:
+        with tqdm(
+            total=steps, initial=training.step, unit="step", desc=out.name, smoothing=0.05
+        ) as bar:
+            recent = 0.0
+
+            def show(loss: float, rate: float) -> None:
+                nonlocal recent
+                recent = loss if recent == 0.0 else 0.95 * recent + 0.05 * loss
+                bar.set_postfix(loss=f"{recent:.3f}", rate=f"{rate:.1e}", refresh=False)
+                bar.update()
+
+            training.run(
+                save_every=save_every,
+                validate=validate,
+                validate_every=val_every,
+                on_step=show,
+            )
+        result = validate(finished_teacher(training))
+    except KeyboardInterrupt:
+        if (out / PROGRESS_FILE).exists():
+            kept = f"{out / PROGRESS_FILE} keeps the last save; the same command resumes there"
+        else:
+            kept = "nothing was saved yet; the same command starts anew"
+        raise Interrupted(kept) from None
+    write_report(training, result)
+    typer.echo(f"{out / TEACHER_FILE}: next, `python -m training fit` with it and normal frames")
+
+
+def _open(data: str, class_list: "ClassList", fresh_frames: int) -> "LabelledSource":
+    from training.datasets.folder import LabelledFolder
+    from training.datasets.frames import SYNTHETIC, parse_synthetic
+
+    if data.split(":")[0] == SYNTHETIC:
+        from training.datasets.synthetic_streets import SyntheticStreets
+
+        return SyntheticStreets(*parse_synthetic(data, fresh_frames))
+    return LabelledFolder(Path(data), class_list.label_map)

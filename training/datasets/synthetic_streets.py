@@ -1,0 +1,69 @@
+"""The synthetic streets as a data set: numbered frames out of many short drives."""
+
+import numpy as np
+
+from training.checkpoint import SegmentationClass
+from training.datasets.class_list import ClassList
+from training.datasets.label_map import LabelMap
+from training.datasets.synthetic import CLASSES, StreetDrive
+
+HEIGHT = 360
+WIDTH = 640
+FRAMES_PER_DRIVE = 4
+"""Few, so that frames differ; more than one, because a new street costs as much as two frames."""
+
+SECONDS_BETWEEN_FRAMES = 7.0
+"""Far enough on that little of one frame is in the next."""
+
+SYNTHETIC = ClassList(
+    tuple(SegmentationClass(c.name, c.colour, c.drivable) for c in CLASSES),
+    LabelMap({i: i for i in range(len(CLASSES))}),
+)
+
+
+class SyntheticStreets:
+    """Labelled frames of the synthetic streets, made when asked for, without anomalies.
+
+    Frame `index` depends on (seed, index) alone.
+
+    Args:
+        seed: which streets.
+        count: number of frames.
+    """
+
+    def __init__(self, seed: int, count: int, height: int = HEIGHT, width: int = WIDTH) -> None:
+        self._seed = seed
+        self._count = count
+        self._size = (height, width)
+        self._drive: tuple[int, StreetDrive] | None = None
+
+    @property
+    def images(self) -> "_Images":
+        """The same frames without their labels."""
+        return _Images(self)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a frame, uint8 [H, W, 3] BGR, and its class ids, uint8 [H, W], 255 = ignore."""
+        number, place = divmod(range(self._count)[index], FRAMES_PER_DRIVE)
+        if self._drive is None or self._drive[0] != number:
+            self._drive = (number, StreetDrive(self._street_seed(number), *self._size))
+        frame = self._drive[1].frame(place * SECONDS_BETWEEN_FRAMES)
+        return frame.image, frame.class_id
+
+    def _street_seed(self, number: int) -> int:
+        # A hash, so that two seeds share no street as seed + number would.
+        return int(np.random.SeedSequence((self._seed, number)).generate_state(1)[0])
+
+
+class _Images:
+    def __init__(self, streets: SyntheticStreets) -> None:
+        self._streets = streets
+
+    def __len__(self) -> int:
+        return len(self._streets)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self._streets[index][0]
