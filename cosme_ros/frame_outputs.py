@@ -1,0 +1,74 @@
+"""From one camera picture to what the node publishes of it: only what somebody listens to."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosme_ros.detector import Detector
+from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
+from cosme_ros.overlay import draw_overlay
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which outputs have a listener."""
+
+    score: bool
+    mask: bool
+    overlay: bool
+
+
+@dataclass(frozen=True)
+class FrameOutputs:
+    """None is what nobody wanted, and the mask that cannot be trusted."""
+
+    score: NDArray[np.float32] | None  # [H, W], 1.0 is the alarm line
+    mask: NDArray[np.uint8] | None  # [H, W], 0 or 255
+    overlay: NDArray[np.uint8] | None  # [H, W, 3] BGR
+    mask_withheld: bool
+    drift_share: float  # of the score's own pixels, 0..1
+
+
+def make_outputs(
+    detector: Detector,
+    image: NDArray[np.uint8],
+    wanted: Wanted,
+    *,
+    drivable_class_ids: Collection[int] | None,
+    minimum_area: int,
+    drift_threshold: float,
+) -> FrameOutputs:
+    """Detect in `image` uint8 [H, W, 3] BGR and make the wanted outputs, all at its resolution.
+
+    `drivable_class_ids` limits obstacles to the drivable area; None looks everywhere. Where no
+    pixel is drivable the mask is withheld: an empty one would say that the road is clear, and
+    there is no road. `minimum_area` is in pixels, `drift_threshold` a raw score. Raises ScoreFault.
+    """
+    detection = detector.detect(image)
+    drift_share = float(np.mean(detection.raw_score_grid >= drift_threshold))
+    region = None
+    withheld = False
+    mask: NDArray[np.uint8] | None = None
+    overlay: NDArray[np.uint8] | None = None
+    if wanted.mask or wanted.overlay:
+        obstacles: tuple[Obstacle, ...] = ()
+        caption = "no drivable area: obstacles unknown"
+        if drivable_class_ids is not None:
+            region = drivable_region(detection.class_id, drivable_class_ids)
+            withheld = not region.any()
+        if not withheld:
+            mask, obstacles = find_obstacles(
+                detection.score, region=region, minimum_area=minimum_area
+            )
+            caption = f"{len(obstacles)} obstacle{'' if len(obstacles) == 1 else 's'}"
+        if wanted.overlay:
+            overlay = draw_overlay(image, detection.score, obstacles, caption=caption)
+    return FrameOutputs(
+        score=detection.score if wanted.score else None,
+        mask=mask if wanted.mask else None,
+        overlay=overlay,
+        mask_withheld=withheld,
+        drift_share=drift_share,
+    )

@@ -1,0 +1,141 @@
+"""What happened to the frames: counters since activation, rates and latencies of late."""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from time import monotonic
+
+import numpy as np
+
+WINDOW = 10.0  # seconds; rates, percentiles and drift are taken over this
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """In milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All frames received are processed, dropped, failed, or (one at most) still under way.
+
+    Rates are frames a second over the last WINDOW seconds, or since the start where that is
+    shorter. Percentiles and means are None when the window holds nothing to take them of.
+    """
+
+    received: int
+    processed: int
+    dropped: int
+    failed: dict[str, int]
+    masks_withheld: int
+    input_rate: float
+    output_rate: float
+    age_at_start: Percentiles | None
+    latency: Percentiles | None
+    stamp_latency: Percentiles | None
+    drift_share: float | None
+    seconds_since_input: float
+    recent_processed: int
+    recent_failures: dict[str, int]
+    recent_masks_withheld: int
+
+
+@dataclass(frozen=True)
+class Processed:
+    """One frame that made it, times in seconds.
+
+    `age_at_start` is arrival to the begin of work, `latency` arrival to published (both by this
+    machine's monotonic clock), `stamp_latency` the message's stamp to published, None where the
+    stamp is not of the node's clock. `drift_share` is the share of the score's pixels at or above
+    the raw score of the drift check's rate.
+    """
+
+    age_at_start: float
+    latency: float
+    stamp_latency: float | None
+    drift_share: float
+    mask_withheld: bool
+
+
+class FrameStatistics:
+    """Counts frames. All methods may be called from any thread."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._started = clock()
+        self._last_input = self._started
+        self._received = 0
+        self._processed = 0
+        self._dropped = 0
+        self._masks_withheld = 0
+        self._failed: Counter[str] = Counter()
+        self._inputs: deque[tuple[float, None]] = deque()
+        self._outputs: deque[tuple[float, Processed]] = deque()
+        self._failures: deque[tuple[float, str]] = deque()
+
+    def receive(self) -> None:
+        with self._lock:
+            self._received += 1
+            self._last_input = self._clock()
+            self._inputs.append((self._last_input, None))
+            self._forget(self._last_input)
+
+    def drop(self) -> None:
+        with self._lock:
+            self._dropped += 1
+
+    def fail(self, reason: str) -> None:
+        with self._lock:
+            self._failed[reason] += 1
+            self._failures.append((self._clock(), reason))
+
+    def process(self, frame: Processed) -> None:
+        with self._lock:
+            self._processed += 1
+            self._masks_withheld += frame.mask_withheld
+            self._outputs.append((self._clock(), frame))
+
+    def snapshot(self) -> Snapshot:
+        with self._lock:
+            now = self._clock()
+            self._forget(now)
+            span = max(min(WINDOW, now - self._started), 1e-9)
+            frames = [frame for _, frame in self._outputs]
+            stamped = [f.stamp_latency for f in frames if f.stamp_latency is not None]
+            return Snapshot(
+                received=self._received,
+                processed=self._processed,
+                dropped=self._dropped,
+                failed=dict(self._failed),
+                masks_withheld=self._masks_withheld,
+                input_rate=len(self._inputs) / span,
+                output_rate=len(frames) / span,
+                age_at_start=percentiles(f.age_at_start for f in frames),
+                latency=percentiles(f.latency for f in frames),
+                stamp_latency=percentiles(stamped),
+                drift_share=(float(np.mean([f.drift_share for f in frames])) if frames else None),
+                seconds_since_input=now - self._last_input,
+                recent_processed=len(frames),
+                recent_failures=dict(Counter(reason for _, reason in self._failures)),
+                recent_masks_withheld=sum(f.mask_withheld for f in frames),
+            )
+
+    def _forget(self, now: float) -> None:
+        for events in (self._inputs, self._outputs, self._failures):
+            while events and events[0][0] < now - WINDOW:
+                events.popleft()
+
+
+def percentiles(seconds: Iterable[float]) -> Percentiles | None:
+    """Of durations in seconds, in milliseconds, linearly interpolated; None of nothing."""
+    values = np.asarray(list(seconds), np.float64)
+    if values.size == 0:
+        return None
+    p50, p95, p99 = np.percentile(values * 1000.0, (50, 95, 99))
+    return Percentiles(float(p50), float(p95), float(p99))

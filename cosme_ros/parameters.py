@@ -1,0 +1,170 @@
+"""The parameters of the detector node, declared once: name, default, range, meaning.
+
+The node turns this table into ROS parameters with descriptors; tests and the documentation read
+it as it is. Nothing here needs ROS.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+from cosme_ros.execution import PROVIDERS
+
+REGIONS = ("everything", "drivable")
+IMAGE_TRANSPORTS = ("raw", "compressed")
+
+
+class ParameterError(ValueError):
+    """A parameter's value cannot be used; the sentence names it and what would be right."""
+
+
+class Changeable(Enum):
+    """When a parameter may be set while the node is alive."""
+
+    NEVER = "read only: given when the process starts"
+    UNCONFIGURED = "while the node is unconfigured"
+    ALWAYS = "at any time; the next frame uses it"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row of the table. `minimum` and `maximum` are inclusive and go with numbers."""
+
+    name: str
+    default: str | bool | int | float
+    description: str
+    changeable: Changeable
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: object) -> None:
+        """Raise ParameterError unless `value` is of the default's type, in range, and a choice."""
+        if type(value) is not type(self.default):
+            raise ParameterError(
+                f"parameter '{self.name}' is {value!r}, but must be of type "
+                f"{type(self.default).__name__} (for example {self.default!r})"
+            )
+        if self.choices and value not in self.choices:
+            raise ParameterError(
+                f"parameter '{self.name}' is '{value}', but must be one of: "
+                + ", ".join(self.choices)
+            )
+        if isinstance(value, int | float):
+            low = self.minimum is not None and not value >= self.minimum
+            high = self.maximum is not None and not value <= self.maximum
+            if low or high:
+                raise ParameterError(
+                    f"parameter '{self.name}' is {value}, but must be between "
+                    f"{self.minimum} and {self.maximum}"
+                )
+
+
+def _row(
+    default: Any,
+    description: str,
+    changeable: Changeable,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    return field(
+        default=default,
+        metadata={
+            "description": description,
+            "changeable": changeable,
+            "minimum": minimum,
+            "maximum": maximum,
+            "choices": choices,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked values of all parameters. PARAMETERS is made from these fields."""
+
+    bundle: str = _row(
+        "",
+        "Directory of the bundle to run. Must be given.",
+        Changeable.UNCONFIGURED,
+    )
+    provider: str = _row(
+        "auto",
+        "ONNX Runtime execution provider. 'auto' takes the first that really runs the graphs; a "
+        "named one that does not is an error at configure.",
+        Changeable.UNCONFIGURED,
+        choices=("auto", *PROVIDERS),
+    )
+    false_positive_rate: float = _row(
+        0.001,
+        "Share of normal pixels that may raise an alarm; sets the alarm line through the bundle's "
+        "calibration table, whose range bounds it.",
+        Changeable.ALWAYS,
+        minimum=1e-9,
+        maximum=0.5,
+    )
+    region: str = _row(
+        "everything",
+        "Where obstacles are looked for: in the whole picture, or on the drivable area with its "
+        "holes filled.",
+        Changeable.ALWAYS,
+        choices=REGIONS,
+    )
+    minimum_area: int = _row(
+        64,
+        "Smallest obstacle, in pixels of the camera image; smaller regions are left out of the "
+        "mask.",
+        Changeable.ALWAYS,
+        minimum=1,
+        maximum=100_000_000,
+    )
+    image_transport: str = _row(
+        "raw",
+        "Type of the input topic: sensor_msgs/Image (raw) or sensor_msgs/CompressedImage "
+        "(compressed).",
+        Changeable.UNCONFIGURED,
+        choices=IMAGE_TRANSPORTS,
+    )
+    threads: int = _row(
+        0,
+        "CPU threads of ONNX Runtime; 0 leaves the number to ONNX Runtime.",
+        Changeable.UNCONFIGURED,
+        minimum=0,
+        maximum=1024,
+    )
+    diagnostics_period: float = _row(
+        1.0,
+        "Seconds between two messages on /diagnostics.",
+        Changeable.NEVER,
+        minimum=0.1,
+        maximum=60.0,
+    )
+    autostart: bool = _row(
+        True,
+        "Configure and activate when the process starts; false leaves both to a lifecycle manager.",
+        Changeable.NEVER,
+    )
+
+
+PARAMETERS: tuple[Parameter, ...] = tuple(
+    Parameter(name=row.name, default=row.default, **row.metadata)
+    for row in fields(Settings)
+    if row.default is not MISSING
+)
+PARAMETERS_BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
+
+
+def check_settings(values: Mapping[str, Any]) -> Settings:
+    """Settings from a value for every parameter. Raises ParameterError for the first wrong one."""
+    for row in PARAMETERS:
+        row.check(values[row.name])
+    settings = Settings(**{row.name: values[row.name] for row in PARAMETERS})
+    if not settings.bundle:
+        raise ParameterError(
+            "parameter 'bundle' is empty, but must be the directory of a bundle "
+            "(bundle:=/path/to/bundle)"
+        )
+    return settings

@@ -1,0 +1,109 @@
+"""Starts the detector node: `ros2 launch cosme_ros detector.launch.py bundle:=/path/to/bundle`.
+
+The node configures and activates itself (unless autostart:=false), so this is a plain Node action
+without lifecycle event handlers.
+"""
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from cosme_ros import names
+
+CONFIG = Path(get_package_share_directory("cosme_ros")) / "config"
+DDS_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+# Launch arguments that stand for a parameter. They have no default of their own: one that is not
+# given must not override params_file.
+PARAMETER_ARGUMENTS = {
+    "bundle": (str, "Directory of the bundle to run"),
+    "image_transport": (str, "raw (sensor_msgs/Image) or compressed (CompressedImage)"),
+    "provider": (str, "auto, tensorrt, cuda, openvino or cpu"),
+    "false_positive_rate": (float, "Share of normal pixels that may raise an alarm"),
+    "region": (str, "Where obstacles are looked for: everything or drivable"),
+    "autostart": (bool, "Whether the node configures and activates itself"),
+}
+OTHER_ARGUMENTS = {
+    "image_topic": ("/camera/image_raw", "Topic of the camera images, of image_transport's type"),
+    "namespace": ("", "Namespace of the node, for example /front"),
+    "params_file": (str(CONFIG / "detector.yaml"), "Parameters of the node"),
+    "log_level": ("info", "debug, info, warn, error or fatal"),
+    "rviz": ("false", "Whether to start RViz with the detector's pictures"),
+}
+
+
+def generate_launch_description():
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(
+                    name, default_value="", description=f"{description}. Empty: as in params_file"
+                )
+                for name, (_, description) in PARAMETER_ARGUMENTS.items()
+            ),
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=description)
+                for name, (default, description) in OTHER_ARGUMENTS.items()
+            ),
+            *dds_profile(),
+            OpaqueFunction(function=nodes),
+        ]
+    )
+
+
+def dds_profile():
+    """Room for images of megabytes in Fast DDS, unless the user has a profile of their own."""
+    if any(os.environ.get(variable) for variable in DDS_PROFILE_VARIABLES):
+        return []
+    profile = str(CONFIG / "fastdds_large_images.xml")
+    return [SetEnvironmentVariable(variable, profile) for variable in DDS_PROFILE_VARIABLES]
+
+
+def parameter_value(text, kind):
+    """Of the type that the node declares, whatever the text looks like: 1e-3 is text in YAML."""
+    return float(text) if kind is float else ParameterValue(text, value_type=kind)
+
+
+def nodes(context):
+    """The nodes, once the values of the arguments are known."""
+    given = context.launch_configurations
+    image_topic = given["image_topic"]
+    overrides = {
+        name: parameter_value(given[name], kind)
+        for name, (kind, _) in PARAMETER_ARGUMENTS.items()
+        if given[name]
+    }
+    detector = Node(
+        package="cosme_ros",
+        executable="detector_node",
+        name=names.DETECTOR_NODE,
+        namespace=given["namespace"],
+        parameters=[given["params_file"], *([overrides] if overrides else [])],
+        remappings=[(names.INPUT_IMAGE, image_topic)],
+        ros_arguments=["--log-level", given["log_level"]],
+        output="screen",
+    )
+    # The RViz configuration names the topics of a node without namespace.
+    outputs = (names.OUTPUT_OVERLAY, names.OUTPUT_SCORE, names.OUTPUT_MASK)
+    rviz = Node(
+        package="rviz2",
+        executable="rviz2",
+        name="cosme_rviz",
+        arguments=["-d", str(CONFIG / "cosme.rviz")],
+        remappings=[
+            ("/camera/image_raw", image_topic),
+            *(
+                (names.resolve(output), names.resolve(output, namespace=given["namespace"]))
+                for output in outputs
+            ),
+        ],
+        output="screen",
+        condition=IfCondition(LaunchConfiguration("rviz")),
+    )
+    return [detector, rviz]

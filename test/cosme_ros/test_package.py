@@ -1,0 +1,62 @@
+"""The package as ROS and pip see it."""
+
+import re
+import runpy
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+MANIFEST = ElementTree.parse(REPOSITORY / "package.xml").getroot()
+
+
+@pytest.fixture
+def setup_arguments(monkeypatch):
+    setuptools = pytest.importorskip("setuptools")
+    caught = {}
+    monkeypatch.setattr(setuptools, "setup", caught.update)
+    monkeypatch.chdir(REPOSITORY)
+    runpy.run_path("setup.py")
+    return caught
+
+
+def test_both_files_agree(setup_arguments):
+    for key in ("name", "version", "license"):
+        assert MANIFEST.findtext(key) == setup_arguments[key]
+    (maintainer,) = MANIFEST.findall("maintainer")
+    assert maintainer.text == setup_arguments["maintainer"]
+    assert maintainer.get("email") == setup_arguments["maintainer_email"]
+
+
+def test_everything_ros_needs_is_installed(setup_arguments):
+    installed = dict(setup_arguments["data_files"])
+    assert installed["share/ament_index/resource_index/packages"] == ["resource/cosme_ros"]
+    assert installed["share/cosme_ros"] == ["package.xml"]
+    assert "launch/detector.launch.py" in installed["share/cosme_ros/launch"]
+    assert {"config/detector.yaml", "config/cosme.rviz", "config/fastdds_large_images.xml"} <= set(
+        installed["share/cosme_ros/config"]
+    )
+    assert setup_arguments["package_data"] == {"cosme_ros": ["bundle_schema.json"]}
+
+
+def test_neither_ros_nor_the_training_half_is_forced_on_a_machine(setup_arguments):
+    assert not [name for name in setup_arguments["packages"] if name.startswith("training")]
+    forced = " ".join(setup_arguments["install_requires"])
+    assert not re.search("ros-|opencv|onnxruntime|torch", forced)
+
+
+def test_ros_wheels_are_pinned(setup_arguments):
+    pins = setup_arguments["extras_require"]["ros"]
+    assert all(re.fullmatch(r"ros-[a-z0-9-]+==[0-9.]+", pin) for pin in pins)
+    assert {"ros-rclpy", "ros-rmw-fastrtps-cpp", "ros-sensor-msgs", "ros-diagnostic-msgs"} <= {
+        pin.split("==")[0] for pin in pins
+    }
+
+
+def test_entry_points_lead_somewhere(setup_arguments):
+    for entry in setup_arguments["entry_points"]["console_scripts"]:
+        module = entry.split("=")[1].strip().split(":")[0]
+        file = REPOSITORY / (module.replace(".", "/") + ".py")
+        assert file.is_file(), file
+        assert "def main(" in file.read_text()

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from cosme_ros.parameters import (
+    PARAMETERS,
+    PARAMETERS_BY_NAME,
+    ParameterError,
+    Settings,
+    check_settings,
+)
+
+DEFAULTS = {row.name: row.default for row in PARAMETERS}
+CONFIG = Path(__file__).parents[2] / "config" / "detector.yaml"
+
+
+def test_defaults_and_a_bundle_are_enough():
+    settings = check_settings({**DEFAULTS, "bundle": "/bundles/street"})
+    assert settings == Settings(bundle="/bundles/street")
+
+
+def test_every_row_tells_what_it_is_for():
+    for row in PARAMETERS:
+        assert row.description.endswith("."), row.name
+        row.check(row.default)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("bundle", "", "'bundle' is empty"),
+        ("provider", "abacus", "auto, tensorrt, cuda, openvino, cpu"),
+        ("region", "moon", "everything, drivable"),
+        ("image_transport", "Raw", "raw, compressed"),
+        ("false_positive_rate", 0.0, "between 1e-09 and 0.5"),
+        ("false_positive_rate", 0.6, "between 1e-09 and 0.5"),
+        ("false_positive_rate", float("nan"), "nan"),
+        ("false_positive_rate", 1, "of type float"),
+        ("minimum_area", 0, "between 1 and"),
+        ("minimum_area", True, "of type int"),
+        ("threads", -1, "between 0 and"),
+        ("autostart", 1, "of type bool"),
+        ("diagnostics_period", 0.01, "between 0.1 and"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_would_be_right(name, value, words):
+    with pytest.raises(ParameterError) as caught:
+        check_settings({**DEFAULTS, "bundle": "/bundles/street", name: value})
+    assert f"'{name}'" in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("row", PARAMETERS, ids=lambda row: row.name)
+def test_bounds_are_inclusive(row):
+    for bound in (row.minimum, row.maximum):
+        if bound is not None:
+            PARAMETERS_BY_NAME[row.name].check(type(row.default)(bound))
+
+
+def test_the_shipped_file_holds_every_parameter_at_its_default():
+    yaml = pytest.importorskip("yaml")
+    assert yaml.safe_load(CONFIG.read_text()) == {"/**": {"ros__parameters": DEFAULTS}}

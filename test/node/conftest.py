@@ -1,0 +1,38 @@
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+# Before the first participant of this process: other machines and other runs are not our business.
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+# As the launch file does it: frames of megabytes get lost without it.
+PROFILE = Path(__file__).parents[2] / "config" / "fastdds_large_images.xml"
+os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
+DOMAINS = iter(1 + (os.getpid() * 7 + offset) % 100 for offset in range(100))
+
+from detector_process import Camera, DetectorProcess  # noqa: E402
+from tiny_bundle import write_tiny_bundle  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory) -> Path:
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory) -> Iterator[Callable[..., tuple[DetectorProcess, Camera]]]:
+    """Starts a detector and a camera in a domain of their own; ends both with the module."""
+    with ExitStack() as stack:
+
+        def start_pair(camera_transport=None, **parameters):
+            domain = next(DOMAINS)
+            detector = DetectorProcess(tmp_path_factory.mktemp("detector"), domain, **parameters)
+            stack.callback(detector.stop)
+            transport = camera_transport or parameters.get("image_transport", "raw")
+            camera = Camera(domain, image_transport=transport)
+            stack.callback(camera.close)
+            return detector, camera
+
+        yield start_pair
