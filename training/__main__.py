@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from training.commands.demo import demo
 from training.commands.evaluate import evaluate
 from training.commands.fit import fit
 from training.commands.make_bag import make_bag
@@ -60,7 +61,7 @@ def _speaking_plainly(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-for _command in (teacher, fit, evaluate, make_bag):
+for _command in (teacher, fit, evaluate, make_bag, demo):
     app.command()(_speaking_plainly(_command))
 
 if __name__ == "__main__":

@@ -93,13 +93,13 @@ def teacher(
     from training.datasets.class_list import load_class_list
     from training.datasets.frames import SYNTHETIC
     from training.errors import Interrupted, UsageError
+    from training.segmentation_validation import mean_iou
+    from training.teacher_settings import TeacherSettings
     from training.teacher_training import (
         PROGRESS_FILE,
         TEACHER_FILE,
-        TeacherSettings,
         TeacherTraining,
         finished_teacher,
-        mean_iou,
         write_report,
     )
 

@@ -1,0 +1,26 @@
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from training.__main__ import app
+
+COMMANDS = ("teacher", "fit", "evaluate", "make-bag")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_goes_in_and_out_and_what_comes_next(command):
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    for piece in ("Goes in:", "Comes out:", "Example:", f"training {command}", "Next:"):
+        assert piece in result.output, piece
+
+
+def test_runs_as_a_module_and_lists_its_commands():
+    run = subprocess.run(
+        [sys.executable, "-m", "training", "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0
+    for command in (*COMMANDS, "demo"):
+        assert command in run.stdout

@@ -1,0 +1,71 @@
+"""Training windows in an order that chance decides once and for all."""
+
+from collections.abc import Iterable, Iterator
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from training.augmentation import random_view
+from training.datasets.frames import LabelledSource
+from training.errors import UsageError
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+class RandomViews(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Training windows by position: window `position` depends on (seed, position) alone.
+
+    So the order does not depend on workers, and a resumed run sees what an unbroken one sees.
+
+    Args:
+        source: labelled frames.
+        size: (height, width) of the windows, pixels.
+        seed: of order and views.
+    """
+
+    def __init__(self, source: LabelledSource, size: tuple[int, int], seed: int) -> None:
+        self._source = source
+        self._size = size
+        self._seed = seed
+        self._epoch = -1
+        self._order = np.empty(0, np.int64)
+
+    def __getitem__(self, position: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return image uint8 [H, W, 3] BGR and class ids int64 [H, W], 255 = ignore."""
+        epoch, place = divmod(position, len(self._source))
+        if epoch != self._epoch:
+            self._order = np.random.default_rng((self._seed, epoch)).permutation(len(self._source))
+            self._epoch = epoch
+        image, label = self._source[int(self._order[place])]
+        rng = np.random.default_rng((self._seed, epoch, place))
+        view, view_label = random_view(image, label, self._size, rng)
+        return torch.from_numpy(view), torch.from_numpy(view_label.astype(np.int64))
+
+    def batches(self, positions: range, size: int, workers: int) -> Iterator[Batch]:
+        """Windows of `positions`, `size` at a time, prepared by `workers` processes."""
+        loader = DataLoader(
+            self,
+            batch_size=size,
+            sampler=positions,
+            num_workers=workers,
+            worker_init_fn=_start_worker,
+        )
+        return without_worker_traceback(loader)
+
+
+def without_worker_traceback(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Pass batches on; a worker's UsageError keeps its own sentence only.
+
+    torch's DataLoader puts the worker's whole traceback into the message.
+    """
+    try:
+        yield from batches
+    except UsageError as error:
+        raise UsageError(str(error).rstrip().rpartition("UsageError: ")[2]) from None
+
+
+def _start_worker(_: int) -> None:
+    # A forked process must not wait for its parent's OpenCV threads.
+    cv2.setNumThreads(0)

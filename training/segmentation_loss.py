@@ -1,0 +1,48 @@
+"""Cross-entropy of segmentation, and weights of its classes."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+
+from training.datasets.frames import LabelledSource
+from training.datasets.label_map import IGNORE
+
+_LABELS_TO_WEIGH = 200
+
+
+def segmentation_loss(
+    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Cross-entropy at the labels' resolution, averaged over the judged pixels.
+
+    Args:
+        logits: float32 [N, classes, h, w].
+        labels: int64 [N, H, W], 255 = ignore.
+        weights: float32 [classes], or None for 1 each.
+
+    Returns:
+        float32 scalar; 0 where every pixel is ignored.
+    """
+    logits = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False)
+    total = F.cross_entropy(logits, labels, weights, ignore_index=IGNORE, reduction="sum")
+    judged = labels[labels != IGNORE]
+    weight = weights[judged].sum() if weights is not None else judged.new_tensor(judged.numel())
+    return total / weight.clamp(min=1)
+
+
+def class_weights(source: LabelledSource, classes: int) -> np.ndarray:
+    """1 / ln(1.02 + share of pixels) of each class, scaled to a mean of 1.
+
+    The shares are counted on up to 200 frames spread evenly over `source`.
+
+    Returns:
+        float32 [classes].
+    """
+    counts = np.zeros(256, np.int64)
+    numbers = np.linspace(0, len(source) - 1, min(len(source), _LABELS_TO_WEIGH)).round()
+    for index in numbers.astype(int):
+        counts += np.bincount(source[int(index)][1].reshape(-1), minlength=256)
+    judged = counts[:classes]
+    weights = 1.0 / np.log(1.02 + judged / max(1, judged.sum()))
+    balanced: np.ndarray = (weights / weights.mean()).astype(np.float32)
+    return balanced
