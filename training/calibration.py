@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from training.errors import UsageError
+
 RATES = tuple(m * 10.0**e for e in (-1, -2, -3, -4, -5) for m in (2.0, 1.0, 0.5))
 """False-positive rates of the table, per pixel, falling; those the data cannot support go."""
 
@@ -22,18 +24,18 @@ def calibration_table(score_maps: Iterable[np.ndarray]) -> tuple[int, int, list[
         {false_positive_rate, raw_score} with rates falling.
 
     Raises:
-        ValueError: no frames, a score that is not finite, or too few pixels for even the
+        UsageError: no frames, a score that is not finite, or too few pixels for even the
             highest rates.
     """
     flat = [np.ravel(scores) for scores in score_maps]
     if not flat:
-        raise ValueError("no frames to calibrate on")
+        raise UsageError("no frames to calibrate on")
     pooled = np.concatenate(flat)
     if not np.isfinite(pooled).all():
-        raise ValueError("a score on a normal frame is not finite; the bundle would be useless")
+        raise UsageError("a score on a normal frame is not finite; the bundle would be useless")
     rates = [rate for rate in RATES if rate * pooled.size >= FEWEST_EXCEEDING]
     if len(rates) < 2:
-        raise ValueError(
+        raise UsageError(
             f"{pooled.size} pixels are too few to calibrate on; "
             f"at least {round(FEWEST_EXCEEDING / RATES[1])} are needed"
         )

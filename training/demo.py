@@ -12,11 +12,9 @@ from tqdm import tqdm
 from training.bag_writer import BagFrame
 from training.datasets.synthetic import StreetDrive
 from training.datasets.synthetic_streets import SyntheticStreets
-from training.fitting import FitSettings
+from training.fit_settings import FitSettings, MemorySettings, StudentSettings
 from training.layers import BACKBONE_LAYERS, MEMORY_LAYERS
-from training.memory_fitting import MemorySettings
-from training.student_training import StudentSettings
-from training.teacher_training import TeacherSettings
+from training.teacher_settings import TeacherSettings
 
 HEIGHT = 360
 WIDTH = 640

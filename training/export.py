@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from training.calibration import calibration_table
 from training.checkpoint import TeacherCheckpoint
+from training.errors import UsageError
 from training.fit_frames import FitFrames
 from training.graph_runner import PROVIDER, GraphRunner
 from training.graphs import CLASS_ID, MemoryGraph, StudentGraph, TeacherGraph
@@ -38,7 +39,7 @@ where a feature lies nearly on its prototype.
 """
 
 
-class ParityError(Exception):
+class ParityError(UsageError):
     """The exported graphs do not compute what PyTorch does; no bundle was written."""
 
 

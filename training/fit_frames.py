@@ -1,5 +1,6 @@
 """Normal frames in the size of the network input, split into fitting and calibration."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from training.data_workers import start_worker, without_worker_traceback
 from training.datasets.frames import FrameSource, crop_to_aspect
 from training.errors import UsageError
 
@@ -114,12 +116,14 @@ class CropBatches(Dataset[torch.Tensor]):
             crops.append(crop[:, ::-1] if random.random() < 0.5 else crop)
         return torch.from_numpy(np.stack(crops))
 
-    def loader(self, first_step: int, workers: int) -> DataLoader[torch.Tensor]:
+    def batches(self, first_step: int, workers: int) -> Iterator[torch.Tensor]:
         """Batches from `first_step` on, prepared by `workers` processes."""
-        return DataLoader(
+        loader = DataLoader(
             self,
             batch_size=None,
             sampler=range(first_step, self._steps),
             num_workers=workers,
             prefetch_factor=4 if workers else None,
+            worker_init_fn=start_worker,
         )
+        return without_worker_traceback(loader)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +14,14 @@ from training.datasets.frames import FrameSource
 from training.errors import UsageError
 from training.export import FittedMethod, write_bundle
 from training.fit_frames import FitFrames, split_frames
+from training.fit_settings import FitSettings
 from training.graphs import CLASS_ID, MemoryGraph, TeacherGraph
-from training.layers import EVALUATION_LAYERS, LAST_HIDDEN, bank_of
-from training.memory_fitting import MemorySettings, fit_memory
+from training.layers import LAST_HIDDEN, bank_of
+from training.memory_fitting import fit_memory
 from training.standardisation import ClassStatistics, StatisticsAccumulator
-from training.student_training import StudentSettings, explained_variance, train_student
+from training.student_training import explained_variance, train_student
 
 MOST_STATISTICS_FRAMES = 200
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """Everything that decides what a bundle becomes.
-
-    Attributes:
-        size: (height, width) of the network input in pixels.
-        memory: MulMem.
-        student: AuxCon.
-        evaluation_layers: L_e of Eq. 7.
-        standardised: standardise MulMem per predicted class.
-        calibration_share: of the frames, held out of fitting.
-        most_frames: use at most this many frames; None uses all.
-    """
-
-    size: tuple[int, int]
-    memory: MemorySettings
-    student: StudentSettings
-    evaluation_layers: tuple[str, ...] = EVALUATION_LAYERS
-    standardised: bool = False
-    calibration_share: float = 0.2
-    most_frames: int | None = None
 
 
 def fit(

@@ -5,15 +5,6 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
-SIMILARITY_THRESHOLD = 0.85
-"""tau of Algorithm 1; the paper's value (section 4.2)."""
-
-PROTOTYPES = 512
-"""K of Algorithm 1. Not in the paper."""
-
-MOMENTUM = 0.9
-"""m of Eq. 2. Not in the paper."""
-
 MAXIMUM_MISSES = 20_000
 """Candidates in a row that bring nothing new, after which Algorithm 1 gives up filling K."""
 
@@ -54,8 +45,8 @@ def cosine_similarity(features: torch.Tensor, prototypes: torch.Tensor) -> torch
 def initialise(
     features: torch.Tensor,
     *,
-    size: int = PROTOTYPES,
-    similarity_threshold: float = SIMILARITY_THRESHOLD,
+    size: int,
+    similarity_threshold: float,
     maximum_misses: int = MAXIMUM_MISSES,
     generator: torch.Generator,
 ) -> Initialisation:
@@ -110,9 +101,7 @@ def _best_similarity(unit_features: torch.Tensor, unit_bank: torch.Tensor) -> to
     return (unit_features @ unit_bank.T).amax(dim=1)
 
 
-def update(
-    prototypes: torch.Tensor, features: torch.Tensor, momentum: float = MOMENTUM
-) -> torch.Tensor:
+def update(prototypes: torch.Tensor, features: torch.Tensor, momentum: float) -> torch.Tensor:
     """Algorithm 2 for one batch: Eq. 1 assigns, Eq. 2 moves.
 
     Args:

@@ -1,7 +1,6 @@
 """Fits MulMem's banks to normal frames, resumable."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from tqdm import tqdm
 from training import memory
 from training.checkpoint import save_atomically
 from training.fit_frames import FitFrames
+from training.fit_settings import MemorySettings
 from training.preprocessing import Preprocessing
 from training.teachers import DeepLabV3Plus
 
@@ -22,29 +22,6 @@ INITIAL_POSITIONS = 4096
 just that, and a wide layer at stride 4 fits into memory."""
 
 _SAVE_EVERY = 50
-
-
-@dataclass(frozen=True)
-class MemorySettings:
-    """Defaults and their reasons stand in training/memory.py.
-
-    Attributes:
-        layers: L of Eq. 4.
-        prototypes: K for each layer.
-        similarity_threshold: tau of Algorithm 1.
-        momentum: m of Eq. 2.
-        epochs: passes of Algorithm 2 over the frames.
-        batch: frames a step of Algorithm 2.
-        seed: of every random choice.
-    """
-
-    layers: tuple[str, ...]
-    prototypes: int = memory.PROTOTYPES
-    similarity_threshold: float = memory.SIMILARITY_THRESHOLD
-    momentum: float = memory.MOMENTUM
-    epochs: int = 1
-    batch: int = 4
-    seed: int = 0
 
 
 def fit_memory(

@@ -1,15 +1,14 @@
 """Training windows in an order that chance decides once and for all."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from training.augmentation import random_view
+from training.data_workers import start_worker, without_worker_traceback
 from training.datasets.frames import LabelledSource
-from training.errors import UsageError
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -50,22 +49,6 @@ class RandomViews(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             batch_size=size,
             sampler=positions,
             num_workers=workers,
-            worker_init_fn=_start_worker,
+            worker_init_fn=start_worker,
         )
         return without_worker_traceback(loader)
-
-
-def without_worker_traceback(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Pass batches on; a worker's UsageError keeps its own sentence only.
-
-    torch's DataLoader puts the worker's whole traceback into the message.
-    """
-    try:
-        yield from batches
-    except UsageError as error:
-        raise UsageError(str(error).rstrip().rpartition("UsageError: ")[2]) from None
-
-
-def _start_worker(_: int) -> None:
-    # A forked process must not wait for its parent's OpenCV threads.
-    cv2.setNumThreads(0)

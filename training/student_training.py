@@ -1,6 +1,5 @@
 """Trains AuxCon's student on normal frames (Algorithm 3), resumable."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -8,41 +7,13 @@ from tqdm import tqdm
 
 from training.checkpoint import save_atomically
 from training.fit_frames import CropBatches, CropSettings, FitFrames
-from training.layers import SUPERVISED_LAYERS
+from training.fit_settings import StudentSettings
 from training.preprocessing import Preprocessing
 from training.student import Student, imitation_loss
 from training.teachers import DeepLabV3Plus
 
 _SAVE_EVERY = 100
 _SHOWN_OVER = 50
-
-
-@dataclass(frozen=True)
-class StudentSettings:
-    """How the student is trained; none of it but Eq. 5 and L_s is in the paper.
-
-    Attributes:
-        architecture: one of training.teachers.ARCHITECTURES.
-        width: factor on its channels.
-        layers: L_s of Eq. 5.
-        steps: of the optimiser.
-        batch: crops a step.
-        crop_height, crop_width: in pixels of the network input.
-        learning_rate: of Adam at the start; falls to zero along a cosine.
-        workers: processes that prepare batches.
-        seed: of weights and batches.
-    """
-
-    architecture: str
-    width: float = 1.0
-    layers: tuple[str, ...] = SUPERVISED_LAYERS
-    steps: int = 10_000
-    batch: int = 8
-    crop_height: int = 256
-    crop_width: int = 384
-    learning_rate: float = 2e-3
-    workers: int = 1
-    seed: int = 0
 
 
 def train_student(
@@ -73,7 +44,7 @@ def train_student(
     teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation)
     student_input = Preprocessing(student.mean, student.standard_deviation)
     crops = CropSettings(settings.batch, settings.crop_height, settings.crop_width, settings.seed)
-    batches = CropBatches(frames, settings.steps, crops).loader(first, settings.workers)
+    batches = CropBatches(frames, settings.steps, crops).batches(first, settings.workers)
     progress = tqdm(batches, "student", settings.steps, initial=first, unit="step")
     average_loss: float | None = None
     student.train()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from training.calibration import RATES, calibration_table
+from training.errors import UsageError
 
 
 def test_rates_hold_on_the_frames_themselves() -> None:
@@ -35,5 +36,5 @@ def test_rates_that_the_pixels_cannot_support_are_left_out() -> None:
     ],
 )
 def test_refusals(maps: list[np.ndarray], sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UsageError, match=sentence):
         calibration_table(maps)

@@ -22,10 +22,11 @@ from training.checkpoint import (  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.export import ParityError, run_torch  # noqa: E402
 from training.fit_frames import FitFrames, split_frames  # noqa: E402
-from training.fitting import FitSettings, fit  # noqa: E402
+from training.fit_settings import FitSettings, MemorySettings, StudentSettings  # noqa: E402
+from training.fitting import fit  # noqa: E402
 from training.graph_runner import GraphRunner  # noqa: E402
-from training.memory_fitting import MemorySettings, fit_memory  # noqa: E402
-from training.student_training import StudentSettings, train_student  # noqa: E402
+from training.memory_fitting import fit_memory  # noqa: E402
+from training.student_training import train_student  # noqa: E402
 from training.teachers import build_teacher  # noqa: E402
 
 ARCHITECTURE = "deeplabv3plus_resnet18"

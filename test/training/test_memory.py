@@ -48,9 +48,9 @@ def test_update_is_algorithm_2() -> None:
 
 def test_update_in_parts_is_update_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     prototypes, features = random_features(7, 5, 1), random_features(60, 5, 2)
-    whole = memory.update(prototypes, features)
+    whole = memory.update(prototypes, features, 0.9)
     monkeypatch.setattr(memory, "_POSITIONS_AT_ONCE", 7)
-    torch.testing.assert_close(memory.update(prototypes, features), whole, rtol=0, atol=1e-6)
+    torch.testing.assert_close(memory.update(prototypes, features, 0.9), whole, rtol=0, atol=1e-6)
 
 
 def test_prototype_that_is_nearest_to_nothing_stays() -> None:
@@ -118,7 +118,11 @@ def test_initialise_is_algorithm_1(size: int, tau: float) -> None:
 def test_initialise_gives_up_when_the_data_are_not_diverse() -> None:
     same = torch.ones(50, 4) * torch.arange(1, 51)[:, None]
     result = memory.initialise(
-        same, size=8, maximum_misses=100, generator=torch.Generator().manual_seed(0)
+        same,
+        size=8,
+        similarity_threshold=0.85,
+        maximum_misses=100,
+        generator=torch.Generator().manual_seed(0),
     )
     assert len(result.prototypes) == 1
     assert not result.filled
@@ -127,4 +131,6 @@ def test_initialise_gives_up_when_the_data_are_not_diverse() -> None:
 
 def test_initialise_refuses_nothing() -> None:
     with pytest.raises(ValueError, match="no features"):
-        memory.initialise(torch.empty(0, 4), generator=torch.Generator())
+        memory.initialise(
+            torch.empty(0, 4), size=8, similarity_threshold=0.85, generator=torch.Generator()
+        )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from training import memory
+from training.fit_settings import MemorySettings, StudentSettings
 from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, SUPERVISED_LAYERS
 
 
@@ -41,10 +41,12 @@ def fit(
     layers: Annotated[str, typer.Option(help="Layers with a bank (Eq. 4).")] = ",".join(
         MEMORY_LAYERS
     ),
-    prototypes: Annotated[int, typer.Option(min=1, help="K of each bank.")] = memory.PROTOTYPES,
+    prototypes: Annotated[
+        int, typer.Option(min=1, help="K of each bank.")
+    ] = MemorySettings.prototypes,
     momentum: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="m of Eq. 2.")
-    ] = memory.MOMENTUM,
+    ] = MemorySettings.momentum,
     memory_epochs: Annotated[
         int, typer.Option(min=1, help="Passes of Algorithm 2 over the frames.")
     ] = 1,
@@ -63,7 +65,9 @@ def fit(
     evaluation_layers: Annotated[
         str, typer.Option(help="Of those, the ones that are compared (Eq. 7).")
     ] = ",".join(EVALUATION_LAYERS),
-    student_steps: Annotated[int, typer.Option(min=1, help="Of Algorithm 3.")] = 10_000,
+    student_steps: Annotated[int, typer.Option(min=1, help="Of Algorithm 3.")] = (
+        StudentSettings.steps
+    ),
     batch: Annotated[int, typer.Option(min=2, help="Crops per step of Algorithm 3.")] = 8,
     crop: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Those crops, pixels.")] = (
         256,
@@ -99,10 +103,8 @@ def fit(
     from training.checkpoint import load_teacher
     from training.datasets.frames import open_frames
     from training.errors import Interrupted, UsageError
-    from training.fitting import FitSettings
+    from training.fit_settings import FitSettings
     from training.fitting import fit as run_fit
-    from training.memory_fitting import MemorySettings
-    from training.student_training import StudentSettings
 
     try:
         checkpoint = load_teacher(teacher)

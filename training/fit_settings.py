@@ -1,0 +1,79 @@
+"""What decides the result of a fit. No torch here: `fit --help` reads its defaults from it."""
+
+from dataclasses import dataclass
+
+from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, SUPERVISED_LAYERS
+
+
+@dataclass(frozen=True)
+class MemorySettings:
+    """How MulMem's banks are made. Of these the paper gives L and tau (section 4.2) alone.
+
+    Attributes:
+        layers: L of Eq. 4.
+        prototypes: K for each layer.
+        similarity_threshold: tau of Algorithm 1, in -1..1.
+        momentum: m of Eq. 2, in 0..1.
+        epochs: passes of Algorithm 2 over the frames.
+        batch: frames a step of Algorithm 2.
+        seed: of every random choice.
+    """
+
+    layers: tuple[str, ...] = MEMORY_LAYERS
+    prototypes: int = 512
+    similarity_threshold: float = 0.85
+    momentum: float = 0.9
+    epochs: int = 1
+    batch: int = 4
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class StudentSettings:
+    """How the student is trained; none of it but Eq. 5 and L_s is in the paper.
+
+    Attributes:
+        architecture: one of training.teachers.ARCHITECTURES.
+        width: factor on its channels.
+        layers: L_s of Eq. 5.
+        steps: of the optimiser.
+        batch: crops a step.
+        crop_height, crop_width: in pixels of the network input.
+        learning_rate: of Adam at the start; falls to zero along a cosine.
+        workers: processes that prepare batches.
+        seed: of weights and batches.
+    """
+
+    architecture: str
+    width: float = 1.0
+    layers: tuple[str, ...] = SUPERVISED_LAYERS
+    steps: int = 10_000
+    batch: int = 8
+    crop_height: int = 256
+    crop_width: int = 384
+    learning_rate: float = 2e-3
+    workers: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Everything that decides what a bundle becomes.
+
+    Attributes:
+        size: (height, width) of the network input in pixels.
+        memory: MulMem.
+        student: AuxCon.
+        evaluation_layers: L_e of Eq. 7.
+        standardised: standardise MulMem per predicted class.
+        calibration_share: of the frames, held out of fitting.
+        most_frames: use at most this many frames; None uses all.
+    """
+
+    size: tuple[int, int]
+    memory: MemorySettings
+    student: StudentSettings
+    evaluation_layers: tuple[str, ...] = EVALUATION_LAYERS
+    standardised: bool = False
+    calibration_share: float = 0.2
+    most_frames: int | None = None
