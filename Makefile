@@ -1,0 +1,79 @@
+# `make` alone says what there is. Everything happens in .venv; remove it with `make clean`.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+
+DEMO_EXTRAS := ros,opencv,cpu,demo
+TEST_EXTRAS := $(DEMO_EXTRAS),training,test
+BUNDLE ?= demo/bundle
+BAG ?= demo/bag
+OUT ?= demo_output
+OPTIONS ?=
+
+bin := $(VENV)/bin
+pip := $(bin)/python -m pip --disable-pip-version-check --no-input install --quiet --quiet
+# The constraints name ROS packages only, which have to match each other to the last number.
+constraints := ros_kilted_constraints.txt
+describes_environment := setup.py $(constraints)
+
+# A ROS that was sourced in this shell would be mixed with the one in .venv.
+unexport PYTHONPATH AMENT_PREFIX_PATH RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint format bench clean
+
+help:
+	@echo "Targets:"
+	@echo "  make demo     play $(BAG) through $(BUNDLE) over real DDS; pictures and numbers in $(OUT)/"
+	@echo "  make test     everything that is tested, real processes over real DDS included"
+	@echo "  make lint     formatting, ruff, mypy"
+	@echo "  make format   put the formatting right"
+	@echo "  make bench    does the node keep 10 frames a second, and never queue at 30?"
+	@echo "  make env      $(VENV) with all that development needs (demo makes itself a smaller one)"
+	@echo "  make clean    remove $(VENV) and everything that was made here"
+	@echo
+	@echo "Variables, for example 'make demo BAG=/data/drive BUNDLE=/data/bundle':"
+	@echo "  PYTHON=$(PYTHON)    makes the environment: 3.10 to 3.13 for the demo, 3.11 for the rest"
+	@echo "  OPTIONS=...          more for demo and bench, for example OPTIONS='--provider cpu'"
+	@echo "  VENV=$(VENV)  BUNDLE=$(BUNDLE)  BAG=$(BAG)  OUT=$(OUT)"
+
+$(bin)/python:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "There is no $(PYTHON) here; name another: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: what they name is installed as setup.py and the constraints now say.
+$(VENV)/.demo: $(describes_environment) | $(bin)/python
+	@echo "Installing ROS 2 and ONNX Runtime into $(VENV), about 150 MB to fetch ..."
+	$(pip) -c $(constraints) -e '.[$(DEMO_EXTRAS)]'
+	@touch $@
+
+$(VENV)/.development: $(describes_environment) | $(bin)/python
+	@echo "Installing ROS 2, ONNX Runtime, PyTorch and the tools into $(VENV), some minutes ..."
+	$(pip) -c $(constraints) -e '.[$(TEST_EXTRAS)]'
+	@touch $(VENV)/.demo $@
+
+env: $(VENV)/.development
+
+demo: $(VENV)/.demo
+	$(bin)/python -m cosme_ros.demo --bundle $(BUNDLE) --bag $(BAG) --out $(OUT) $(OPTIONS)
+
+test: $(VENV)/.development
+	$(bin)/python -m pytest
+
+lint: $(VENV)/.development
+	$(bin)/python -m ruff format --check .
+	$(bin)/python -m ruff check .
+	$(bin)/python -m mypy
+
+format: $(VENV)/.development
+	$(bin)/python -m ruff check --fix .
+	$(bin)/python -m ruff format .
+
+bench: $(VENV)/.demo
+	$(bin)/python test/benchmark/node_age.py --bundle $(BUNDLE) --bag $(BAG) --out bench_output $(OPTIONS)
+
+clean:
+	rm -rf $(VENV) build install log *.egg-info demo_output bench_output
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

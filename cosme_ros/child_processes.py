@@ -1,0 +1,126 @@
+"""Processes that live and die together: started, watched and ended by one that is responsible."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from types import TracebackType
+
+LAST_LINES = 12  # of a log, that a failure shows
+POLITE_SECONDS = 5.0  # between asking a process to end and insisting
+
+
+class ChildError(Exception):
+    """A child process failed; the text holds the last lines of its log."""
+
+
+@dataclass(frozen=True)
+class Child:
+    name: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def last_lines(self) -> str:
+        """The end of its log, indented."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
+        return "\n".join(f"    {line}" for line in lines) or "    (it printed nothing)"
+
+
+class ChildProcesses:
+    """A context manager: on its exit, however that comes about, every child is ended.
+
+    Children get a session of their own, so that a Ctrl-C in the terminal reaches them through here
+    only, once and in order. Each one's output goes to `<logs>/<name>.log`.
+    """
+
+    def __init__(self, logs: Path, environment: Mapping[str, str]) -> None:
+        self._logs = logs
+        self._environment = dict(environment)
+        self._children: list[Child] = []
+        self._done: set[str] = set()
+
+    def __enter__(self) -> "ChildProcesses":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start_module(self, name: str, module: str, arguments: Sequence[str]) -> Child:
+        """Run `python -m module arguments` with this interpreter, as the child `name`."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        log = self._logs / f"{name}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        child = Child(name, process, log)
+        self._children.append(child)
+        return child
+
+    def wait_for(self, child: Child, timeout: float) -> None:
+        """Until `child` ends well, at most `timeout` seconds.
+
+        Raises ChildError when it fails or takes too long, and when another child that has not been
+        waited for ends before it: that one was there to serve.
+        """
+        deadline = monotonic() + timeout
+        while True:
+            code = child.process.poll()
+            if code == 0:
+                self._done.add(child.name)
+                return
+            if code is not None:
+                raise ChildError(self._account(f"{child.name} {_ended(code)}", child))
+            for other in self._children:
+                other_code = other.process.poll()
+                if other is child or other.name in self._done or other_code is None:
+                    continue
+                sentence = f"{other.name} {_ended(other_code)}, while {child.name} needs it"
+                raise ChildError(self._account(sentence, other))
+            if monotonic() > deadline:
+                raise ChildError(
+                    self._account(f"{child.name} is not done after {timeout:.0f} s", child)
+                )
+            sleep(0.05)
+
+    def stop(self) -> None:
+        """End all children: politely, then firmly. The last started goes first."""
+        for child in reversed(self._children):
+            for request in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+                if child.process.poll() is not None:
+                    break
+                os.killpg(child.process.pid, request)
+                try:
+                    child.process.wait(POLITE_SECONDS)
+                except subprocess.TimeoutExpired:
+                    continue
+        self._children.clear()
+
+    def _account(self, sentence: str, culprit: Child) -> str:
+        """The sentence, and what the culprit and then the others said last."""
+        others = [child for child in self._children if child is not culprit]
+        parts = [f"{child.name} said last ({child.log}):" for child in (culprit, *others)]
+        texts = [child.last_lines() for child in (culprit, *others)]
+        return "\n".join(
+            [sentence, *(line for pair in zip(parts, texts, strict=True) for line in pair)]
+        )
+
+
+def _ended(code: int) -> str:
+    if code < 0:
+        return f"was ended by signal {signal.Signals(-code).name}"
+    return f"ended with exit status {code}"

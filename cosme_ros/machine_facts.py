@@ -1,0 +1,37 @@
+"""What a measurement ran on: without it a number cannot be compared."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+# Alternatives are the same library in other builds.
+_LIBRARIES = ("numpy", "onnxruntime", "onnxruntime-gpu", "onnxruntime-ep-openvino", "ros-rclpy")
+
+
+def machine_facts() -> dict[str, object]:
+    """Processor, cores we may use, memory, system, and the versions that matter."""
+    versions = {}
+    for library in _LIBRARIES:
+        try:
+            versions[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "libraries": versions,
+    }
+
+
+def _processor() -> str:
+    """As Linux names it; elsewhere the architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

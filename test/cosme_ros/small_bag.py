@@ -1,0 +1,119 @@
+"""Writes a small labelled bag of `street_frame` pictures, as a camera's recording would be."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+from tiny_bundle import street_frame
+
+from cosme_ros import bag_topics
+from cosme_ros.bag_reading import ANOMALY, CAMERA_INFO, COMPRESSED_IMAGE, IGNORED, IMAGE
+
+START = 1_700_000_000_000_000_000  # nanoseconds
+BOX = (140, 130, 40, 30)  # x, y, width, height of the obstacle in the odd frames
+TYPES = get_typestore(Stores.ROS2_HUMBLE)
+
+
+def stamp_of_frame(index: int, rate: float = 10.0) -> int:
+    return START + round(index / rate * 1e9)
+
+
+def picture(index: int, height: int, width: int) -> np.ndarray:
+    return street_frame(height, width, box=BOX if index % 2 else None, seed=index)
+
+
+def label(index: int, height: int, width: int) -> np.ndarray:
+    """The top row is to be ignored, so that ignoring can be seen to work."""
+    labels = np.zeros((height, width), np.uint8)
+    if index % 2:
+        x, y, w, h = BOX
+        labels[y : y + h, x : x + w] = ANOMALY
+    labels[0] = IGNORED
+    return labels
+
+
+def header(stamp: int):
+    time = TYPES.types["builtin_interfaces/msg/Time"](*divmod(stamp, 1_000_000_000))
+    return TYPES.types["std_msgs/msg/Header"](stamp=time, frame_id="camera")
+
+
+def image_message(stamp: int, array: np.ndarray, encoding: str):
+    return TYPES.types[IMAGE](
+        header=header(stamp),
+        height=array.shape[0],
+        width=array.shape[1],
+        encoding=encoding,
+        is_bigendian=0,
+        step=array.strides[0],
+        data=np.ascontiguousarray(array).reshape(-1).view(np.uint8),
+    )
+
+
+def compressed_message(stamp: int, bgr: np.ndarray):
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    return TYPES.types[COMPRESSED_IMAGE](
+        header=header(stamp), format="bgr8; jpeg compressed bgr8", data=data.reshape(-1)
+    )
+
+
+def camera_info_message(stamp: int, height: int, width: int):
+    roi = TYPES.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
+    identity = np.eye(3).reshape(-1)
+    return TYPES.types[CAMERA_INFO](
+        header=header(stamp),
+        height=height,
+        width=width,
+        distortion_model="plumb_bob",
+        d=np.zeros(5),
+        k=identity,
+        r=identity,
+        p=np.zeros(12),
+        binning_x=0,
+        binning_y=0,
+        roi=roi,
+    )
+
+
+def write_small_bag(
+    folder: Path,
+    *,
+    frames: int = 6,
+    height: int = 180,
+    width: int = 320,
+    rate: float = 10.0,
+    labels_lag: int = 0,
+    skipped_labels: tuple[int, ...] = (),
+    storage: StoragePlugin = StoragePlugin.MCAP,
+) -> Path:
+    """Odd frames show an obstacle. Labels come `labels_lag` frames late, some never."""
+    messages = []
+    for index in range(frames):
+        stamp = stamp_of_frame(index, rate)
+        messages.append(
+            (
+                stamp,
+                bag_topics.CAMERA_IMAGE,
+                compressed_message(stamp, picture(index, height, width)),
+            )
+        )
+        messages.append((stamp, bag_topics.CAMERA_INFO, camera_info_message(stamp, height, width)))
+        if index not in skipped_labels:
+            late = stamp_of_frame(index + labels_lag, rate)
+            labels = image_message(stamp, label(index, height, width), "mono8")
+            messages.append((late, bag_topics.CAMERA_LABELS, labels))
+    with Writer(folder, version=9, storage_plugin=storage) as writer:
+        connections = {
+            topic: writer.add_connection(topic, kind, typestore=TYPES)
+            for topic, kind in (
+                (bag_topics.CAMERA_IMAGE, COMPRESSED_IMAGE),
+                (bag_topics.CAMERA_LABELS, IMAGE),
+                (bag_topics.CAMERA_INFO, CAMERA_INFO),
+            )
+        }
+        for bag_time, topic, message in sorted(messages, key=lambda entry: entry[0]):
+            writer.write(
+                connections[topic], bag_time, TYPES.serialize_cdr(message, message.__msgtype__)
+            )
+    return folder
