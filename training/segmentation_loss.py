@@ -23,7 +23,8 @@ def segmentation_loss(
     Returns:
         float32 scalar; 0 where every pixel is ignored.
     """
-    logits = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False)
+    if logits.shape[2:] != labels.shape[1:]:
+        logits = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False)
     total = F.cross_entropy(logits, labels, weights, ignore_index=IGNORE, reduction="sum")
     judged = labels[labels != IGNORE]
     weight = weights[judged].sum() if weights is not None else judged.new_tensor(judged.numel())

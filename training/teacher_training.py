@@ -124,6 +124,8 @@ class TeacherTraining:
         logits = self._network(self._preprocess(images).contiguous(
             memory_format=torch.channels_last
         ))["o"]  # fmt: skip
+        stride = settings.loss_stride
+        labels = labels[:, stride // 2 :: stride, stride // 2 :: stride]
         loss = segmentation_loss(logits, labels, self._weights)
         self._optimiser.zero_grad()
         loss.backward()

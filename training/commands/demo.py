@@ -12,10 +12,10 @@ def demo(
     work: Annotated[
         Path, typer.Option(help="Frames, checkpoints and progress; may be deleted afterwards.")
     ] = Path("demo_work"),
-    seed: Annotated[int, typer.Option(help="Of streets, weights and every choice.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of weights and every random choice.")] = 0,
     frames: Annotated[int, typer.Option(min=20, help="Normal frames to train on.")] = 1600,
-    teacher_steps: Annotated[int, typer.Option(min=1, help="Of teacher training.")] = 1200,
-    student_steps: Annotated[int, typer.Option(min=1, help="Of student training.")] = 3000,
+    teacher_steps: Annotated[int, typer.Option(min=1, help="Of teacher training.")] = 2000,
+    student_steps: Annotated[int, typer.Option(min=1, help="Of student training.")] = 2500,
     bag_only: Annotated[
         bool, typer.Option("--bag-only", help="Write the bag, leave the bundle as it is.")
     ] = False,
@@ -23,9 +23,9 @@ def demo(
 ) -> None:
     """Make the demo bundle and the demo bag again, from synthetic streets alone.
 
-    Paints normal streets, trains a small teacher on their labels, fits memory and student to
-    the frames without labels, and drives other streets, some with things on the road that
-    occur nowhere in training, into a bag.
+    Paints drives down eight roads, trains a small teacher on their labels, fits memory and
+    student to the frames without labels, and drives further along the same roads, some with
+    things on them that occur nowhere in training, into a bag.
 
     Takes about an hour on two CPU cores; the same command goes on after Ctrl-C or a kill.
 
@@ -69,7 +69,7 @@ def demo(
         if bag_only:
             return
         streets = work / "streets"
-        render_streets(streets, seed, frames, jobs=os.cpu_count() or 1)
+        render_streets(streets, frames, jobs=os.cpu_count() or 1)
         training = TeacherTraining(
             teacher_settings(teacher_steps, seed),
             LabelledFolder(streets, SYNTHETIC.label_map),
@@ -98,7 +98,7 @@ def demo(
             out / "bundle",
             name="demo",
             licence="Apache-2.0",
-            description=f"synthetic streets, seed {seed}, {HEIGHT}x{WIDTH}",
+            description="synthetic streets: eight roads, each by one light and weather",
         )
     except KeyboardInterrupt:
         raise Interrupted(f"{work} keeps what was done; the same command goes on") from None

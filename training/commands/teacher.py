@@ -54,6 +54,9 @@ def teacher(
         float, typer.Option(help="Factor on the backbone's learning rate; low if pretrained.")
     ] = 1.0,
     weight_decay: Annotated[float, typer.Option(help="Of the optimiser.")] = 1e-2,
+    loss_stride: Annotated[
+        int, typer.Option(min=1, help="Judge every so many pixels; 4 is quicker on a CPU.")
+    ] = 1,
     balance: Annotated[
         bool, typer.Option("--balance", help="Rare classes weigh more in the loss.")
     ] = False,
@@ -124,6 +127,7 @@ def teacher(
         balance=balance,
         seed=seed,
         data=data,
+        loss_stride=loss_stride,
     )
     source = _open(data, class_list, fresh_frames=steps * batch)
     held_out = _open(val, class_list, fresh_frames=100) if val else None
