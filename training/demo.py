@@ -57,17 +57,18 @@ class Stretch:
 
 DRIVE = (
     Stretch(ROADS[0], anomalies=False, start_s=280.0, frames=12),
-    Stretch(ROADS[1], anomalies=True, start_s=286.0, frames=12),
-    Stretch(ROADS[2], anomalies=True, start_s=280.8, frames=12),
+    Stretch(ROADS[1], anomalies=True, start_s=286.8, frames=12),
+    Stretch(ROADS[2], anomalies=True, start_s=281.2, frames=12),
     Stretch(ROADS[3], anomalies=False, start_s=280.0, frames=12),
-    Stretch(ROADS[4], anomalies=True, start_s=282.0, frames=12),
+    Stretch(ROADS[4], anomalies=True, start_s=284.0, frames=12),
     Stretch(ROADS[5], anomalies=True, start_s=280.4, frames=12),
     Stretch(ROADS[6], anomalies=False, start_s=280.0, frames=12),
-    Stretch(ROADS[7], anomalies=True, start_s=283.2, frames=12),
+    Stretch(ROADS[7], anomalies=True, start_s=284.0, frames=12),
 )
 """The demo bag: 96 frames at 10 Hz, further along each road than any frame of training (240 s).
 
-Where there are anomalies: the first stretch from 280 s on with one in view all the time.
+Where there are anomalies: the first stretch from 280 s on in which they cover one percent of the
+picture, that is, one is about to be reached. Smaller ones are further away and much harder.
 """
 
 
