@@ -51,11 +51,14 @@ def fit(
     )
     work = out.with_name(out.name + ".fit")
     _claim(work, settings, teacher, description)
+    teacher.network.to("cuda" if torch.cuda.is_available() else "cpu")
     banks = fit_memory(teacher.network, fitting, settings.memory, work / "memory.pt")
+    student = train_student(teacher.network, fitting, settings.student, work / "student.pt")
+    # What is exported and checked runs where vehicles and parity checks run: on the CPU.
+    teacher.network.to("cpu")
     statistics = (
         class_statistics(teacher, banks, fitting, settings.size) if settings.standardised else None
     )
-    student = train_student(teacher.network, fitting, settings.student, work / "student.pt")
     explained = explained_variance(teacher.network, student, held_out)
     for layer, share in explained.items():
         tqdm.write(f"student, {layer}: explains {share:.0%} of the teacher's variance")

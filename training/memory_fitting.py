@@ -29,17 +29,19 @@ def fit_memory(
 ) -> dict[str, torch.Tensor]:
     """Run Algorithm 1, then Algorithm 2 over all frames.
 
-    Progress is kept in `state_path`; a run that was cut off goes on from there.
+    Works on the teacher's device. Progress is kept in `state_path`; a run that was cut off goes
+    on from there.
 
     Returns:
-        layer to bank, float32 [K, C] with rows of norm 1.
+        layer to bank, float32 [K, C] with rows of norm 1, on the CPU.
     """
-    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation)
+    device = next(teacher.parameters()).device
+    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
 
     def features(indices: np.ndarray) -> dict[str, torch.Tensor]:
         images = torch.from_numpy(np.stack([frames[int(index)] for index in indices]))
         with torch.inference_mode():
-            maps = teacher(preprocessing(images))
+            maps = teacher(preprocessing(images.to(device)))
         return {layer: memory.as_vectors(maps[layer]) for layer in settings.layers}
 
     order = np.concatenate(
@@ -55,6 +57,7 @@ def fit_memory(
     else:
         first, banks = 0, _initial_banks(features, frames, settings)
         save_atomically(state_path, {"step": 0, "banks": banks})
+    banks = {layer: bank.to(device) for layer, bank in banks.items()}
     progress = tqdm(range(first, len(batches)), "memory", len(batches), initial=first, unit="batch")
     for step in progress:
         vectors = features(batches[step])
@@ -63,8 +66,11 @@ def fit_memory(
             for layer, bank in banks.items()
         }
         if (step + 1) % _SAVE_EVERY == 0 or step + 1 == len(batches):
-            save_atomically(state_path, {"step": step + 1, "banks": banks})
-    return {layer: torch.nn.functional.normalize(bank, dim=1) for layer, bank in banks.items()}
+            on_cpu = {layer: bank.cpu() for layer, bank in banks.items()}
+            save_atomically(state_path, {"step": step + 1, "banks": on_cpu})
+    return {
+        layer: torch.nn.functional.normalize(bank, dim=1).cpu() for layer, bank in banks.items()
+    }
 
 
 def _initial_banks(
@@ -79,7 +85,7 @@ def _initial_banks(
     for index in tqdm(chosen, "first prototypes", unit="frame"):
         for layer, vectors in features(np.array([index])).items():
             rows = torch.randperm(len(vectors), generator=generator)[:INITIAL_POSITIONS]
-            samples[layer].append(vectors[rows].clone())
+            samples[layer].append(vectors[rows].cpu().clone())
     banks = {}
     for layer, parts in samples.items():
         result = memory.initialise(
@@ -89,13 +95,10 @@ def _initial_banks(
             generator=generator,
         )
         banks[layer] = result.prototypes
-        note = (
-            ""
-            if result.filled
-            else (
-                f" (of {settings.prototypes} wanted: after {memory.MAXIMUM_MISSES} candidates in a "
-                f"row nothing was less similar than {settings.similarity_threshold} to all of them)"
+        tqdm.write(f"{layer}: {len(result.prototypes)} prototypes")
+        if not result.filled:
+            tqdm.write(
+                f"  of {settings.prototypes} wanted: {memory.MAXIMUM_MISSES} candidates in a row "
+                f"were more than {settings.similarity_threshold} similar to one of them"
             )
-        )
-        tqdm.write(f"{layer}: {len(result.prototypes)} prototypes{note}")
     return banks

@@ -21,28 +21,30 @@ def train_student(
 ) -> Student:
     """Minimise Eq. 5 over random crops of the frames.
 
-    Progress is kept in `state_path`; a run that was cut off goes on from there.
+    Works on the teacher's device. Progress is kept in `state_path`; a run that was cut off goes
+    on from there.
 
     Returns:
-        The student, in evaluation mode and frozen.
+        The student, in evaluation mode and frozen, on the CPU.
     """
+    device = next(teacher.parameters()).device
     torch.manual_seed(settings.seed)
     student = Student(
         settings.architecture, teacher.channels, width=settings.width, layers=settings.layers
     )
     # Channels last: several times as fast as the default layout for training on CPUs.
-    student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    student.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(student.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
     first = 0
     if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
+        state = torch.load(state_path, map_location=device, weights_only=True)
         student.load_state_dict(state["student"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
         first = state["step"]
-    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation)
-    student_input = Preprocessing(student.mean, student.standard_deviation)
+    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
+    student_input = Preprocessing(student.mean, student.standard_deviation).to(device)
     crops = CropSettings(settings.batch, settings.crop_height, settings.crop_width, settings.seed)
     batches = CropBatches(frames, settings.steps, crops).batches(first, settings.workers)
     progress = tqdm(batches, "student", settings.steps, initial=first, unit="step")
@@ -51,6 +53,7 @@ def train_student(
     for step, images in enumerate(progress, start=first + 1):
         # Dropout's chance too comes from the step's number, so that a resumed run repeats it.
         torch.manual_seed(settings.seed * settings.steps + step)
+        images = images.to(device)
         with torch.no_grad():
             wanted = teacher(_channels_last(teacher_input(images)))
         loss = imitation_loss(wanted, student(_channels_last(student_input(images))))
@@ -73,7 +76,7 @@ def train_student(
                     "step": step,
                 },
             )
-    student.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    student.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     student.requires_grad_(False).eval()
     return student
 
