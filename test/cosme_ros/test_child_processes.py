@@ -10,8 +10,6 @@ from cosme_ros.child_processes import ChildError, ChildProcesses
 PROGRAM = """
 import signal, sys, time
 what = sys.argv[1]
-# Where the tests run in the background, SIGINT is ignored from the start and Python leaves it so.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 if what == "stubborn":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
