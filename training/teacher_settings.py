@@ -27,6 +27,7 @@ class TeacherSettings:
         data: what it is trained on, for the record.
         loss_stride: 1 judges every pixel of the window; 4, the stride of the logits, every fourth
             in both directions, which on a CPU takes a third off a small network's step.
+        auxiliary_weight: of the losses of classifiers on c4 and c5; 0 does without.
     """
 
     architecture: str
@@ -45,6 +46,7 @@ class TeacherSettings:
     seed: int
     data: str
     loss_stride: int = 1
+    auxiliary_weight: float = 0.0
 
     def check(self) -> None:
         """Refuse what cannot be trained with.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from training.auxiliary_classifiers import AuxiliaryClassifiers
 from training.checkpoint import (
     SegmentationClass,
     TeacherCheckpoint,
@@ -68,7 +69,9 @@ class TeacherTraining:
         self._preprocess = Preprocessing(self._network.mean, self._network.standard_deviation)
         self._network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._preprocess.to(self._device)
-        self._optimiser = _make_optimiser(self._network, settings)
+        self._auxiliary = AuxiliaryClassifiers(self._network.channels, len(classes))
+        self._auxiliary.to(self._device)
+        self._optimiser = _make_optimiser(self._network, self._auxiliary, settings)
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
         self._weights: torch.Tensor | None = None
         if (run_dir / PROGRESS_FILE).exists():
@@ -121,12 +124,15 @@ class TeacherTraining:
             group["lr"] = rate * decay
         # Dropout's chance too comes from the step's number alone.
         torch.manual_seed(settings.seed * settings.steps + self.step)
-        logits = self._network(self._preprocess(images).contiguous(
+        features = self._network(self._preprocess(images).contiguous(
             memory_format=torch.channels_last
-        ))["o"]  # fmt: skip
+        ))  # fmt: skip
         stride = settings.loss_stride
-        labels = labels[:, stride // 2 :: stride, stride // 2 :: stride]
-        loss = segmentation_loss(logits, labels, self._weights)
+        judged = labels[:, stride // 2 :: stride, stride // 2 :: stride]
+        loss = segmentation_loss(features["o"], judged, self._weights)
+        if settings.auxiliary_weight > 0:
+            inner = self._auxiliary.loss(features, labels, self._weights)
+            loss = loss + settings.auxiliary_weight * inner
         self._optimiser.zero_grad()
         loss.backward()
         self._optimiser.step()
@@ -165,6 +171,7 @@ class TeacherTraining:
                 "step": self.step,
                 "losses": self.losses,
                 "network": self._network.state_dict(),
+                "auxiliary": self._auxiliary.state_dict(),
                 "optimiser": self._optimiser.state_dict(),
             },
         )
@@ -187,6 +194,7 @@ class TeacherTraining:
         self.step = progress["step"]
         self.losses = progress["losses"]
         self._network.load_state_dict(progress["network"])
+        self._auxiliary.load_state_dict(progress["auxiliary"])
         self._optimiser.load_state_dict(progress["optimiser"])
 
 
@@ -229,10 +237,13 @@ def _load_backbone(network: DeepLabV3Plus, path: Path) -> None:
         raise UsageError(f"{path} does not fit the backbone: {error}") from error
 
 
-def _make_optimiser(network: DeepLabV3Plus, settings: TeacherSettings) -> torch.optim.Optimizer:
+def _make_optimiser(
+    network: DeepLabV3Plus, auxiliary: AuxiliaryClassifiers, settings: TeacherSettings
+) -> torch.optim.Optimizer:
     backbone = list(network.encoder.parameters())
     in_backbone = {id(parameter) for parameter in backbone}
     head = [p for p in network.parameters() if id(p) not in in_backbone]
+    head += list(auxiliary.parameters())
     groups = [
         {"params": backbone, "lr": settings.learning_rate * settings.backbone_rate},
         {"params": head, "lr": settings.learning_rate},

@@ -70,7 +70,9 @@ def assert_same_state(first, second):
 
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
 def test_a_resumed_run_ends_as_an_unbroken_one(train, tmp_path, optimiser):
-    settings = dataclasses.replace(SETTINGS, optimiser=optimiser, balance=True)
+    settings = dataclasses.replace(
+        SETTINGS, optimiser=optimiser, balance=True, auxiliary_weight=0.5
+    )
     unbroken = train(tmp_path / "unbroken", settings)
     with pytest.raises(KeyboardInterrupt):
         # After the save at step 2, so that step 3 is done twice.

@@ -57,6 +57,9 @@ def teacher(
     loss_stride: Annotated[
         int, typer.Option(min=1, help="Judge every so many pixels; 4 is quicker on a CPU.")
     ] = 1,
+    auxiliary_weight: Annotated[
+        float, typer.Option(min=0.0, help="Of classifiers on c4 and c5, while training.")
+    ] = 0.0,
     balance: Annotated[
         bool, typer.Option("--balance", help="Rare classes weigh more in the loss.")
     ] = False,
@@ -128,6 +131,7 @@ def teacher(
         seed=seed,
         data=data,
         loss_stride=loss_stride,
+        auxiliary_weight=auxiliary_weight,
     )
     source = _open(data, class_list, fresh_frames=steps * batch)
     held_out = _open(val, class_list, fresh_frames=100) if val else None

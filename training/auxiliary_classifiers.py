@@ -1,0 +1,45 @@
+"""Classifiers on inner layers, so that these have to tell classes apart; for training only.
+
+Source: the auxiliary loss of Zhao et al., Pyramid Scene Parsing Network, CVPR 2017, section 3.3.
+"""
+
+import torch
+from torch import nn
+
+from training.segmentation_loss import segmentation_loss
+
+LAYERS = ("c4", "c5")
+"""The deep layers that MulMem remembers; a decoder can otherwise live off c2 alone."""
+
+
+class AuxiliaryClassifiers(nn.Module):
+    """One 1x1 convolution on each of LAYERS.
+
+    Args:
+        channels: of the teacher's layers, by name.
+        classes: number of classes.
+    """
+
+    def __init__(self, channels: dict[str, int], classes: int) -> None:
+        super().__init__()
+        self.by_layer = nn.ModuleDict({x: nn.Conv2d(channels[x], classes, 1) for x in LAYERS})
+
+    def loss(
+        self,
+        features: dict[str, torch.Tensor],
+        labels: torch.Tensor,
+        weights: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Sum of the layers' cross-entropies, each judged at its own stride.
+
+        Args:
+            features: float32 [N, C, h, w] by layer.
+            labels: int64 [N, H, W], 255 = ignore.
+            weights: float32 [classes], or None for 1 each.
+        """
+        total = labels.new_zeros((), dtype=torch.float32)
+        for layer, classifier in self.by_layer.items():
+            stride = round(labels.shape[1] / features[layer].shape[2])
+            judged = labels[:, stride // 2 :: stride, stride // 2 :: stride]
+            total = total + segmentation_loss(classifier(features[layer]), judged, weights)
+        return total
