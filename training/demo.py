@@ -30,8 +30,8 @@ PROTOTYPES = 256
 ROADS = tuple(range(700_001, 700_009))
 """Seeds of the eight roads that the demo's camera knows, each with its own light and weather.
 
-A bundle is fitted to a camera and where it drives. Eight kinds of road are what a small network
-can learn in half an hour on two cores; on a road of another kind it knows much less.
+A bundle is fitted to a camera and where it drives: here to few roads, so that half an hour of
+training on two cores goes further. How far it goes stands in README.md beside this file.
 """
 
 SECONDS_BETWEEN_FRAMES = 1.2
