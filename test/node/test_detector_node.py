@@ -141,21 +141,27 @@ def test_a_broken_frame_is_skipped_counted_and_said(running, damage, reason):
 def test_every_frame_is_accounted_for_and_the_newest_wins(start, bundle):
     _, camera = start(bundle=bundle)
     camera.listen("score", "mask", "overlay")
-    large = street_frame(720, 1280)  # takes longer than sending one
+    large = street_frame(720, 1280)
     camera.ask(lambda: camera.image(large), "score")
-    messages = [camera.image(large) for _ in range(40)]
-    messages[7].encoding = "cmyk99"
-    for message in messages:
-        camera.send(message)
-        camera.spin_for(0.0)
-    last = key_of(messages[-1].header)
-    camera.spin_until(lambda: last in camera.answers["score"], "the newest frame's score")
-    camera.next_status()
+
+    def flood() -> bool:
+        # While the node works on the large frame, the small ones come faster than it can look at.
+        messages = [camera.image(large), *(camera.image(STREET) for _ in range(20))]
+        messages[7].encoding = "cmyk99"
+        for message in messages:
+            camera.send(message)
+            camera.spin_for(0.0)
+        last = key_of(messages[-1].header)
+        camera.spin_until(lambda: last in camera.answers["score"], "the newest frame's score")
+        camera.next_status()
+        return camera.count("frames dropped (a newer one came)") > 0
+
+    # A machine may be quick or slow at the wrong moment; one that never drops, queues.
+    assert any(flood() for _ in range(10))
     received = camera.count("frames received")
     failed = camera.count("frames failed")
     dropped = camera.count("frames dropped (a newer one came)")
     assert camera.count("frames processed") + dropped + failed == received
-    assert dropped > 0
     assert camera.order["score"] == sorted(set(camera.order["score"]))
 
 

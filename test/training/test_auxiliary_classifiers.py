@@ -27,4 +27,4 @@ def test_loss_is_the_sum_of_each_layers_cross_entropy_at_its_stride() -> None:
         ]
         assert len(losses) == 11
         wanted += sum(losses) / len(losses)
-    assert float(auxiliary.loss(features, labels, None)) == pytest.approx(wanted, rel=1e-5)
+    assert auxiliary.loss(features, labels, None).item() == pytest.approx(wanted, rel=1e-5)
