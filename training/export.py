@@ -20,7 +20,7 @@ from training.errors import UsageError
 from training.fit_frames import FitFrames
 from training.graph_runner import PROVIDER, GraphRunner
 from training.graphs import CLASS_ID, MemoryGraph, StudentGraph, TeacherGraph
-from training.layers import LAST_HIDDEN, bank_of
+from training.layers import bank_of
 from training.onnx_export import OPSET, write_image_graph, write_memory_graph
 from training.standardisation import ClassStatistics
 from training.student import Student
@@ -68,11 +68,11 @@ class FittedMethod:
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
         """The modules that are exported."""
         layers = tuple(self.banks)
-        read = tuple(dict.fromkeys((*layers, *self.evaluation_layers, LAST_HIDDEN)))
+        memory = MemoryGraph(layers, self.evaluation_layers, self.statistics).eval()
         return (
-            TeacherGraph(self.teacher.network, read, self.size).eval(),
+            TeacherGraph(self.teacher.network, memory.features, self.size).eval(),
             StudentGraph(self.student, self.evaluation_layers, self.size).eval(),
-            MemoryGraph(layers, self.evaluation_layers, self.statistics).eval(),
+            memory,
         )
 
 

@@ -16,7 +16,7 @@ from training.export import FittedMethod, write_bundle
 from training.fit_frames import FitFrames, split_frames
 from training.fit_settings import FitSettings
 from training.graphs import CLASS_ID, MemoryGraph, TeacherGraph
-from training.layers import LAST_HIDDEN, bank_of
+from training.layers import bank_of
 from training.memory_fitting import fit_memory
 from training.standardisation import ClassStatistics, StatisticsAccumulator
 from training.student_training import explained_variance, train_student
@@ -99,9 +99,8 @@ def class_statistics(
 ) -> ClassStatistics:
     """Mean and deviation of Gamma per predicted class over (at most 200 of) the frames."""
     layers = tuple(banks)
-    read = tuple(dict.fromkeys((*layers, LAST_HIDDEN)))
-    teacher_graph = TeacherGraph(teacher.network, read, size).eval()
     scorer = MemoryGraph(layers, (), None)
+    teacher_graph = TeacherGraph(teacher.network, scorer.features, size).eval()
     sums = StatisticsAccumulator(len(teacher.classes))
     step = max(1, len(frames) // MOST_STATISTICS_FRAMES)
     for index in tqdm(range(0, len(frames), step), "class statistics", unit="frame"):

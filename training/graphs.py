@@ -82,9 +82,10 @@ class MemoryGraph(nn.Module):
         if statistics is not None:
             self.register_buffer("class_mean", statistics.mean)
             self.register_buffer("class_deviation", statistics.deviation)
-        features = tuple(dict.fromkeys((*layers, *evaluation_layers, LAST_HIDDEN)))
+        self.features = tuple(dict.fromkeys((*layers, *evaluation_layers, LAST_HIDDEN)))
+        """The teacher's layers that are read."""
         self.input_names = (
-            *features,
+            *self.features,
             *(student_layer(layer) for layer in evaluation_layers),
             *(bank_of(layer) for layer in layers),
             *((CLASS_ID,) if self.standardised else ()),
