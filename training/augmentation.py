@@ -5,7 +5,6 @@ import numpy as np
 
 from training.datasets.label_map import IGNORE
 
-SCALES = (0.5, 2.0)
 _GAIN = 0.3
 _TINT = 0.08
 _GAMMA = 0.25
@@ -13,9 +12,14 @@ _SATURATION = 0.4
 
 
 def random_view(
-    image: np.ndarray, label: np.ndarray, size: tuple[int, int], rng: np.random.Generator
+    image: np.ndarray,
+    label: np.ndarray,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    zoom: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scale by 0.5 to 2, cut a window out, flip half of the time, vary colour.
+    """Scale by 1 / zoom to zoom, cut a window out, flip half of the time, vary colour.
 
     Args:
         image: uint8 [H, W, 3], BGR.
@@ -23,12 +27,13 @@ def random_view(
         size: (height, width) of the window, pixels; where it is larger than the scaled
             frame, the rest is grey and ignored.
         rng: the only source of chance.
+        zoom: at least 1, which leaves the frame's own scale.
 
     Returns:
         uint8 [height, width, 3] BGR and uint8 [height, width].
     """
     height, width = size
-    scale = np.exp(rng.uniform(*np.log(SCALES)))
+    scale = zoom ** rng.uniform(-1.0, 1.0)
     # The window in the frame's own pixels; it slides over the frame, or the frame under it.
     left = rng.uniform(*sorted((0.0, image.shape[1] - width / scale)))
     top = rng.uniform(*sorted((0.0, image.shape[0] - height / scale)))

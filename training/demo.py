@@ -135,10 +135,13 @@ def teacher_settings(steps: int, seed: int) -> TeacherSettings:
         learning_rate=3e-3,
         backbone_rate=1.0,
         weight_decay=1e-2,
-        balance=False,
+        balance=True,
         seed=seed,
         data="synthetic streets",
         loss_stride=4,
+        # The demo's camera stays the same, so things keep to their sizes.
+        zoom=1.4,
+        auxiliary_weight=0.5,
     )
 
 

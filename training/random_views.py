@@ -22,12 +22,16 @@ class RandomViews(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         source: labelled frames.
         size: (height, width) of the windows, pixels.
         seed: of order and views.
+        zoom: largest factor, at least 1, by which a view is enlarged or made smaller.
     """
 
-    def __init__(self, source: LabelledSource, size: tuple[int, int], seed: int) -> None:
+    def __init__(
+        self, source: LabelledSource, size: tuple[int, int], seed: int, *, zoom: float
+    ) -> None:
         self._source = source
         self._size = size
         self._seed = seed
+        self._zoom = zoom
         self._epoch = -1
         self._order = np.empty(0, np.int64)
 
@@ -39,7 +43,7 @@ class RandomViews(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             self._epoch = epoch
         image, label = self._source[int(self._order[place])]
         rng = np.random.default_rng((self._seed, epoch, place))
-        view, view_label = random_view(image, label, self._size, rng)
+        view, view_label = random_view(image, label, self._size, rng, zoom=self._zoom)
         return torch.from_numpy(view), torch.from_numpy(view_label.astype(np.int64))
 
     def batches(self, positions: range, size: int, workers: int) -> Iterator[Batch]:

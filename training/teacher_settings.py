@@ -27,6 +27,7 @@ class TeacherSettings:
         data: what it is trained on, for the record.
         loss_stride: 1 judges every pixel of the window; 4, the stride of the logits, every fourth
             in both directions, which on a CPU takes a third off a small network's step.
+        zoom: largest factor by which a window is enlarged or made smaller; at least 1.
         auxiliary_weight: of the losses of classifiers on c4 and c5; 0 does without.
     """
 
@@ -46,6 +47,7 @@ class TeacherSettings:
     seed: int
     data: str
     loss_stride: int = 1
+    zoom: float = 2.0
     auxiliary_weight: float = 0.0
 
     def check(self) -> None:
@@ -62,5 +64,7 @@ class TeacherSettings:
             raise UsageError(f"batch is {self.batch}; batch normalisation needs at least 2")
         if self.steps < 1:
             raise UsageError(f"steps is {self.steps}; at least 1")
+        if self.zoom < 1:
+            raise UsageError(f"zoom is {self.zoom}; at least 1")
         if self.learning_rate <= 0:
             raise UsageError(f"learning rate is {self.learning_rate}; above 0")

@@ -147,7 +147,10 @@ class TeacherTraining:
     def _batches(self) -> Iterator[Batch]:
         settings = self.settings
         views = RandomViews(
-            self._source, (settings.crop_height, settings.crop_width), settings.seed
+            self._source,
+            (settings.crop_height, settings.crop_width),
+            settings.seed,
+            zoom=settings.zoom,
         )
         positions = range(self.step * settings.batch, settings.steps * settings.batch)
         return views.batches(positions, settings.batch, self._workers)

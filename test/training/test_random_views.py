@@ -18,7 +18,7 @@ def test_every_frame_comes_once_an_epoch(halves):
             seen.append(index)
             return halves[index]
 
-    views = RandomViews(Watched(), SIZE, seed=0)
+    views = RandomViews(Watched(), SIZE, seed=0, zoom=2.0)
     for position in range(14):
         image, label = views[position]
         assert (image.dtype, label.dtype) == (torch.uint8, torch.int64)
@@ -28,7 +28,7 @@ def test_every_frame_comes_once_an_epoch(halves):
 
 
 def test_a_view_depends_on_its_position_alone(halves):
-    forward, direct = RandomViews(halves, SIZE, 0), RandomViews(halves, SIZE, 0)
+    forward, direct = RandomViews(halves, SIZE, 0, zoom=2.0), RandomViews(halves, SIZE, 0, zoom=2.0)
     views = [forward[position] for position in range(12)]
     assert torch.equal(views[11][0], direct[11][0])
     assert torch.equal(views[3][1], direct[3][1])
@@ -44,5 +44,5 @@ def test_an_error_in_a_worker_keeps_its_sentence_alone(workers):
             raise UsageError("x.png cannot be decoded")
 
     with pytest.raises(UsageError) as caught:
-        list(RandomViews(Broken(), SIZE, 0).batches(range(4), 2, workers))
+        list(RandomViews(Broken(), SIZE, 0, zoom=2.0).batches(range(4), 2, workers))
     assert str(caught.value) == "x.png cannot be decoded"

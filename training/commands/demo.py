@@ -13,8 +13,8 @@ def demo(
         Path, typer.Option(help="Frames, checkpoints and progress; may be deleted afterwards.")
     ] = Path("demo_work"),
     seed: Annotated[int, typer.Option(help="Of weights and every random choice.")] = 0,
-    frames: Annotated[int, typer.Option(min=20, help="Normal frames to train on.")] = 1600,
-    teacher_steps: Annotated[int, typer.Option(min=1, help="Of teacher training.")] = 2000,
+    frames: Annotated[int, typer.Option(min=20, help="Normal frames to train on.")] = 3200,
+    teacher_steps: Annotated[int, typer.Option(min=1, help="Of teacher training.")] = 7000,
     student_steps: Annotated[int, typer.Option(min=1, help="Of student training.")] = 2500,
     bag_only: Annotated[
         bool, typer.Option("--bag-only", help="Write the bag, leave the bundle as it is.")

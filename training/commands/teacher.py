@@ -57,6 +57,9 @@ def teacher(
     loss_stride: Annotated[
         int, typer.Option(min=1, help="Judge every so many pixels; 4 is quicker on a CPU.")
     ] = 1,
+    zoom: Annotated[
+        float, typer.Option(min=1.0, help="Windows are enlarged or made smaller up to so much.")
+    ] = 2.0,
     auxiliary_weight: Annotated[
         float, typer.Option(min=0.0, help="Of classifiers on c4 and c5, while training.")
     ] = 0.0,
@@ -131,6 +134,7 @@ def teacher(
         seed=seed,
         data=data,
         loss_stride=loss_stride,
+        zoom=zoom,
         auxiliary_weight=auxiliary_weight,
     )
     source = _open(data, class_list, fresh_frames=steps * batch)
