@@ -105,6 +105,7 @@ def _numbers(s: Snapshot, configured: Configured) -> dict[str, str]:
         "masks withheld (no drivable area)": str(s.masks_withheld),
     }
     for name, numbers in (
+        ("gap between arrivals", s.arrival_gap),
         ("age at start from arrival", s.age_at_start),
         ("latency from arrival", s.latency),
         ("latency from stamp", s.stamp_latency),

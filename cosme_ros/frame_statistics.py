@@ -26,6 +26,7 @@ class Snapshot:
 
     Rates are frames a second over the last WINDOW seconds, or since the start where that is
     shorter. Percentiles and means are None when the window holds nothing to take them of.
+    `arrival_gap` is the time between one frame's arrival and the next.
     """
 
     received: int
@@ -35,6 +36,7 @@ class Snapshot:
     masks_withheld: int
     input_rate: float
     output_rate: float
+    arrival_gap: Percentiles | None
     age_at_start: Percentiles | None
     latency: Percentiles | None
     stamp_latency: Percentiles | None
@@ -116,6 +118,7 @@ class FrameStatistics:
                 masks_withheld=self._masks_withheld,
                 input_rate=len(self._inputs) / span,
                 output_rate=len(frames) / span,
+                arrival_gap=percentiles(np.diff([arrived for arrived, _ in self._inputs])),
                 age_at_start=percentiles(f.age_at_start for f in frames),
                 latency=percentiles(f.latency for f in frames),
                 stamp_latency=percentiles(stamped),

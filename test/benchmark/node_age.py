@@ -3,7 +3,8 @@
 Plays a bag at 10 and at 30 frames a second into the real detector process, over real DDS, and says
 how many frames came in, went out and were dropped, and how old a frame is, counted from its
 arrival, when the node begins to work on it. A node that never queues begins on frames younger than
-one input period, whatever the rate.
+one input period, whatever the rate: younger than the time until the next frame really came, that
+is, which on a busy machine is not the nominal period.
 
     make bench
 """
@@ -32,6 +33,7 @@ from cosme_ros.replay import Replay
 INPUT_RATES = (10.0, 30.0)  # frames a second
 RESULT = "node_age.json"
 AGE = "age at start from arrival"
+GAP = "gap between arrivals"
 
 
 def main() -> int:
@@ -87,8 +89,12 @@ def _measure(recording: Recording, rate: float) -> dict[str, Any]:
     counts = recording.counts()
     latencies = recording.latencies() * 1000
     # Each status covers the last seconds only; the worst one speaks for the whole run.
-    ages = [age for status in recording.statuses() if (age := status.percentiles(AGE))]
-    worst = max(ages, key=lambda age: age["p99"])
+    windows = [
+        (age, gap)
+        for status in recording.statuses()
+        if (age := status.percentiles(AGE)) and (gap := status.percentiles(GAP))
+    ]
+    worst, gap = max(windows, key=lambda window: window[0]["p99"])
     p50, p95, p99 = (float(value) for value in np.percentile(latencies, (50, 95, 99)))
     return {
         "input_rate_hz": rate,
@@ -102,7 +108,8 @@ def _measure(recording: Recording, rate: float) -> dict[str, Any]:
         },
         "age_at_start_ms": worst,
         "latency_ms": {"p50": p50, "p95": p95, "p99": p99},
-        "starts_within_a_period": worst["p99"] < 1000 / rate,
+        "arrival_gap_ms": gap,
+        "starts_within_a_period": worst["p99"] < gap["p99"],
     }
 
 
@@ -110,20 +117,19 @@ def _table(runs: list[dict[str, Any]]) -> str:
     lines = [
         "",
         "            frames                          age at start, ms       "
-        "stamp to output, ms   starts within",
+        "between arrivals, ms      stamp to output, ms   starts within",
         "  input   played    in   out dropped      p50    p95    p99      "
-        "p50    p95    p99   one period",
+        "p50    p95    p99      p50    p95    p99   one period",
     ]
     for run in runs:
-        frames, age, latency = run["frames"], run["age_at_start_ms"], run["latency_ms"]
+        frames = run["frames"]
+        times = [run[key] for key in ("age_at_start_ms", "arrival_gap_ms", "latency_ms")]
         lines.append(
             f"{run['input_rate_hz']:4.0f} Hz {frames['played']:8d}{frames['in']:6d}"
             f"{frames['out']:6d}{frames['dropped']:8d}  "
-            + "".join(f"{age[p]:7.1f}" for p in ("p50", "p95", "p99"))
-            + "  "
-            + "".join(f"{latency[p]:7.1f}" for p in ("p50", "p95", "p99"))
+            + "  ".join("".join(f"{time[p]:7.1f}" for p in ("p50", "p95", "p99")) for time in times)
             + f"   {'yes' if run['starts_within_a_period'] else 'NO'} "
-            f"({run['period_ms']:.0f} ms)"
+            f"(nominally {run['period_ms']:.0f} ms)"
         )
     return "\n".join(lines)
 

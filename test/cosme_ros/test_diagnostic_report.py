@@ -20,6 +20,7 @@ GOOD = Snapshot(
     masks_withheld=0,
     input_rate=10.0,
     output_rate=9.0,
+    arrival_gap=Percentiles(100.0, 105.0, 110.0),
     age_at_start=Percentiles(0.5, 1.0, 2.0),
     latency=Percentiles(20.0, 30.0, 40.0),
     stamp_latency=None,

@@ -83,10 +83,18 @@ def test_latencies_are_in_milliseconds_and_foreign_stamps_are_left_out(statistic
     assert s.age_at_start.p99 == pytest.approx(1)
 
 
+def test_gap_between_arrivals_is_of_late(statistics, clock):
+    for gap in (WINDOW, 0.0, 0.030, 0.050, 0.040):
+        clock.now += gap
+        statistics.receive()
+    clock.now += 1.0
+    assert statistics.snapshot().arrival_gap.p50 == pytest.approx(35)
+
+
 def test_there_is_nothing_to_take_percentiles_of_at_the_start(statistics, clock):
     clock.now += 3.0
     s = statistics.snapshot()
-    assert s.latency is s.age_at_start is s.stamp_latency is s.drift_share is None
+    assert s.latency is s.arrival_gap is s.age_at_start is s.stamp_latency is s.drift_share is None
     assert s.seconds_since_input == pytest.approx(3.0)
     assert percentiles([]) is None
 
