@@ -23,7 +23,7 @@ from training.graphs import CLASS_ID, MemoryGraph, StudentGraph, TeacherGraph
 from training.layers import bank_of
 from training.onnx_export import OPSET, write_image_graph, write_memory_graph
 from training.standardisation import ClassStatistics
-from training.student import Student
+from training.students import AnyStudent
 
 SCHEMA_PATH = Path(__file__).parents[1] / "cosme_ros" / "bundle_schema.json"
 """The contract with the vehicle half, read as a document: the halves share no code."""
@@ -58,7 +58,7 @@ class FittedMethod:
     """
 
     teacher: TeacherCheckpoint
-    student: Student
+    student: AnyStudent
     student_description: dict[str, Any]
     banks: dict[str, torch.Tensor]
     evaluation_layers: tuple[str, ...]

@@ -57,6 +57,23 @@ class StudentSettings:
 
 
 @dataclass(frozen=True)
+class RidgeSettings:
+    """How the closed-form student is fitted.
+
+    Attributes:
+        backbone: one of training.backbones.BACKBONES.
+        weights: file of its weights, or None for those of a package.
+        layers: that it imitates.
+        penalty: of the ridge regression, relative to the variance of its inputs.
+    """
+
+    backbone: str = "efficientnet_lite0"
+    weights: str | None = None
+    layers: tuple[str, ...] = ("c4", "c5")
+    penalty: float = 1e-3
+
+
+@dataclass(frozen=True)
 class FitSettings:
     """Everything that decides what a bundle becomes.
 
@@ -72,7 +89,7 @@ class FitSettings:
 
     size: tuple[int, int]
     memory: MemorySettings
-    student: StudentSettings
+    student: StudentSettings | RidgeSettings
     evaluation_layers: tuple[str, ...] = EVALUATION_LAYERS
     standardised: bool = False
     calibration_share: float = 0.2

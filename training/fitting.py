@@ -16,10 +16,11 @@ from training.export import FittedMethod, write_bundle
 from training.fit_frames import FitFrames, split_frames
 from training.fit_settings import FitSettings
 from training.graphs import CLASS_ID, MemoryGraph, TeacherGraph
+from training.imitation import explained_variance
 from training.layers import bank_of
 from training.memory_fitting import fit_memory
 from training.standardisation import ClassStatistics, StatisticsAccumulator
-from training.student_training import explained_variance, train_student
+from training.students import described, make_student
 
 MOST_STATISTICS_FRAMES = 200
 
@@ -53,7 +54,7 @@ def fit(
     _claim(work, settings, teacher, description)
     teacher.network.to("cuda" if torch.cuda.is_available() else "cpu")
     banks = fit_memory(teacher.network, fitting, settings.memory, work / "memory.pt")
-    student = train_student(teacher.network, fitting, settings.student, work / "student.pt")
+    student = make_student(teacher.network, fitting, settings.student, work / "student.pt")
     # What is exported and checked runs where vehicles and parity checks run: on the CPU.
     teacher.network.to("cpu")
     statistics = (
@@ -66,10 +67,8 @@ def fit(
         teacher=teacher,
         student=student,
         student_description={
-            "architecture": settings.student.architecture,
-            "width": settings.student.width,
+            **described(settings.student),
             "supervised_layers": list(settings.student.layers),
-            "steps": settings.student.steps,
             "explained_variance": explained,
         },
         banks=banks,

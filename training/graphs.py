@@ -8,7 +8,7 @@ from training import memory, student
 from training.layers import LAST_HIDDEN, OUTPUT, bank_of, student_layer
 from training.preprocessing import Preprocessing
 from training.standardisation import ClassStatistics, standardise
-from training.student import Student
+from training.students import AnyStudent
 from training.teachers import DeepLabV3Plus
 
 CLASS_ID = "class_id"
@@ -41,7 +41,7 @@ class TeacherGraph(nn.Module):
 class StudentGraph(nn.Module):
     """image uint8 [1, h, w, 3] BGR to the student's view of the evaluation layers."""
 
-    def __init__(self, network: Student, layers: tuple[str, ...], size: tuple[int, int]) -> None:
+    def __init__(self, network: AnyStudent, layers: tuple[str, ...], size: tuple[int, int]) -> None:
         super().__init__()
         self.preprocessing = Preprocessing(network.mean, network.standard_deviation, size)
         self.network = network

