@@ -21,6 +21,7 @@ from training.layers import bank_of
 from training.memory_fitting import fit_memory
 from training.standardisation import ClassStatistics, StatisticsAccumulator
 from training.students import described, make_student
+from training.suitability import measure_suitability
 
 MOST_STATISTICS_FRAMES = 200
 
@@ -60,6 +61,9 @@ def fit(
     statistics = (
         class_statistics(teacher, banks, fitting, settings.size) if settings.standardised else None
     )
+    suitability = measure_suitability(teacher.network, banks, fitting, held_out)
+    for warning in suitability.warnings():
+        tqdm.write(f"warning: {warning}")
     explained = explained_variance(teacher.network, student, held_out)
     for layer, share in explained.items():
         tqdm.write(f"student, {layer}: explains {share:.0%} of the teacher's variance")
@@ -86,6 +90,7 @@ def fit(
             "description": description,
             "frames": len(fitting),
             "seed": settings.memory.seed,
+            "suitability": suitability.as_dict(),
         },
     )
 

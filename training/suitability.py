@@ -1,0 +1,167 @@
+"""How well normal frames suit a teacher and its memory: told in plain words before anyone drives.
+
+A teacher that sees what it was not trained on gives features in which everything is unusual; a
+bundle fitted to them is blind. Nothing fails then, so it has to be measured.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from training import memory
+from training.fit_frames import FitFrames
+from training.layers import OUTPUT
+from training.preprocessing import Preprocessing
+from training.teachers import DeepLabV3Plus
+
+MOST_FRAMES = 60
+"""Of either part, evenly spread."""
+
+LOW_CONFIDENCE = 0.75
+"""Mean largest softmax; training/README.md has what was measured on frames that suit and do not."""
+
+LARGEST_GAP = 0.05
+"""Of mean similarity to the nearest prototype, from fitted to held-out frames."""
+
+MANY_DEAD = 0.3
+"""Share of prototypes that are nearest to no feature of the fitted frames."""
+
+NORM_RANGE = (0.8, 1.25)
+"""Mean norm of features on held-out over that on fitted frames."""
+
+
+@dataclass(frozen=True)
+class Suitability:
+    """Of normal frames for a teacher.
+
+    Attributes:
+        confidence: mean over pixels of held-out frames of the largest softmax, 0..1.
+        similarity: layer to mean similarity (Eq. 1) of held-out features to their nearest
+            prototype, -1..1.
+        similarity_gap: layer to what that lacks from the mean on fitted frames.
+        norm_ratio: layer to the mean norm of features on held-out over that on fitted frames.
+        dead_prototypes: layer to the share of prototypes nearest to no feature of the fitted
+            frames that were looked at.
+    """
+
+    confidence: float
+    similarity: dict[str, float]
+    similarity_gap: dict[str, float]
+    norm_ratio: dict[str, float]
+    dead_prototypes: dict[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        return asdict(self)
+
+    def warnings(self) -> list[str]:
+        """What an engineer should know before trusting the bundle; empty where all is well."""
+        found = []
+        if self.confidence < LOW_CONFIDENCE:
+            found.append(
+                f"the teacher is unsure on these frames (mean confidence {self.confidence:.2f}, "
+                f"below {LOW_CONFIDENCE}): they are unlike what it was trained on, and the bundle "
+                "will tell little; train a teacher on frames of this camera, or take another"
+            )
+        for layer, gap in self.similarity_gap.items():
+            if gap > LARGEST_GAP:
+                found.append(
+                    f"{layer}: held-out frames resemble the memory less than the fitted ones do "
+                    f"(by {gap:.2f}): the frames do not cover what the camera sees; add frames "
+                    "of other places, light and weather"
+                )
+        for layer, ratio in self.norm_ratio.items():
+            if not NORM_RANGE[0] <= ratio <= NORM_RANGE[1]:
+                found.append(
+                    f"{layer}: features of held-out frames are {ratio:.2f} times as strong as "
+                    "those of the fitted ones: light or exposure differ; add frames like the "
+                    "later ones of the drive"
+                )
+        for layer, share in self.dead_prototypes.items():
+            if share > MANY_DEAD:
+                found.append(
+                    f"{layer}: {share:.0%} of the prototypes resemble nothing in the fitted "
+                    "frames; fewer --prototypes do as well"
+                )
+        return found
+
+
+@torch.inference_mode()
+def measure_suitability(
+    teacher: DeepLabV3Plus,
+    banks: dict[str, torch.Tensor],
+    fitted: FitFrames,
+    held_out: FitFrames,
+) -> Suitability:
+    """Look at some frames of both parts.
+
+    Args:
+        teacher: in evaluation mode, on the CPU.
+        banks: layer to float32 [K, C].
+        fitted: frames that the banks were made from.
+        held_out: frames of the same camera that were not.
+    """
+    seen = _Sums(banks)
+    unseen = _Sums(banks)
+    for features in _features(teacher, fitted, "suitability, fitted frames"):
+        seen.add(features)
+    for features in _features(teacher, held_out, "suitability, held-out frames"):
+        unseen.add(features)
+    similarity, seen_similarity = unseen.similarity(), seen.similarity()
+    norm, seen_norm = unseen.norm(), seen.norm()
+    return Suitability(
+        unseen.confidence(),
+        similarity,
+        {layer: seen_similarity[layer] - similarity[layer] for layer in banks},
+        {layer: norm[layer] / seen_norm[layer] if seen_norm[layer] else 0.0 for layer in banks},
+        seen.dead(),
+    )
+
+
+class _Sums:
+    """Of one part's frames, by layer."""
+
+    def __init__(self, banks: dict[str, torch.Tensor]) -> None:
+        self._banks = banks
+        self._positions = dict.fromkeys(banks, 0)
+        self._similarity = dict.fromkeys(banks, 0.0)
+        self._norm = dict.fromkeys(banks, 0.0)
+        self._used = {layer: torch.zeros(len(b), dtype=torch.bool) for layer, b in banks.items()}
+        self._confidence = 0.0
+        self._pixels = 0
+
+    def add(self, features: dict[str, torch.Tensor]) -> None:
+        confidence = features[OUTPUT].softmax(dim=1).amax(dim=1)
+        self._confidence += float(confidence.double().sum())
+        self._pixels += confidence.numel()
+        for layer, bank in self._banks.items():
+            vectors = memory.as_vectors(features[layer])
+            nearest = memory.cosine_similarity(vectors, bank).max(dim=1)
+            self._positions[layer] += len(vectors)
+            self._similarity[layer] += float(nearest.values.double().sum())
+            self._norm[layer] += float(vectors.double().norm(dim=1).sum())
+            self._used[layer][nearest.indices] = True
+
+    def confidence(self) -> float:
+        return self._confidence / self._pixels
+
+    def similarity(self) -> dict[str, float]:
+        return {layer: self._similarity[layer] / self._positions[layer] for layer in self._banks}
+
+    def norm(self) -> dict[str, float]:
+        return {layer: self._norm[layer] / self._positions[layer] for layer in self._banks}
+
+    def dead(self) -> dict[str, float]:
+        return {layer: 1.0 - float(used.float().mean()) for layer, used in self._used.items()}
+
+
+def _features(
+    teacher: DeepLabV3Plus, frames: FitFrames, title: str
+) -> Iterator[dict[str, torch.Tensor]]:
+    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation)
+    step = -(-len(frames) // MOST_FRAMES)
+    for index in tqdm(range(0, len(frames), step), title, unit="frame"):
+        yield teacher(preprocessing(torch.from_numpy(frames[index])[None]))
