@@ -17,7 +17,7 @@ _INDENT = 10
 def datasets(
     which: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME|NAME=PATH]", help="One of them, or one on your disk."),
+        typer.Argument(metavar="NAME|NAME=PATH", help="One of them, or one on your disk."),
     ] = None,
     frames: Annotated[
         int, typer.Option(min=0, help="How many frames to read for a check; 0 reads all.")
