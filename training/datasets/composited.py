@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from training.checkpoint import SegmentationClass
-from training.datasets.frames import LabelledSource
+from training.datasets.entry import NamedSource
+from training.datasets.frames import FrameSource
 from training.datasets.label_map import IGNORE
 from training.datasets.streets.anomaly_shapes import make_cutout
 
@@ -37,11 +38,20 @@ class CompositedAnomalies:
     """
 
     def __init__(
-        self, source: LabelledSource, classes: tuple[SegmentationClass, ...], seed: int
+        self, source: NamedSource, classes: tuple[SegmentationClass, ...], seed: int
     ) -> None:
         self._source = source
         self._drivable = [number for number, c in enumerate(classes) if c.drivable]
         self._seed = seed
+
+    @property
+    def images(self) -> FrameSource:
+        """The same frames, painted things included."""
+        return _Images(self)
+
+    def frame_name(self, index: int) -> str:
+        """Return the name that the frame has in the source."""
+        return self._source.frame_name(index)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -62,6 +72,17 @@ class CompositedAnomalies:
         for row, column, pixels_per_metre in sorted(_places(road, rng)):
             _paint(picture, label, row, column, pixels_per_metre, rng)
         return np.clip(picture + 0.5, 0, 255).astype(np.uint8), label
+
+
+class _Images:
+    def __init__(self, frames: CompositedAnomalies) -> None:
+        self._frames = frames
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self._frames[index][0]
 
 
 def _places(road: np.ndarray, rng: np.random.Generator) -> list[tuple[int, int, float]]:

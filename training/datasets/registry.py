@@ -20,6 +20,7 @@ from training.datasets import (
 )
 from training.datasets.bag import is_bag
 from training.datasets.class_list import ClassList, read_class_list
+from training.datasets.composited import CompositedAnomalies
 from training.datasets.entry import Entry, Kind, NamedSource
 from training.datasets.folder import LabelledFolder
 from training.datasets.frames import SYNTHETIC as SYNTHETIC_CLASSES
@@ -51,6 +52,7 @@ class Form:
 FOLDER = "folder"
 BAG = "bag"
 SYNTHETIC_ANOMALIES = "synthetic_anomalies"
+COMPOSITED = "composited"
 SYNTHETIC_ANOMALY_FRAMES = 100
 
 PUBLISHED: dict[str, Entry] = {
@@ -95,6 +97,12 @@ FORMS: dict[str, Form] = {
             "synthetic streets with anomalies, labelled 0 and 1",
             f"{SYNTHETIC_ANOMALIES}:SEED[:COUNT]",
             "nothing on disk",
+        ),
+        Form(
+            COMPOSITED,
+            "frames of another set with painted things on the road, to choose settings by",
+            f"{COMPOSITED}:SEED:DATASET, for example {COMPOSITED}:0:camvid=PATH:test",
+            "whatever DATASET needs; its labels are classes, some of them drivable",
         ),
     )
 }
@@ -152,6 +160,8 @@ def open_dataset(text: str) -> Dataset:
         UsageError: no such name, split or class list, or the files are not as expected; the
             message says what would be.
     """
+    if text.split(":")[0] == COMPOSITED:
+        return _open_composited(text)
     name, equals, rest = text.partition("=")
     if not equals:
         return _open_synthetic(text)
@@ -208,6 +218,17 @@ def _open_synthetic(text: str) -> Dataset:
         f"{text!r} is no data set; expected NAME=PATH, {SYNTHETIC_CLASSES}:SEED or "
         f"{SYNTHETIC_ANOMALIES}:SEED; `python -m training datasets` lists the names"
     )
+
+
+def _open_composited(text: str) -> Dataset:
+    _, _, rest = text.partition(":")
+    seed, colon, base_text = rest.partition(":")
+    if not colon or not seed.isdecimal():
+        raise UsageError(f"{text!r} is not {FORMS[COMPOSITED].spelling}")
+    base = open_dataset(base_text)
+    source = CompositedAnomalies(base.source, base.class_list().classes, int(seed))
+    name = f"{base.name}_{COMPOSITED}"
+    return Dataset(text, name, f"{base.title}, {COMPOSITED}", "anomalies", source)
 
 
 def _open_own(text: str, name: str, path: Path, part: str | None, labels: str | None) -> Dataset:

@@ -1,10 +1,13 @@
 """Painted things on real frames: on the road, in proportion, and marked where they are."""
 
 import numpy as np
+import pytest
 
 from training.checkpoint import SegmentationClass
 from training.datasets.composited import ANOMALY, CompositedAnomalies
 from training.datasets.label_map import IGNORE
+from training.datasets.registry import open_dataset
+from training.errors import UsageError
 
 CLASSES = (SegmentationClass("sky", (0, 0, 0), False), SegmentationClass("road", (1, 1, 1), True))
 HEIGHT, WIDTH, HORIZON = 180, 320, 80
@@ -13,6 +16,13 @@ GREY = 120
 
 class Road:
     """Grey frames: sky above the horizon, road below, a strip on the left unlabelled."""
+
+    @property
+    def images(self) -> "Road":
+        raise NotImplementedError("labels are needed to know where the road is")
+
+    def frame_name(self, index: int) -> str:
+        return f"road_{index}"
 
     def __len__(self) -> int:
         return 12
@@ -43,6 +53,31 @@ def test_every_frame_has_an_anomaly_and_nothing_else_changes_much() -> None:
         assert np.median(changed[anomalous]) > 15
         # Only the shade under it and its softened edge are changed beside it.
         assert np.mean(changed[label == 0] > 0) < 0.15
+
+
+def test_images_and_names_are_those_of_the_frames() -> None:
+    source = CompositedAnomalies(Road(), CLASSES, 0)
+    np.testing.assert_array_equal(source.images[2], source[2][0])
+    assert (len(source.images), source.frame_name(2)) == (12, "road_2")
+
+
+def test_opens_by_its_spelling() -> None:
+    dataset = open_dataset("composited:3:synthetic:1:2")
+    assert (dataset.kind, dataset.name, len(dataset.source)) == (
+        "anomalies", "synthetic_composited", 2,
+    )  # fmt: skip
+    assert (dataset.source[0][1] == ANOMALY).any()
+
+
+@pytest.mark.parametrize("text", ["composited", "composited:0", "composited:x:synthetic:0"])
+def test_half_a_spelling_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="composited:SEED:DATASET"):
+        open_dataset(text)
+
+
+def test_composites_on_anomalies_are_refused() -> None:
+    with pytest.raises(UsageError, match="say where anomalies are"):
+        open_dataset("composited:0:synthetic_anomalies:0")
 
 
 def test_sky_far_above_the_road_stays_as_it_was() -> None:
