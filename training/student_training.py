@@ -9,15 +9,15 @@ from training.checkpoint import save_atomically
 from training.fit_frames import CropBatches, CropSettings, FitFrames
 from training.fit_settings import StudentSettings
 from training.preprocessing import Preprocessing
-from training.student import Student, imitation_loss
-from training.teachers import DeepLabV3Plus
+from training.student import Student, imitation_loss, on_grid_of
+from training.teachers import Teacher
 
 _SAVE_EVERY = 100
 _SHOWN_OVER = 50
 
 
 def train_student(
-    teacher: DeepLabV3Plus, frames: FitFrames, settings: StudentSettings, state_path: Path
+    teacher: Teacher, frames: FitFrames, settings: StudentSettings, state_path: Path
 ) -> Student:
     """Minimise Eq. 5 over random crops of the frames.
 
@@ -30,7 +30,11 @@ def train_student(
     device = next(teacher.parameters()).device
     torch.manual_seed(settings.seed)
     student = Student(
-        settings.architecture, teacher.channels, width=settings.width, layers=settings.layers
+        settings.architecture,
+        teacher.channels,
+        teacher.strides,
+        width=settings.width,
+        layers=settings.layers,
     )
     # Channels last: several times as fast as the default layout for training on CPUs.
     student.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -81,9 +85,7 @@ def train_student(
     return student
 
 
-def explained_variance(
-    teacher: DeepLabV3Plus, student: Student, frames: FitFrames
-) -> dict[str, float]:
+def explained_variance(teacher: Teacher, student: Student, frames: FitFrames) -> dict[str, float]:
     """Share of the variance of each of the teacher's layers that the student gets right.
 
     1 is perfect imitation; 0 is no better than each channel's mean over these frames.
@@ -98,7 +100,7 @@ def explained_variance(
             wanted, views = teacher(teacher_input(image)), student(student_input(image))
         for layer, view in views.items():
             target = wanted[layer].double()
-            squared_error[layer] += float((target - view).square().sum())
+            squared_error[layer] += float((target - on_grid_of(target, view)).square().sum())
             addends = [
                 target.new_tensor(target[0, 0].numel()),
                 target.sum(dim=(0, 2, 3)),
