@@ -10,6 +10,7 @@ from torch import nn  # noqa: E402
 from training.export import ParityError  # noqa: E402
 from training.export_trial import try_export  # noqa: E402
 from training.onnx_export import ExportError  # noqa: E402
+from training.teachers import build_teacher  # noqa: E402
 from training.teachers.any_module import IMAGENET, AnyModule, parse_layers  # noqa: E402
 
 SIZE = (64, 96)
@@ -47,6 +48,19 @@ def test_a_good_network_passes_with_all_its_layers():
     network = teacher(patch_former.build(), patch_former.LAYERS, patch_former.CLASSES)
     errors = try_export(network, SIZE)
     assert set(errors) == {"c3", "c4", "c5", "lh", "class_id"}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [
+        ("pspnet_resnet18", {"output_stride": 8}),
+        ("deeplabv3plus_resnet18", {"variant": "nvidia"}),
+    ],
+)
+def test_own_networks_pass_at_sizes_that_nothing_divides(architecture, options):
+    torch.manual_seed(0)
+    network = build_teacher(architecture, 4, width=0.125, **options).eval()
+    try_export(network, (75, 101))
 
 
 def test_a_network_that_draws_lots_is_refused():

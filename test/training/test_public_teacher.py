@@ -13,8 +13,10 @@ from typer.testing import CliRunner  # noqa: E402
 
 from training.__main__ import app  # noqa: E402
 from training.checkpoint import load_teacher  # noqa: E402
+from training.commands.import_teacher import Layout  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.public_weights import read_weights  # noqa: E402
+from training.teachers.public_layouts import LAYOUTS  # noqa: E402
 
 CASES = {"vainf": "resnet50", "nvidia": "resnet101"}
 """The one in which each differs most from this package's own network."""
@@ -150,3 +152,7 @@ def test_files_without_weights_are_named(content, words, tmp_path):
         read_weights(path)
     with pytest.raises(UsageError, match="do not exist"):
         read_weights(tmp_path / "none.pth")
+
+
+def test_command_offers_every_layout():
+    assert [layout.value for layout in Layout] == list(LAYOUTS)

@@ -20,8 +20,8 @@ BINS = (1, 2, 3, 6)
 _HIDDEN = 512
 
 
-def averaging_matrix(cells: int, length: int, like: torch.Tensor) -> torch.Tensor:
-    """Float [cells, length]; row i averages the part of a line that cell i covers.
+def averaging_matrix(cells: int, length: int) -> list[list[float]]:
+    """[cells, length] numbers; row i averages the part of a line that cell i covers.
 
     Cell i covers positions floor(i * length / cells) up to ceil((i + 1) * length / cells), as in
     adaptive average pooling, neighbours sharing a position where they do not divide.
@@ -30,10 +30,9 @@ def averaging_matrix(cells: int, length: int, like: torch.Tensor) -> torch.Tenso
     for cell in range(cells):
         first = cell * length // cells
         beyond = -(-(cell + 1) * length // cells)
-        row = like.new_zeros(length)
-        row[first:beyond] = 1.0 / (beyond - first)
-        rows.append(row)
-    return torch.stack(rows)
+        weight = 1.0 / (beyond - first)
+        rows.append([weight if first <= i < beyond else 0.0 for i in range(length)])
+    return rows
 
 
 def pool_to(x: torch.Tensor, cells: int) -> torch.Tensor:
@@ -41,8 +40,11 @@ def pool_to(x: torch.Tensor, cells: int) -> torch.Tensor:
 
     As two matrix products and not as adaptive pooling, which ONNX does not have.
     """
-    rows = averaging_matrix(cells, x.shape[2], x)
-    columns = averaging_matrix(cells, x.shape[3], x)
+    rows, columns = (
+        # From numbers, not by filling a tensor: an exporter then sees a constant.
+        torch.tensor(averaging_matrix(cells, length), dtype=x.dtype, device=x.device)
+        for length in x.shape[2:]
+    )
     return rows @ x @ columns.T
 
 
