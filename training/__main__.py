@@ -10,6 +10,7 @@ from training.commands.datasets import datasets
 from training.commands.demo import demo
 from training.commands.evaluate import evaluate
 from training.commands.fit import fit
+from training.commands.import_teacher import import_teacher
 from training.commands.make_bag import make_bag
 from training.commands.teacher import teacher
 from training.errors import Interrupted, UsageError
@@ -30,7 +31,7 @@ app = typer.Typer(
 
     The usual way:
 
-    1. teacher: labelled images -> teacher.pt
+    1. teacher: labelled images -> teacher.pt (import-teacher: a public checkpoint -> the same)
 
     2. fit: teacher.pt and normal frames without labels -> a bundle
 
@@ -63,7 +64,7 @@ def _speaking_plainly(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-for _command in (datasets, teacher, fit, evaluate, make_bag, demo):
+for _command in (datasets, teacher, import_teacher, fit, evaluate, make_bag, demo):
     app.command()(_speaking_plainly(_command))
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import torch
 
 from training.checkpoint import load_teacher
 from training.errors import UsageError
+from training.teachers import SegmentationNetwork
 from training.teachers.efficientnet_lite0 import EfficientNetLite0, imagenet_weights
 from training.teachers.resnet import BLOCKS_PER_STAGE, ResNet
 
@@ -44,7 +45,9 @@ def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite0:
         raise UsageError(f"backbone weights {path} do not exist")
     state = torch.load(path, map_location="cpu", weights_only=True)
     if "architecture" in state:
-        return load_teacher(path).network.encoder
+        network = load_teacher(path).network
+        assert isinstance(network, SegmentationNetwork)
+        return network.encoder
     encoder = EfficientNetLite0() if name == EFFICIENTNET else ResNet(name)
     try:
         encoder.load_public(state)

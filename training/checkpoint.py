@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from training.teachers import DeepLabV3Plus, build_teacher
+from training.teachers import Teacher, build_teacher
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SegmentationClass:
 class TeacherCheckpoint:
     """A frozen teacher and its description."""
 
-    network: DeepLabV3Plus
+    network: Teacher
     architecture: str
     width: float
     classes: tuple[SegmentationClass, ...]
@@ -41,6 +41,7 @@ def save_teacher(path: Path, checkpoint: TeacherCheckpoint) -> None:
         "width": checkpoint.width,
         "classes": [asdict(c) for c in checkpoint.classes],
         "trained_on": checkpoint.trained_on,
+        "settings": checkpoint.network.settings,
         "state": checkpoint.network.state_dict(),
     }
     save_atomically(path, content)
@@ -71,7 +72,13 @@ def load_teacher(path: Path) -> TeacherCheckpoint:
     classes = tuple(
         SegmentationClass(c["name"], tuple(c["colour"]), c["drivable"]) for c in content["classes"]
     )
-    network = build_teacher(content["architecture"], len(classes), width=content["width"])
+    network = build_teacher(
+        content["architecture"],
+        len(classes),
+        width=content["width"],
+        # Checkpoints of before there was a choice have none.
+        **content.get("settings", {}),
+    )
     network.load_state_dict(content["state"])
     network.requires_grad_(False).eval()
     return TeacherCheckpoint(

@@ -131,6 +131,8 @@ def write_bundle(
         "teacher": {
             "architecture": method.teacher.architecture,
             "width": method.teacher.width,
+            **method.teacher.network.settings,
+            "strides": method.teacher.network.strides,
             "trained_on": method.teacher.trained_on,
         },
         "student": method.student_description,
@@ -166,18 +168,21 @@ def write_bundle(
     return manifest
 
 
+def relative_error(name: str, value: np.ndarray, reference: np.ndarray) -> float:
+    """Largest difference over the largest value; of class ids, the share that differs."""
+    if name == CLASS_ID:
+        # A tie between two classes may fall either way: a share of pixels, not a sum.
+        return float(np.mean(value != reference))
+    return float(np.abs(value - reference).max() / np.abs(reference).max())
+
+
 def _check_parity(method: FittedMethod, runner: GraphRunner, frames: FitFrames) -> dict[str, Any]:
     count = min(PARITY_FRAMES, len(frames))
     largest_error: dict[str, float] = {}
     for index in tqdm(range(count), "parity", unit="frame"):
         wanted = run_torch(method, frames[index])
         for name, value in runner.run(frames[index]).items():
-            if name == CLASS_ID:
-                # A tie between two classes may fall either way: a share of pixels, not a sum.
-                error = float(np.mean(value != wanted[name].numpy()))
-            else:
-                reference = wanted[name].numpy()
-                error = float(np.abs(value - reference).max() / np.abs(reference).max())
+            error = relative_error(name, value, wanted[name].numpy())
             largest_error[name] = max(error, largest_error.get(name, 0.0))
     broken = {name: e for name, e in largest_error.items() if not e <= PARITY_TOLERANCE}
     if broken:

@@ -135,6 +135,7 @@ def _claim(work: Path, settings: FitSettings, teacher: TeacherCheckpoint, descri
     content = {
         "settings": asdict(settings),
         "frames": description,
+        "teacher": {"architecture": teacher.architecture, **teacher.network.settings},
         "teacher_sha256": digest.hexdigest(),
     }
     wanted = json.dumps(content, indent=2) + "\n"

@@ -9,7 +9,7 @@ from training.layers import LAST_HIDDEN, OUTPUT, bank_of, student_layer
 from training.preprocessing import Preprocessing
 from training.standardisation import ClassStatistics, standardise
 from training.students import AnyStudent
-from training.teachers import DeepLabV3Plus
+from training.teachers import Teacher
 
 CLASS_ID = "class_id"
 
@@ -17,15 +17,15 @@ CLASS_ID = "class_id"
 class TeacherGraph(nn.Module):
     """image uint8 [1, h, w, 3] BGR to the teacher's features and class ids.
 
+    Class ids come at the stride of `lh`, where the scores do.
+
     Args:
         network: the teacher.
         layers: which features come out.
         size: (height, width) of the network input in pixels.
     """
 
-    def __init__(
-        self, network: DeepLabV3Plus, layers: tuple[str, ...], size: tuple[int, int]
-    ) -> None:
+    def __init__(self, network: Teacher, layers: tuple[str, ...], size: tuple[int, int]) -> None:
         super().__init__()
         self.preprocessing = Preprocessing(network.mean, network.standard_deviation, size)
         self.network = network
@@ -34,7 +34,10 @@ class TeacherGraph(nn.Module):
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
         features = self.network(self.preprocessing(image))
-        class_id = features[OUTPUT].argmax(dim=1).to(torch.uint8)
+        logits, grid = features[OUTPUT], features[LAST_HIDDEN].shape[2:]
+        if logits.shape[2:] != grid:
+            logits = F.interpolate(logits, size=grid, mode="bilinear", align_corners=False)
+        class_id = logits.argmax(dim=1).to(torch.uint8)
         return (*(features[layer] for layer in self.layers), class_id)
 
 

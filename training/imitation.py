@@ -5,12 +5,13 @@ from tqdm import tqdm
 
 from training.fit_frames import FitFrames
 from training.preprocessing import Preprocessing
+from training.student import on_grid_of
 from training.students import AnyStudent
-from training.teachers import DeepLabV3Plus
+from training.teachers import Teacher
 
 
 def explained_variance(
-    teacher: DeepLabV3Plus, student: AnyStudent, frames: FitFrames
+    teacher: Teacher, student: AnyStudent, frames: FitFrames
 ) -> dict[str, float]:
     """Share of the variance of each of the teacher's layers that the student gets right.
 
@@ -26,7 +27,7 @@ def explained_variance(
             wanted, views = teacher(teacher_input(image)), student(student_input(image))
         for layer, view in views.items():
             target = wanted[layer].double()
-            squared_error[layer] += float((target - view).square().sum())
+            squared_error[layer] += float((target - on_grid_of(target, view)).square().sum())
             addends = [
                 target.new_tensor(target[0, 0].numel()),
                 target.sum(dim=(0, 2, 3)),

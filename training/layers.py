@@ -1,13 +1,15 @@
 """Names of the layers whose features the method reads (section 4.2 of the paper)."""
 
+from collections.abc import Iterable
+
 BACKBONE_LAYERS = ("c2", "c3", "c4", "c5")
-"""Outputs of the backbone's four stages, at strides 4, 8, 16, 16."""
+"""Outputs of the backbone's four stages; at strides 4, 8, 16, 16 unless asked otherwise."""
 
 LAST_HIDDEN = "lh"
-"""What the last 1x1 convolution reads: the decoder's features, at stride 4."""
+"""What the last 1x1 convolution reads: the head's features."""
 
 OUTPUT = "o"
-"""Logits over the classes, at stride 4."""
+"""Logits over the classes."""
 
 LAYERS = (*BACKBONE_LAYERS, LAST_HIDDEN, OUTPUT)
 
@@ -19,6 +21,18 @@ SUPERVISED_LAYERS = LAYERS
 
 EVALUATION_LAYERS = ("c5",)
 """L_e of Eq. 7, as in section 4.2."""
+
+
+def memory_layers_among(present: Iterable[str]) -> tuple[str, ...]:
+    """Those of MEMORY_LAYERS that a teacher has; `lh` is always one."""
+    return tuple(layer for layer in MEMORY_LAYERS if layer in set(present))
+
+
+def evaluation_layers_among(present: Iterable[str]) -> tuple[str, ...]:
+    """EVALUATION_LAYERS, or the deepest layer in front of the logits of a teacher without any."""
+    known = set(present)
+    usual = tuple(layer for layer in EVALUATION_LAYERS if layer in known)
+    return usual or tuple(x for x in (*BACKBONE_LAYERS[::-1], LAST_HIDDEN) if x in known)[:1]
 
 
 def student_layer(layer: str) -> str:

@@ -12,7 +12,7 @@ from training.checkpoint import save_atomically
 from training.fit_frames import FitFrames
 from training.fit_settings import MemorySettings
 from training.preprocessing import Preprocessing
-from training.teachers import DeepLabV3Plus
+from training.teachers import Teacher
 
 INITIAL_FRAMES = 32
 """The batch of Algorithm 1."""
@@ -25,7 +25,7 @@ _SAVE_EVERY = 50
 
 
 def fit_memory(
-    teacher: DeepLabV3Plus, frames: FitFrames, settings: MemorySettings, state_path: Path
+    teacher: Teacher, frames: FitFrames, settings: MemorySettings, state_path: Path
 ) -> dict[str, torch.Tensor]:
     """Run Algorithm 1, then Algorithm 2 over all frames.
 

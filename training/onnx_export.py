@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.export import Dim
 
+from training.errors import UsageError
 from training.graphs import MemoryGraph, StudentGraph, TeacherGraph
 
 OPSET = 18
@@ -18,12 +19,21 @@ OPSET = 18
 IR_VERSION = 8
 """ONNX Runtime refuses files of a newer version than its own; 8 is read since its 1.10."""
 
+
+class ExportError(UsageError):
+    """The exporter cannot express a network in ONNX."""
+
+
 _LARGEST_SIDE = 1 << 14
 _MOST_PROTOTYPES = 1 << 20
 
 
 def write_image_graph(graph: TeacherGraph | StudentGraph, path: Path) -> None:
-    """Write a graph of one input: image uint8 [1, height, width, 3] BGR of any size."""
+    """Write a graph of one input: image uint8 [1, height, width, 3] BGR of any size.
+
+    Raises:
+        ExportError: the network does what the exporter cannot express.
+    """
     sides = {
         1: Dim("height", min=2, max=_LARGEST_SIDE),
         2: Dim("width", min=2, max=_LARGEST_SIDE),
@@ -57,23 +67,35 @@ def _write(
         # The exporter warns about its own internals; the parity check judges the result.
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            graph.eval(),
-            inputs,
-            None,
-            dynamo=True,
-            verbose=False,
-            input_names=list(input_names),
-            output_names=list(output_names),
-            dynamic_shapes=dynamic_shapes,
-            opset_version=OPSET,
-        )
+        try:
+            program = torch.onnx.export(
+                graph.eval(),
+                inputs,
+                None,
+                dynamo=True,
+                verbose=False,
+                input_names=list(input_names),
+                output_names=list(output_names),
+                dynamic_shapes=dynamic_shapes,
+                opset_version=OPSET,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise ExportError(
+                f"PyTorch cannot write {path.name} (opset {OPSET}): {_root_cause(error)}"
+            ) from error
     assert program is not None
     model = program.model_proto
     model.ir_version = IR_VERSION
     _drop_paths(model)
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def _root_cause(error: BaseException) -> str:
+    """What the exporter's own exceptions are wrapped around: the sentence that helps."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def _drop_paths(model: onnx.ModelProto) -> None:

@@ -11,14 +11,14 @@ from training.fit_frames import FitFrames
 from training.fit_settings import RidgeSettings
 from training.preprocessing import Preprocessing
 from training.ridge_student import NormalEquations, RidgeStudent
-from training.teachers import DeepLabV3Plus
+from training.teachers import Teacher
 
 _SAVE_EVERY = 50
 
 
 @torch.inference_mode()
 def fit_ridge_student(
-    teacher: DeepLabV3Plus, frames: FitFrames, settings: RidgeSettings, state_path: Path
+    teacher: Teacher, frames: FitFrames, settings: RidgeSettings, state_path: Path
 ) -> RidgeStudent:
     """Minimise Eq. 5 over all positions of all frames, each frame as it is and mirrored.
 

@@ -11,14 +11,14 @@ from training.checkpoint import SegmentationClass
 from training.datasets.frames import LabelledSource
 from training.preprocessing import Preprocessing
 from training.segmentation_metrics import ConfusionMatrix
-from training.teachers import DeepLabV3Plus
+from training.teachers import Teacher
 
 _SIZE_MULTIPLE = 16
 
 
 @torch.inference_mode()
 def mean_iou(
-    network: DeepLabV3Plus,
+    network: Teacher,
     classes: tuple[SegmentationClass, ...],
     source: LabelledSource,
     on_frame: Callable[[], object],

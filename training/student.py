@@ -1,21 +1,24 @@
 """AuxCon: a student that imitates the teacher on normal frames (section 3.4; Algorithm 3)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
 from training.layers import SUPERVISED_LAYERS
-from training.teachers import build_teacher
+from training.teachers import build_student_network
 
 
 class Student(nn.Module):
     """M' of section 3.4: a network whose layers are compared with the teacher's.
 
     Args:
-        architecture: one of training.teachers.ARCHITECTURES, with the teacher's strides.
+        architecture: one of training.teachers.ARCHITECTURES, or a backbone alone.
         teacher_channels: channels of each of the teacher's layers; where the student's own
             differ, a 1x1 convolution maps them.
+        teacher_strides: strides of those layers; the student's come as near to them as its
+            architecture can, and what is left is interpolated where the two are compared.
         width: factor on the student's channels.
         layers: L_s of Eq. 5.
     """
@@ -23,14 +26,15 @@ class Student(nn.Module):
     def __init__(
         self,
         architecture: str,
-        teacher_channels: dict[str, int],
+        teacher_channels: Mapping[str, int],
+        teacher_strides: Mapping[str, int],
         *,
         width: float = 1.0,
         layers: Iterable[str] = SUPERVISED_LAYERS,
     ) -> None:
         super().__init__()
         self.layers = tuple(layers)
-        self.network = build_teacher(architecture, teacher_channels["o"], width=width)
+        self.network = build_student_network(architecture, teacher_channels, teacher_strides, width)
         self.mean = self.network.mean
         self.standard_deviation = self.network.standard_deviation
         self.adapters = nn.ModuleDict(
@@ -42,7 +46,7 @@ class Student(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """g of Eq. 5 for every layer of L_s, in the teacher's shapes.
+        """g of Eq. 5 for every layer of L_s, with the teacher's channels.
 
         Args:
             x: float32 [N, 3, H, W], normalised RGB.
@@ -54,6 +58,18 @@ class Student(nn.Module):
         }
 
 
+def on_grid_of(teacher: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
+    """The student's view [N, C, h', w'] on the grid of the teacher's features [N, C, h, w].
+
+    Bilinear where they differ: section 3.4 asks the same down-sampling of both networks, which
+    not every pair can have. Interpolating here, and not in the student, leaves the fewest
+    values to send from graph to graph, and holds for whatever sizes a teacher rounds to.
+    """
+    if view.shape[2:] == teacher.shape[2:]:
+        return view
+    return F.interpolate(view, size=teacher.shape[2:], mode="bilinear", align_corners=False)
+
+
 def imitation_loss(
     teacher: dict[str, torch.Tensor], student: dict[str, torch.Tensor]
 ) -> torch.Tensor:
@@ -62,7 +78,10 @@ def imitation_loss(
     s^(l), the size of the feature map, is its number of elements, so that a layer weighs the
     same at any resolution and number of channels.
     """
-    losses = [(teacher[layer] - view).square().mean() for layer, view in student.items()]
+    losses = [
+        (teacher[layer] - on_grid_of(teacher[layer], view)).square().mean()
+        for layer, view in student.items()
+    ]
     return torch.stack(losses).sum()
 
 
@@ -71,9 +90,9 @@ def layer_score(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
 
     Args:
         teacher: float32 [N, C, h, w].
-        student: float32 [N, C, h, w].
+        student: float32 [N, C, h', w'], brought to h, w where it has another size.
 
     Returns:
         float32 [N, 1, h, w], >= 0.
     """
-    return (teacher - student).square().mean(dim=1, keepdim=True)
+    return (teacher - on_grid_of(teacher, student)).square().mean(dim=1, keepdim=True)

@@ -10,14 +10,14 @@ from training.fit_frames import CropBatches, CropSettings, FitFrames
 from training.fit_settings import StudentSettings
 from training.preprocessing import Preprocessing
 from training.student import Student, imitation_loss
-from training.teachers import DeepLabV3Plus
+from training.teachers import Teacher
 
 _SAVE_EVERY = 100
 _SHOWN_OVER = 50
 
 
 def train_student(
-    teacher: DeepLabV3Plus, frames: FitFrames, settings: StudentSettings, state_path: Path
+    teacher: Teacher, frames: FitFrames, settings: StudentSettings, state_path: Path
 ) -> Student:
     """Minimise Eq. 5 over random crops of the frames.
 
@@ -30,7 +30,11 @@ def train_student(
     device = next(teacher.parameters()).device
     torch.manual_seed(settings.seed)
     student = Student(
-        settings.architecture, teacher.channels, width=settings.width, layers=settings.layers
+        settings.architecture,
+        teacher.channels,
+        teacher.strides,
+        width=settings.width,
+        layers=settings.layers,
     )
     # Channels last: several times as fast as the default layout for training on CPUs.
     student.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -9,13 +9,13 @@ from training.ridge_fitting import fit_ridge_student
 from training.ridge_student import RidgeStudent
 from training.student import Student
 from training.student_training import train_student
-from training.teachers import DeepLabV3Plus
+from training.teachers import Teacher
 
 AnyStudent = Student | RidgeStudent
 
 
 def make_student(
-    teacher: DeepLabV3Plus,
+    teacher: Teacher,
     frames: FitFrames,
     settings: StudentSettings | RidgeSettings,
     state_path: Path,

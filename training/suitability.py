@@ -15,7 +15,7 @@ from training import memory
 from training.fit_frames import FitFrames
 from training.layers import OUTPUT
 from training.preprocessing import Preprocessing
-from training.teachers import DeepLabV3Plus
+from training.teachers import Teacher
 
 MOST_FRAMES = 60
 """Of either part, evenly spread."""
@@ -91,7 +91,7 @@ class Suitability:
 
 @torch.inference_mode()
 def measure_suitability(
-    teacher: DeepLabV3Plus,
+    teacher: Teacher,
     banks: dict[str, torch.Tensor],
     fitted: FitFrames,
     held_out: FitFrames,
@@ -158,9 +158,7 @@ class _Sums:
         return {layer: 1.0 - float(used.float().mean()) for layer, used in self._used.items()}
 
 
-def _features(
-    teacher: DeepLabV3Plus, frames: FitFrames, title: str
-) -> Iterator[dict[str, torch.Tensor]]:
+def _features(teacher: Teacher, frames: FitFrames, title: str) -> Iterator[dict[str, torch.Tensor]]:
     preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation)
     step = -(-len(frames) // MOST_FRAMES)
     for index in tqdm(range(0, len(frames), step), title, unit="frame"):

@@ -29,6 +29,7 @@ class TeacherSettings:
             in both directions, which on a CPU takes a third off a small network's step.
         zoom: largest factor by which a window is enlarged or made smaller; at least 1.
         auxiliary_weight: of the losses of classifiers on c4 and c5; 0 does without.
+        output_stride: of c5, 8 or 16.
     """
 
     architecture: str
@@ -49,6 +50,7 @@ class TeacherSettings:
     loss_stride: int = 1
     zoom: float = 2.0
     auxiliary_weight: float = 0.0
+    output_stride: int = 16
 
     def check(self) -> None:
         """Refuse what cannot be trained with.

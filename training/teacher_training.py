@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from training.preprocessing import Preprocessing
 from training.random_views import Batch, RandomViews
 from training.segmentation_loss import class_weights, segmentation_loss
 from training.teacher_settings import TeacherSettings
-from training.teachers import DeepLabV3Plus, build_teacher
+from training.teachers import SegmentationNetwork, Teacher, build_teacher
 
 TEACHER_FILE = "teacher.pt"
 PROGRESS_FILE = "progress.pt"
@@ -86,7 +86,7 @@ class TeacherTraining:
         self,
         *,
         save_every: int,
-        validate: Callable[[DeepLabV3Plus], object],
+        validate: Callable[[Teacher], object],
         validate_every: int,
         on_step: Callable[[float, float], None],
     ) -> None:
@@ -183,7 +183,9 @@ class TeacherTraining:
         path = self.run_dir / PROGRESS_FILE
         progress = torch.load(path, map_location="cpu", weights_only=True)
         wanted = {**asdict(self.settings), "classes": [c.name for c in self.classes]}
-        found = {**progress["settings"], "classes": progress["classes"]}
+        # A run that was begun before a setting existed has it at its default.
+        defaults = {f.name: f.default for f in fields(self.settings) if f.default is not MISSING}
+        found = {**defaults, **progress["settings"], "classes": progress["classes"]}
         differing = [
             f"{name} {found.get(name)!r}, now {value!r}"
             for name, value in wanted.items()
@@ -212,16 +214,20 @@ def write_report(training: TeacherTraining, validation: dict[str, Any] | None) -
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def finished_teacher(training: TeacherTraining) -> DeepLabV3Plus:
+def finished_teacher(training: TeacherTraining) -> Teacher:
     """Load the teacher that a finished run left."""
     return load_teacher(training.run_dir / TEACHER_FILE).network
 
 
-def _build(settings: TeacherSettings, classes: int) -> DeepLabV3Plus:
+def _build(settings: TeacherSettings, classes: int) -> SegmentationNetwork:
     torch.manual_seed(settings.seed)
     try:
         network = build_teacher(
-            settings.architecture, classes, width=settings.width, pretrained=settings.pretrained
+            settings.architecture,
+            classes,
+            width=settings.width,
+            pretrained=settings.pretrained,
+            output_stride=settings.output_stride,
         )
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -230,7 +236,7 @@ def _build(settings: TeacherSettings, classes: int) -> DeepLabV3Plus:
     return network
 
 
-def _load_backbone(network: DeepLabV3Plus, path: Path) -> None:
+def _load_backbone(network: SegmentationNetwork, path: Path) -> None:
     if not path.is_file():
         raise UsageError(f"backbone weights {path} do not exist")
     state = torch.load(path, map_location="cpu", weights_only=True)
@@ -241,7 +247,7 @@ def _load_backbone(network: DeepLabV3Plus, path: Path) -> None:
 
 
 def _make_optimiser(
-    network: DeepLabV3Plus, auxiliary: AuxiliaryClassifiers, settings: TeacherSettings
+    network: SegmentationNetwork, auxiliary: AuxiliaryClassifiers, settings: TeacherSettings
 ) -> torch.optim.Optimizer:
     backbone = list(network.encoder.parameters())
     in_backbone = {id(parameter) for parameter in backbone}

@@ -116,3 +116,22 @@ def test_class_ids_are_the_largest_logits() -> None:
         logits = network(graph.preprocessing(image))["o"]
     assert class_id.dtype == torch.uint8
     assert torch.equal(class_id.long(), logits.argmax(1))
+
+
+def test_class_ids_come_at_the_stride_of_lh() -> None:
+    """Logits on a coarser grid than `lh` are interpolated before the largest is taken."""
+
+    class Coarse(torch.nn.Module):
+        mean, standard_deviation = (0.0,) * 3, (1.0,) * 3
+
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            lh = torch.nn.functional.avg_pool2d(x, 4)
+            return {"lh": lh, "o": torch.nn.functional.avg_pool2d(lh, 2)}
+
+    graph = TeacherGraph(Coarse(), ("lh",), (16, 24))
+    image = torch.randint(256, (1, 16, 24, 3), generator=torch.Generator().manual_seed(3)).byte()
+    lh, class_id = graph(image)
+    assert class_id.shape == (1, *lh.shape[2:]) == (1, 4, 6)
+    coarse = torch.nn.functional.avg_pool2d(lh, 2)[0].double().tolist()
+    fine = torch.tensor([bilinear(channel, 4, 6) for channel in coarse])
+    assert torch.equal(class_id[0].long(), fine.argmax(0))

@@ -163,3 +163,23 @@ def test_backbone_weights_are_loaded(train, tmp_path):
     # The same seed: only the file can make the loss another.
     settings = dataclasses.replace(one_step, backbone_weights=str(tmp_path / "backbone.pth"))
     assert train(tmp_path / "second", settings).losses != first.losses
+
+
+def test_run_from_before_a_setting_existed_goes_on(train, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, stop_after=3)
+    progress = torch.load(tmp_path / PROGRESS_FILE, weights_only=True)
+    del progress["settings"]["output_stride"]
+    torch.save(progress, tmp_path / PROGRESS_FILE)
+    assert train(tmp_path).finished
+
+
+def test_output_stride_is_kept_with_the_weights(train, tmp_path):
+    train(tmp_path, dataclasses.replace(SETTINGS, steps=1, output_stride=8))
+    network = load_teacher(tmp_path / TEACHER_FILE).network
+    assert network.strides["c5"] == 8
+    content = torch.load(tmp_path / TEACHER_FILE, weights_only=True)
+    # Checkpoints had no settings before there was a choice.
+    del content["settings"]
+    torch.save(content, tmp_path / TEACHER_FILE)
+    assert load_teacher(tmp_path / TEACHER_FILE).network.strides["c5"] == 16

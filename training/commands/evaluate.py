@@ -5,12 +5,18 @@ from typing import Annotated
 
 import typer
 
+from training.commands import teacher_options
+
 
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
     images: Annotated[Path, typer.Option(help="Folder with images/ and labels/.")],
-    teacher: Annotated[Path, typer.Option(help="The teacher.pt that the bundle was fitted to.")],
+    teacher: teacher_options.Teacher,
     out: Annotated[Path, typer.Option(help="Folder for evaluation.json and evaluation.md.")],
+    layers: teacher_options.Layers = None,
+    normalization: teacher_options.Normalization = None,
+    classes: teacher_options.Classes = None,
+    teacher_weights: teacher_options.Weights = None,
     label_map: Annotated[
         str,
         typer.Option(metavar="VALUE:ID,...", help="To 0 normal, 1 anomaly; 255 is not judged."),
@@ -18,8 +24,8 @@ def evaluate(
 ) -> None:
     """Compare a bundle with two baselines on pictures whose anomalies are known.
 
-    Goes in: a bundle, its teacher (for the baselines: the bundle has no logits), and labelled
-    pictures.
+    Goes in: a bundle, the teacher that it was fitted to (for the baselines: the bundle has no
+    logits), and labelled pictures.
 
     Comes out: average precision, AUROC and FPR95 of maximum softmax, maximum logit, MulMem,
     AuxCon and CosMe, over the pixels of all pictures together, as a table and as JSON.
@@ -38,17 +44,22 @@ def evaluate(
 
     from tqdm import tqdm
 
-    from training.checkpoint import load_teacher
     from training.datasets.folder import LabelledFolder
     from training.datasets.label_map import parse_label_map
-    from training.errors import Interrupted, UsageError
-    from training.evaluation import as_table, evaluate_bundle
+    from training.errors import Interrupted
+    from training.evaluation import as_table, evaluate_bundle, read_manifest
+    from training.open_teacher import open_teacher
 
     source = LabelledFolder(images, parse_label_map(label_map))
-    try:
-        checkpoint = load_teacher(teacher)
-    except (FileNotFoundError, ValueError) as error:
-        raise UsageError(str(error)) from error
+    size = read_manifest(bundle)["input_size"]
+    checkpoint = open_teacher(
+        teacher,
+        sizes=((size["height"], size["width"]),),
+        layers=layers,
+        normalization=normalization,
+        classes=classes,
+        weights=teacher_weights,
+    )
     try:
         with tqdm(total=len(source), unit="frame", desc=bundle.name) as bar:
             result = evaluate_bundle(bundle, checkpoint, source, bar.update)

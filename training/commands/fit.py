@@ -6,8 +6,15 @@ from typing import Annotated
 
 import typer
 
+from training.commands import teacher_options
 from training.fit_settings import MemorySettings, StudentSettings
-from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, SUPERVISED_LAYERS
+from training.layers import (
+    EVALUATION_LAYERS,
+    LAYERS,
+    MEMORY_LAYERS,
+    evaluation_layers_among,
+    memory_layers_among,
+)
 
 
 class Standardisation(StrEnum):
@@ -15,6 +22,9 @@ class Standardisation(StrEnum):
 
     NONE = "none"
     CLASS = "class"
+
+
+DEFAULT_STUDENT = "deeplabv3plus_resnet18"
 
 
 def _layers(text: str) -> tuple[str, ...]:
@@ -28,8 +38,12 @@ def fit(
             help="Normal frames: a folder of pictures, a rosbag2, synthetic:SEED, NAME=PATH:SPLIT."
         ),
     ],
-    teacher: Annotated[Path, typer.Option(help="Checkpoint that `teacher` wrote.")],
+    teacher: teacher_options.Teacher,
     out: Annotated[Path, typer.Option(help="The bundle's folder; replaced if it exists.")],
+    layers: teacher_options.Layers = None,
+    normalization: teacher_options.Normalization = None,
+    classes: teacher_options.Classes = None,
+    teacher_weights: teacher_options.Weights = None,
     topic: Annotated[str | None, typer.Option(help="Image topic, where a bag has several.")] = None,
     size: Annotated[
         tuple[int, int],
@@ -41,9 +55,12 @@ def fit(
     calibration_share: Annotated[
         float, typer.Option(help="Share of the frames, the last ones, kept for calibration.")
     ] = 0.2,
-    layers: Annotated[str, typer.Option(help="Layers with a bank (Eq. 4).")] = ",".join(
-        MEMORY_LAYERS
-    ),
+    memory_layers: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Layers with a bank (Eq. 4); {','.join(MEMORY_LAYERS)}, as far as there are such."
+        ),
+    ] = None,
     prototypes: Annotated[
         int, typer.Option(min=1, help="K of each bank.")
     ] = MemorySettings.prototypes,
@@ -57,17 +74,25 @@ def fit(
         Standardisation, typer.Option(help="MulMem as it is, or per predicted class.")
     ] = Standardisation.NONE,
     student: Annotated[
-        str | None, typer.Option(help="Its architecture; without it, the teacher's.")
+        str | None,
+        typer.Option(
+            help="Its architecture: a backbone (resnet18, resnet50, ...) or one of `teacher`'s "
+            f"names. Without it the teacher's, or {DEFAULT_STUDENT} where that is a module."
+        ),
     ] = None,
     student_width: Annotated[
         float | None, typer.Option(help="Factor on its channels; without it, the teacher's.")
     ] = None,
     supervised_layers: Annotated[
-        str, typer.Option(help="Layers the student imitates (Eq. 5).")
-    ] = ",".join(SUPERVISED_LAYERS),
+        str | None, typer.Option(help="Layers the student imitates (Eq. 5); all there are.")
+    ] = None,
     evaluation_layers: Annotated[
-        str, typer.Option(help="Of those, the ones that are compared (Eq. 7).")
-    ] = ",".join(EVALUATION_LAYERS),
+        str | None,
+        typer.Option(
+            help="Of those, the ones that are compared (Eq. 7); "
+            f"{','.join(EVALUATION_LAYERS)}, or the deepest there is."
+        ),
+    ] = None,
     student_steps: Annotated[int, typer.Option(min=1, help="Of Algorithm 3.")] = (
         StudentSettings.steps
     ),
@@ -100,40 +125,62 @@ def fit(
 
         python -m training fit drive.mcap --teacher runs/camvid/teacher.pt --out my_bundle
 
+    With any network of yours, here one that `build()` in my_network.py returns:
+
+        python -m training fit drive.mcap --out my_bundle --teacher my_network:build \\
+            --layers c4=backbone.layer3,c5=backbone.layer4,lh=head.3,o=head.4 \\
+            --normalization imagenet --classes my_classes.json
+
+    It takes one float32 tensor, N x 3 x H x W, normalised RGB. Its channels and strides are found
+    by running it once, and a student is made that comes at the same strides.
+
     Next: `ros2 launch cosme_ros detector.launch.py bundle:=$PWD/my_bundle`, or
     `python -m training evaluate my_bundle ...` where pictures with known anomalies are at hand.
     """
-    from training.checkpoint import load_teacher
     from training.datasets.frames import open_frames
     from training.errors import Interrupted, UsageError
+    from training.export_trial import try_export
     from training.fit_settings import FitSettings
     from training.fitting import fit as run_fit
+    from training.open_teacher import open_teacher
+    from training.teachers import ARCHITECTURES, full_architecture
 
+    checkpoint = open_teacher(
+        teacher,
+        sizes=(size, crop),
+        layers=layers,
+        normalization=normalization,
+        classes=classes,
+        weights=teacher_weights,
+    )
+    if checkpoint.architecture not in ARCHITECTURES:
+        try_export(checkpoint.network, size)
+    present = tuple(layer for layer in LAYERS if layer in checkpoint.network.channels)
+
+    def chosen(option: str, value: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+        wanted = default if value is None else _layers(value)
+        if not wanted or not set(wanted) <= set(present):
+            raise UsageError(f"{option} {value!r}; choose from {', '.join(present)}")
+        return wanted
+
+    own = checkpoint.architecture if checkpoint.architecture in ARCHITECTURES else DEFAULT_STUDENT
     try:
-        checkpoint = load_teacher(teacher)
-    except (FileNotFoundError, ValueError) as error:
-        raise UsageError(str(error)) from error
-    known = set(SUPERVISED_LAYERS)
-    for option, value in (
-        ("--layers", layers),
-        ("--supervised-layers", supervised_layers),
-        ("--evaluation-layers", evaluation_layers),
-    ):
-        if not _layers(value) or not set(_layers(value)) <= known:
-            raise UsageError(f"{option} {value!r}; choose from {', '.join(SUPERVISED_LAYERS)}")
+        student_architecture = full_architecture(student or own)
+    except ValueError as error:
+        raise UsageError(f"--student: {error}") from error
     settings = FitSettings(
         size=size,
         memory=MemorySettings(
-            layers=_layers(layers),
+            layers=chosen("--memory-layers", memory_layers, memory_layers_among(present)),
             prototypes=prototypes,
             momentum=momentum,
             epochs=memory_epochs,
             seed=seed,
         ),
         student=StudentSettings(
-            architecture=student or checkpoint.architecture,
+            architecture=student_architecture,
             width=checkpoint.width if student_width is None else student_width,
-            layers=_layers(supervised_layers),
+            layers=chosen("--supervised-layers", supervised_layers, present),
             steps=student_steps,
             batch=batch,
             crop_height=crop[0],
@@ -142,7 +189,9 @@ def fit(
             workers=workers,
             seed=seed,
         ),
-        evaluation_layers=_layers(evaluation_layers),
+        evaluation_layers=chosen(
+            "--evaluation-layers", evaluation_layers, evaluation_layers_among(present)
+        ),
         standardised=standardisation is Standardisation.CLASS,
         calibration_share=calibration_share,
         most_frames=max_frames,

@@ -33,9 +33,19 @@ def teacher(
         typer.Option(help="As DATA; frames for mIoU, e.g. synthetic:9:50. Never trained on."),
     ] = None,
     architecture: Annotated[
-        str, typer.Option(help="deeplabv3plus_ and resnet18/34/50/101 or efficientnet_lite0.")
+        str,
+        typer.Option(
+            help="deeplabv3plus_ or pspnet_ and resnet18/34/50/101, or "
+            "deeplabv3plus_efficientnet_lite0."
+        ),
     ] = "deeplabv3plus_resnet18",
     width: Annotated[float, typer.Option(help="Factor on the numbers of channels.")] = 1.0,
+    output_stride: Annotated[
+        int,
+        typer.Option(
+            metavar="8|16", help="Of c5, in pixels; 8 is finer and several times the work."
+        ),
+    ] = 16,
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="ImageNet weights (efficientnet_lite0 only).")
     ] = False,
@@ -132,6 +142,7 @@ def teacher(
         loss_stride=loss_stride,
         zoom=zoom,
         auxiliary_weight=auxiliary_weight,
+        output_stride=output_stride,
     )
     source = _open(data, class_list, fresh_frames=steps * batch)
     held_out = _open(val, class_list, fresh_frames=100) if val else None

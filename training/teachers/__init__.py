@@ -1,21 +1,65 @@
 """Segmentation networks: one small file a network, one table of their names."""
 
+from collections.abc import Mapping
+
+from training.layers import OUTPUT
 from training.teachers.deeplabv3plus import DeepLabV3Plus
 from training.teachers.efficientnet_lite0 import EfficientNetLite0, imagenet_weights
+from training.teachers.interface import Teacher
+from training.teachers.pspnet import PSPNet
 from training.teachers.resnet import BLOCKS_PER_STAGE, ResNet
+from training.teachers.strides import (
+    OUTPUT_STRIDES,
+    decoder_layer,
+    matching_stage_strides,
+    stage_strides,
+)
+from training.teachers.variant import OWN, VARIANTS
 
-__all__ = ["ARCHITECTURES", "DeepLabV3Plus", "build_teacher"]
+__all__ = [
+    "ARCHITECTURES",
+    "SegmentationNetwork",
+    "Teacher",
+    "build_student_network",
+    "build_teacher",
+    "full_architecture",
+]
 
-_HEAD = "deeplabv3plus_"
+SegmentationNetwork = DeepLabV3Plus | PSPNet
+
+_DEEPLAB = "deeplabv3plus_"
+_PSPNET = "pspnet_"
 _EFFICIENTNET = "efficientnet_lite0"
+_BACKBONES = (*BLOCKS_PER_STAGE, _EFFICIENTNET)
 
-ARCHITECTURES = tuple(_HEAD + backbone for backbone in (*BLOCKS_PER_STAGE, _EFFICIENTNET))
+ARCHITECTURES = (
+    *(_DEEPLAB + backbone for backbone in _BACKBONES),
+    *(_PSPNET + backbone for backbone in BLOCKS_PER_STAGE),
+)
 """Names for `--architecture`: the head, then the backbone."""
 
 
+def full_architecture(name: str) -> str:
+    """The member of ARCHITECTURES that is meant: a backbone alone gets a DeepLabV3+ head.
+
+    Raises:
+        ValueError: there is none.
+    """
+    full = _DEEPLAB + name if name in _BACKBONES else name
+    if full not in ARCHITECTURES:
+        raise ValueError(f"unknown architecture {name!r}; known are {', '.join(ARCHITECTURES)}")
+    return full
+
+
 def build_teacher(
-    architecture: str, classes: int, *, width: float = 1.0, pretrained: bool = False
-) -> DeepLabV3Plus:
+    architecture: str,
+    classes: int,
+    *,
+    width: float = 1.0,
+    pretrained: bool = False,
+    output_stride: int = 16,
+    variant: str = OWN,
+) -> SegmentationNetwork:
     """Make a segmentation network.
 
     Args:
@@ -26,25 +70,75 @@ def build_teacher(
         pretrained: start the backbone from ImageNet weights; here only EfficientNet-lite0's
             come out of a package. For a ResNet, load a public checkpoint yourself with
             `teacher.encoder.load_public(state)`.
+        output_stride: of c5, 8 or 16; EfficientNet-lite0 has 16 only.
+        variant: a key of VARIANTS; others than `own` are DeepLabV3+ on a ResNet.
 
     Raises:
-        ValueError: unknown architecture, or no weights for it.
+        ValueError: unknown architecture, or one that has not what is asked of it.
     """
     if architecture not in ARCHITECTURES:
         raise ValueError(
             f"unknown architecture {architecture!r}; known are {', '.join(ARCHITECTURES)}"
         )
-    backbone = architecture.removeprefix(_HEAD)
+    head, backbone = _split(architecture)
+    if output_stride not in OUTPUT_STRIDES:
+        raise ValueError(f"output stride {output_stride}; choose 8 or 16")
+    if variant not in VARIANTS:
+        raise ValueError(f"unknown variant {variant!r}; known are {', '.join(VARIANTS)}")
+    if variant != OWN and (head != _DEEPLAB or backbone == _EFFICIENTNET):
+        raise ValueError(f"variant {variant} is a DeepLabV3+ on a ResNet, not {architecture}")
+    if pretrained and backbone != _EFFICIENTNET:
+        raise ValueError(
+            f"no ImageNet weights for {backbone} come with this package; "
+            "pass a public checkpoint with --backbone-weights instead"
+        )
     encoder: ResNet | EfficientNetLite0
     if backbone == _EFFICIENTNET:
+        if output_stride != 16:
+            raise ValueError(f"{_EFFICIENTNET} has output stride 16 only, not {output_stride}")
         encoder = EfficientNetLite0()
         if pretrained:
             encoder.load_public(imagenet_weights())
     else:
-        if pretrained:
-            raise ValueError(
-                f"no ImageNet weights for {backbone} come with this package; "
-                "pass a public checkpoint with --backbone-weights instead"
-            )
-        encoder = ResNet(backbone, width)
-    return DeepLabV3Plus(encoder, classes, width)
+        encoder = ResNet(backbone, width, stage_strides(output_stride), VARIANTS[variant])
+    network: SegmentationNetwork
+    if head == _DEEPLAB:
+        network = DeepLabV3Plus(encoder, classes, width, variant=VARIANTS[variant])
+    else:
+        network = PSPNet(encoder, classes, width)
+    network.settings = {"output_stride": output_stride, "variant": variant}
+    return network
+
+
+def build_student_network(
+    architecture: str, channels: Mapping[str, int], strides: Mapping[str, int], width: float
+) -> SegmentationNetwork:
+    """Make a network whose layers come at a teacher's strides, as near as it can.
+
+    A ResNet's stages stride or dilate as the teacher's do; EfficientNet-lite0 stays as it is. A
+    DeepLabV3+ decoder works on the grid of the stage that is nearest to the teacher's `lh`.
+
+    Args:
+        architecture: one of ARCHITECTURES, or a backbone alone, which gets a DeepLabV3+ head.
+        channels: of the teacher's layers; `o` is the number of classes.
+        strides: of the teacher's layers.
+        width: factor on the numbers of channels.
+
+    Raises:
+        ValueError: unknown architecture.
+    """
+    head, backbone = _split(full_architecture(architecture))
+    encoder: ResNet | EfficientNetLite0
+    if backbone == _EFFICIENTNET:
+        encoder = EfficientNetLite0()
+    else:
+        encoder = ResNet(backbone, width, matching_stage_strides(strides))
+    if head == _PSPNET:
+        return PSPNet(encoder, channels[OUTPUT], width)
+    layer = decoder_layer(encoder.strides, strides)
+    return DeepLabV3Plus(encoder, channels[OUTPUT], width, decoder_layer=layer)
+
+
+def _split(architecture: str) -> tuple[str, str]:
+    head = _PSPNET if architecture.startswith(_PSPNET) else _DEEPLAB
+    return head, architecture.removeprefix(head)

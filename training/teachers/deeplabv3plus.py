@@ -9,34 +9,32 @@ import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
 from training.teachers.channels import scaled
+from training.teachers.convolution import convolution_block, mean_block
 from training.teachers.efficientnet_lite0 import EfficientNetLite0
+from training.teachers.interface import Teacher
 from training.teachers.resnet import ResNet
+from training.teachers.variant import OWN, VARIANTS, Variant
 
 ATROUS_RATES = (6, 12, 18)
-"""For output stride 16, as in the paper."""
+"""At stride 16; half the stride takes twice the rates (12, 24, 36 at 8), as in the paper."""
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Sequential:
-    padding = dilation * (kernel // 2)
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, 1, padding, dilation, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
+def atrous_rates(stride: int) -> tuple[int, ...]:
+    """Rates that see as much of the image at `stride` as ATROUS_RATES do at 16."""
+    return tuple(max(1, round(rate * 16 / stride)) for rate in ATROUS_RATES)
 
 
 class AtrousSpatialPyramidPooling(nn.Module):
     """Parallel dilated convolutions and the image's mean, joined by a 1x1 convolution."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
-            [_convolution(inputs, outputs, 1)]
-            + [_convolution(inputs, outputs, 3, rate) for rate in ATROUS_RATES]
+            [convolution_block(inputs, outputs, 1)]
+            + [convolution_block(inputs, outputs, 3, rate) for rate in atrous_rates(stride)]
         )
-        # No batch norm on a 1x1 map: with one image a batch it would have nothing to average.
-        self.pooled = nn.Sequential(nn.Conv2d(inputs, outputs, 1), nn.ReLU(inplace=True))
-        self.join = _convolution(outputs * (len(ATROUS_RATES) + 2), outputs, 1)
+        self.pooled = mean_block(inputs, outputs)
+        self.join = convolution_block(outputs * (len(self.branches) + 1), outputs, 1)
         self.dropout = nn.Dropout(0.1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -46,57 +44,57 @@ class AtrousSpatialPyramidPooling(nn.Module):
         return joined
 
 
-class DeepLabV3Plus(nn.Module):
+class DeepLabV3Plus(Teacher):
     """Segmentation network, all of whose layers can be read.
 
     Args:
         encoder: backbone.
         classes: number of classes.
         width: factor on the head's numbers of channels (256 and 48 in the paper).
+        variant: structure of the decoder; the encoder's is the encoder's own.
+        decoder_layer: the encoder's layer whose features and grid the decoder takes; c2 in the
+            paper.
     """
 
     def __init__(
-        self, encoder: ResNet | EfficientNetLite0, classes: int, width: float = 1.0
+        self,
+        encoder: ResNet | EfficientNetLite0,
+        classes: int,
+        width: float = 1.0,
+        *,
+        variant: Variant = VARIANTS[OWN],
+        decoder_layer: str = "c2",
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.mean = encoder.mean
+        self.standard_deviation = encoder.standard_deviation
         channels = encoder.channels
         hidden = scaled(256, width)
         low_level = scaled(48, width)
-        self.aspp = AtrousSpatialPyramidPooling(channels["c5"], hidden)
-        self.low_level = _convolution(channels["c2"], low_level, 1)
+        self.aspp = AtrousSpatialPyramidPooling(channels["c5"], hidden, encoder.strides["c5"])
+        self.low_level = convolution_block(channels[decoder_layer], low_level, 1)
         self.decoder = nn.Sequential(
-            _convolution(hidden + low_level, hidden, 3), _convolution(hidden, hidden, 3)
+            convolution_block(hidden + low_level, hidden, 3),
+            *(convolution_block(hidden, hidden, 3) for _ in range(1, variant.decoder_convolutions)),
         )
         self.classifier = nn.Conv2d(hidden, classes, 1)
         self.channels = {**channels, "lh": hidden, "o": classes}
-
-    @property
-    def mean(self) -> tuple[float, float, float]:
-        """Per channel, RGB, of pixels in 0..1."""
-        return self.encoder.mean
-
-    @property
-    def standard_deviation(self) -> tuple[float, float, float]:
-        """Per channel, RGB, of pixels in 0..1."""
-        return self.encoder.standard_deviation
+        stride = encoder.strides[decoder_layer]
+        self.strides = {**encoder.strides, "lh": stride, "o": stride}
+        self.settings = {}
+        self._decoder_layer = decoder_layer
+        self._align_corners = variant.align_corners
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features of every layer.
-
-        Args:
-            x: float32 [N, 3, H, W], normalised RGB.
-
-        Returns:
-            layer name to float32 [N, C, h, w]; c2, lh and o at stride 4, c3 at 8, c4 and c5
-            at 16; o holds logits.
-        """
+        """Features of every layer; see `Teacher`. `lh` and `o` have the decoder's stride."""
         features = self.encoder(x)
+        low_level = features[self._decoder_layer]
         context = F.interpolate(
             self.aspp(features["c5"]),
-            size=features["c2"].shape[2:],
+            size=low_level.shape[2:],
             mode="bilinear",
-            align_corners=False,
+            align_corners=self._align_corners,
         )
-        lh = self.decoder(torch.cat([context, self.low_level(features["c2"])], dim=1))
+        lh = self.decoder(torch.cat([context, self.low_level(low_level)], dim=1))
         return {**features, "lh": lh, "o": self.classifier(lh)}

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from training.teachers.strides import stage_strides
+
 
 class Stage(NamedTuple):
     """One row of the network's table."""
@@ -92,6 +94,7 @@ class EfficientNetLite0(nn.Module):
         self.channels = {
             layer: STAGES[number].outputs for number, layer in LAYER_AFTER_STAGE.items()
         }
+        self.strides = dict(zip(LAYER_AFTER_STAGE.values(), stage_strides(16), strict=True))
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Features c2..c5 of normalised images float32 [N, 3, H, W]."""

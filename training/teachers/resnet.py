@@ -1,4 +1,4 @@
-"""ResNet-18/34/50/101 as an encoder with output stride 16.
+"""ResNet-18/34/50/101 as an encoder, of any output stride.
 
 Parameter names are those of the usual public checkpoints (`conv1.weight`,
 `layer1.0.bn1.running_mean`, ...), so that they load as they are; `fc` is left out.
@@ -10,7 +10,10 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from training.layers import BACKBONE_LAYERS
 from training.teachers.channels import scaled
+from training.teachers.strides import STEM_STRIDE, StageStrides
+from training.teachers.variant import OWN, VARIANTS, Variant
 
 BLOCKS_PER_STAGE = {
     "resnet18": (2, 2, 2, 2),
@@ -88,31 +91,68 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """ResNet whose last stage keeps stride 16 and dilates instead.
+    """ResNet whose stages stride or dilate as asked.
 
     Args:
         name: a key of BLOCKS_PER_STAGE.
         width: factor on every number of channels; 1.0 is the published network.
+        strides: of the four stages; each is that of the stage before (4 before the first) or
+            twice it. A stage after the first that keeps the stride dilates twice as far instead.
+        variant: structure of the stem and of dilated stages.
+
+    Raises:
+        ValueError: strides that are not of this kind.
     """
 
     mean = (0.485, 0.456, 0.406)
     standard_deviation = (0.229, 0.224, 0.225)
 
-    def __init__(self, name: str, width: float = 1.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        width: float = 1.0,
+        strides: StageStrides = (4, 8, 16, 16),
+        variant: Variant = VARIANTS[OWN],
+    ) -> None:
         super().__init__()
         block = BasicBlock if name in ("resnet18", "resnet34") else Bottleneck
         planes = [scaled(base, width) for base in (64, 128, 256, 512)]
-        self._inputs = planes[0]
-        self.conv1 = nn.Conv2d(3, planes[0], 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes[0])
         self.relu = nn.ReLU(inplace=True)
+        self.deep_stem = variant.deep_stem
+        if variant.deep_stem:
+            self._inputs = 2 * planes[0]
+            self.stem = _deep_stem(planes[0])
+        else:
+            self._inputs = planes[0]
+            self.conv1 = nn.Conv2d(3, planes[0], 7, 2, 3, bias=False)
+            self.bn1 = nn.BatchNorm2d(planes[0])
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        depths = BLOCKS_PER_STAGE[name]
-        self.layer1 = self._stage(block, planes[0], depths[0], stride=1, dilation=1)
-        self.layer2 = self._stage(block, planes[1], depths[1], stride=2, dilation=1)
-        self.layer3 = self._stage(block, planes[2], depths[2], stride=2, dilation=1)
-        self.layer4 = self._stage(block, planes[3], depths[3], stride=1, dilation=2)
-        self.channels = {f"c{stage + 2}": planes[stage] * block.expansion for stage in range(4)}
+        stages = []
+        dilation = 1
+        previous = STEM_STRIDE
+        for number, stride in enumerate(strides):
+            step, rest = divmod(stride, previous)
+            if rest or step not in (1, 2):
+                raise ValueError(
+                    f"strides {strides}: {stride} is neither {previous}, that of the stage "
+                    f"before, nor {2 * previous}"
+                )
+            before, previous = dilation, stride
+            if number > 0 and step == 1:
+                dilation *= 2
+            first_dilation = dilation if variant.first_block_dilated else before
+            stages.append(
+                self._stage(
+                    block, planes[number], BLOCKS_PER_STAGE[name][number],
+                    step, dilation, first_dilation,
+                )
+            )  # fmt: skip
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+        self.channels = {
+            layer: count * block.expansion
+            for layer, count in zip(BACKBONE_LAYERS, planes, strict=True)
+        }
+        self.strides = dict(zip(BACKBONE_LAYERS, strides, strict=True))
 
     def _stage(
         self,
@@ -121,6 +161,7 @@ class ResNet(nn.Module):
         depth: int,
         stride: int,
         dilation: int,
+        first_dilation: int,
     ) -> nn.Sequential:
         outputs = planes * block.expansion
         downsample = None
@@ -128,14 +169,15 @@ class ResNet(nn.Module):
             downsample = nn.Sequential(
                 _convolution(self._inputs, outputs, 1, stride), nn.BatchNorm2d(outputs)
             )
-        blocks = [block(self._inputs, planes, stride, dilation, downsample)]
+        blocks = [block(self._inputs, planes, stride, first_dilation, downsample)]
         self._inputs = outputs
         blocks += [block(outputs, planes, 1, dilation, None) for _ in range(depth - 1)]
         return nn.Sequential(*blocks)
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Features c2..c5 of normalised images float32 [N, 3, H, W]."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.stem(x) if self.deep_stem else self.relu(self.bn1(self.conv1(x)))
+        x = self.maxpool(x)
         c2 = self.layer1(x)
         c3 = self.layer2(c2)
         c4 = self.layer3(c3)
@@ -151,3 +193,14 @@ class ResNet(nn.Module):
         self.load_state_dict(
             {name: value for name, value in state.items() if not name.startswith("fc.")}
         )
+
+
+def _deep_stem(planes: int) -> nn.Sequential:
+    modules: list[nn.Module] = []
+    for inputs, outputs, stride in ((3, planes, 2), (planes, planes, 1), (planes, 2 * planes, 1)):
+        modules += [
+            _convolution(inputs, outputs, 3, stride),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*modules)
