@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from training.commands.compute_options import SPREADING
 from training.commands.demo import demo
 from training.commands.evaluate import evaluate
 from training.commands.fit import fit
@@ -61,7 +62,9 @@ def _speaking_plainly(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-for _command in (teacher, fit, evaluate, make_bag, demo):
+app.command(epilog=SPREADING)(_speaking_plainly(teacher))
+app.command(epilog=SPREADING)(_speaking_plainly(fit))
+for _command in (evaluate, make_bag, demo):
     app.command()(_speaking_plainly(_command))
 
 if __name__ == "__main__":
