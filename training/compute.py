@@ -32,7 +32,7 @@ class Compute:
     normalises by its own part of the batch (on GPUs the statistics of all processes are pooled).
 
     Attributes:
-        accelerator: auto (a GPU where there is one), cpu or cuda.
+        accelerator: auto (cuda where there is such a GPU, else cpu), cpu or cuda.
         devices: GPUs, or CPU processes, on each machine; at least 1.
         nodes: machines; at least 1.
         precision: 32, 16-mixed or bf16-mixed.
@@ -49,15 +49,22 @@ class Compute:
         Processes that are started here run the command anew, from its first line.
 
         Raises:
-            UsageError: there is no such device, or torchrun started another number of processes.
+            UsageError: there is no such device, it does not have the precision, or torchrun started
+                another number of processes.
         """
         processes = self.devices * self.nodes
         _check_launcher(processes)
-        # Unused parameters: a student is not judged on every layer that its network has.
-        several = DDPStrategy(find_unused_parameters=True, timeout=_LONGEST_WAIT)
+        accelerator = self.accelerator
+        if accelerator == "auto":
+            # Fabric would also take Apple's GPUs, which lack the float64 that Eq. 2 is summed in.
+            accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+        if self.precision == "16-mixed" and accelerator == "cpu":
+            raise UsageError("--precision 16-mixed needs a GPU; a CPU has 32 and bf16-mixed")
+        # Static: unlike the default, it lets a student have layers that it is not judged on.
+        several = DDPStrategy(static_graph=True, timeout=_LONGEST_WAIT)
         try:
             fabric = Fabric(
-                accelerator=self.accelerator,
+                accelerator=accelerator,
                 devices=self.devices,
                 num_nodes=self.nodes,
                 strategy=several if processes > 1 else "auto",
@@ -69,8 +76,6 @@ class Compute:
                 f"--accelerator {self.accelerator} --devices {self.devices} "
                 f"--nodes {self.nodes} cannot be had here: {error}"
             ) from error
-        if self.precision == "16-mixed" and fabric.device.type == "cpu":
-            raise UsageError("--precision 16-mixed needs a GPU; a CPU has 32 and bf16-mixed")
         fabric.launch()
         return fabric
 
