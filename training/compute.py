@@ -35,7 +35,7 @@ class Compute:
         accelerator: auto (cuda where there is such a GPU, else cpu), cpu or cuda.
         devices: GPUs, or CPU processes, on each machine; at least 1.
         nodes: machines; at least 1.
-        precision: 32, 16-mixed or bf16-mixed.
+        precision: 32, 16-mixed or bf16-mixed; of training, and of the teacher's passes for it.
     """
 
     accelerator: str = "auto"
@@ -78,6 +78,10 @@ class Compute:
             ) from error
         fabric.launch()
         return fabric
+
+
+ALONE = Compute()
+"""One process, on a GPU where there is one."""
 
 
 class _AtomicCheckpoints(TorchCheckpointIO):

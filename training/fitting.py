@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from training.checkpoint import TeacherCheckpoint
-from training.compute import Compute
+from training.compute import ALONE, Compute, batch_share
 from training.datasets.frames import FrameSource
 from training.errors import UsageError
 from training.export import FittedMethod, write_bundle
@@ -34,7 +34,7 @@ def fit(
     name: str,
     licence: str,
     description: str,
-    compute: Compute = Compute(),  # noqa: B008 (frozen)
+    compute: Compute = ALONE,
     save_every: int = SAVE_EVERY,
 ) -> dict[str, Any] | None:
     """Fit and write a bundle to `out`; what is done so far is kept in `out` + ".fit".
@@ -65,6 +65,8 @@ def fit(
     )
     work = out.with_name(out.name + ".fit")
     fabric = compute.launch()
+    # Now, not when the memory is done and the student's turn has come.
+    batch_share(fabric, settings.student.batch)
     record = _record(settings, teacher, description, compute.precision)
     _claim(work, record, write=fabric.is_global_zero)
     teacher.network.to(fabric.device)

@@ -19,6 +19,7 @@ from training.checkpoint import (
     save_teacher,
 )
 from training.compute import (
+    ALONE,
     Compute,
     batch_share,
     load_progress,
@@ -66,7 +67,7 @@ class TeacherTraining:
         run_dir: Path,
         *,
         workers: int = 1,
-        compute: Compute = Compute(),  # noqa: B008 (frozen)
+        compute: Compute = ALONE,
     ) -> None:
         settings.check()
         self.settings = settings

@@ -84,7 +84,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(0)
     for number in range(40):
         coarse = random.integers(0, 256, (8, 12, 3), dtype=np.uint8)
-        cv2.imwrite(str(folder / f"frames/{number:02}.png"), np.kron(coarse, np.ones((8, 8, 1))))
+        cv2.imwrite(
+            str(folder / f"frames/{number:02}.png"), np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+        )
     torch.manual_seed(0)
     classes = tuple(SegmentationClass(name, (0, 0, 0), False) for name in ("a", "b"))
     network = build_teacher(ARCHITECTURE, len(classes), width=WIDTH)
