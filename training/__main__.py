@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from training.commands.compute_options import SPREADING
 from training.commands.datasets import datasets
 from training.commands.demo import demo
 from training.commands.evaluate import evaluate
@@ -64,8 +65,13 @@ def _speaking_plainly(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-for _command in (datasets, teacher, import_teacher, fit, evaluate, make_bag, demo):
-    app.command()(_speaking_plainly(_command))
+app.command()(_speaking_plainly(datasets))
+app.command(epilog=SPREADING)(_speaking_plainly(teacher))
+app.command()(_speaking_plainly(import_teacher))
+app.command(epilog=SPREADING)(_speaking_plainly(fit))
+app.command()(_speaking_plainly(evaluate))
+app.command()(_speaking_plainly(make_bag))
+app.command()(_speaking_plainly(demo))
 
 if __name__ == "__main__":
     app()

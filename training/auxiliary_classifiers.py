@@ -3,6 +3,8 @@
 Source: the auxiliary loss of Zhao et al., Pyramid Scene Parsing Network, CVPR 2017, section 3.3.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -24,22 +26,28 @@ class AuxiliaryClassifiers(nn.Module):
         super().__init__()
         self.by_layer = nn.ModuleDict({x: nn.Conv2d(channels[x], classes, 1) for x in LAYERS})
 
-    def loss(
-        self,
-        features: dict[str, torch.Tensor],
-        labels: torch.Tensor,
-        weights: torch.Tensor | None,
-    ) -> torch.Tensor:
-        """Sum of the layers' cross-entropies, each judged at its own stride.
+    def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Logits [N, classes, h, w] of features [N, C, h, w], both by layer."""
+        return {layer: classify(features[layer]) for layer, classify in self.by_layer.items()}
 
-        Args:
-            features: float32 [N, C, h, w] by layer.
-            labels: int64 [N, H, W], 255 = ignore.
-            weights: float32 [classes], or None for 1 each.
-        """
-        total = labels.new_zeros((), dtype=torch.float32)
-        for layer, classifier in self.by_layer.items():
-            stride = round(labels.shape[1] / features[layer].shape[2])
-            judged = labels[:, stride // 2 :: stride, stride // 2 :: stride]
-            total = total + segmentation_loss(classifier(features[layer]), judged, weights)
-        return total
+
+def auxiliary_loss(
+    logits: dict[str, torch.Tensor],
+    labels: torch.Tensor,
+    weights: torch.Tensor | None,
+    mean_over_ranks: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """Sum of the layers' cross-entropies, each judged at its own stride.
+
+    Args:
+        logits: float32 [N, classes, h, w] by layer of LAYERS; others are not looked at.
+        labels: int64 [N, H, W], 255 = ignore.
+        weights: float32 [classes], or None for 1 each.
+        mean_over_ranks: as `segmentation_loss` has it.
+    """
+    total = labels.new_zeros((), dtype=torch.float32)
+    for layer in LAYERS:
+        stride = round(labels.shape[1] / logits[layer].shape[2])
+        judged = labels[:, stride // 2 :: stride, stride // 2 :: stride]
+        total = total + segmentation_loss(logits[layer], judged, weights, mean_over_ranks)
+    return total

@@ -103,8 +103,12 @@ def _render(folder: Path, seed: int, indices: np.ndarray) -> int:
         frame = drive.frame(index // len(ROADS) * SECONDS_BETWEEN_FRAMES)
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         cv2.imwrite(str(folder / "images" / f"{index:06d}.jpg"), frame.image, quality)
-        # The label last: where there is one, its frame is whole too.
-        cv2.imwrite(str(_label_path(folder, index)), frame.class_id)
+        # The label last and under another name first: where there is one, all of it is there, and
+        # its frame too, whenever a kill came.
+        label = _label_path(folder, index)
+        unfinished = folder / f"{label.stem}.part.png"
+        cv2.imwrite(str(unfinished), frame.class_id)
+        unfinished.replace(label)
     return len(indices)
 
 

@@ -89,12 +89,29 @@ class CropSettings:
 
 
 class CropBatches(Dataset[torch.Tensor]):
-    """Batch number `step`: uint8 [batch, height, width, 3] BGR, random crops and flips."""
+    """Batch number `step`: uint8 [batch, height, width, 3] BGR, random crops and flips.
 
-    def __init__(self, frames: FitFrames, steps: int, settings: CropSettings) -> None:
+    Args:
+        frames: what to cut out of.
+        steps: number of batches.
+        settings: how to cut.
+        share: places of the batch that are wanted, where processes share it; None is all.
+
+    Raises:
+        UsageError: a crop is larger than a frame.
+    """
+
+    def __init__(
+        self,
+        frames: FitFrames,
+        steps: int,
+        settings: CropSettings,
+        share: range | None = None,
+    ) -> None:
         self._frames = frames
         self._steps = steps
         self._settings = settings
+        self._share = range(settings.batch) if share is None else share
         if settings.height > frames.size[0] or settings.width > frames.size[1]:
             raise UsageError(
                 f"a crop of {settings.height}x{settings.width} does not fit into the network "
@@ -108,12 +125,16 @@ class CropBatches(Dataset[torch.Tensor]):
         settings = self._settings
         random = np.random.default_rng([settings.seed, step])
         crops = []
-        for index in random.integers(len(self._frames), size=settings.batch):
-            frame = self._frames[int(index)]
-            top = random.integers(frame.shape[0] - settings.height + 1)
-            left = random.integers(frame.shape[1] - settings.width + 1)
-            crop = frame[top : top + settings.height, left : left + settings.width]
-            crops.append(crop[:, ::-1] if random.random() < 0.5 else crop)
+        height, width = self._frames.size
+        for place, index in enumerate(random.integers(len(self._frames), size=settings.batch)):
+            top = random.integers(height - settings.height + 1)
+            left = random.integers(width - settings.width + 1)
+            mirrored = random.random() < 0.5
+            # Chance is asked for every place, so that a share is what the whole would have there.
+            if place in self._share:
+                frame = self._frames[int(index)]
+                crop = frame[top : top + settings.height, left : left + settings.width]
+                crops.append(crop[:, ::-1] if mirrored else crop)
         return torch.from_numpy(np.stack(crops))
 
     def batches(self, first_step: int, workers: int) -> Iterator[torch.Tensor]:

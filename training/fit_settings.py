@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, SUPERVISED_LAYERS
 
+SAVE_EVERY = 100
+"""Steps between two saves of progress; decides nothing but what a kill costs."""
+
 
 @dataclass(frozen=True)
 class MemorySettings:

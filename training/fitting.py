@@ -10,11 +10,12 @@ import torch
 from tqdm import tqdm
 
 from training.checkpoint import TeacherCheckpoint
+from training.compute import ALONE, Compute, batch_share
 from training.datasets.frames import FrameSource
 from training.errors import UsageError
 from training.export import FittedMethod, write_bundle
 from training.fit_frames import FitFrames, split_frames
-from training.fit_settings import FitSettings
+from training.fit_settings import SAVE_EVERY, FitSettings, StudentSettings
 from training.graphs import CLASS_ID, MemoryGraph, TeacherGraph
 from training.imitation import explained_variance
 from training.layers import bank_of
@@ -35,14 +36,27 @@ def fit(
     name: str,
     licence: str,
     description: str,
-) -> dict[str, Any]:
+    compute: Compute = ALONE,
+    save_every: int = SAVE_EVERY,
+) -> dict[str, Any] | None:
     """Fit and write a bundle to `out`; what is done so far is kept in `out` + ".fit".
 
+    Args:
+        teacher: frozen.
+        source: normal frames.
+        settings: what to compute.
+        out: the bundle's folder.
+        name, licence, description: of the bundle and the frames, for its manifest.
+        compute: where memory and student are learned. Statistics and export need one process:
+            the first goes on alone.
+        save_every: steps between two saves of progress; does not change the result.
+
     Returns:
-        The bundle's manifest.
+        The bundle's manifest; None in every process but the first.
 
     Raises:
-        UsageError: settings that contradict each other or an unfinished run; too few frames.
+        UsageError: settings that contradict each other, an unfinished run or the number of
+            processes; too few frames.
     """
     _check_layers(settings)
     fitting, held_out = split_frames(
@@ -52,19 +66,41 @@ def fit(
         most=settings.most_frames,
     )
     work = out.with_name(out.name + ".fit")
-    _claim(work, settings, teacher, description)
-    teacher.network.to("cuda" if torch.cuda.is_available() else "cpu")
-    banks = fit_memory(teacher.network, fitting, settings.memory, work / "memory.pt")
-    student = make_student(teacher.network, fitting, settings.student, work / "student.pt")
-    # What is exported and checked runs where vehicles and parity checks run: on the CPU.
-    teacher.network.to("cpu")
+    fabric = compute.launch()
+    if isinstance(settings.student, StudentSettings):
+        # Now, not when the memory is done and the student's turn has come.
+        batch_share(fabric, settings.student.batch)
+    record = _record(settings, teacher, description, compute.precision)
+    _claim(work, record, write=fabric.is_global_zero)
+    teacher.network.to(fabric.device)
+    banks = fit_memory(
+        teacher.network,
+        fitting,
+        settings.memory,
+        work / "memory.pt",
+        fabric=fabric,
+        save_every=save_every,
+    )
+    student = make_student(
+        teacher.network,
+        fitting,
+        settings.student,
+        work / "student.pt",
+        fabric=fabric,
+        save_every=save_every,
+    )
+    if not fabric.is_global_zero:
+        return None
     statistics = (
         class_statistics(teacher, banks, fitting, settings.size) if settings.standardised else None
     )
     suitability = measure_suitability(teacher.network, banks, fitting, held_out)
     for warning in suitability.warnings():
         tqdm.write(f"warning: {warning}")
-    explained = explained_variance(teacher.network, student, held_out)
+    explained = explained_variance(teacher.network, student.to(fabric.device), held_out)
+    # What is exported and checked runs where vehicles and parity checks run: on the CPU.
+    teacher.network.to("cpu")
+    student.to("cpu")
     for layer, share in explained.items():
         tqdm.write(f"student, {layer}: explains {share:.0%} of the teacher's variance")
     method = FittedMethod(
@@ -101,18 +137,23 @@ def class_statistics(
     frames: FitFrames,
     size: tuple[int, int],
 ) -> ClassStatistics:
-    """Mean and deviation of Gamma per predicted class over (at most 200 of) the frames."""
+    """Mean and deviation of Gamma per predicted class over (at most 200 of) the frames.
+
+    Works on the teacher's device; the result is on the CPU.
+    """
     layers = tuple(banks)
+    device = next(teacher.network.parameters()).device
     scorer = MemoryGraph(layers, (), None)
-    teacher_graph = TeacherGraph(teacher.network, scorer.features, size).eval()
+    teacher_graph = TeacherGraph(teacher.network, scorer.features, size).to(device).eval()
+    banks = {layer: bank.to(device) for layer, bank in banks.items()}
     sums = StatisticsAccumulator(len(teacher.classes))
     step = max(1, len(frames) // MOST_STATISTICS_FRAMES)
     for index in tqdm(range(0, len(frames), step), "class statistics", unit="frame"):
         with torch.inference_mode():
-            outputs = teacher_graph(torch.from_numpy(frames[index])[None])
+            outputs = teacher_graph(torch.from_numpy(frames[index])[None].to(device))
             tensors = dict(zip(teacher_graph.output_names, outputs, strict=True))
             tensors |= {bank_of(layer): bank for layer, bank in banks.items()}
-            sums.add(scorer.mulmem(tensors), tensors[CLASS_ID])
+            sums.add(scorer.mulmem(tensors).cpu(), tensors[CLASS_ID].cpu())
     return sums.statistics()
 
 
@@ -125,23 +166,38 @@ def _check_layers(settings: FitSettings) -> None:
         )
 
 
-def _claim(work: Path, settings: FitSettings, teacher: TeacherCheckpoint, description: str) -> None:
-    """Refuse to go on from a run with other settings: the result would belong to neither."""
-    work.mkdir(parents=True, exist_ok=True)
-    record = work / "settings.json"
+def _record(
+    settings: FitSettings, teacher: TeacherCheckpoint, description: str, precision: str
+) -> str:
+    """All that decides the result, as text."""
     digest = hashlib.sha256()
     for value in teacher.network.state_dict().values():
         digest.update(value.numpy().tobytes())
+    decisive = asdict(settings)
+    # Frames are prepared alike by any number of processes.
+    decisive["student"].pop("workers", None)
     content = {
-        "settings": asdict(settings),
+        "settings": decisive,
         "frames": description,
         "teacher": {"architecture": teacher.architecture, **teacher.network.settings},
         "teacher_sha256": digest.hexdigest(),
+        "precision": precision,
     }
-    wanted = json.dumps(content, indent=2) + "\n"
-    if record.exists() and record.read_text(encoding="utf-8") != wanted:
-        raise UsageError(
-            f"{work} holds an unfinished run with other settings; remove it to start anew, or "
-            "repeat the command with the settings recorded in its settings.json"
-        )
-    record.write_text(wanted, encoding="utf-8")
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _claim(work: Path, record: str, *, write: bool) -> None:
+    """Refuse to go on from a run with other settings: the result would belong to neither."""
+    path = work / "settings.json"
+    if path.exists():
+        if path.read_text(encoding="utf-8") != record:
+            raise UsageError(
+                f"{work} holds an unfinished run with other settings; remove it to start anew, or "
+                "repeat the command with the settings recorded in its settings.json"
+            )
+    elif write:
+        work.mkdir(parents=True, exist_ok=True)
+        # By way of another name: a kill while writing would leave a record that nothing matches.
+        unfinished = path.with_suffix(".part")
+        unfinished.write_text(record, encoding="utf-8")
+        unfinished.replace(path)

@@ -15,14 +15,16 @@ def explained_variance(
 ) -> dict[str, float]:
     """Share of the variance of each of the teacher's layers that the student gets right.
 
-    1 is perfect imitation; 0 is no better than each channel's mean over these frames.
+    1 is perfect imitation; 0 is no better than each channel's mean over these frames. Works on
+    the device of both networks.
     """
-    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation)
-    student_input = Preprocessing(student.mean, student.standard_deviation)
+    device = next(teacher.parameters()).device
+    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
+    student_input = Preprocessing(student.mean, student.standard_deviation).to(device)
     squared_error = dict.fromkeys(student.layers, 0.0)
     moments: dict[str, list[torch.Tensor]] = {}
     for index in tqdm(range(len(frames)), "imitation", unit="frame"):
-        image = torch.from_numpy(frames[index])[None]
+        image = torch.from_numpy(frames[index])[None].to(device)
         with torch.inference_mode():
             wanted, views = teacher(teacher_input(image)), student(student_input(image))
         for layer, view in views.items():

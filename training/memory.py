@@ -1,5 +1,6 @@
 """MulMem: banks of prototypes of a teacher's features (section 3.3; Algorithms 1 and 2)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -101,24 +102,37 @@ def _best_similarity(unit_features: torch.Tensor, unit_bank: torch.Tensor) -> to
     return (unit_features @ unit_bank.T).amax(dim=1)
 
 
-def update(prototypes: torch.Tensor, features: torch.Tensor, momentum: float) -> torch.Tensor:
+def update(
+    prototypes: torch.Tensor,
+    features: torch.Tensor,
+    momentum: float,
+    sum_over_ranks: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> torch.Tensor:
     """Algorithm 2 for one batch: Eq. 1 assigns, Eq. 2 moves.
 
     Args:
         prototypes: float32 [k, C].
-        features: float32 [n, C], all features of the batch.
+        features: float32 [n, C], all features of the batch, or this process's part of them, which
+            may be empty.
         momentum: m, in 0..1; 1 never moves.
+        sum_over_ranks: where several processes share a batch, the sum of all their values of a
+            float64 tensor. Then all of them return what one process would with the whole batch.
 
     Returns:
         float32 [k, C]; a prototype that is nearest to no feature stays where it is.
     """
-    total = torch.zeros_like(prototypes)
-    count = prototypes.new_zeros(len(prototypes))
+    # float64, so that the order of addition, which differs with the number of processes, is lost
+    # when the mean is rounded to float32.
+    total = torch.zeros_like(prototypes, dtype=torch.float64)
+    count = total.new_zeros(len(prototypes))
     for part in features.split(_POSITIONS_AT_ONCE):
         nearest = cosine_similarity(part, prototypes).argmax(dim=1)
-        total.index_add_(0, nearest, part)
+        total.index_add_(0, nearest, part.double())
         count.index_add_(0, nearest, torch.ones_like(nearest, dtype=count.dtype))
-    moved = momentum * prototypes + (1.0 - momentum) * total / count.clamp(min=1.0)[:, None]
+    if sum_over_ranks is not None:
+        total, count = sum_over_ranks(total), sum_over_ranks(count)
+    mean = (total / count.clamp(min=1.0)[:, None]).to(prototypes.dtype)
+    moved = momentum * prototypes + (1.0 - momentum) * mean
     return torch.where(count[:, None] > 0, moved, prototypes)
 
 

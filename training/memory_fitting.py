@@ -1,16 +1,18 @@
 """Fits MulMem's banks to normal frames, resumable."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from tqdm import tqdm
 
 from training import memory
-from training.checkpoint import save_atomically
+from training.compute import load_progress, sum_over_ranks
 from training.fit_frames import FitFrames
-from training.fit_settings import MemorySettings
+from training.fit_settings import SAVE_EVERY, MemorySettings
 from training.preprocessing import Preprocessing
 from training.teachers import Teacher
 
@@ -21,28 +23,40 @@ INITIAL_POSITIONS = 4096
 """Features taken of each of those frames and layers; a random feature of a random image stays
 just that, and a wide layer at stride 4 fits into memory."""
 
-_SAVE_EVERY = 50
-
 
 def fit_memory(
-    teacher: Teacher, frames: FitFrames, settings: MemorySettings, state_path: Path
+    teacher: Teacher,
+    frames: FitFrames,
+    settings: MemorySettings,
+    state_path: Path,
+    *,
+    fabric: Fabric,
+    save_every: int = SAVE_EVERY,
 ) -> dict[str, torch.Tensor]:
     """Run Algorithm 1, then Algorithm 2 over all frames.
 
-    Works on the teacher's device. Progress is kept in `state_path`; a run that was cut off goes
-    on from there.
+    Algorithm 1 runs in the first process alone. Of each batch of Algorithm 2 every process takes
+    its share of the frames, an empty one if there are too few, and Eq. 2 gets the sums of all.
+
+    Args:
+        teacher: on the device of `fabric`.
+        frames: normal frames.
+        settings: what to compute.
+        state_path: keeps the progress; a run that was cut off goes on from there.
+        fabric: the processes that share the work.
+        save_every: batches between two saves; does not change the result.
 
     Returns:
-        layer to bank, float32 [K, C] with rows of norm 1, on the CPU.
+        layer to bank, float32 [K, C] with rows of norm 1, on the CPU; the same in all processes.
     """
-    device = next(teacher.parameters()).device
+    device = fabric.device
     preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
 
     def features(indices: np.ndarray) -> dict[str, torch.Tensor]:
         images = torch.from_numpy(np.stack([frames[int(index)] for index in indices]))
-        with torch.inference_mode():
+        with torch.inference_mode(), fabric.autocast():
             maps = teacher(preprocessing(images.to(device)))
-        return {layer: memory.as_vectors(maps[layer]) for layer in settings.layers}
+        return {layer: memory.as_vectors(maps[layer].float()) for layer in settings.layers}
 
     order = np.concatenate(
         [
@@ -51,23 +65,34 @@ def fit_memory(
         ]
     )
     batches = np.split(order, range(settings.batch, len(order), settings.batch))
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        first, banks = state["step"], state["banks"]
+    state = load_progress(fabric, state_path)
+    if state is None:
+        first = 0
+        own = _initial_banks(features, frames, settings) if fabric.is_global_zero else {}
+        banks = fabric.broadcast(own)
+        fabric.save(state_path, {"step": 0, "banks": banks})
     else:
-        first, banks = 0, _initial_banks(features, frames, settings)
-        save_atomically(state_path, {"step": 0, "banks": banks})
+        first, banks = state["step"], state["banks"]
     banks = {layer: bank.to(device) for layer, bank in banks.items()}
-    progress = tqdm(range(first, len(batches)), "memory", len(batches), initial=first, unit="batch")
+    progress = tqdm(
+        range(first, len(batches)),
+        "memory",
+        len(batches),
+        initial=first,
+        unit="batch",
+        disable=not fabric.is_global_zero,
+    )
+    over_ranks = partial(sum_over_ranks, fabric)
     for step in progress:
-        vectors = features(batches[step])
+        share = batches[step][fabric.global_rank :: fabric.world_size]
+        vectors = features(share) if len(share) else {}
         banks = {
-            layer: memory.update(bank, vectors[layer], settings.momentum)
+            layer: memory.update(bank, vectors.get(layer, bank[:0]), settings.momentum, over_ranks)
             for layer, bank in banks.items()
         }
-        if (step + 1) % _SAVE_EVERY == 0 or step + 1 == len(batches):
+        if (step + 1) % save_every == 0 or step + 1 == len(batches):
             on_cpu = {layer: bank.cpu() for layer, bank in banks.items()}
-            save_atomically(state_path, {"step": step + 1, "banks": on_cpu})
+            fabric.save(state_path, {"step": step + 1, "banks": on_cpu})
     return {
         layer: torch.nn.functional.normalize(bank, dim=1).cpu() for layer, bank in banks.items()
     }

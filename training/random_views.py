@@ -1,6 +1,6 @@
 """Training windows in an order that chance decides once and for all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ class RandomViews(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         view, view_label = random_view(image, label, self._size, rng, zoom=self._zoom)
         return torch.from_numpy(view), torch.from_numpy(view_label.astype(np.int64))
 
-    def batches(self, positions: range, size: int, workers: int) -> Iterator[Batch]:
+    def batches(self, positions: Sequence[int], size: int, workers: int) -> Iterator[Batch]:
         """Windows of `positions`, `size` at a time, prepared by `workers` processes."""
         loader = DataLoader(
             self,

@@ -1,5 +1,7 @@
 """Cross-entropy of segmentation, and weights of its classes."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
@@ -11,7 +13,10 @@ _LABELS_TO_WEIGH = 200
 
 
 def segmentation_loss(
-    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor | None = None,
+    mean_over_ranks: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Cross-entropy at the labels' resolution, averaged over the judged pixels.
 
@@ -19,6 +24,9 @@ def segmentation_loss(
         logits: float32 [N, classes, h, w].
         labels: int64 [N, H, W], 255 = ignore.
         weights: float32 [classes], or None for 1 each.
+        mean_over_ranks: where several processes share a batch, the mean of all their values of a
+            float32 scalar. Then the mean of their losses is the loss of the whole batch, however
+            the ignored pixels are spread.
 
     Returns:
         float32 scalar; 0 where every pixel is ignored.
@@ -27,7 +35,9 @@ def segmentation_loss(
         logits = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False)
     total = F.cross_entropy(logits, labels, weights, ignore_index=IGNORE, reduction="sum")
     judged = labels[labels != IGNORE]
-    weight = weights[judged].sum() if weights is not None else judged.new_tensor(judged.numel())
+    weight = total.new_tensor(judged.numel()) if weights is None else weights[judged].sum()
+    if mean_over_ranks is not None:
+        weight = mean_over_ranks(weight)
     return total / weight.clamp(min=1)
 
 

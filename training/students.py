@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from lightning_fabric import Fabric
+
 from training.fit_frames import FitFrames
-from training.fit_settings import RidgeSettings, StudentSettings
+from training.fit_settings import SAVE_EVERY, RidgeSettings, StudentSettings
 from training.ridge_fitting import fit_ridge_student
 from training.ridge_student import RidgeStudent
 from training.student import Student
@@ -19,11 +21,18 @@ def make_student(
     frames: FitFrames,
     settings: StudentSettings | RidgeSettings,
     state_path: Path,
+    *,
+    fabric: Fabric,
+    save_every: int = SAVE_EVERY,
 ) -> AnyStudent:
     """Fit the student that the settings are for; see train_student and fit_ridge_student."""
     if isinstance(settings, RidgeSettings):
-        return fit_ridge_student(teacher, frames, settings, state_path)
-    return train_student(teacher, frames, settings, state_path)
+        return fit_ridge_student(
+            teacher, frames, settings, state_path, fabric=fabric, save_every=save_every
+        )
+    return train_student(
+        teacher, frames, settings, state_path, fabric=fabric, save_every=save_every
+    )
 
 
 def described(settings: StudentSettings | RidgeSettings) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def measure_suitability(
     """Look at some frames of both parts.
 
     Args:
-        teacher: in evaluation mode, on the CPU.
+        teacher: in evaluation mode, on any device.
         banks: layer to float32 [K, C].
         fitted: frames that the banks were made from.
         held_out: frames of the same camera that were not.
@@ -159,7 +159,9 @@ class _Sums:
 
 
 def _features(teacher: Teacher, frames: FitFrames, title: str) -> Iterator[dict[str, torch.Tensor]]:
-    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation)
+    device = next(teacher.parameters()).device
+    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
     step = -(-len(frames) // MOST_FRAMES)
     for index in tqdm(range(0, len(frames), step), title, unit="frame"):
-        yield teacher(preprocessing(torch.from_numpy(frames[index])[None]))
+        features = teacher(preprocessing(torch.from_numpy(frames[index])[None].to(device)))
+        yield {layer: values.cpu() for layer, values in features.items()}

@@ -3,19 +3,29 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from training.auxiliary_classifiers import AuxiliaryClassifiers
+from training.auxiliary_classifiers import AuxiliaryClassifiers, auxiliary_loss
 from training.checkpoint import (
     SegmentationClass,
     TeacherCheckpoint,
     load_teacher,
-    save_atomically,
     save_teacher,
+)
+from training.compute import (
+    ALONE,
+    Compute,
+    batch_share,
+    load_progress,
+    mean_over_ranks,
+    pool_batch_statistics,
+    step_seed,
 )
 from training.datasets.frames import LabelledSource
 from training.errors import UsageError
@@ -41,10 +51,12 @@ class TeacherTraining:
         source: labelled frames to train on.
         classes: what the labels mean.
         run_dir: gets progress.pt and, at the end, teacher.pt and report.json.
-        workers: processes that prepare data; does not change the result.
+        workers: processes that prepare data, for each that trains; does not change the result.
+        compute: where to train. All processes must see `run_dir`; the first writes.
 
     Raises:
-        UsageError: a setting is out of range, or the folder holds another run.
+        UsageError: a setting is out of range, the folder holds another run, or the processes
+            cannot share a batch.
     """
 
     def __init__(
@@ -55,6 +67,7 @@ class TeacherTraining:
         run_dir: Path,
         *,
         workers: int = 1,
+        compute: Compute = ALONE,
     ) -> None:
         settings.check()
         self.settings = settings
@@ -64,18 +77,30 @@ class TeacherTraining:
         self.losses: list[float] = []
         self._source = source
         self._workers = workers
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._precision = compute.precision
+        self._fabric = compute.launch()
+        self._share = batch_share(self._fabric, settings.batch)
         self._network = _build(settings, len(classes))
         self._preprocess = Preprocessing(self._network.mean, self._network.standard_deviation)
-        self._network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._preprocess.to(self._device)
+        self._preprocess.to(self._fabric.device)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._auxiliary = AuxiliaryClassifiers(self._network.channels, len(classes))
-        self._auxiliary.to(self._device)
         self._optimiser = _make_optimiser(self._network, self._auxiliary, settings)
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
+        self._judged, self._learner = self._fabric.setup(
+            _Judged(
+                pool_batch_statistics(self._network, self._fabric),
+                self._auxiliary if settings.auxiliary_weight > 0 else None,
+            ),
+            self._optimiser,
+        )
         self._weights: torch.Tensor | None = None
-        if (run_dir / PROGRESS_FILE).exists():
-            self._load_progress()
+        self._load_progress()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes and reports."""
+        return bool(self._fabric.is_global_zero)
 
     @property
     def finished(self) -> bool:
@@ -94,7 +119,7 @@ class TeacherTraining:
 
         Args:
             save_every: steps between two saves of progress.
-            validate: called with the network in evaluation mode.
+            validate: called with the network in evaluation mode, in the first process alone.
             validate_every: steps between two such calls.
             on_step: called after each step with its loss and the learning rate.
         """
@@ -102,20 +127,22 @@ class TeacherTraining:
             return
         if self.settings.balance:
             weights = class_weights(self._source, len(self.classes))
-            self._weights = torch.from_numpy(weights).to(self._device)
-        self._network.train()
+            self._weights = torch.from_numpy(weights).to(self._fabric.device)
+        self._judged.train()
         for images, labels in self._batches():
-            loss, rate = self._take_step(images.to(self._device), labels.to(self._device))
+            device = self._fabric.device
+            loss, rate = self._take_step(images.to(device), labels.to(device))
             self.losses.append(loss)
             self.step += 1
             if self.step % save_every == 0 or self.finished:
                 self._save_progress()
             on_step(loss, rate)
-            if self.step % validate_every == 0 and not self.finished:
+            if self.step % validate_every == 0 and not self.finished and self.leads:
                 validate(self._network.eval())
-                self._network.train()
+                self._judged.train()
         self._network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        save_teacher(self.run_dir / TEACHER_FILE, self._checkpoint())
+        if self.leads:
+            save_teacher(self.run_dir / TEACHER_FILE, self._checkpoint())
 
     def _take_step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
         settings = self.settings
@@ -123,20 +150,21 @@ class TeacherTraining:
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rate * decay
         # Dropout's chance too comes from the step's number alone.
-        torch.manual_seed(settings.seed * settings.steps + self.step)
-        features = self._network(self._preprocess(images).contiguous(
+        torch.manual_seed(step_seed(self._fabric, settings.seed * settings.steps + self.step))
+        logits = self._judged(self._preprocess(images).contiguous(
             memory_format=torch.channels_last
         ))  # fmt: skip
         stride = settings.loss_stride
         judged = labels[:, stride // 2 :: stride, stride // 2 :: stride]
-        loss = segmentation_loss(features["o"], judged, self._weights)
+        over_ranks = partial(mean_over_ranks, self._fabric)
+        loss = segmentation_loss(logits["o"], judged, self._weights, over_ranks)
         if settings.auxiliary_weight > 0:
-            inner = self._auxiliary.loss(features, labels, self._weights)
+            inner = auxiliary_loss(logits, labels, self._weights, over_ranks)
             loss = loss + settings.auxiliary_weight * inner
         self._optimiser.zero_grad()
-        loss.backward()
-        self._optimiser.step()
-        value = loss.item()
+        self._fabric.backward(loss)
+        self._learner.step()
+        value = over_ranks(loss).item()
         if not np.isfinite(value):
             raise UsageError(
                 f"the loss is {value} at step {self.step}; lower --learning-rate "
@@ -152,8 +180,12 @@ class TeacherTraining:
             settings.seed,
             zoom=settings.zoom,
         )
-        positions = range(self.step * settings.batch, settings.steps * settings.batch)
-        return views.batches(positions, settings.batch, self._workers)
+        positions = [
+            step * settings.batch + place
+            for step in range(self.step, settings.steps)
+            for place in self._share
+        ]
+        return views.batches(positions, len(self._share), self._workers)
 
     def _checkpoint(self) -> TeacherCheckpoint:
         settings = self.settings
@@ -166,26 +198,31 @@ class TeacherTraining:
         )
 
     def _save_progress(self) -> None:
-        save_atomically(
+        self._fabric.save(
             self.run_dir / PROGRESS_FILE,
             {
                 "settings": asdict(self.settings),
                 "classes": [c.name for c in self.classes],
+                "precision": self._precision,
                 "step": self.step,
                 "losses": self.losses,
                 "network": self._network.state_dict(),
                 "auxiliary": self._auxiliary.state_dict(),
                 "optimiser": self._optimiser.state_dict(),
+                "loss_scale": self._fabric.strategy.precision.state_dict(),
             },
         )
 
     def _load_progress(self) -> None:
-        path = self.run_dir / PROGRESS_FILE
-        progress = torch.load(path, map_location="cpu", weights_only=True)
-        wanted = {**asdict(self.settings), "classes": [c.name for c in self.classes]}
+        progress = load_progress(self._fabric, self.run_dir / PROGRESS_FILE)
+        if progress is None:
+            return
+        names = [c.name for c in self.classes]
+        wanted = {**asdict(self.settings), "classes": names, "precision": self._precision}
         # A run that was begun before a setting existed has it at its default.
-        defaults = {f.name: f.default for f in fields(self.settings) if f.default is not MISSING}
-        found = {**defaults, **progress["settings"], "classes": progress["classes"]}
+        found = {f.name: f.default for f in fields(self.settings) if f.default is not MISSING}
+        found |= {**progress["settings"], "classes": progress["classes"]}
+        found["precision"] = progress.get("precision", Compute.precision)
         differing = [
             f"{name} {found.get(name)!r}, now {value!r}"
             for name, value in wanted.items()
@@ -201,6 +238,22 @@ class TeacherTraining:
         self._network.load_state_dict(progress["network"])
         self._auxiliary.load_state_dict(progress["auxiliary"])
         self._optimiser.load_state_dict(progress["optimiser"])
+        self._fabric.strategy.precision.load_state_dict(progress.get("loss_scale", {}))
+
+
+class _Judged(nn.Module):
+    """All that is trained as one module, because processes average the gradients of a module."""
+
+    def __init__(self, network: nn.Module, auxiliary: AuxiliaryClassifiers | None) -> None:
+        super().__init__()
+        self.network = network
+        self.auxiliary = auxiliary
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Logits of normalised images, float32 [N, 3, H, W]: `o`, and auxiliary ones by layer."""
+        features = self.network(x)
+        inner = {} if self.auxiliary is None else self.auxiliary(features)
+        return {"o": features["o"], **inner}
 
 
 def write_report(training: TeacherTraining, validation: dict[str, Any] | None) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.auxiliary_classifiers import AuxiliaryClassifiers  # noqa: E402
+from training.auxiliary_classifiers import AuxiliaryClassifiers, auxiliary_loss  # noqa: E402
 
 
 def test_loss_is_the_sum_of_each_layers_cross_entropy_at_its_stride() -> None:
@@ -27,4 +27,5 @@ def test_loss_is_the_sum_of_each_layers_cross_entropy_at_its_stride() -> None:
         ]
         assert len(losses) == 11
         wanted += sum(losses) / len(losses)
-    assert auxiliary.loss(features, labels, None).item() == pytest.approx(wanted, rel=1e-5)
+    loss = auxiliary_loss(auxiliary(features), labels, None)
+    assert loss.item() == pytest.approx(wanted, rel=1e-5)

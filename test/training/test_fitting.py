@@ -19,6 +19,7 @@ from training.checkpoint import (  # noqa: E402
     load_teacher,
     save_teacher,
 )
+from training.compute import Compute  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.export import ParityError, run_torch  # noqa: E402
 from training.fit_frames import FitFrames, split_frames  # noqa: E402
@@ -134,12 +135,12 @@ def test_resumed_run_is_the_uninterrupted_one(
     torch.set_num_threads(1)
     wanted = settings()
     frames = FitFrames(NoiseFrames(), np.arange(20), wanted.size)
-    monkeypatch.setattr(memory_fitting, "_SAVE_EVERY", 2)
-    monkeypatch.setattr(student_training, "_SAVE_EVERY", 2)
+    often = {"fabric": Compute().launch(), "save_every": 2}
 
     def train(folder: Path) -> dict[str, torch.Tensor]:
-        banks = fit_memory(teacher.network, frames, wanted.memory, folder / "memory.pt")
-        student = train_student(teacher.network, frames, wanted.student, folder / "student.pt")
+        network = teacher.network
+        banks = fit_memory(network, frames, wanted.memory, folder / "memory.pt", **often)
+        student = train_student(network, frames, wanted.student, folder / "student.pt", **often)
         return {**banks, **student.state_dict()}
 
     whole = train(tmp_path / "whole")

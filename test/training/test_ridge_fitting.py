@@ -8,12 +8,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from training.checkpoint import SegmentationClass, TeacherCheckpoint, save_teacher  # noqa: E402
+from training.compute import Compute  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.fit_frames import FitFrames  # noqa: E402
 from training.fit_settings import RidgeSettings  # noqa: E402
 from training.imitation import explained_variance  # noqa: E402
 from training.ridge_fitting import fit_ridge_student  # noqa: E402
-from training.teachers import build_teacher  # noqa: E402
+from training.ridge_student import RidgeStudent  # noqa: E402
+from training.teachers import Teacher, build_teacher  # noqa: E402
 
 CLASSES = (SegmentationClass("a", (0, 0, 0), False), SegmentationClass("b", (1, 1, 1), True))
 SIZE = (64, 96)
@@ -36,7 +38,14 @@ def frames() -> FitFrames:
     return FitFrames(Noise(), np.arange(FRAMES), SIZE)
 
 
-def network(seed: int) -> torch.nn.Module:
+def fitted(
+    teacher: Teacher, frames: FitFrames, settings: RidgeSettings, state: Path
+) -> RidgeStudent:
+    fabric = Compute(accelerator="cpu").launch()
+    return fit_ridge_student(teacher, frames, settings, state, fabric=fabric, save_every=2)
+
+
+def network(seed: int) -> Teacher:
     torch.manual_seed(seed)
     built = build_teacher("deeplabv3plus_resnet18", len(CLASSES), width=0.125)
     return built.requires_grad_(False).eval()
@@ -55,20 +64,19 @@ def test_explains_what_follows_from_its_backbone(
     frames: FitFrames, settings: RidgeSettings, tmp_path: Path
 ) -> None:
     # A teacher on the very backbone: its layers are the student's inputs themselves.
-    same = fit_ridge_student(network(1), frames, settings, tmp_path / "same.pt")
+    same = fitted(network(1), frames, settings, tmp_path / "same.pt")
     assert min(explained_variance(network(1), same, frames).values()) > 0.999
     # On another backbone there is something that does not follow.
-    other = fit_ridge_student(network(2), frames, settings, tmp_path / "other_state.pt")
+    other = fitted(network(2), frames, settings, tmp_path / "other_state.pt")
     shares = explained_variance(network(2), other, frames)
     assert set(shares) == {"c4", "c5"}
     assert all(share < 0.999 for share in shares.values())
 
 
 def test_cut_off_and_gone_on_with_is_the_same(
-    frames: FitFrames, settings: RidgeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    frames: FitFrames, settings: RidgeSettings, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("training.ridge_fitting._SAVE_EVERY", 2)
-    whole = fit_ridge_student(network(2), frames, settings, tmp_path / "whole.pt")
+    whole = fitted(network(2), frames, settings, tmp_path / "whole.pt")
     state = tmp_path / "cut.pt"
 
     class Cut(FitFrames):
@@ -78,16 +86,16 @@ def test_cut_off_and_gone_on_with_is_the_same(
             return super().__getitem__(index)
 
     with pytest.raises(KeyboardInterrupt):
-        fit_ridge_student(network(2), Cut(Noise(), np.arange(FRAMES), SIZE), settings, state)
+        fitted(network(2), Cut(Noise(), np.arange(FRAMES), SIZE), settings, state)
     assert torch.load(state, weights_only=True)["frames"] == 4
-    resumed = fit_ridge_student(network(2), frames, settings, state)
+    resumed = fitted(network(2), frames, settings, state)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
 def test_backbone_without_weights_is_refused(frames: FitFrames, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no ImageNet weights for resnet50"):
-        fit_ridge_student(network(1), frames, RidgeSettings(backbone="resnet50"), tmp_path / "s.pt")
+        fitted(network(1), frames, RidgeSettings(backbone="resnet50"), tmp_path / "s.pt")
     absent = RidgeSettings(weights=str(tmp_path / "absent.pt"))
     with pytest.raises(UsageError, match=r"absent\.pt do not exist"):
-        fit_ridge_student(network(1), frames, absent, tmp_path / "s.pt")
+        fitted(network(1), frames, absent, tmp_path / "s.pt")

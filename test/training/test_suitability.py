@@ -20,8 +20,12 @@ class ColourTeacher(torch.nn.Module):
     mean = (0.0, 0.0, 0.0)
     standard_deviation = (1.0, 1.0, 1.0)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.sharpness = torch.nn.Parameter(torch.tensor(3.0))
+
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"c5": x, "o": 3.0 * x}
+        return {"c5": x, "o": self.sharpness * x}
 
 
 class Plain:

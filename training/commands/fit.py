@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from training.commands import teacher_options
-from training.fit_settings import MemorySettings, StudentSettings
+from training.commands.compute_options import (
+    Accelerator,
+    AcceleratorOption,
+    DevicesOption,
+    NodesOption,
+    Precision,
+    PrecisionOption,
+)
+from training.fit_settings import SAVE_EVERY, MemorySettings, StudentSettings
 from training.layers import (
     EVALUATION_LAYERS,
     LAYERS,
@@ -96,7 +104,9 @@ def fit(
     student_steps: Annotated[int, typer.Option(min=1, help="Of Algorithm 3.")] = (
         StudentSettings.steps
     ),
-    batch: Annotated[int, typer.Option(min=2, help="Crops per step of Algorithm 3.")] = 8,
+    batch: Annotated[
+        int, typer.Option(min=2, help="Crops per step of Algorithm 3, on all devices.")
+    ] = 8,
     crop: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Those crops, pixels.")] = (
         256,
         384,
@@ -104,10 +114,17 @@ def fit(
     learning_rate: Annotated[float, typer.Option(help="Of Algorithm 3, at the start.")] = 2e-3,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare crops.")] = 1,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    save_every: Annotated[
+        int, typer.Option(min=1, help="Steps between saves of progress.")
+    ] = SAVE_EVERY,
     name: Annotated[str | None, typer.Option(help="The bundle's name; OUT's by default.")] = None,
     licence: Annotated[
         str, typer.Option(help="Of the bundle: weights learned from FRAMES inherit their terms.")
     ] = "unstated",
+    accelerator: AcceleratorOption = Accelerator.AUTO,
+    devices: DevicesOption = 1,
+    nodes: NodesOption = 1,
+    precision: PrecisionOption = Precision.FULL,
 ) -> None:
     """Fit a bundle to normal frames. No labels, no examples of anomalies.
 
@@ -137,6 +154,7 @@ def fit(
     Next: `ros2 launch cosme_ros detector.launch.py bundle:=$PWD/my_bundle`, or
     `python -m training evaluate my_bundle ...` where pictures with known anomalies are at hand.
     """
+    from training.compute import Compute
     from training.datasets.frames import open_frames
     from training.errors import Interrupted, UsageError
     from training.export_trial import try_export
@@ -205,11 +223,15 @@ def fit(
             name=name or out.name,
             licence=licence,
             description=f"{Path(frames).name}, teacher trained on {checkpoint.trained_on}",
+            compute=Compute(accelerator.value, devices, nodes, precision.value),
+            save_every=save_every,
         )
     except KeyboardInterrupt:
         raise Interrupted(
             f"{out}.fit keeps what was done; the same command goes on from there"
         ) from None
+    if manifest is None:
+        return
     calibration = manifest["calibration"]
     lowest = calibration["table"][-1]["false_positive_rate"]
     typer.echo(

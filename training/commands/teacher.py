@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from training.commands.compute_options import (
+    Accelerator,
+    AcceleratorOption,
+    DevicesOption,
+    NodesOption,
+    Precision,
+    PrecisionOption,
+)
+
 if TYPE_CHECKING:
     from training.datasets.class_list import ClassList
     from training.datasets.frames import LabelledSource
@@ -55,7 +64,7 @@ def teacher(
     crop: Annotated[
         tuple[int, int], typer.Option(metavar="H W", help="Training window, pixels.")
     ] = (256, 320),
-    batch: Annotated[int, typer.Option(help="Windows per step.")] = 8,
+    batch: Annotated[int, typer.Option(help="Windows per step, of all devices together.")] = 8,
     steps: Annotated[int, typer.Option(help="Of the optimiser, in all.")] = 2000,
     optimiser: Annotated[Optimiser, typer.Option(help="sgd has momentum 0.9.")] = Optimiser.ADAMW,
     learning_rate: Annotated[
@@ -81,6 +90,10 @@ def teacher(
     workers: Annotated[int, typer.Option(help="Processes that prepare data.")] = 1,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between saves.")] = 100,
     val_every: Annotated[int, typer.Option(min=1, help="Steps between mIoU on --val.")] = 1000,
+    accelerator: AcceleratorOption = Accelerator.AUTO,
+    devices: DevicesOption = 1,
+    nodes: NodesOption = 1,
+    precision: PrecisionOption = Precision.FULL,
 ) -> None:
     """Train a segmentation teacher on labelled images.
 
@@ -111,6 +124,7 @@ def teacher(
     """
     from tqdm import tqdm
 
+    from training.compute import Compute
     from training.errors import Interrupted
     from training.segmentation_validation import mean_iou
     from training.teacher_settings import TeacherSettings
@@ -146,7 +160,14 @@ def teacher(
     )
     source = _open(data, class_list, fresh_frames=steps * batch)
     held_out = _open(val, class_list, fresh_frames=100) if val else None
-    training = TeacherTraining(settings, source, class_list.classes, out, workers=workers)
+    training = TeacherTraining(
+        settings,
+        source,
+        class_list.classes,
+        out,
+        workers=workers,
+        compute=Compute(accelerator.value, devices, nodes, precision.value),
+    )
 
     def validate(network: Any) -> dict[str, Any] | None:
         if held_out is None:
@@ -158,7 +179,12 @@ def teacher(
 
     try:
         with tqdm(
-            total=steps, initial=training.step, unit="step", desc=out.name, smoothing=0.05
+            total=steps,
+            initial=training.step,
+            unit="step",
+            desc=out.name,
+            smoothing=0.05,
+            disable=not training.leads,
         ) as bar:
             recent = 0.0
 
@@ -174,6 +200,8 @@ def teacher(
                 validate_every=val_every,
                 on_step=show,
             )
+        if not training.leads:
+            return
         result = validate(finished_teacher(training))
     except KeyboardInterrupt:
         if (out / PROGRESS_FILE).exists():

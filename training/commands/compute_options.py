@@ -1,0 +1,70 @@
+"""Options of the commands that can spread over several GPUs and machines."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+_PANEL = "Where to compute"
+
+SPREADING = """
+**Several GPUs:** `--devices 4` starts a process for each by itself. The batch stays that of all
+of them together.
+
+**Several machines** that see the same files: start one of these, the first on every machine.
+
+    torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d \\
+        --rdzv-endpoint FIRST_MACHINE:29500 \\
+        -m training COMMAND ... --nodes 2 --devices 4
+
+    srun --nodes 2 --ntasks-per-node 4 --gpus-per-node 4 \\
+        python -m training COMMAND ... --nodes 2 --devices 4
+
+(`fabric run` starts scripts, not modules: it has no part in this.) A run may be resumed on
+another number of devices.
+"""
+"""Below the help of the commands that have these options."""
+
+
+class Accelerator(StrEnum):
+    """What a process computes on."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Precision(StrEnum):
+    """Numbers that networks are trained in."""
+
+    FULL = "32"
+    HALF = "16-mixed"
+    BRAIN = "bf16-mixed"
+
+
+AcceleratorOption = Annotated[
+    Accelerator,
+    typer.Option("--accelerator", help="auto: a GPU where there is one.", rich_help_panel=_PANEL),
+]
+DevicesOption = Annotated[
+    int,
+    typer.Option(
+        "--devices",
+        min=1,
+        help="GPUs of this machine, or CPU processes; they share --batch evenly.",
+        rich_help_panel=_PANEL,
+    ),
+]
+NodesOption = Annotated[
+    int,
+    typer.Option("--nodes", min=1, help="Machines; see below.", rich_help_panel=_PANEL),
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="bf16-mixed takes less time and memory on GPUs since Ampere, 16-mixed on older ones. "
+        "Weights stay in 32 bits.",
+        rich_help_panel=_PANEL,
+    ),
+]
