@@ -22,7 +22,12 @@ from training.checkpoint import (  # noqa: E402
 from training.compute import Compute  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.export import ParityError, run_torch  # noqa: E402
-from training.fit_frames import FitFrames, split_frames  # noqa: E402
+from training.fit_frames import (  # noqa: E402
+    CropBatches,
+    CropSettings,
+    FitFrames,
+    split_frames,
+)
 from training.fit_settings import FitSettings, MemorySettings, StudentSettings  # noqa: E402
 from training.fitting import fit  # noqa: E402
 from training.graph_runner import GraphRunner  # noqa: E402
@@ -210,3 +215,11 @@ def test_last_frames_are_held_out() -> None:
 def test_frames_of_another_ratio_are_cropped_not_squashed() -> None:
     frame = FitFrames(NoiseFrames(), np.array([3]), (36, 96))[0]
     np.testing.assert_array_equal(frame, NoiseFrames()[3][18:54])
+
+
+def test_workers_do_not_change_the_crops() -> None:
+    frames = FitFrames(NoiseFrames(), np.arange(20), (72, 96))
+    crops = CropBatches(frames, 6, CropSettings(batch=3, height=32, width=40, seed=1))
+    alone, by_two = list(crops.batches(2, workers=0)), list(crops.batches(2, workers=2))
+    assert len(alone) == 4
+    assert torch.equal(torch.stack(alone), torch.stack(by_two))
