@@ -55,6 +55,7 @@ class FittedMethod:
         evaluation_layers: L_e of Eq. 7.
         statistics: MulMem is standardised by them; None leaves it as it is.
         size: (height, width) of the network input in pixels.
+        pooled: the banks remember all layers on the grid of the coarsest.
     """
 
     teacher: TeacherCheckpoint
@@ -64,11 +65,12 @@ class FittedMethod:
     evaluation_layers: tuple[str, ...]
     statistics: ClassStatistics | None
     size: tuple[int, int]
+    pooled: bool
 
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
         """The modules that are exported."""
         layers = tuple(self.banks)
-        memory = MemoryGraph(layers, self.evaluation_layers, self.statistics).eval()
+        memory = MemoryGraph(layers, self.evaluation_layers, self.statistics, pooled=self.pooled)
         return (
             TeacherGraph(self.teacher.network, memory.features, self.size).eval(),
             StudentGraph(self.student, self.evaluation_layers, self.size).eval(),
@@ -140,6 +142,7 @@ def write_bundle(
             "layers": list(method.banks),
             "evaluation_layers": list(method.evaluation_layers),
             "prototypes": {layer: len(bank) for layer, bank in method.banks.items()},
+            "pooled": method.pooled,
             "standardisation": "none" if method.statistics is None else "class",
         },
         "calibration": {"frames": frames, "pixels": pixels, "table": table},

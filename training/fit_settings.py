@@ -14,6 +14,7 @@ class MemorySettings:
 
     Attributes:
         layers: L of Eq. 4.
+        pooled: all layers are read on the grid of the coarsest.
         prototypes: K for each layer.
         similarity_threshold: tau of Algorithm 1, in -1..1.
         momentum: m of Eq. 2, in 0..1.
@@ -23,6 +24,7 @@ class MemorySettings:
     """
 
     layers: tuple[str, ...] = MEMORY_LAYERS
+    pooled: bool = True
     prototypes: int = 512
     similarity_threshold: float = 0.85
     momentum: float = 0.9

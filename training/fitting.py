@@ -92,9 +92,11 @@ def fit(
     if not fabric.is_global_zero:
         return None
     statistics = (
-        class_statistics(teacher, banks, fitting, settings.size) if settings.standardised else None
+        class_statistics(teacher, banks, fitting, settings) if settings.standardised else None
     )
-    suitability = measure_suitability(teacher.network, banks, fitting, held_out)
+    suitability = measure_suitability(
+        teacher.network, banks, fitting, held_out, pooled=settings.memory.pooled
+    )
     for warning in suitability.warnings():
         tqdm.write(f"warning: {warning}")
     explained = explained_variance(teacher.network, student.to(fabric.device), held_out)
@@ -115,6 +117,7 @@ def fit(
         evaluation_layers=settings.evaluation_layers,
         statistics=statistics,
         size=settings.size,
+        pooled=settings.memory.pooled,
     )
     return write_bundle(
         out,
@@ -135,7 +138,7 @@ def class_statistics(
     teacher: TeacherCheckpoint,
     banks: dict[str, torch.Tensor],
     frames: FitFrames,
-    size: tuple[int, int],
+    settings: FitSettings,
 ) -> ClassStatistics:
     """Mean and deviation of Gamma per predicted class over (at most 200 of) the frames.
 

@@ -66,6 +66,7 @@ class MemoryGraph(nn.Module):
         layers: L of Eq. 4.
         evaluation_layers: L_e of Eq. 7.
         statistics: standardise MulMem per predicted class; None leaves it as it is.
+        pooled: MulMem reads all layers on the grid of the coarsest, as the banks were made.
     """
 
     output_names = ("mulmem", "auxcon", "score")
@@ -75,9 +76,12 @@ class MemoryGraph(nn.Module):
         layers: tuple[str, ...],
         evaluation_layers: tuple[str, ...],
         statistics: ClassStatistics | None,
+        *,
+        pooled: bool,
     ) -> None:
         super().__init__()
         self.layers = layers
+        self.pooled = pooled
         self.evaluation_layers = evaluation_layers
         self.standardised = statistics is not None
         self.class_mean: torch.Tensor
@@ -112,8 +116,11 @@ class MemoryGraph(nn.Module):
 
     def mulmem(self, tensors: dict[str, torch.Tensor]) -> torch.Tensor:
         """Gamma of Eq. 4, before any standardisation, at the stride of `lh`."""
+        features = {layer: tensors[layer] for layer in self.layers}
+        if self.pooled:
+            features = memory.pooled(features)
         return _product(
-            [memory.layer_score(tensors[layer], tensors[bank_of(layer)]) for layer in self.layers],
+            [memory.layer_score(x, tensors[bank_of(layer)]) for layer, x in features.items()],
             tensors[LAST_HIDDEN].shape[2:],
         )
 

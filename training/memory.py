@@ -1,6 +1,6 @@
 """MulMem: banks of prototypes of a teacher's features (section 3.3; Algorithms 1 and 2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -134,6 +134,34 @@ def update(
     mean = (total / count.clamp(min=1.0)[:, None]).to(prototypes.dtype)
     moved = momentum * prototypes + (1.0 - momentum) * mean
     return torch.where(count[:, None] > 0, moved, prototypes)
+
+
+def pooled(features: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Average-pool every layer to the grid of the coarsest.
+
+    A decoder's features on a fine grid vary with edges and texture, which says little of what a
+    thing is; pooled ones are remembered better (training/README.md) and cost a sixteenth.
+
+    Args:
+        features: layer to float32 [N, C, h, w].
+
+    Returns:
+        layer to float32 [N, C, h', w'], h' and w' the least among the layers. Where they do not
+        divide h and w, the last rows and columns are repeated.
+    """
+    height = min(x.shape[2] for x in features.values())
+    width = min(x.shape[3] for x in features.values())
+    return {layer: _pooled_to(x, height, width) for layer, x in features.items()}
+
+
+def _pooled_to(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    tall, wide = -(-x.shape[2] // height), -(-x.shape[3] // width)
+    if tall == wide == 1:
+        return x
+    missing = (0, wide * width - x.shape[3], 0, tall * height - x.shape[2])
+    if any(missing):
+        x = F.pad(x, missing, mode="replicate")
+    return F.avg_pool2d(x, (tall, wide))
 
 
 def layer_score(features: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:

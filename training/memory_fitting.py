@@ -56,7 +56,10 @@ def fit_memory(
         images = torch.from_numpy(np.stack([frames[int(index)] for index in indices]))
         with torch.inference_mode(), fabric.autocast():
             maps = teacher(preprocessing(images.to(device)))
-        return {layer: memory.as_vectors(maps[layer].float()) for layer in settings.layers}
+        remembered = {layer: maps[layer].float() for layer in settings.layers}
+        if settings.pooled:
+            remembered = memory.pooled(remembered)
+        return {layer: memory.as_vectors(x) for layer, x in remembered.items()}
 
     order = np.concatenate(
         [

@@ -95,6 +95,8 @@ def measure_suitability(
     banks: dict[str, torch.Tensor],
     fitted: FitFrames,
     held_out: FitFrames,
+    *,
+    pooled: bool,
 ) -> Suitability:
     """Look at some frames of both parts.
 
@@ -103,9 +105,10 @@ def measure_suitability(
         banks: layer to float32 [K, C].
         fitted: frames that the banks were made from.
         held_out: frames of the same camera that were not.
+        pooled: whether the banks are of pooled layers.
     """
-    seen = _Sums(banks)
-    unseen = _Sums(banks)
+    seen = _Sums(banks, pooled)
+    unseen = _Sums(banks, pooled)
     for features in _features(teacher, fitted, "suitability, fitted frames"):
         seen.add(features)
     for features in _features(teacher, held_out, "suitability, held-out frames"):
@@ -124,8 +127,9 @@ def measure_suitability(
 class _Sums:
     """Of one part's frames, by layer."""
 
-    def __init__(self, banks: dict[str, torch.Tensor]) -> None:
+    def __init__(self, banks: dict[str, torch.Tensor], pooled: bool) -> None:
         self._banks = banks
+        self._pooled = pooled
         self._positions = dict.fromkeys(banks, 0)
         self._similarity = dict.fromkeys(banks, 0.0)
         self._norm = dict.fromkeys(banks, 0.0)
@@ -137,8 +141,11 @@ class _Sums:
         confidence = features[OUTPUT].softmax(dim=1).amax(dim=1)
         self._confidence += float(confidence.double().sum())
         self._pixels += confidence.numel()
+        remembered = {layer: features[layer] for layer in self._banks}
+        if self._pooled:
+            remembered = memory.pooled(remembered)
         for layer, bank in self._banks.items():
-            vectors = memory.as_vectors(features[layer])
+            vectors = memory.as_vectors(remembered[layer])
             nearest = memory.cosine_similarity(vectors, bank).max(dim=1)
             self._positions[layer] += len(vectors)
             self._similarity[layer] += float(nearest.values.double().sum())

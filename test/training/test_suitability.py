@@ -48,9 +48,8 @@ def frames(*colours: tuple[int, int, int]) -> FitFrames:
 def test_figures_are_those_of_the_definitions() -> None:
     # RGB features: red [1, 0, 0], half green [0, 0.5, 0]; two prototypes, blue never seen.
     banks = {"c5": torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])}
-    found = measure_suitability(
-        ColourTeacher(), banks, frames((0, 0, 255)), frames((0, 0, 255), (0, 127, 0))
-    )
+    fitted, held_out = frames((0, 0, 255)), frames((0, 0, 255), (0, 127, 0))
+    found = measure_suitability(ColourTeacher(), banks, fitted, held_out, pooled=True)
     green = 127 / 255
     sure = np.exp(3) / (np.exp(3) + 2)
     unsure = np.exp(3 * green) / (np.exp(3 * green) + 2)

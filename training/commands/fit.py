@@ -32,6 +32,20 @@ class Standardisation(StrEnum):
     CLASS = "class"
 
 
+class StudentKind(StrEnum):
+    """How the student comes about."""
+
+    RIDGE = "ridge"
+    SCRATCH = "scratch"
+
+
+class Method(StrEnum):
+    """A set of defaults; options given on the command line go before it."""
+
+    DEFAULT = "default"
+    PAPER = "paper"
+
+
 DEFAULT_STUDENT = "deeplabv3plus_resnet18"
 
 
@@ -82,17 +96,42 @@ def fit(
         Standardisation, typer.Option(help="MulMem as it is, or per predicted class.")
     ] = Standardisation.NONE,
     student: Annotated[
+        StudentKind,
+        typer.Option(
+            help="ridge: a frozen backbone and a linear map, fitted in closed form, in about the "
+            "time of one pass over the frames. scratch: a network trained as in the paper."
+        ),
+    ] = StudentKind.RIDGE,
+    student_backbone: Annotated[
+        str, typer.Option(help=f"Of a ridge student: {', '.join(BACKBONES)}.")
+    ] = RidgeSettings.backbone,
+    student_weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of that backbone: a public ImageNet checkpoint, or any teacher.pt, whose "
+            "backbone it then is. Without it, those of a package (efficientnet_lite0 only)."
+        ),
+    ] = None,
+    ridge_penalty: Annotated[
+        float, typer.Option(min=1e-9, help="Of a ridge student, relative to its inputs' variance.")
+    ] = RidgeSettings.penalty,
+    student_architecture: Annotated[
         str | None,
         typer.Option(
-            help="Its architecture: a backbone (resnet18, resnet50, ...) or one of `teacher`'s "
+            help="Of a scratch student: a backbone (resnet18, resnet50, ...) or one of `teacher`'s "
             f"names. Without it the teacher's, or {DEFAULT_STUDENT} where that is a module."
         ),
     ] = None,
     student_width: Annotated[
-        float | None, typer.Option(help="Factor on its channels; without it, the teacher's.")
+        float | None,
+        typer.Option(help="Factor on a scratch student's channels; without it, the teacher's."),
     ] = None,
     supervised_layers: Annotated[
-        str | None, typer.Option(help="Layers the student imitates (Eq. 5); all there are.")
+        str | None,
+        typer.Option(
+            help="Layers the student imitates (Eq. 5): all there are for scratch, the compared "
+            "ones for ridge."
+        ),
     ] = None,
     evaluation_layers: Annotated[
         str | None,
