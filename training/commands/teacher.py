@@ -99,8 +99,8 @@ def teacher(
     """
     from tqdm import tqdm
 
-    from training.datasets.class_list import load_class_list
     from training.datasets.frames import SYNTHETIC
+    from training.datasets.registry import load_class_list
     from training.errors import Interrupted, UsageError
     from training.segmentation_validation import mean_iou
     from training.teacher_settings import TeacherSettings

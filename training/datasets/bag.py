@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from rosbags.highlevel import AnyReader, AnyReaderError
@@ -17,8 +17,10 @@ from training.errors import UsageError
 BAG_SUFFIXES = (".mcap", ".db3")
 _RAW = "sensor_msgs/msg/Image"
 _COMPRESSED = "sensor_msgs/msg/CompressedImage"
-# A label image is a picture of class ids, not of the world.
-_LABEL_ENDING = "/labels"
+_IMAGES = (_RAW, _COMPRESSED)
+
+LABEL_ENDING = "/labels"
+"""Ends the name of a topic whose images are of class ids, not of the world."""
 
 
 def is_bag(path: Path) -> bool:
@@ -62,7 +64,6 @@ class BagFrames:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Return one frame, uint8 [H, W, 3], BGR."""
-        time, _ = self._positions[index]
         connection, data = self._read(range(len(self))[index])
         message = self._reader.deserialize(data, connection.msgtype)
         try:
@@ -70,7 +71,23 @@ class BagFrames:
                 return decode_compressed(message.data)  # type: ignore[attr-defined]
             return decode_image(message)  # type: ignore[arg-type]
         except UsageError as error:
-            raise UsageError(f"{self.path}, {self.topic} at {time} ns: {error}") from error
+            raise UsageError(f"{self.where(index)}: {error}") from error
+
+    def where(self, index: int) -> str:
+        """Return bag, topic and time of a frame, for an error's sake."""
+        return f"{self.path}, {self.topic} at {self._positions[index][0]} ns"
+
+    def stamps(self) -> list[int]:
+        """Read the stamp of every frame's header, nanoseconds since 1970."""
+        stamps = []
+        for connection, _, data in self._reader.messages(self._connections):
+            stamp = self._reader.deserialize(data, connection.msgtype).header.stamp  # type: ignore[attr-defined]
+            stamps.append(stamp.sec * 1_000_000_000 + stamp.nanosec)
+        return stamps
+
+    def image_topics(self) -> list[str]:
+        """List the bag's image topics, those of labels too."""
+        return sorted({c.topic for c in self._reader.connections if c.msgtype in _IMAGES})
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +99,13 @@ class BagFrames:
         traceback: TracebackType | None,
     ) -> None:
         self._reader.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_wanted": self._wanted, "_positions": self._positions}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open()
 
     def _open(self) -> None:
         # Bags older than Iron carry no message definitions; Humble's are theirs.
@@ -114,14 +138,14 @@ class BagFrames:
 def _choose(reader: AnyReader, path: Path, topic: str | None) -> list[Connection]:
     topics: dict[str, list[Connection]] = {}
     for connection in reader.connections:
-        if connection.msgtype in (_RAW, _COMPRESSED):
+        if connection.msgtype in _IMAGES:
             topics.setdefault(connection.topic, []).append(connection)
     listing = ", ".join(sorted(topics)) or "none"
     if topic is not None:
         if topic not in topics:
             raise UsageError(f"{path} has no image topic {topic}; its image topics: {listing}")
         return topics[topic]
-    candidates = [name for name in topics if not name.endswith(_LABEL_ENDING)]
+    candidates = [name for name in topics if not name.endswith(LABEL_ENDING)]
     if not candidates:
         raise UsageError(f"{path} has no topic of type {_RAW} or {_COMPRESSED}")
     if len(candidates) > 1:

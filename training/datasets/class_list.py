@@ -18,25 +18,16 @@ class ClassList:
     label_map: LabelMap
 
 
-def load_class_list(name: str) -> ClassList:
-    """Find a built-in class list (`camvid`, `synthetic`) or read one from a JSON file.
+def read_class_list(path: Path) -> ClassList:
+    """Read a class list from a JSON file.
 
     Raises:
-        UsageError: neither a built-in name nor a readable file of the documented format.
+        UsageError: no such file, or not of the documented format.
     """
-    if name == "camvid":
-        from training.datasets.camvid import CAMVID
-
-        return CAMVID
-    if name == "synthetic":
-        from training.datasets.synthetic_streets import SYNTHETIC
-
-        return SYNTHETIC
-    path = Path(name)
-    if not path.is_file():
-        raise UsageError(f"class list {name!r} is neither camvid, nor synthetic, nor a file")
     try:
         return _from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"class list {path} cannot be read: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise UsageError(
             f"{path} is no class list ({type(error).__name__}: {error}); "

@@ -1,15 +1,14 @@
 """Frames and labels in folders."""
 
-import re
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from training.datasets.label_map import LabelMap
+from training.datasets.labels import ValueLabels
+from training.datasets.pairs import PairedPictures, by_name, pair
+from training.datasets.pictures import find_pictures, read_image
 from training.errors import UsageError
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 class ImageFolder:
@@ -24,10 +23,8 @@ class ImageFolder:
     """
 
     def __init__(self, root: Path) -> None:
-        if not root.is_dir():
-            raise UsageError(f"{root} is no folder; give a folder of {_suffixes()} pictures")
         self.root = root / "images" if (root / "images").is_dir() else root
-        self.paths = _pictures(self.root)
+        self.paths = find_pictures(self.root)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -37,7 +34,7 @@ class ImageFolder:
         return read_image(self.paths[index])
 
 
-class LabelledFolder:
+class LabelledFolder(PairedPictures):
     """Pictures in `images/` and their labels in `labels/`, paired by path without suffix.
 
     Args:
@@ -51,94 +48,21 @@ class LabelledFolder:
     """
 
     def __init__(self, root: Path, label_map: LabelMap, *, labels: Path | None = None) -> None:
-        self.images = ImageFolder(root)
-        self.label_map = label_map
-        labels = labels or root / "labels"
-        if not labels.is_dir():
+        pictures = ImageFolder(root)
+        folder = labels or root / "labels"
+        if not folder.is_dir():
             raise UsageError(
-                f"{labels} is no folder; labels are 8-bit PNG pictures named like the images in "
-                f"{self.images.root}"
+                f"{folder} is no folder; labels are 8-bit PNG pictures named like the images in "
+                f"{pictures.root}"
             )
-        of_image = _by_stem(self.images.paths, self.images.root)
-        of_label = _by_stem(_pictures(labels, (".png",)), labels)
-        if lonely := sorted(of_image.keys() - of_label.keys()):
-            raise UsageError(
-                f"{len(lonely)} of {len(of_image)} images have no label, the first is "
-                f"{of_image[lonely[0]]}; expected {labels / lonely[0]}.png"
-            )
-        if lonely := sorted(of_label.keys() - of_image.keys()):
-            raise UsageError(
-                f"{len(lonely)} of {len(of_label)} labels have no image, the first is "
-                f"{of_label[lonely[0]]}; expected {self.images.root / lonely[0]}.jpg or .png"
-            )
-        self.label_paths = [of_label[stem] for stem in of_image]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return one frame, uint8 [H, W, 3] BGR, and its class ids, uint8 [H, W], 255 = ignore."""
-        image = self.images[index]
-        path = self.label_paths[index]
-        label = _read(path, cv2.IMREAD_UNCHANGED)
-        if label.ndim != 2 or label.dtype != np.uint8:
-            channels = 1 if label.ndim == 2 else label.shape[2]
-            raise UsageError(
-                f"{path} has {channels} channels of {label.dtype}; a label picture has one "
-                "channel of uint8, whose values are class ids (no palette, no colours)"
-            )
-        if label.shape != image.shape[:2]:
-            raise UsageError(
-                f"{path} is {label.shape[1]}x{label.shape[0]}, its image "
-                f"{self.images.paths[index].name} is {image.shape[1]}x{image.shape[0]}; "
-                "both must have the same size"
-            )
-        return image, self.label_map(label, path)
+        pairs = pair(
+            by_name(pictures.paths, lambda path: _stem(path, pictures.root)),
+            by_name(find_pictures(folder, (".png",)), lambda path: _stem(path, folder)),
+            expected_image=lambda name: f"{pictures.root / name}.jpg or .png",
+            expected_label=lambda name: f"{folder / name}.png",
+        )
+        super().__init__(pairs, ValueLabels(label_map))
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read a picture as uint8 [H, W, 3], BGR.
-
-    Raises:
-        UsageError: the file cannot be decoded.
-    """
-    return _read(path, cv2.IMREAD_COLOR)
-
-
-def _read(path: Path, flags: int) -> np.ndarray:
-    image = cv2.imread(str(path), flags)
-    if image is None:
-        raise UsageError(f"{path} cannot be decoded as a picture; is it complete?")
-    return image
-
-
-def _suffixes() -> str:
-    return ", ".join(IMAGE_SUFFIXES)
-
-
-def _pictures(root: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
-    found = [
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower() in suffixes and not path.name.startswith(".")
-    ]
-    if not found:
-        raise UsageError(f"{root} holds no picture; expected {', '.join(suffixes)} files")
-    return sorted(found, key=lambda path: _natural_order(path.relative_to(root)))
-
-
-def _natural_order(path: Path) -> list[tuple[int, str]]:
-    pieces = re.split(r"(\d+)", path.as_posix())
-    # Text and numbers alternate, so that text meets text; the text behind a number decides
-    # between 1 and 01.
-    return [(int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]
-
-
-def _by_stem(paths: list[Path], root: Path) -> dict[str, Path]:
-    stems: dict[str, Path] = {}
-    for path in paths:
-        stem = path.relative_to(root).with_suffix("").as_posix()
-        if stem in stems:
-            raise UsageError(f"{path} and {stems[stem]} have the same name; keep one of them")
-        stems[stem] = path
-    return stems
+def _stem(path: Path, root: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()

@@ -32,13 +32,20 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
 
     Args:
         source: a folder of pictures, a rosbag2 (folder, .mcap or .db3), or `synthetic:SEED`
-            for frames of the synthetic streets, `synthetic:SEED:COUNT` for that many.
+            for frames of the synthetic streets, `synthetic:SEED:COUNT` for that many; or a
+            data set as `registry.open_dataset` spells it, whose labels are left alone.
         topic: the image topic, where a bag has several.
 
     Raises:
         UsageError: there is nothing of the kind, or it is damaged; the message names it.
     """
     text = str(source)
+    if is_spelling(text):
+        if topic is not None:
+            raise UsageError(f"--topic {topic} is for bags by path; write bag=PATH:{topic}")
+        from training.datasets.registry import open_dataset
+
+        return open_dataset(text).source.images
     if text.split(":")[0] == SYNTHETIC:
         from training.datasets.synthetic_streets import SyntheticStreets
 
@@ -58,15 +65,22 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
     return ImageFolder(path)
 
 
-def parse_synthetic(text: str, count: int = SYNTHETIC_FRAMES) -> tuple[int, int]:
-    """Read `synthetic[:SEED[:COUNT]]`; without them seed 0 and `count` frames.
+def is_spelling(text: str) -> bool:
+    """Tell a data set's spelling, NAME=PATH, from a path."""
+    return "=" in text and not Path(text).exists()
+
+
+def parse_synthetic(
+    text: str, count: int = SYNTHETIC_FRAMES, name: str = SYNTHETIC
+) -> tuple[int, int]:
+    """Read `NAME[:SEED[:COUNT]]`; without them seed 0 and `count` frames.
 
     Raises:
         UsageError: not of that form.
     """
-    name, *numbers = text.split(":")
-    if name != SYNTHETIC or len(numbers) > 2 or not all(n.isdecimal() for n in numbers):
-        raise UsageError(f"{text!r} is not synthetic:SEED or synthetic:SEED:COUNT")
+    found, *numbers = text.split(":")
+    if found != name or len(numbers) > 2 or not all(n.isdecimal() for n in numbers):
+        raise UsageError(f"{text!r} is not {name}:SEED or {name}:SEED:COUNT")
     seed = int(numbers[0]) if numbers else 0
     count = int(numbers[1]) if len(numbers) == 2 else count
     if count < 1:

@@ -30,7 +30,7 @@ class LabelMap:
             self._table[label] = class_id
             self._known[label] = True
 
-    def __call__(self, label: np.ndarray, path: Path) -> np.ndarray:
+    def __call__(self, label: np.ndarray, path: Path | str) -> np.ndarray:
         """Translate one picture.
 
         Args:

@@ -1,5 +1,7 @@
 """The synthetic streets as a data set: numbered frames out of many short drives."""
 
+from typing import Any
+
 import numpy as np
 
 from training.checkpoint import SegmentationClass
@@ -22,19 +24,32 @@ SYNTHETIC = ClassList(
 
 
 class SyntheticStreets:
-    """Labelled frames of the synthetic streets, made when asked for, without anomalies.
+    """Labelled frames of the synthetic streets, made when asked for.
 
-    Frame `index` depends on (seed, index) alone.
+    Frame `index` depends on the arguments and `index` alone.
 
     Args:
         seed: which streets.
         count: number of frames.
+        height: of the frames, pixels.
+        width: of the frames, pixels.
+        anomalies: put things on the roads that occur nowhere else, and label them, 1 on 0,
+            instead of the classes.
     """
 
-    def __init__(self, seed: int, count: int, height: int = HEIGHT, width: int = WIDTH) -> None:
+    def __init__(
+        self,
+        seed: int,
+        count: int,
+        height: int = HEIGHT,
+        width: int = WIDTH,
+        *,
+        anomalies: bool = False,
+    ) -> None:
         self._seed = seed
         self._count = count
         self._size = (height, width)
+        self._anomalies = anomalies
         self._drive: tuple[int, StreetDrive] | None = None
 
     @property
@@ -46,12 +61,25 @@ class SyntheticStreets:
         return self._count
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a frame, uint8 [H, W, 3] BGR, and its class ids, uint8 [H, W], 255 = ignore."""
-        number, place = divmod(range(self._count)[index], FRAMES_PER_DRIVE)
+        """Return a frame, uint8 [H, W, 3] BGR, and its labels, uint8 [H, W], 255 = ignore."""
+        number, place = self._place(index)
         if self._drive is None or self._drive[0] != number:
-            self._drive = (number, StreetDrive(self._street_seed(number), *self._size))
+            drive = StreetDrive(self._street_seed(number), *self._size, anomalies=self._anomalies)
+            self._drive = (number, drive)
         frame = self._drive[1].frame(place * SECONDS_BETWEEN_FRAMES)
-        return frame.image, frame.class_id
+        return frame.image, frame.anomaly if self._anomalies else frame.class_id
+
+    def frame_name(self, index: int) -> str:
+        """Return what to call a frame in a report."""
+        number, place = self._place(index)
+        return f"street_{self._seed}_{number}_{place}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A drive is quickly made again and dear to send to a worker.
+        return {**self.__dict__, "_drive": None}
+
+    def _place(self, index: int) -> tuple[int, int]:
+        return divmod(range(self._count)[index], FRAMES_PER_DRIVE)
 
     def _street_seed(self, number: int) -> int:
         # A hash, so that two seeds share no street as seed + number would.

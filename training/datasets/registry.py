@@ -1,0 +1,187 @@
+"""Every data set by name, and how to say on the command line which one is meant.
+
+| spelling | what |
+|---|---|
+| `NAME=PATH[:SPLIT]` | a published set in its official layout, below PATH |
+| `NAME=PATH?LABELS` | a folder with images/ and labels/, or a rosbag2, called NAME in reports |
+| `folder=PATH[?LABELS]` | a folder with images/ and labels/ |
+| `bag=PATH[:TOPIC][?LABELS]` | a rosbag2 with images on TOPIC, labels on one ending in /labels |
+| `synthetic:SEED[:COUNT]` | synthetic streets, labelled with their classes |
+| `synthetic_anomalies:SEED[:COUNT]` | synthetic streets with anomalies, labelled 0 and 1 |
+
+LABELS says what the values in label pictures mean: `VALUE:ID,...` to 0 normal, 1 anomaly and
+255 not judged, as in `?0:0,2:1`; or a class list by name or JSON file, as in `?camvid`. Without
+it they are 0, 1 and 255.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.datasets import cityscapes, road_anomaly
+from training.datasets.bag import is_bag
+from training.datasets.camvid import CAMVID
+from training.datasets.class_list import ClassList, read_class_list
+from training.datasets.entry import Entry, Kind, NamedSource
+from training.datasets.folder import LabelledFolder
+from training.datasets.frames import SYNTHETIC as SYNTHETIC_CLASSES
+from training.datasets.frames import parse_synthetic
+from training.datasets.label_map import IGNORE, LabelMap, parse_label_map
+from training.datasets.labelled_bag import LabelledBag
+from training.datasets.labels import ANOMALY_LABELS
+from training.datasets.synthetic_streets import SYNTHETIC, SyntheticStreets
+from training.errors import UsageError
+
+FOLDER = "folder"
+BAG = "bag"
+SYNTHETIC_ANOMALIES = "synthetic_anomalies"
+SYNTHETIC_ANOMALY_FRAMES = 100
+
+PUBLISHED: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        cityscapes.ENTRY,
+        road_anomaly.ENTRY,
+    )
+}
+
+CLASS_LISTS: dict[str, ClassList] = {
+    "camvid": CAMVID,
+    SYNTHETIC_CLASSES: SYNTHETIC,
+    **{entry.name: entry.classes for entry in PUBLISHED.values() if entry.classes is not None},
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An opened data set.
+
+    Attributes:
+        spelling: what opens it again.
+        name: for file names and tables.
+        title: for people.
+        kind: `classes`, or `anomalies`: 0 normal, 1 anomaly; 255 is ignored in both.
+        source: its frames, uint8 [H, W, 3] BGR, with labels, uint8 [H, W].
+        classes: what the labels mean, where they are classes.
+    """
+
+    spelling: str
+    name: str
+    title: str
+    kind: Kind
+    source: NamedSource
+    classes: ClassList | None = None
+
+    def frame_name(self, index: int) -> str:
+        """Return what to call a frame in a report, unique in the set."""
+        return self.source.frame_name(index)
+
+
+def open_dataset(text: str) -> Dataset:
+    """Open the data set that a spelling, as this file lists them, means.
+
+    Files are listed, none is decoded.
+
+    Raises:
+        UsageError: no such name, split or class list, or the files are not as expected; the
+            message says what would be.
+    """
+    name, equals, rest = text.partition("=")
+    if not equals:
+        return _open_synthetic(text)
+    place, mark, labels = rest.partition("?")
+    if mark or name in (FOLDER, BAG):
+        return _open_own(text, name, *_place_and_part(place), labels if mark else None)
+    if name not in PUBLISHED:
+        raise UsageError(
+            f"{name!r} is no known data set; known are {', '.join(PUBLISHED)}, {FOLDER} and "
+            f"{BAG}. For a folder of your own say what its label values mean, for example "
+            f"{name}={rest}?0:0,1:1"
+        )
+    entry = PUBLISHED[name]
+    root, split = _place_and_part(place)
+    split = split or entry.default_split
+    if split not in entry.splits:
+        raise UsageError(f"{name} has no split {split!r}; it has {', '.join(entry.splits)}")
+    if not root.is_dir():
+        raise UsageError(f"{root} is no folder; {name} is expected there as {entry.layout}")
+    kind = entry.splits[split]
+    return Dataset(
+        spelling=text,
+        name=name,
+        title=entry.title,
+        kind=kind,
+        source=entry.open(root, split),
+        classes=entry.classes if kind == "classes" else None,
+    )
+
+
+def load_class_list(name: str) -> ClassList:
+    """Find a built-in class list by name, or read one from a JSON file.
+
+    Raises:
+        UsageError: neither a built-in name nor a readable file of the documented format.
+    """
+    if name in CLASS_LISTS:
+        return CLASS_LISTS[name]
+    if not Path(name).is_file():
+        raise UsageError(
+            f"class list {name!r} is none of {', '.join(sorted(CLASS_LISTS))}, nor a file"
+        )
+    return read_class_list(Path(name))
+
+
+def _open_synthetic(text: str) -> Dataset:
+    name = text.split(":")[0]
+    if name == SYNTHETIC_CLASSES:
+        source = SyntheticStreets(*parse_synthetic(text))
+        return Dataset(text, name, "synthetic streets", "classes", source, SYNTHETIC)
+    if name == SYNTHETIC_ANOMALIES:
+        seed, count = parse_synthetic(text, SYNTHETIC_ANOMALY_FRAMES, name)
+        source = SyntheticStreets(seed, count, anomalies=True)
+        return Dataset(text, name, "synthetic streets with anomalies", "anomalies", source)
+    raise UsageError(
+        f"{text!r} is no data set; expected NAME=PATH, {SYNTHETIC_CLASSES}:SEED or "
+        f"{SYNTHETIC_ANOMALIES}:SEED; `python -m training datasets` lists the names"
+    )
+
+
+def _open_own(text: str, name: str, path: Path, part: str | None, labels: str | None) -> Dataset:
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; expected a folder with images/ and labels/")
+    kind, label_map, classes = _meaning(labels)
+    source: NamedSource
+    if name == BAG or (name != FOLDER and is_bag(path)):
+        source = LabelledBag(path, label_map, part)
+    elif part is not None:
+        raise UsageError(f"{text!r} names the split {part!r}; a plain folder has none")
+    else:
+        source = LabelledFolder(path, label_map)
+    if name in PUBLISHED:
+        title = PUBLISHED[name].title
+    else:
+        title = path.resolve().name if name in (FOLDER, BAG) else name
+    return Dataset(text, name, title, kind, source, classes)
+
+
+def _meaning(labels: str | None) -> tuple[Kind, LabelMap, ClassList | None]:
+    if labels is None:
+        return "anomalies", ANOMALY_LABELS, None
+    if ":" not in labels or Path(labels).is_file():
+        classes = load_class_list(labels)
+        return "classes", classes.label_map, classes
+    label_map = parse_label_map(labels)
+    strange = sorted(set(label_map.ids.values()) - {0, 1, IGNORE})
+    if strange:
+        raise UsageError(
+            f"label map {labels!r} gives the id {strange[0]}; ids are 0 normal, 1 anomaly and "
+            f"{IGNORE} not judged. Where labels are classes, name a class list: "
+            f"?{' or ?'.join(sorted(CLASS_LISTS))}, or a JSON file"
+        )
+    return "anomalies", label_map, None
+
+
+def _place_and_part(place: str) -> tuple[Path, str | None]:
+    if Path(place).exists() or ":" not in place:
+        return Path(place), None
+    path, _, part = place.rpartition(":")
+    return Path(path), part
