@@ -74,7 +74,7 @@ def test_with_few_bins_the_error_stays_within_its_bound(kind, most_bins):
 
 
 def test_bins_lie_where_the_scores_are():
-    # 400,000 different values within half of an octave, far from zero.
+    # All scores within one part in a hundred: a fixed number of leading bits would tie them.
     result = counted(frames_of("far from zero", MILLION), most_bins=1 << 12).result()
     assert 0 < result.largest_error < 5e-3
     wanted = scikit_learns(*pooled(frames_of("far from zero", MILLION)))
@@ -92,7 +92,10 @@ def test_best_f1_and_its_threshold(kind):
     result = counted(frames_of(kind, 8_000)).result()
     score, truth = pooled(frames_of(kind, 8_000))
     candidates = np.unique(score)
-    values = [f1_score(truth, score >= candidate) for candidate in candidates[:: len(candidates) // 200 + 1]]
+    values = [
+        f1_score(truth, score >= candidate)
+        for candidate in candidates[:: len(candidates) // 200 + 1]
+    ]
     assert result.best_f1 == pytest.approx(f1_score(truth, score >= result.best_f1_threshold))
     assert result.best_f1 >= max(values) - ROUNDING
 

@@ -35,9 +35,7 @@ def flood(pixels):
         edge, component = {left.pop()}, set()
         while edge:
             component |= edge
-            around = {
-                (y + dy, x + dx) for y, x in edge for dy in (-1, 0, 1) for dx in (-1, 0, 1)
-            }
+            around = {(y + dy, x + dx) for y, x in edge for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
             edge = around & left
             left -= edge
         components.append(component)

@@ -1,6 +1,6 @@
 """All baselines by name, in the order of tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -30,7 +30,7 @@ class TeacherFacts:
     """
 
     network: nn.Module
-    channels: dict[str, int]
+    channels: Mapping[str, int]
     seed: int
 
 
@@ -70,8 +70,6 @@ BASELINES = {
     "knn": CatalogueEntry("kNN density", _neighbours),
     "gaussian": CatalogueEntry(
         "Gaussian density",
-        lambda teacher: GaussianDensity(
-            LAST_HIDDEN, teacher.channels[OUTPUT], seed=teacher.seed
-        ),
+        lambda teacher: GaussianDensity(LAST_HIDDEN, teacher.channels[OUTPUT], seed=teacher.seed),
     ),
 }

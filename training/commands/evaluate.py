@@ -5,58 +5,140 @@ from typing import Annotated
 
 import typer
 
+METHODS = "msp,entropy,maxlogit,energy,sml,dropout,knn,gaussian,mulmem,auxcon,score"
+
 
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
-    images: Annotated[Path, typer.Option(help="Folder with images/ and labels/.")],
-    teacher: Annotated[Path, typer.Option(help="The teacher.pt that the bundle was fitted to.")],
-    out: Annotated[Path, typer.Option(help="Folder for evaluation.json and evaluation.md.")],
-    label_map: Annotated[
-        str,
-        typer.Option(metavar="VALUE:ID,...", help="To 0 normal, 1 anomaly; 255 is not judged."),
-    ] = "0:0,1:1",
+    data: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=PATH",
+            help="Data set with known anomalies; repeat it for several. `python -m training "
+            "datasets` lists the names; a folder of your own is folder=PATH?0:0,1:1, where "
+            "VALUE:ID says which label value is 0 normal, 1 anomaly, 255 not judged.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for tables, curves and pictures.")],
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            help="The teacher.pt that the bundle was fitted to; without it, only the bundle's "
+            "own three scores are measured."
+        ),
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Which methods, in any order.")
+    ] = METHODS,
+    normal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FRAMES",
+            help="Normal frames for the baselines that learn from some (sml, knn, gaussian): a "
+            "folder of pictures, a rosbag2 or synthetic:SEED; best those of `fit`.",
+        ),
+    ] = None,
+    normal_frames: Annotated[
+        int, typer.Option(min=1, help="Use at most this many of them, evenly spread.")
+    ] = 200,
+    pictures: Annotated[
+        int,
+        typer.Option(min=0, help="Draw this many worst false alarms and misses of a data set."),
+    ] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of dropout and of random samples.")] = 0,
 ) -> None:
-    """Compare a bundle with two baselines on pictures whose anomalies are known.
+    """Compare a bundle with baselines on pictures whose anomalies are known.
 
-    Goes in: a bundle, its teacher (for the baselines: the bundle has no logits), and labelled
-    pictures.
+    Goes in: a bundle, its teacher (for the baselines: the bundle has no logits), and data sets
+    with labelled anomalies.
 
-    Comes out: average precision, AUROC and FPR95 of maximum softmax, maximum logit, MulMem,
-    AuxCon and CosMe, over the pixels of all pictures together, as a table and as JSON.
+    Comes out, in OUT: evaluation.md and evaluation.json with AP, AUROC and FPR95 over the pixels
+    of each set, sIoU, PPV and mean F1 over its components as SegmentMeIfYouCan defines them, and
+    the paper's rows where the set is the paper's; for each set a folder with roc.png, pr.png and
+    the frames that CosMe (or the last method) judges worst. All of them name the command, the
+    commit, the bundle's hash and the seed.
+
+    Methods: msp (maximum softmax probability), entropy, maxlogit, energy, sml (standardized max
+    logit), dropout (Monte-Carlo), knn and gaussian (embedding densities), mulmem, auxcon, score
+    (CosMe). The formula and source of each stand in training/baselines/.
 
     Each picture is brought whole to the network's input size, as on the vehicle, so a picture
-    of another ratio of sides is squashed. The bundle runs in ONNX Runtime on the CPU.
+    of another ratio of sides is squashed. The bundle's graphs run in ONNX Runtime on the CPU,
+    the teacher on a GPU where there is one. While a set is measured its score maps lie in OUT:
+    four bytes a place of every map, about 1 MB a frame and three times that with sml.
+    Ctrl-C keeps the sets that are done.
 
     Example:
 
-        python -m training evaluate my_bundle --teacher teacher.pt \\
-            --images road_anomaly --label-map 0:0,2:1 --out figures
+        python -m training evaluate my_bundle --teacher teacher.pt --normal drive.mcap \\
+            --data road_anomaly=/data/road_anomaly --out figures
 
-    Next: choose nothing by these figures that you report on the same pictures.
+    Next: choose nothing by these figures that you report on the same pictures; `python -m
+    training ablate` shows what each layer adds.
     """
-    import json
+    import sys
+    from collections.abc import Iterable
 
     from tqdm import tqdm
 
-    from training.checkpoint import load_teacher
-    from training.datasets.folder import LabelledFolder
-    from training.datasets.label_map import parse_label_map
+    from training.commands.reading_teachers import read_teacher
+    from training.datasets.frames import open_frames
+    from training.datasets.registry import open_dataset
     from training.errors import Interrupted, UsageError
-    from training.evaluation import as_table, evaluate_bundle
+    from training.evaluation.curve_plots import draw_curves
+    from training.evaluation.dataset_figures import measure_dataset
+    from training.evaluation.frame_scores import FrameScorer
+    from training.evaluation.provenance import provenance
+    from training.evaluation.report import Evaluation, dataset_table, write_report
+    from training.evaluation.score_store import ScoreStore
+    from training.evaluation.worst_frames import draw_worst_frames
 
-    source = LabelledFolder(images, parse_label_map(label_map))
-    try:
-        checkpoint = load_teacher(teacher)
-    except (FileNotFoundError, ValueError) as error:
-        raise UsageError(str(error)) from error
-    try:
-        with tqdm(total=len(source), unit="frame", desc=bundle.name) as bar:
-            result = evaluate_bundle(bundle, checkpoint, source, bar.update)
-    except KeyboardInterrupt:
-        raise Interrupted("nothing was written; the same command starts anew") from None
-    inputs = {"bundle": str(bundle), "teacher": str(teacher), "images": str(images)}
-    table = as_table(result)
+    datasets = [open_dataset(text) for text in data]
+    names = [dataset.name for dataset in datasets]
+    if len(set(names)) < len(names):
+        raise UsageError(
+            f"--data names {', '.join(names)}: each needs a name of its own, for example "
+            "mine=PATH?0:0,1:1"
+        )
+    scorer = FrameScorer(
+        bundle,
+        None if teacher is None else read_teacher(teacher),
+        [method.strip() for method in methods.split(",") if method.strip()],
+        normal=None if normal is None else open_frames(normal),
+        seed=seed,
+        most_normal_frames=normal_frames,
+    )
+    for method, why in scorer.skipped.items():
+        typer.echo(f"without {method}: {why}")
+    if not scorer.methods:
+        raise UsageError(f"--methods {methods!r} leaves nothing to measure")
+    origin = provenance(
+        ["python", "-m", "training", *sys.argv[1:]],
+        bundle,
+        seed,
+        teacher=str(teacher),
+        normal=f"{normal}, {scorer.normal_frames} frames",
+    )
+    evaluation = Evaluation(origin, scorer.skipped, [])
+
+    def count(title: str, frames: Iterable[int]) -> Iterable[int]:
+        return tqdm(frames, title, unit="frame")
+
     out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps({**inputs, **result}, indent=1) + "\n")
-    (out / "evaluation.md").write_text(table)
-    typer.echo(table)
+    try:
+        with tqdm(total=scorer.normal_frames, unit="frame", desc="normal frames") as bar:
+            scorer.learn(bar.update)
+        for dataset in datasets:
+            with ScoreStore(out) as store:
+                figures = measure_dataset(dataset, scorer, store, count)
+                evaluation.results.append((dataset, figures))
+                write_report(out, evaluation)
+                typer.echo("\n" + "\n".join(dataset_table(dataset, figures)) + "\n")
+                folder = out / dataset.name
+                draw_curves(folder, dataset.title, figures, origin)
+                shown = scorer.methods[-1]
+                draw_worst_frames(folder, dataset, figures, shown, store, pictures, origin)
+    except KeyboardInterrupt:
+        done = ", ".join(dataset.name for dataset, _ in evaluation.results) or "nothing"
+        raise Interrupted(f"{out} holds what was done: {done}") from None
+    typer.echo(f"{out}: evaluation.md, evaluation.json, and curves and pictures of each set")
