@@ -144,17 +144,18 @@ class FrameScorer:
         return scores
 
     def features(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Every layer of the teacher, and the bundle's banks and student, by the graphs' names.
+        """What the scores are made from: the layers of teacher and student, and the banks.
 
         Returns:
-            name to float32 array: layers and `student_...` [1, C, h, w], `bank_...` [K, C].
+            name in the graphs to float32 array: layers and `student_...` [1, C, h, w],
+            `bank_...` [K, C].
 
         Raises:
             UsageError: as `maps`.
         """
         layers = None if self._teacher is None else self._features(image)
-        outputs = self._graphs.run(image, self._known(image, layers))
-        return {**outputs, **self._graphs.banks}
+        known = self._known(image, layers)
+        return {**self._graphs.banks, **self._graphs.run(image, known, ("teacher", "student"))}
 
     def _features(self, image: np.ndarray) -> dict[str, torch.Tensor]:
         assert self._teacher is not None

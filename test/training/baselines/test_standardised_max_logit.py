@@ -33,14 +33,10 @@ def slow_suppression(score, ids):
     """The definition, pixel by pixel."""
     height, width = ids.shape
     places = list(np.ndindex(height, width))
-    boundary = [
-        p for p in places if len({ids[q] for q in neighbours(*p, height, width)}) > 1
-    ]
+    boundary = [p for p in places if len({ids[q] for q in neighbours(*p, height, width)}) > 1]
     for growth in BOUNDARY_GROWTHS:
         region = {
-            (y, x)
-            for y, x in places
-            if any(abs(y - a) + abs(x - b) <= growth for a, b in boundary)
+            (y, x) for y, x in places if any(abs(y - a) + abs(x - b) <= growth for a, b in boundary)
         }
         before = score.copy()
         for p in region:
