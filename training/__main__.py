@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 import typer
 
 from training.commands.ablate import ablate
+from training.commands.datasets import datasets
 from training.commands.demo import demo
 from training.commands.evaluate import evaluate
 from training.commands.fit import fit
@@ -37,8 +38,9 @@ app = typer.Typer(
     3. evaluate: a bundle and pictures with known anomalies -> figures, beside baselines; ablate:
     what each layer adds to them
 
-    `make-bag` turns pictures into a bag to play to the node; `demo` makes the demo bundle and
-    bag. Each command explains itself with --help.
+    `datasets` lists what the commands can read and checks what is on your disk; `make-bag` turns
+    pictures into a bag to play to the node; `demo` makes the demo bundle and bag. Each command
+    explains itself with --help.
     """,
 )
 
@@ -63,7 +65,7 @@ def _speaking_plainly(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-for _command in (teacher, fit, evaluate, ablate, make_bag, demo):
+for _command in (datasets, teacher, fit, evaluate, ablate, make_bag, demo):
     app.command()(_speaking_plainly(_command))
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from training.__main__ import app
 
-COMMANDS = ("teacher", "fit", "evaluate", "ablate", "make-bag")
+COMMANDS = ("datasets", "teacher", "fit", "evaluate", "ablate", "make-bag")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -23,7 +23,10 @@ def _layers(text: str) -> tuple[str, ...]:
 
 def fit(
     frames: Annotated[
-        str, typer.Argument(help="Normal frames: a folder of pictures, a rosbag2, synthetic:SEED.")
+        str,
+        typer.Argument(
+            help="Normal frames: a folder of pictures, a rosbag2, synthetic:SEED, NAME=PATH:SPLIT."
+        ),
     ],
     teacher: Annotated[Path, typer.Option(help="Checkpoint that `teacher` wrote.")],
     out: Annotated[Path, typer.Option(help="The bundle's folder; replaced if it exists.")],

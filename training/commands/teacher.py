@@ -20,12 +20,13 @@ class Optimiser(StrEnum):
 
 def teacher(
     data: Annotated[
-        str, typer.Argument(help="Folder with images/ and labels/, or synthetic:SEED.")
+        str,
+        typer.Argument(help="Folder with images/ and labels/, synthetic:SEED, or NAME=PATH:SPLIT."),
     ],
     out: Annotated[Path, typer.Option(help="The run's folder; a run there is resumed.")],
     classes: Annotated[
         str | None,
-        typer.Option(help="camvid, synthetic, or a JSON file (format above)."),
+        typer.Option(help="Of a folder: a list's name, or a JSON file (format above)."),
     ] = None,
     val: Annotated[
         str | None,
@@ -75,7 +76,8 @@ def teacher(
 
     Goes in: pictures (jpg, png) in DATA/images and labels (png) in DATA/labels, paired by name.
     A label is an 8-bit picture with one channel, whose values --classes explains; 255 is
-    ignored.
+    ignored. Or NAME=PATH:SPLIT for a data set that brings its classes, such as
+    cityscapes=/data/cityscapes:train; `python -m training datasets` lists them.
 
     Comes out: OUT/teacher.pt, OUT/report.json (settings, losses, mIoU) and OUT/progress.pt, from
     which the same command resumes after Ctrl-C or a kill, with the same result as if nothing had
@@ -99,9 +101,7 @@ def teacher(
     """
     from tqdm import tqdm
 
-    from training.datasets.frames import SYNTHETIC
-    from training.datasets.registry import load_class_list
-    from training.errors import Interrupted, UsageError
+    from training.errors import Interrupted
     from training.segmentation_validation import mean_iou
     from training.teacher_settings import TeacherSettings
     from training.teacher_training import (
@@ -112,11 +112,7 @@ def teacher(
         write_report,
     )
 
-    if classes is None:
-        if data.split(":")[0] != SYNTHETIC:
-            raise UsageError("--classes is missing: camvid, synthetic, or a JSON file")
-        classes = SYNTHETIC
-    class_list = load_class_list(classes)
+    class_list = _class_list(data, classes)
     settings = TeacherSettings(
         architecture=architecture,
         width=width,
@@ -178,10 +174,37 @@ def teacher(
     typer.echo(f"{out / TEACHER_FILE}: next, `python -m training fit` with it and normal frames")
 
 
+def _class_list(data: str, classes: str | None) -> "ClassList":
+    from training.datasets.frames import SYNTHETIC, is_spelling
+    from training.datasets.registry import CLASS_LISTS, load_class_list, open_dataset
+    from training.errors import UsageError
+
+    if is_spelling(data):
+        if classes is not None:
+            raise UsageError(
+                f"--classes {classes} is for plain folders; {data} has its own classes"
+            )
+        return open_dataset(data).class_list()
+    if classes is None:
+        if data.split(":")[0] != SYNTHETIC:
+            names = ", ".join(sorted(CLASS_LISTS))
+            raise UsageError(f"--classes is missing: {names}, or a JSON file")
+        classes = SYNTHETIC
+    return load_class_list(classes)
+
+
 def _open(data: str, class_list: "ClassList", fresh_frames: int) -> "LabelledSource":
     from training.datasets.folder import LabelledFolder
-    from training.datasets.frames import SYNTHETIC, parse_synthetic
+    from training.datasets.frames import SYNTHETIC, is_spelling, parse_synthetic
+    from training.datasets.registry import open_dataset
+    from training.errors import UsageError
 
+    if is_spelling(data):
+        dataset = open_dataset(data)
+        if dataset.class_list().classes != class_list.classes:
+            names = ", ".join(c.name for c in class_list.classes)
+            raise UsageError(f"the classes of {data} are not those that are trained: {names}")
+        return dataset.source
     if data.split(":")[0] == SYNTHETIC:
         from training.datasets.synthetic_streets import SyntheticStreets
 

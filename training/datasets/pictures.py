@@ -27,7 +27,7 @@ def find_pictures(root: Path, endings: Sequence[str] = IMAGE_SUFFIXES) -> list[P
         UsageError: no such folder, or no picture in it.
     """
     if not root.is_dir():
-        raise UsageError(f"{root} is no folder; expected one of {', '.join(endings)} files")
+        raise UsageError(f"{root} is no folder; expected a folder of {', '.join(endings)} files")
     wanted = tuple(ending.lower() for ending in endings)
     found = [
         path

@@ -1,25 +1,24 @@
 """Every data set by name, and how to say on the command line which one is meant.
 
-| spelling | what |
-|---|---|
-| `NAME=PATH[:SPLIT]` | a published set in its official layout, below PATH |
-| `NAME=PATH?LABELS` | a folder with images/ and labels/, or a rosbag2, called NAME in reports |
-| `folder=PATH[?LABELS]` | a folder with images/ and labels/ |
-| `bag=PATH[:TOPIC][?LABELS]` | a rosbag2 with images on TOPIC, labels on one ending in /labels |
-| `synthetic:SEED[:COUNT]` | synthetic streets, labelled with their classes |
-| `synthetic_anomalies:SEED[:COUNT]` | synthetic streets with anomalies, labelled 0 and 1 |
-
-LABELS says what the values in label pictures mean: `VALUE:ID,...` to 0 normal, 1 anomaly and
-255 not judged, as in `?0:0,2:1`; or a class list by name or JSON file, as in `?camvid`. Without
-it they are 0, 1 and 255.
+Published sets are spelled NAME=PATH[:SPLIT]; `FORMS` holds the other spellings. LABELS in them
+says what the values in label pictures mean: `VALUE:ID,...` to 0 normal, 1 anomaly and 255 not
+judged, as in `?0:0,2:1`; or a class list by name or JSON file, as in `?camvid`. Without it they
+are 0, 1 and 255.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.datasets import cityscapes, road_anomaly
+from training.datasets import (
+    camvid,
+    cityscapes,
+    fishyscapes,
+    lost_and_found,
+    road_anomaly,
+    segment_me_if_you_can,
+    streethazards,
+)
 from training.datasets.bag import is_bag
-from training.datasets.camvid import CAMVID
 from training.datasets.class_list import ClassList, read_class_list
 from training.datasets.entry import Entry, Kind, NamedSource
 from training.datasets.folder import LabelledFolder
@@ -31,6 +30,24 @@ from training.datasets.labels import ANOMALY_LABELS
 from training.datasets.synthetic_streets import SYNTHETIC, SyntheticStreets
 from training.errors import UsageError
 
+
+@dataclass(frozen=True)
+class Form:
+    """A spelling of data that nobody publishes.
+
+    Attributes:
+        name: what it begins with.
+        title: for people.
+        spelling: the whole of it.
+        layout: what is expected there, for people.
+    """
+
+    name: str
+    title: str
+    spelling: str
+    layout: str
+
+
 FOLDER = "folder"
 BAG = "bag"
 SYNTHETIC_ANOMALIES = "synthetic_anomalies"
@@ -40,12 +57,49 @@ PUBLISHED: dict[str, Entry] = {
     entry.name: entry
     for entry in (
         cityscapes.ENTRY,
+        camvid.ENTRY,
+        streethazards.ENTRY,
+        fishyscapes.LOST_AND_FOUND,
+        fishyscapes.STATIC,
         road_anomaly.ENTRY,
+        segment_me_if_you_can.ROAD_ANOMALY_21,
+        segment_me_if_you_can.ROAD_OBSTACLE_21,
+        lost_and_found.ENTRY,
+    )
+}
+
+FORMS: dict[str, Form] = {
+    form.name: form
+    for form in (
+        Form(
+            FOLDER,
+            "a folder of your own",
+            f"{FOLDER}=PATH[?LABELS], or NAME=PATH?LABELS with a name for reports",
+            "images/NAME.jpg, .png or .webp, labels/NAME.png of one 8-bit channel; all levels deep",
+        ),
+        Form(
+            BAG,
+            "a rosbag2 with labels",
+            f"{BAG}=PATH[:TOPIC][?LABELS], or NAME=PATH[:TOPIC]?LABELS",
+            "Image or CompressedImage on TOPIC, and on a topic that ends in /labels Image (mono8) "
+            "of the same stamps, as `make-bag --labels` writes it",
+        ),
+        Form(
+            SYNTHETIC_CLASSES,
+            "synthetic streets, labelled with classes",
+            f"{SYNTHETIC_CLASSES}:SEED[:COUNT]",
+            "nothing on disk",
+        ),
+        Form(
+            SYNTHETIC_ANOMALIES,
+            "synthetic streets with anomalies, labelled 0 and 1",
+            f"{SYNTHETIC_ANOMALIES}:SEED[:COUNT]",
+            "nothing on disk",
+        ),
     )
 }
 
 CLASS_LISTS: dict[str, ClassList] = {
-    "camvid": CAMVID,
     SYNTHETIC_CLASSES: SYNTHETIC,
     **{entry.name: entry.classes for entry in PUBLISHED.values() if entry.classes is not None},
 }
@@ -74,6 +128,19 @@ class Dataset:
     def frame_name(self, index: int) -> str:
         """Return what to call a frame in a report, unique in the set."""
         return self.source.frame_name(index)
+
+    def class_list(self) -> ClassList:
+        """Return `classes`, for work that needs them.
+
+        Raises:
+            UsageError: the labels are anomalies.
+        """
+        if self.classes is None:
+            raise UsageError(
+                f"the labels of {self.spelling} say where anomalies are; expected labels that are "
+                "classes: a split or a class list, as `python -m training datasets` explains"
+            )
+        return self.classes
 
 
 def open_dataset(text: str) -> Dataset:
@@ -104,15 +171,13 @@ def open_dataset(text: str) -> Dataset:
         raise UsageError(f"{name} has no split {split!r}; it has {', '.join(entry.splits)}")
     if not root.is_dir():
         raise UsageError(f"{root} is no folder; {name} is expected there as {entry.layout}")
+    try:
+        source = entry.open(root, split)
+    except UsageError as error:
+        raise UsageError(f"{error}. The layout of {name}: {entry.layout}") from error
     kind = entry.splits[split]
-    return Dataset(
-        spelling=text,
-        name=name,
-        title=entry.title,
-        kind=kind,
-        source=entry.open(root, split),
-        classes=entry.classes if kind == "classes" else None,
-    )
+    classes = entry.classes if kind == "classes" else None
+    return Dataset(text, name, entry.title, kind, source, classes)
 
 
 def load_class_list(name: str) -> ClassList:

@@ -7,8 +7,8 @@ label values are those of the readme in its download.
 import json
 from pathlib import Path
 
+from training.datasets import repackaged
 from training.datasets.entry import Entry, NamedSource
-from training.datasets.folder import LabelledFolder
 from training.datasets.labels import ValueLabels, anomaly_labels
 from training.datasets.pairs import PairedPictures, by_name, pair
 from training.datasets.pictures import IMAGE_SUFFIXES
@@ -22,14 +22,14 @@ _LABEL = "labels_semantic.png"
 
 
 def open_road_anomaly(root: Path, split: str) -> NamedSource:
-    """Open the official layout, or `images/` and `labels/` with the same label values.
+    """Open the official layout, or a repackaged one with the same label values.
 
     Raises:
         UsageError: neither layout is there, or a listed picture or its label is missing.
     """
     folder = root / _FRAMES
-    if not folder.is_dir() and (root / "images").is_dir():
-        return LabelledFolder(root, _LABELS)
+    if (found := repackaged.open_repackaged(root, _LABELS)) is not None:
+        return found
     if not (root / _LIST).is_file():
         raise UsageError(f"{root / _LIST} is missing; it lists the pictures in {folder}")
     names = _listed(root / _LIST)
@@ -68,7 +68,7 @@ ENTRY = Entry(
     title="Road Anomaly",
     splits={"test": "anomalies"},
     layout="frame_list.json, frames/NAME.jpg or .webp, frames/NAME.labels/labels_semantic.png "
-    "(0 normal, 2 anomaly); or images/NAME.jpg and labels/NAME.png of the same values",
+    f"(0 normal, 2 anomaly); {repackaged.LAYOUT}",
     address="https://www.epfl.ch/labs/cvlab/data/road-anomaly/",
     terms="research; the pictures are their authors' (credits.txt)",
     open=open_road_anomaly,

@@ -87,6 +87,33 @@ def test_synthetic_streets_need_no_class_list(tmp_path):
     assert report["validation"]["frames"] == 1
 
 
+def test_a_data_set_brings_its_classes(tree):
+    spelling = f"roads={tree}?{tree / 'classes.json'}"
+    command = ["teacher", spelling, "--val", spelling, "--out", str(tree / "run"), "--steps", "1"]
+    result = CliRunner().invoke(app, [*command, *SMALL])
+    assert result.exit_code == 0, result.output
+    report = json.loads((tree / "run" / "report.json").read_text())
+    assert report["validation"]["iou"].keys() == {"sky", "road"}
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        ("x={tree}?7:0,9:1", [], "say where anomalies are"),
+        ("x={tree}?{tree}/classes.json", ["--classes", "camvid"], "--classes camvid is for plain"),
+        (
+            "x={tree}?{tree}/classes.json",
+            ["--val", "x={tree}?camvid"],
+            "are not those that are trained: sky, road",
+        ),
+    ],
+)
+def test_a_data_set_without_or_with_other_classes(tree, data, options, message):
+    arguments = [text.format(tree=tree) for text in (data, *options)]
+    result = CliRunner().invoke(app, ["teacher", *arguments, "--out", str(tree / "run"), *SMALL])
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+
+
 def test_pictures_need_one(tree):
     command = ["teacher", str(tree), "--out", str(tree / "run")]
     result = CliRunner().invoke(app, command)
