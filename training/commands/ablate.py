@@ -47,10 +47,8 @@ def ablate(
     than those they were chosen by.
     """
     import sys
-    from collections.abc import Iterable
 
-    from tqdm import tqdm
-
+    from training.commands.progress import with_bar
     from training.commands.reading_teachers import read_teacher
     from training.datasets.registry import open_dataset
     from training.errors import Interrupted, UsageError
@@ -75,11 +73,8 @@ def ablate(
         student="the bundle's" if trained is None else "as fit kept it",
     )
 
-    def count(title: str, frames: Iterable[int]) -> Iterable[int]:
-        return tqdm(frames, title, unit="frame")
-
     try:
-        ablation = measure(dataset, LayerScores(scorer, trained), count)
+        ablation = measure(dataset, LayerScores(scorer, trained), with_bar)
     except KeyboardInterrupt:
         raise Interrupted("nothing was written; the same command starts anew") from None
     write_ablation(out, dataset, ablation, origin)

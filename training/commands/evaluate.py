@@ -77,10 +77,10 @@ def evaluate(
     training ablate` shows what each layer adds.
     """
     import sys
-    from collections.abc import Iterable
 
     from tqdm import tqdm
 
+    from training.commands.progress import with_bar
     from training.commands.reading_teachers import read_teacher
     from training.datasets.frames import open_frames
     from training.datasets.registry import open_dataset
@@ -94,12 +94,7 @@ def evaluate(
     from training.evaluation.worst_frames import draw_worst_frames
 
     datasets = [open_dataset(text) for text in data]
-    names = [dataset.name for dataset in datasets]
-    if len(set(names)) < len(names):
-        raise UsageError(
-            f"--data names {', '.join(names)}: each needs a name of its own, for example "
-            "mine=PATH?0:0,1:1"
-        )
+    folders = numbered([dataset.name for dataset in datasets])
     scorer = FrameScorer(
         bundle,
         None if teacher is None else read_teacher(teacher),
@@ -121,24 +116,30 @@ def evaluate(
     )
     evaluation = Evaluation(origin, scorer.skipped, [])
 
-    def count(title: str, frames: Iterable[int]) -> Iterable[int]:
-        return tqdm(frames, title, unit="frame")
-
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with tqdm(total=scorer.normal_frames, unit="frame", desc="normal frames") as bar:
-            scorer.learn(bar.update)
-        for dataset in datasets:
+        if scorer.normal_frames:
+            with tqdm(total=scorer.normal_frames, unit="frame", desc="normal frames") as bar:
+                scorer.learn(bar.update)
+        for dataset, name in zip(datasets, folders, strict=True):
             with ScoreStore(out) as store:
-                figures = measure_dataset(dataset, scorer, store, count)
+                figures = measure_dataset(dataset, scorer, store, with_bar)
                 evaluation.results.append((dataset, figures))
                 write_report(out, evaluation)
                 typer.echo("\n" + "\n".join(dataset_table(dataset, figures)) + "\n")
-                folder = out / dataset.name
+                folder = out / name
                 draw_curves(folder, dataset.title, figures, origin)
                 shown = scorer.methods[-1]
                 draw_worst_frames(folder, dataset, figures, shown, store, pictures, origin)
     except KeyboardInterrupt:
-        done = ", ".join(dataset.name for dataset, _ in evaluation.results) or "nothing"
+        done = ", ".join(folders[: len(evaluation.results)]) or "nothing"
         raise Interrupted(f"{out} holds what was done: {done}") from None
     typer.echo(f"{out}: evaluation.md, evaluation.json, and curves and pictures of each set")
+
+
+def numbered(names: list[str]) -> list[str]:
+    """Tell equal names apart: the second a is a_2."""
+    return [
+        name if names[:place].count(name) == 0 else f"{name}_{names[:place].count(name) + 1}"
+        for place, name in enumerate(names)
+    ]

@@ -147,9 +147,9 @@ def ablate(
             _add(histogram, whole * _product(psi, layers), label)
     try:
         return Ablation(
-            {s: _row(of_memory.get(s), s, banks, "has no bank") for s in MEMORY_LAYER_SETS},
+            {s: _row(of_memory.get(s), s, banks, "no bank of") for s in MEMORY_LAYER_SETS},
             {
-                s: _row(of_evaluation.get(s), s, learned, "is not known to the student")
+                s: _row(of_evaluation.get(s), s, learned, "the student never learned")
                 for s in EVALUATION_LAYER_SETS
             },
             all_layers,
@@ -168,7 +168,7 @@ def _row(
 ) -> AnomalyMetrics | str:
     if histogram is not None:
         return histogram.result()
-    return f"{' and '.join(layer for layer in layers if layer not in there)} {why}"
+    return f"{why} {' and '.join(layer for layer in layers if layer not in there)}"
 
 
 def _product(scores: dict[str, torch.Tensor], layers: LayerSet) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -111,7 +112,7 @@ def _draw(
     figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
     figure.suptitle(title, fontsize=10)
     brightest = float(np.quantile(score, _BRIGHTEST_SHARE))
-    panels = (
+    panels: tuple[tuple[str, np.ndarray, dict[str, Any]], ...] = (
         ("frame", image[..., ::-1], {}),
         (
             f"score; outlined from {threshold:.3g} on",

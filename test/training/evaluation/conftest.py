@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tiny_bundle
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
 from training.checkpoint import SegmentationClass, TeacherCheckpoint
@@ -53,8 +53,7 @@ class ColourFilters(nn.Module):
 def teacher():
     network = ColourFilters().requires_grad_(False).eval()
     classes = tuple(
-        SegmentationClass(c["name"], tuple(c["colour"]), c["drivable"])
-        for c in tiny_bundle.CLASSES
+        SegmentationClass(c["name"], tuple(c["colour"]), c["drivable"]) for c in tiny_bundle.CLASSES
     )
     return TeacherCheckpoint(network, "colour_filters", 1.0, classes, "nothing")
 
