@@ -52,7 +52,7 @@ def evaluate(
     Goes in: a bundle, its teacher (for the baselines: the bundle has no logits), and data sets
     with labelled anomalies.
 
-    Comes out, in OUT: evaluation.md and evaluation.json with AP, AUROC and FPR95 over the pixels
+    Comes out: in OUT, evaluation.md and evaluation.json with AP, AUROC and FPR95 over the pixels
     of each set, sIoU, PPV and mean F1 over its components as SegmentMeIfYouCan defines them, and
     the paper's rows where the set is the paper's; for each set a folder with roc.png, pr.png and
     the frames that CosMe (or the last method) judges worst. All of them name the command, the
@@ -66,7 +66,7 @@ def evaluate(
     of another ratio of sides is squashed. The bundle's graphs run in ONNX Runtime on the CPU,
     the teacher on a GPU where there is one. While a set is measured its score maps lie in OUT:
     four bytes a place of every map, about 1 MB a frame and three times that with sml.
-    Ctrl-C keeps the sets that are done.
+    Ctrl-C keeps the sets that are done and removes the maps; after a kill, delete OUT/.scores_*.
 
     Example:
 
@@ -89,7 +89,7 @@ def evaluate(
     from training.evaluation.dataset_figures import measure_dataset
     from training.evaluation.frame_scores import FrameScorer
     from training.evaluation.provenance import provenance
-    from training.evaluation.report import Evaluation, dataset_table, write_report
+    from training.evaluation.report import Evaluation, dataset_table, skipped_lines, write_report
     from training.evaluation.score_store import ScoreStore
     from training.evaluation.worst_frames import draw_worst_frames
 
@@ -103,16 +103,16 @@ def evaluate(
         seed=seed,
         most_normal_frames=normal_frames,
     )
-    for method, why in scorer.skipped.items():
-        typer.echo(f"without {method}: {why}")
+    for line in skipped_lines(scorer.skipped):
+        typer.echo(line)
     if not scorer.methods:
         raise UsageError(f"--methods {methods!r} leaves nothing to measure")
     origin = provenance(
         ["python", "-m", "training", *sys.argv[1:]],
         bundle,
         seed,
-        teacher=str(teacher),
-        normal=f"{normal}, {scorer.normal_frames} frames",
+        teacher=str(teacher or "none"),
+        normal=f"{normal or 'none'}, {scorer.normal_frames} frames",
     )
     evaluation = Evaluation(origin, scorer.skipped, [])
 

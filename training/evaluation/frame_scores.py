@@ -68,7 +68,7 @@ class FrameScorer:
         manifest = read_manifest(bundle)
         self.input_size = (manifest["input_size"]["height"], manifest["input_size"]["width"])
         self.skipped: dict[str, str] = {}
-        """Methods that were wanted and cannot be had, and why, in a sentence."""
+        """Methods that were wanted and cannot be had, and why."""
         self._bundle = bundle
         self._graphs = GraphRunner(bundle)
         self._needs_bundle = any(method in BUNDLE_MAPS for method in methods)
@@ -201,12 +201,12 @@ class FrameScorer:
             if method not in methods:
                 continue
             if self._teacher is None:
-                self.skipped[method] = "it needs the teacher's logits; give --teacher"
+                self.skipped[method] = "they need the teacher's logits: give --teacher"
                 continue
             network = self._teacher.network
             baseline = entry.build(TeacherFacts(network, network.channels, seed))
             if isinstance(baseline, LearningBaseline) and not normal:
-                self.skipped[method] = "it learns from normal frames; give --normal"
+                self.skipped[method] = "they learn from normal frames: give --normal"
             elif isinstance(baseline, MonteCarloDropout) and not dropout_layers(network):
                 self.skipped[method] = "the teacher has no dropout layer"
             else:

@@ -76,9 +76,8 @@ def as_markdown(evaluation: Evaluation) -> str:
         f"F1 is the mean over sIoU and PPV thresholds from {THRESHOLDS[0]} to {THRESHOLDS[-1]}.",
         "",
     ]
-    if evaluation.skipped:
-        lines += [f"- {TITLES[method]} left out: {why}." for method, why in _sorted(evaluation)]
-        lines.append("")
+    left_out = skipped_lines(evaluation.skipped)
+    lines += [f"- {line}" for line in left_out] + [""] * bool(left_out)
     lines += [f"- {name}: `{value}`" for name, value in evaluation.origin.items()]
     return "\n".join(lines) + "\n"
 
@@ -125,7 +124,10 @@ def _quoted_line(row: QuotedRow) -> str:
     return f"| *{row.method}*{marks} (quoted) | {cells} | - | - | - |"
 
 
-def _sorted(evaluation: Evaluation) -> list[tuple[str, str]]:
+def skipped_lines(skipped: dict[str, str]) -> list[str]:
+    """A sentence for each reason why methods were left out."""
+    reasons = dict.fromkeys(skipped.values())
     return [
-        (method, evaluation.skipped[method]) for method in TITLES if method in evaluation.skipped
+        f"left out: {', '.join(TITLES[m] for m in TITLES if skipped.get(m) == why)}; {why}"
+        for why in reasons
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from training.datasets.registry import Dataset
@@ -22,8 +23,8 @@ NOT_JUDGED = (128, 128, 128)
 _DIMMED = 0.35
 _WIDTH_INCHES = 15.0
 _DOTS_PER_INCH = 100
-_BRIGHTEST_SHARE = 0.999
-"""Share of a frame's scores that the colours span; the rest is drawn like the highest of it."""
+_COLOURED_SHARES = (0.01, 0.999)
+"""Of a frame's scores, by rank: what is lower or higher is drawn like the first or the last."""
 
 
 def draw_worst_frames(
@@ -111,13 +112,15 @@ def _draw(
     height = _WIDTH_INCHES / 3 * label.shape[0] / label.shape[1] + 0.8
     figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
     figure.suptitle(title, fontsize=10)
-    brightest = float(np.quantile(score, _BRIGHTEST_SHARE))
+    lowest, highest = (float(value) for value in np.quantile(score, _COLOURED_SHARES))
+    # Products of distances span decades, of which linear colours would show the last.
+    norm = (LogNorm if lowest > 0 else Normalize)(lowest, max(highest, threshold), clip=True)
     panels: tuple[tuple[str, np.ndarray, dict[str, Any]], ...] = (
         ("frame", image[..., ::-1], {}),
         (
             f"score; outlined from {threshold:.3g} on",
             score,
-            {"cmap": "magma", "vmin": float(score.min()), "vmax": max(brightest, threshold)},
+            {"cmap": "magma", "norm": norm},
         ),
         (
             "green found, red false alarm, blue missed, grey not judged",

@@ -49,7 +49,9 @@ def report(folder, dataset, figures, skipped):
 
 def test_table_and_json_hold_the_figures(dataset, measured, tmp_path):
     _, figures = measured
-    text, content = report(tmp_path / "out", dataset, figures, {"sml": "it is late"})
+    text, content = report(
+        tmp_path / "out", dataset, figures, {"sml": "it is late", "knn": "it is late"}
+    )
     entry = content["datasets"][dataset.spelling]
     score = figures.methods["score"]
     assert entry["methods"]["score"]["average_precision"] == score.pixels.average_precision
@@ -68,7 +70,7 @@ def test_table_and_json_hold_the_figures(dataset, measured, tmp_path):
     # Two boxes of 24x16 among three frames whose five top rows are not judged.
     share = 100 * 2 * 24 * 16 / (3 * 91 * 144)
     assert f"3 frames, {share:.2f} % of their judged pixels anomalous" in text
-    assert "- SML left out: it is late." in text
+    assert "- left out: SML, kNN density; it is late\n" in text
     assert "- command: `python -m training evaluate`" in text
     assert content["origin"] == ORIGIN
 
