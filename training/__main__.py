@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from training.commands.ablate import ablate
 from training.commands.compute_options import SPREADING
 from training.commands.datasets import datasets
 from training.commands.demo import demo
@@ -36,7 +37,8 @@ app = typer.Typer(
 
     2. fit: teacher.pt and normal frames without labels -> a bundle
 
-    3. evaluate: a bundle and pictures with known anomalies -> figures
+    3. evaluate: a bundle and pictures with known anomalies -> figures, beside baselines; ablate:
+    what each layer adds to them
 
     `datasets` lists what the commands can read and checks what is on your disk; `make-bag` turns
     pictures into a bag to play to the node; `demo` makes the demo bundle and bag. Each command
@@ -70,6 +72,7 @@ app.command(epilog=SPREADING)(_speaking_plainly(teacher))
 app.command()(_speaking_plainly(import_teacher))
 app.command(epilog=SPREADING)(_speaking_plainly(fit))
 app.command()(_speaking_plainly(evaluate))
+app.command()(_speaking_plainly(ablate))
 app.command()(_speaking_plainly(make_bag))
 app.command()(_speaking_plainly(demo))
 

@@ -6,21 +6,19 @@ import torch
 
 from training.checkpoint import load_teacher
 from training.errors import UsageError
+from training.fit_settings import RIDGE_BACKBONES
 from training.teachers import SegmentationNetwork
 from training.teachers.efficientnet_lite0 import EfficientNetLite0, imagenet_weights
-from training.teachers.resnet import BLOCKS_PER_STAGE, ResNet
+from training.teachers.resnet import ResNet
 
 EFFICIENTNET = "efficientnet_lite0"
-
-BACKBONES = (EFFICIENTNET, *BLOCKS_PER_STAGE)
-"""Names for `--student-backbone`."""
 
 
 def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite0:
     """A backbone that knows something already.
 
     Args:
-        name: one of BACKBONES.
+        name: one of RIDGE_BACKBONES.
         weights: file of a public ImageNet checkpoint of it, or of a teacher that
             `python -m training teacher` wrote, whose backbone it then is, whatever `name`
             says; None takes EfficientNet-lite0's out of the package
@@ -29,8 +27,8 @@ def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite0:
     Raises:
         UsageError: an unknown name, no weights, or weights that do not fit.
     """
-    if name not in BACKBONES:
-        raise UsageError(f"unknown backbone {name!r}; known are {', '.join(BACKBONES)}")
+    if name not in RIDGE_BACKBONES:
+        raise UsageError(f"unknown backbone {name!r}; known are {', '.join(RIDGE_BACKBONES)}")
     if weights is None:
         if name != EFFICIENTNET:
             raise UsageError(

@@ -61,12 +61,15 @@ class StudentSettings:
     seed: int = 0
 
 
+RIDGE_BACKBONES = ("efficientnet_lite0", "resnet18", "resnet34", "resnet50", "resnet101")
+
+
 @dataclass(frozen=True)
 class RidgeSettings:
     """How the closed-form student is fitted.
 
     Attributes:
-        backbone: one of training.backbones.BACKBONES.
+        backbone: one of RIDGE_BACKBONES.
         weights: file of its weights, or None for those of a package.
         layers: that it imitates.
         penalty: of the ridge regression, relative to the variance of its inputs.

@@ -146,8 +146,9 @@ def class_statistics(
     """
     layers = tuple(banks)
     device = next(teacher.network.parameters()).device
-    scorer = MemoryGraph(layers, (), None)
-    teacher_graph = TeacherGraph(teacher.network, scorer.features, size).to(device).eval()
+    scorer = MemoryGraph(layers, (), None, pooled=settings.memory.pooled)
+    teacher_graph = TeacherGraph(teacher.network, scorer.features, settings.size)
+    teacher_graph = teacher_graph.to(device).eval()
     banks = {layer: bank.to(device) for layer, bank in banks.items()}
     sums = StatisticsAccumulator(len(teacher.classes))
     step = max(1, len(frames) // MOST_STATISTICS_FRAMES)

@@ -28,10 +28,10 @@ def memory_layers_among(present: Iterable[str]) -> tuple[str, ...]:
     return tuple(layer for layer in MEMORY_LAYERS if layer in set(present))
 
 
-def evaluation_layers_among(present: Iterable[str]) -> tuple[str, ...]:
-    """EVALUATION_LAYERS, or the deepest layer in front of the logits of a teacher without any."""
+def evaluation_layers_among(present: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
+    """Those of `wanted` that a teacher has, else its deepest layer in front of the logits."""
     known = set(present)
-    usual = tuple(layer for layer in EVALUATION_LAYERS if layer in known)
+    usual = tuple(layer for layer in wanted if layer in known)
     return usual or tuple(x for x in (*BACKBONE_LAYERS[::-1], LAST_HIDDEN) if x in known)[:1]
 
 

@@ -46,7 +46,15 @@ def fit(folder, *arguments, options=None):
     command = ["fit", str(folder / "frames"), "--out", str(out)]
     command += teacher_options(folder) if options is None else options
     command += ["--size", str(HEIGHT), str(WIDTH), "--crop", "64", "64", "--batch", "2"]
-    command += ["--student", "resnet18", "--student-width", "0.125", "--student-steps", "3"]
+    command += [
+        "--method",
+        "paper",
+        "--standardisation",
+        "none",
+        "--student-architecture",
+        "resnet18",
+    ]
+    command += ["--student-width", "0.125", "--student-steps", "3"]
     command += ["--calibration-share", str(CALIBRATION_SHARE)]
     command += ["--prototypes", "16", "--workers", "0", *arguments]
     return CliRunner().invoke(app, command), out

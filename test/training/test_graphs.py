@@ -38,6 +38,34 @@ def bilinear(grid: list[list[float]], height: int, width: int) -> list[list[floa
     return result
 
 
+def test_pooled_mulmem_is_that_of_averaged_features() -> None:
+    generator = torch.Generator().manual_seed(3)
+    c5 = torch.randn(1, 4, 2, 3, generator=generator)
+    # 5 rows on 2: blocks of 3, the last row once more.
+    lh = torch.randn(1, 5, 5, 6, generator=generator)
+    bank_c5 = torch.nn.functional.normalize(torch.randn(7, 4, generator=generator), dim=1)
+    bank_lh = torch.nn.functional.normalize(torch.randn(7, 5, generator=generator), dim=1)
+    graph = MemoryGraph(("c5", "lh"), (), None, pooled=True)
+    found = graph.mulmem({"c5": c5, "lh": lh, "bank_c5": bank_c5, "bank_lh": bank_lh})
+    rows = ((0, 1, 2), (3, 4, 4))
+    product = []
+    for i in range(2):
+        product.append([])
+        for j in range(3):
+            block = [lh[0, :, y, x].double() for y in rows[i] for x in (2 * j, 2 * j + 1)]
+            mean = (sum(block) / len(block)).tolist()
+            g_lh = 1 - max(cosine(p, mean) for p in bank_lh.double().tolist())
+            vector = c5[0, :, i, j].double().tolist()
+            g_c5 = 1 - max(cosine(p, vector) for p in bank_c5.double().tolist())
+            product[-1].append((g_c5, g_lh))
+    wanted = [bilinear([[pair[k] for pair in row] for row in product], 5, 6) for k in range(2)]
+    for i in range(5):
+        for j in range(6):
+            assert float(found[0, 0, i, j]) == pytest.approx(
+                wanted[0][i][j] * wanted[1][i][j], rel=1e-4
+            )
+
+
 def test_scores_are_equations_3_to_8() -> None:
     generator = torch.Generator().manual_seed(0)
 
@@ -54,7 +82,7 @@ def test_scores_are_equations_3_to_8() -> None:
     for layer, channels in (("c4", 3), ("c5", 4), ("lh", 5)):
         bank = random(7, channels)
         tensors[f"bank_{layer}"] = torch.nn.functional.normalize(bank, dim=1)
-    graph = MemoryGraph(("c4", "c5", "lh"), ("c4", "c5"), None)
+    graph = MemoryGraph(("c4", "c5", "lh"), ("c4", "c5"), None, pooled=False)
     outputs = graph(*(tensors[name] for name in graph.input_names))
 
     def vector(name: str, i: int, j: int) -> list[float]:

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from training.__main__ import app
 
-COMMANDS = ("datasets", "teacher", "import-teacher", "fit", "evaluate", "make-bag")
+COMMANDS = ("datasets", "teacher", "import-teacher", "fit", "evaluate", "ablate", "make-bag")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -7,67 +7,171 @@ import typer
 
 from training.commands import teacher_options
 
+METHODS = "msp,entropy,maxlogit,energy,sml,dropout,knn,gaussian,mulmem,auxcon,score"
+
 
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
-    images: Annotated[Path, typer.Option(help="Folder with images/ and labels/.")],
-    teacher: teacher_options.Teacher,
-    out: Annotated[Path, typer.Option(help="Folder for evaluation.json and evaluation.md.")],
+    data: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=PATH",
+            help="Data set with known anomalies; repeat it for several. `python -m training "
+            "datasets` lists the names; a folder of your own is folder=PATH?0:0,1:1, where "
+            "VALUE:ID says which label value is 0 normal, 1 anomaly, 255 not judged.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for tables, curves and pictures.")],
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|MODULE:FUNCTION",
+            help="The teacher that the bundle was fitted to, as `fit` was told; without it, only "
+            "the bundle's own three scores are measured.",
+        ),
+    ] = None,
     layers: teacher_options.Layers = None,
     normalization: teacher_options.Normalization = None,
     classes: teacher_options.Classes = None,
     teacher_weights: teacher_options.Weights = None,
-    label_map: Annotated[
-        str,
-        typer.Option(metavar="VALUE:ID,...", help="To 0 normal, 1 anomaly; 255 is not judged."),
-    ] = "0:0,1:1",
+    crop: Annotated[
+        bool,
+        typer.Option(
+            "--crop",
+            help="Cut pictures and labels to the network input's ratio of sides, as `fit` does.",
+        ),
+    ] = False,
+    methods: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Which methods, in any order.")
+    ] = METHODS,
+    normal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FRAMES",
+            help="Normal frames for the baselines that learn from some (sml, knn, gaussian): a "
+            "folder of pictures, a rosbag2 or synthetic:SEED; best those of `fit`.",
+        ),
+    ] = None,
+    normal_frames: Annotated[
+        int, typer.Option(min=1, help="Use at most this many of them, evenly spread.")
+    ] = 200,
+    pictures: Annotated[
+        int,
+        typer.Option(min=0, help="Draw this many worst false alarms and misses of a data set."),
+    ] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of dropout and of random samples.")] = 0,
 ) -> None:
-    """Compare a bundle with two baselines on pictures whose anomalies are known.
+    """Compare a bundle with baselines on pictures whose anomalies are known.
 
-    Goes in: a bundle, the teacher that it was fitted to (for the baselines: the bundle has no
-    logits), and labelled pictures.
+    Goes in: a bundle, its teacher (for the baselines: the bundle has no logits), and data sets
+    with labelled anomalies.
 
-    Comes out: average precision, AUROC and FPR95 of maximum softmax, maximum logit, MulMem,
-    AuxCon and CosMe, over the pixels of all pictures together, as a table and as JSON.
+    Comes out: in OUT, evaluation.md and evaluation.json with AP, AUROC and FPR95 over the pixels
+    of each set, sIoU, PPV and mean F1 over its components as SegmentMeIfYouCan defines them, and
+    the paper's rows where the set is the paper's; for each set a folder with roc.png, pr.png and
+    the frames that CosMe (or the last method) judges worst. All of them name the command, the
+    commit, the bundle's hash and the seed.
+
+    Methods: msp (maximum softmax probability), entropy, maxlogit, energy, sml (standardized max
+    logit), dropout (Monte-Carlo), knn and gaussian (embedding densities), mulmem, auxcon, score
+    (CosMe). The formula and source of each stand in training/baselines/.
 
     Each picture is brought whole to the network's input size, as on the vehicle, so a picture
-    of another ratio of sides is squashed. The bundle runs in ONNX Runtime on the CPU.
+    of another ratio of sides is squashed unless --crop cuts it. The bundle's graphs run in ONNX
+    Runtime on the CPU, the teacher on a GPU where there is one. While a set is measured its score
+    maps lie in OUT: four bytes a place of every map, about 1 MB a frame and three times that with
+    sml.
+    Ctrl-C keeps the sets that are done and removes the maps; after a kill, delete OUT/.scores_*.
 
     Example:
 
-        python -m training evaluate my_bundle --teacher teacher.pt \\
-            --images road_anomaly --label-map 0:0,2:1 --out figures
+        python -m training evaluate my_bundle --teacher teacher.pt --normal drive.mcap \\
+            --data road_anomaly=/data/road_anomaly --out figures
 
-    Next: choose nothing by these figures that you report on the same pictures.
+    Next: choose nothing by these figures that you report on the same pictures; `python -m
+    training ablate` shows what each layer adds.
     """
-    import json
+    import sys
+    from dataclasses import replace
 
     from tqdm import tqdm
 
-    from training.datasets.folder import LabelledFolder
-    from training.datasets.label_map import parse_label_map
-    from training.errors import Interrupted
-    from training.evaluation import as_table, evaluate_bundle, read_manifest
+    from training.commands.progress import with_bar
+    from training.datasets.cropped import Cropped
+    from training.datasets.frames import open_frames
+    from training.datasets.registry import open_dataset
+    from training.errors import Interrupted, UsageError
+    from training.evaluation.bundle_manifest import read_manifest
+    from training.evaluation.curve_plots import draw_curves
+    from training.evaluation.dataset_figures import measure_dataset
+    from training.evaluation.frame_scores import FrameScorer
+    from training.evaluation.provenance import provenance
+    from training.evaluation.report import Evaluation, dataset_table, skipped_lines, write_report
+    from training.evaluation.score_store import ScoreStore
+    from training.evaluation.worst_frames import draw_worst_frames
     from training.open_teacher import open_teacher
 
-    source = LabelledFolder(images, parse_label_map(label_map))
-    size = read_manifest(bundle)["input_size"]
-    checkpoint = open_teacher(
-        teacher,
-        sizes=((size["height"], size["width"]),),
-        layers=layers,
-        normalization=normalization,
-        classes=classes,
-        weights=teacher_weights,
+    of_input = read_manifest(bundle)["input_size"]
+    size = (of_input["height"], of_input["width"])
+    datasets = [open_dataset(text) for text in data]
+    if crop:
+        datasets = [replace(d, source=Cropped(d.source, *size)) for d in datasets]
+    checkpoint = None
+    if teacher is not None:
+        checkpoint = open_teacher(
+            teacher,
+            sizes=(size,),
+            layers=layers,
+            normalization=normalization,
+            classes=classes,
+            weights=teacher_weights,
+        )
+    folders = numbered([dataset.name for dataset in datasets])
+    scorer = FrameScorer(
+        bundle,
+        checkpoint,
+        [method.strip() for method in methods.split(",") if method.strip()],
+        normal=None if normal is None else open_frames(normal),
+        seed=seed,
+        most_normal_frames=normal_frames,
     )
-    try:
-        with tqdm(total=len(source), unit="frame", desc=bundle.name) as bar:
-            result = evaluate_bundle(bundle, checkpoint, source, bar.update)
-    except KeyboardInterrupt:
-        raise Interrupted("nothing was written; the same command starts anew") from None
-    inputs = {"bundle": str(bundle), "teacher": str(teacher), "images": str(images)}
-    table = as_table(result)
+    for line in skipped_lines(scorer.skipped):
+        typer.echo(line)
+    if not scorer.methods:
+        raise UsageError(f"--methods {methods!r} leaves nothing to measure")
+    origin = provenance(
+        ["python", "-m", "training", *sys.argv[1:]],
+        bundle,
+        seed,
+        teacher=teacher or "none",
+        normal=f"{normal or 'none'}, {scorer.normal_frames} frames",
+    )
+    evaluation = Evaluation(origin, scorer.skipped, [])
+
     out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps({**inputs, **result}, indent=1) + "\n")
-    (out / "evaluation.md").write_text(table)
-    typer.echo(table)
+    try:
+        if scorer.normal_frames:
+            with tqdm(total=scorer.normal_frames, unit="frame", desc="normal frames") as bar:
+                scorer.learn(bar.update)
+        for dataset, name in zip(datasets, folders, strict=True):
+            with ScoreStore(out) as store:
+                figures = measure_dataset(dataset, scorer, store, with_bar)
+                evaluation.results.append((dataset, figures))
+                write_report(out, evaluation)
+                typer.echo("\n" + "\n".join(dataset_table(dataset, figures)) + "\n")
+                folder = out / name
+                draw_curves(folder, dataset.title, figures, origin)
+                shown = scorer.methods[-1]
+                draw_worst_frames(folder, dataset, figures, shown, store, pictures, origin)
+    except KeyboardInterrupt:
+        done = ", ".join(folders[: len(evaluation.results)]) or "nothing"
+        raise Interrupted(f"{out} holds what was done: {done}") from None
+    typer.echo(f"{out}: evaluation.md, evaluation.json, and curves and pictures of each set")
+
+
+def numbered(names: list[str]) -> list[str]:
+    """Tell equal names apart: the second a is a_2."""
+    return [
+        name if names[:place].count(name) == 0 else f"{name}_{names[:place].count(name) + 1}"
+        for place, name in enumerate(names)
+    ]

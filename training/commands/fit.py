@@ -15,32 +15,24 @@ from training.commands.compute_options import (
     Precision,
     PrecisionOption,
 )
-from training.fit_settings import SAVE_EVERY, MemorySettings, StudentSettings
+from training.fit_settings import (
+    RIDGE_BACKBONES,
+    SAVE_EVERY,
+    MemorySettings,
+    RidgeSettings,
+    StudentSettings,
+)
 from training.layers import (
-    EVALUATION_LAYERS,
     LAYERS,
     MEMORY_LAYERS,
     evaluation_layers_among,
     memory_layers_among,
 )
+from training.methods import METHODS, Standardisation, StudentKind
 
 
-class Standardisation(StrEnum):
-    """How MulMem enters the product of Eq. 8."""
-
-    NONE = "none"
-    CLASS = "class"
-
-
-class StudentKind(StrEnum):
-    """How the student comes about."""
-
-    RIDGE = "ridge"
-    SCRATCH = "scratch"
-
-
-class Method(StrEnum):
-    """A set of defaults; options given on the command line go before it."""
+class MethodName(StrEnum):
+    """Keys of training.methods.METHODS."""
 
     DEFAULT = "default"
     PAPER = "paper"
@@ -92,18 +84,38 @@ def fit(
     memory_epochs: Annotated[
         int, typer.Option(min=1, help="Passes of Algorithm 2 over the frames.")
     ] = 1,
+    method: Annotated[
+        MethodName,
+        typer.Option(
+            help="paper: student from scratch, c5 compared, MulMem standardised per class. "
+            "default: student in closed form, c4 and c5 compared, MulMem as it is and of pooled "
+            "layers. The next four options change single choices of it."
+        ),
+    ] = MethodName.DEFAULT,
+    pooled: Annotated[
+        bool | None,
+        typer.Option(
+            "--pooled/--no-pooled", help="MulMem reads all layers on the grid of the coarsest."
+        ),
+    ] = None,
     standardisation: Annotated[
-        Standardisation, typer.Option(help="MulMem as it is, or per predicted class.")
-    ] = Standardisation.NONE,
+        Standardisation | None, typer.Option(help="MulMem as it is, or per predicted class.")
+    ] = None,
     student: Annotated[
-        StudentKind,
+        StudentKind | None,
         typer.Option(
             help="ridge: a frozen backbone and a linear map, fitted in closed form, in about the "
             "time of one pass over the frames. scratch: a network trained as in the paper."
         ),
-    ] = StudentKind.RIDGE,
+    ] = None,
+    evaluation_layers: Annotated[
+        str | None,
+        typer.Option(
+            help="Layers that are compared (Eq. 7): the method's, as far as there are such."
+        ),
+    ] = None,
     student_backbone: Annotated[
-        str, typer.Option(help=f"Of a ridge student: {', '.join(BACKBONES)}.")
+        str, typer.Option(help=f"Of a ridge student: {', '.join(RIDGE_BACKBONES)}.")
     ] = RidgeSettings.backbone,
     student_weights: Annotated[
         Path | None,
@@ -131,13 +143,6 @@ def fit(
         typer.Option(
             help="Layers the student imitates (Eq. 5): all there are for scratch, the compared "
             "ones for ridge."
-        ),
-    ] = None,
-    evaluation_layers: Annotated[
-        str | None,
-        typer.Option(
-            help="Of those, the ones that are compared (Eq. 7); "
-            f"{','.join(EVALUATION_LAYERS)}, or the deepest there is."
         ),
     ] = None,
     student_steps: Annotated[int, typer.Option(min=1, help="Of Algorithm 3.")] = (
@@ -220,36 +225,51 @@ def fit(
             raise UsageError(f"{option} {value!r}; choose from {', '.join(present)}")
         return wanted
 
-    own = checkpoint.architecture if checkpoint.architecture in ARCHITECTURES else DEFAULT_STUDENT
-    try:
-        student_architecture = full_architecture(student or own)
-    except ValueError as error:
-        raise UsageError(f"--student: {error}") from error
+    of_method = METHODS[method]
+    compared = chosen(
+        "--evaluation-layers",
+        evaluation_layers,
+        evaluation_layers_among(present, of_method.evaluation_layers),
+    )
+    if (student or of_method.student) is StudentKind.RIDGE:
+        student_settings: StudentSettings | RidgeSettings = RidgeSettings(
+            backbone=student_backbone,
+            weights=None if student_weights is None else str(student_weights),
+            layers=chosen("--supervised-layers", supervised_layers, compared),
+            penalty=ridge_penalty,
+        )
+    else:
+        own = checkpoint.architecture
+        try:
+            student_settings = StudentSettings(
+                architecture=full_architecture(
+                    student_architecture or (own if own in ARCHITECTURES else DEFAULT_STUDENT)
+                ),
+                width=checkpoint.width if student_width is None else student_width,
+                layers=chosen("--supervised-layers", supervised_layers, present),
+                steps=student_steps,
+                batch=batch,
+                crop_height=crop[0],
+                crop_width=crop[1],
+                learning_rate=learning_rate,
+                workers=workers,
+                seed=seed,
+            )
+        except ValueError as error:
+            raise UsageError(f"--student-architecture: {error}") from error
     settings = FitSettings(
         size=size,
         memory=MemorySettings(
             layers=chosen("--memory-layers", memory_layers, memory_layers_among(present)),
+            pooled=of_method.pooled if pooled is None else pooled,
             prototypes=prototypes,
             momentum=momentum,
             epochs=memory_epochs,
             seed=seed,
         ),
-        student=StudentSettings(
-            architecture=student_architecture,
-            width=checkpoint.width if student_width is None else student_width,
-            layers=chosen("--supervised-layers", supervised_layers, present),
-            steps=student_steps,
-            batch=batch,
-            crop_height=crop[0],
-            crop_width=crop[1],
-            learning_rate=learning_rate,
-            workers=workers,
-            seed=seed,
-        ),
-        evaluation_layers=chosen(
-            "--evaluation-layers", evaluation_layers, evaluation_layers_among(present)
-        ),
-        standardised=standardisation is Standardisation.CLASS,
+        student=student_settings,
+        evaluation_layers=compared,
+        standardised=(standardisation or of_method.standardisation) is Standardisation.CLASS,
         calibration_share=calibration_share,
         most_frames=max_frames,
     )

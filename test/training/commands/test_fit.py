@@ -90,12 +90,14 @@ def test_evaluate_opens_the_same_teacher(fitted, tmp_path):
     label[40:60, 50:90] = 1
     cv2.imwrite(str(tmp_path / "images/0.png"), any_network_bundle.random_image(3))
     cv2.imwrite(str(tmp_path / "labels/0.png"), label)
-    command = ["evaluate", str(fitted[1]), "--images", str(tmp_path), "--out", str(tmp_path / "o")]
+    command = ["evaluate", str(fitted[1]), "--data", f"folder={tmp_path}"]
+    command += ["--out", str(tmp_path / "o"), "--methods", "maxlogit,score"]
     command += any_network_bundle.teacher_options(fitted[0])
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     figures = json.loads((tmp_path / "o" / "evaluation.json").read_text())
-    assert 0 < figures["methods"]["maxlogit"]["auroc"] < 1
+    (of_folder,) = figures["datasets"].values()
+    assert 0 < of_folder["methods"]["maxlogit"]["auroc"] < 1
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,10 @@ def test_evaluate_opens_the_same_teacher(fitted, tmp_path):
     [
         (["--memory-layers", "c2"], "--memory-layers 'c2'; choose from c3, c4, c5, lh, o"),
         (["--evaluation-layers", "c9"], "--evaluation-layers 'c9'; choose from c3"),
-        (["--student", "vgg16"], "--student: unknown architecture 'vgg16'"),
+        (
+            ["--student-architecture", "vgg16"],
+            "--student-architecture: unknown architecture 'vgg16'",
+        ),
     ],
 )
 def test_layers_that_the_network_has_not_are_refused(fitted, arguments, words):

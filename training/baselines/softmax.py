@@ -1,4 +1,4 @@
-"""Scores from logits alone, to compare with; higher is more anomalous."""
+"""Scores from the softmax of the logits; higher is more anomalous."""
 
 import torch
 
@@ -21,16 +21,16 @@ def maximum_softmax_score(logits: torch.Tensor) -> torch.Tensor:
     return probabilities.scatter(1, winner, 0.0).sum(dim=1, keepdim=True)
 
 
-def maximum_logit_score(logits: torch.Tensor) -> torch.Tensor:
-    """-max_c logits_c, of each pixel.
+def entropy_score(logits: torch.Tensor) -> torch.Tensor:
+    """-sum_c p_c ln p_c with p = softmax(logits), of each pixel.
 
-    Source: Hendrycks et al., Scaling Out-of-Distribution Detection for Real-World Settings,
-    ICML 2022 (MaxLogit).
+    Source: the softmax entropy of Blum et al., The Fishyscapes Benchmark, IJCV 2021.
 
     Args:
         logits: float32 [N, classes, h, w].
 
     Returns:
-        float32 [N, 1, h, w], any sign.
+        float32 [N, 1, h, w], in nats, 0 (sure) .. ln(classes).
     """
-    return -logits.amax(dim=1, keepdim=True)
+    logarithms = logits.log_softmax(dim=1)
+    return -(logarithms.exp() * logarithms).sum(dim=1, keepdim=True)

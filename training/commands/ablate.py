@@ -1,0 +1,99 @@
+"""`python -m training ablate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands import teacher_options
+
+
+def ablate(
+    bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
+    teacher: teacher_options.Teacher,
+    data: Annotated[
+        str,
+        typer.Option(metavar="NAME=PATH", help="Data set with known anomalies, as for `evaluate`."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for ablation.md and ablation.json.")],
+    layers: teacher_options.Layers = None,
+    normalization: teacher_options.Normalization = None,
+    classes: teacher_options.Classes = None,
+    teacher_weights: teacher_options.Weights = None,
+    fit_state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder in which `fit` kept its progress; without it, BUNDLE.fit if it exists.",
+        ),
+    ] = None,
+) -> None:
+    """Measure what each layer adds: both halves of the paper's Table 4.
+
+    Goes in: a bundle and its teacher, and a data set with labelled anomalies.
+
+    Comes out: AP, AUROC and FPR95 of MulMem alone with C4, C5, LH and sets of them in the memory
+    (upper half), and of CosMe with C4, C5, LH, O and sets of them compared between teacher and
+    student (lower half), as a table and as JSON.
+
+    Nothing is fitted anew. The memory is the bundle's, so a layer without a bank there has no
+    row in the upper half: `fit` the bundle with the paper's three, its default. Of the student a
+    bundle holds only the layers that it compares; the others are read from BUNDLE.fit, where
+    `fit` keeps the student that it trained: do not delete it if you want this table. A row whose
+    layer nobody learned is named as missing.
+
+    MulMem enters unstandardised in every row, also where the bundle standardises it.
+
+    Example:
+
+        python -m training ablate my_bundle --teacher teacher.pt \\
+            --data fishyscapes_lost_and_found=/data/fishyscapes --out figures
+
+    Next: `fit` with the --evaluation-layers of the best row, and judge them on other pictures
+    than those they were chosen by.
+    """
+    import sys
+
+    from training.commands.progress import with_bar
+    from training.datasets.registry import open_dataset
+    from training.errors import Interrupted, UsageError
+    from training.evaluation.ablation import LayerScores
+    from training.evaluation.ablation import ablate as measure
+    from training.evaluation.ablation_report import ablation_tables, write_ablation
+    from training.evaluation.bundle_manifest import read_manifest
+    from training.evaluation.frame_scores import FrameScorer
+    from training.evaluation.provenance import provenance
+    from training.fit_state import read_student, state_folder
+    from training.open_teacher import open_teacher
+
+    dataset = open_dataset(data)
+    manifest = read_manifest(bundle)
+    of_input = manifest["input_size"]
+    checkpoint = open_teacher(
+        teacher,
+        sizes=((of_input["height"], of_input["width"]),),
+        layers=layers,
+        normalization=normalization,
+        classes=classes,
+        weights=teacher_weights,
+    )
+    scorer = FrameScorer(bundle, checkpoint, ("score",))
+    if fit_state is not None and not fit_state.is_dir():
+        raise UsageError(f"--fit-state {fit_state} is no folder")
+    trained = read_student(fit_state or state_folder(bundle), checkpoint.network)
+    origin = provenance(
+        ["python", "-m", "training", *sys.argv[1:]],
+        bundle,
+        seed=0,
+        teacher=teacher,
+        student="the bundle's" if trained is None else "as fit kept it",
+    )
+
+    # Bundles of before there was a choice have none.
+    pooled = manifest["method"].get("pooled", False)
+    try:
+        ablation = measure(dataset, LayerScores(scorer, trained, pooled=pooled), with_bar)
+    except KeyboardInterrupt:
+        raise Interrupted("nothing was written; the same command starts anew") from None
+    write_ablation(out, dataset, ablation, origin)
+    typer.echo("\n".join(ablation_tables(dataset, ablation)))

@@ -1,0 +1,146 @@
+"""Figures of every method on one data set, in one pass of the networks over its frames."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.anomaly_metrics import AnomalyHistogram, AnomalyMetrics, Curve
+from training.component_metrics import (
+    ANOMALY_TRACK,
+    OBSTACLE_TRACK,
+    ComponentAccumulator,
+    ComponentMetrics,
+    MinimumSizes,
+)
+from training.datasets.registry import Dataset
+from training.errors import UsageError
+from training.evaluation.frame_scores import FrameScorer, to_size
+from training.evaluation.score_store import ScoreStore
+
+OBSTACLE_SETS = ("fishyscapes_lost_and_found", "lost_and_found", "road_obstacle_21")
+"""Sets of small things on the road, judged with the obstacle track's minimum sizes; all others
+with the anomaly track's."""
+
+
+@dataclass(frozen=True)
+class MethodFigures:
+    """One method on one data set."""
+
+    pixels: AnomalyMetrics
+    components: ComponentMetrics
+    curve: Curve
+
+
+@dataclass(frozen=True)
+class FrameErrors:
+    """Pixels of one frame that one method judged wrongly, at its threshold of best F1.
+
+    Attributes:
+        frame: number in the data set.
+        false_alarms: normal pixels from the threshold on.
+        misses: anomalous pixels below it.
+    """
+
+    frame: int
+    false_alarms: int
+    misses: int
+
+
+@dataclass(frozen=True)
+class DatasetFigures:
+    """Every method on one data set.
+
+    Attributes:
+        frames: number of frames.
+        normal_pixels: judged, over all frames.
+        anomalous_pixels: over all frames.
+        sizes: what components had to have at least.
+        methods: by name, in the order of tables.
+        errors: by method, of each frame.
+    """
+
+    frames: int
+    normal_pixels: int
+    anomalous_pixels: int
+    sizes: MinimumSizes
+    methods: dict[str, MethodFigures]
+    errors: dict[str, tuple[FrameErrors, ...]]
+
+
+def measure_dataset(
+    dataset: Dataset,
+    scorer: FrameScorer,
+    store: ScoreStore,
+    count: Callable[[str, Iterable[int]], Iterable[int]],
+) -> DatasetFigures:
+    """Score every frame, then judge every score.
+
+    Pixels of all frames are pooled, as Fishyscapes does. Every map is brought to the label's
+    size bilinearly. Components are judged at each method's threshold of best pixel F1 over the
+    set, as SegmentMeIfYouCan does, which is known only after the last frame: maps wait in
+    `store`, and the second pass runs no network.
+
+    Args:
+        dataset: with labels 0 normal, 1 anomaly, 255 not judged.
+        scorer: its `learn` done.
+        store: takes the maps.
+        count: given a title and the numbers of the frames, passes these on, for a progress bar.
+
+    Raises:
+        UsageError: labels are classes, of one kind only, or of another size than the score can
+            be brought to; a score is not finite.
+    """
+    if dataset.kind != "anomalies":
+        raise UsageError(
+            f"{dataset.spelling} is labelled with classes; to evaluate, labels have to say what "
+            "is an anomaly, for example NAME=PATH?0:0,1:1"
+        )
+    histograms = {method: AnomalyHistogram() for method in scorer.methods}
+    frames = range(len(dataset.source))
+    for index in count(f"{dataset.name}: scores", frames):
+        image, label = dataset.source[index]
+        for method, score in scorer.maps(image).items():
+            try:
+                histograms[method].add(to_size(score, label.shape), label)
+            except ValueError as error:
+                raise UsageError(
+                    f"{method} on {dataset.name} {dataset.frame_name(index)}: {error}"
+                ) from error
+            store.put(method, index, score)
+    try:
+        pixels = {method: histogram.result() for method, histogram in histograms.items()}
+    except ValueError as error:
+        raise UsageError(f"the labels of {dataset.spelling} hold {error}") from error
+    sizes = OBSTACLE_TRACK if dataset.name in OBSTACLE_SETS else ANOMALY_TRACK
+    components = {method: ComponentAccumulator(sizes) for method in scorer.methods}
+    errors: dict[str, list[FrameErrors]] = {method: [] for method in scorer.methods}
+    for index in count(f"{dataset.name}: components", frames):
+        _, label = dataset.source[index]
+        for method in scorer.methods:
+            score = to_size(store.get(method, index), label.shape)
+            detected = score >= np.float32(pixels[method].best_f1_threshold)
+            components[method].add(detected, label)
+            errors[method].append(_errors(index, detected, label))
+    normal, anomalous = histograms[scorer.methods[0]].pixels
+    return DatasetFigures(
+        len(frames),
+        normal,
+        anomalous,
+        sizes,
+        {
+            method: MethodFigures(
+                pixels[method], components[method].result(), histograms[method].curve()
+            )
+            for method in scorer.methods
+        },
+        {method: tuple(of_method) for method, of_method in errors.items()},
+    )
+
+
+def _errors(frame: int, detected: np.ndarray, label: np.ndarray) -> FrameErrors:
+    return FrameErrors(
+        frame,
+        false_alarms=int((detected & (label == 0)).sum()),
+        misses=int((~detected & (label == 1)).sum()),
+    )

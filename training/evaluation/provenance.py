@@ -1,0 +1,44 @@
+"""Where figures come from, to be written beside them."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+from training.evaluation.bundle_manifest import manifest_sha256
+
+_CHECKOUT = Path(__file__).parents[2]
+
+
+def provenance(command: list[str], bundle: Path, seed: int, **inputs: str) -> dict[str, str]:
+    """What is needed to get the same figures again.
+
+    Args:
+        command: the words of the command line.
+        bundle: folder of the bundle.
+        seed: of every random choice.
+        inputs: anything else worth naming.
+
+    Returns:
+        `command`, `commit`, `bundle`, `bundle_sha256` (of its manifest, which holds the hashes
+        of all its files), `seed`, and the inputs.
+    """
+    return {
+        "command": shlex.join(command),
+        "commit": commit(_CHECKOUT),
+        "bundle": str(bundle),
+        "bundle_sha256": manifest_sha256(bundle),
+        "seed": str(seed),
+        **inputs,
+    }
+
+
+def commit(folder: Path) -> str:
+    """The git commit of a folder, `-dirty` if files differ from it, `unknown` outside of git."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        result = subprocess.run(
+            [*command, "--exclude=*"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return result.stdout.strip()

@@ -1,0 +1,46 @@
+"""The method as the paper has it, and the one that measured better; `fit --method` chooses."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from training.layers import EVALUATION_LAYERS
+
+
+class StudentKind(StrEnum):
+    """How the student comes about."""
+
+    RIDGE = "ridge"
+    SCRATCH = "scratch"
+
+
+class Standardisation(StrEnum):
+    """How MulMem enters the product of Eq. 8."""
+
+    NONE = "none"
+    CLASS = "class"
+
+
+@dataclass(frozen=True)
+class Method:
+    """Choices that belong together; each can be made on the command line by itself.
+
+    Attributes:
+        student: trained from scratch, or in closed form.
+        evaluation_layers: L_e of Eq. 7.
+        standardisation: of MulMem.
+        pooled: MulMem reads all layers on the grid of the coarsest.
+    """
+
+    student: StudentKind
+    evaluation_layers: tuple[str, ...]
+    standardisation: Standardisation
+    pooled: bool
+
+
+PAPER = Method(StudentKind.SCRATCH, EVALUATION_LAYERS, Standardisation.CLASS, pooled=False)
+"""Sections 3 and 4.2."""
+
+DEFAULT = Method(StudentKind.RIDGE, ("c4", "c5"), Standardisation.NONE, pooled=True)
+"""What training/README.md measures."""
+
+METHODS = {"default": DEFAULT, "paper": PAPER}
