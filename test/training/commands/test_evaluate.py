@@ -122,9 +122,9 @@ def test_another_bundles_teacher_is_refused(place):
 
 
 def test_missing_bundle_and_teacher_are_named(place):
+    (place / "teacher.pt").unlink()
+    result = evaluate(place, "--label-map", "0:0,2:1")
+    assert (result.exit_code, "teacher.pt does not exist" in result.stderr) == (2, True)
     (place / "bundle" / "manifest.json").unlink()
     result = evaluate(place, "--label-map", "0:0,2:1")
     assert (result.exit_code, "bundle is no bundle" in result.stderr) == (2, True)
-    (place / "teacher.pt").unlink()
-    result = evaluate(place, "--label-map", "0:0,2:1")
-    assert (result.exit_code, "teacher.pt" in result.stderr) == (2, True)
