@@ -78,7 +78,7 @@ class RidgeSettings:
     backbone: str = "efficientnet_lite0"
     weights: str | None = None
     layers: tuple[str, ...] = ("c4", "c5")
-    penalty: float = 1e-3
+    penalty: float = 1.0
 
 
 @dataclass(frozen=True)
