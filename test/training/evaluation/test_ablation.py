@@ -110,6 +110,15 @@ def test_a_student_of_another_run_is_refused(scorer, dataset, teacher):
         LayerScores(scorer, other, pooled=False)(dataset.source[0][0])
 
 
+def test_pooled_banks_are_compared_with_pooled_layers(scorer, dataset):
+    image = dataset.source[0][0]
+    plain, _ = LayerScores(scorer, None, pooled=False)(image)
+    pooled, _ = LayerScores(scorer, None, pooled=True)(image)
+    # c5 is the coarsest there is and stays as it is; lh loses what is small.
+    assert torch.equal(plain["c5"], pooled["c5"])
+    assert not torch.allclose(plain["lh"], pooled["lh"])
+
+
 def test_sets_labelled_with_classes_are_refused(scorer):
     with pytest.raises(UsageError, match="labelled with classes"):
         ablate(open_dataset("synthetic:0:1"), LayerScores(scorer, None, pooled=False), uncounted)
@@ -144,7 +153,8 @@ def kept(tmp_path):
     """What fit keeps of a finished student, and the student itself."""
     torch.manual_seed(0)
     teacher = build_teacher(ARCHITECTURE, 3, width=WIDTH)
-    student = Student(ARCHITECTURE, teacher.channels, width=WIDTH, layers=("c4", "o"))
+    channels, strides = teacher.channels, teacher.strides
+    student = Student(ARCHITECTURE, channels, strides, width=WIDTH, layers=("c4", "o"))
     folder = fit_state.state_folder(tmp_path / "bundle")
     save_atomically(folder / "student.pt", {"student": student.state_dict(), "step": 5})
     settings = {"architecture": ARCHITECTURE, "width": WIDTH, "layers": ["c4", "o"], "steps": 5}
