@@ -20,7 +20,7 @@ from training.errors import UsageError
 from training.fit_frames import FitFrames
 from training.graph_runner import PROVIDER, GraphRunner
 from training.graphs import CLASS_ID, MemoryGraph, StudentGraph, TeacherGraph
-from training.layers import bank_of
+from training.layers import LAST_HIDDEN, bank_of
 from training.onnx_export import OPSET, write_image_graph, write_memory_graph
 from training.standardisation import ClassStatistics
 from training.students import AnyStudent
@@ -56,6 +56,7 @@ class FittedMethod:
         statistics: MulMem is standardised by them; None leaves it as it is.
         size: (height, width) of the network input in pixels.
         pooled: the banks remember all layers on the grid of the coarsest.
+        smoothing: of CosMe's score, standard deviation in pixels of the network input; 0 for none.
     """
 
     teacher: TeacherCheckpoint
@@ -66,11 +67,18 @@ class FittedMethod:
     statistics: ClassStatistics | None
     size: tuple[int, int]
     pooled: bool
+    smoothing: float = 0.0
 
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
         """The modules that are exported."""
         layers = tuple(self.banks)
-        memory = MemoryGraph(layers, self.evaluation_layers, self.statistics, pooled=self.pooled)
+        memory = MemoryGraph(
+            layers,
+            self.evaluation_layers,
+            self.statistics,
+            pooled=self.pooled,
+            smoothing=self.smoothing / self.teacher.network.strides[LAST_HIDDEN],
+        )
         return (
             TeacherGraph(self.teacher.network, memory.features, self.size).eval(),
             StudentGraph(self.student, self.evaluation_layers, self.size).eval(),
@@ -143,6 +151,7 @@ def write_bundle(
             "evaluation_layers": list(method.evaluation_layers),
             "prototypes": {layer: len(bank) for layer, bank in method.banks.items()},
             "pooled": method.pooled,
+            "smoothing": method.smoothing,
             "standardisation": "none" if method.statistics is None else "class",
         },
         "calibration": {"frames": frames, "pixels": pixels, "table": table},

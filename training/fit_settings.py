@@ -90,6 +90,8 @@ class FitSettings:
         memory: MulMem.
         student: AuxCon.
         evaluation_layers: L_e of Eq. 7.
+        smoothing: standard deviation of the Gaussian that CosMe's score is averaged by, in pixels
+            of the network input; 0 leaves it as it is.
         standardised: standardise MulMem per predicted class.
         calibration_share: of the frames, held out of fitting.
         most_frames: use at most this many frames; None uses all.
@@ -99,6 +101,7 @@ class FitSettings:
     memory: MemorySettings
     student: StudentSettings | RidgeSettings
     evaluation_layers: tuple[str, ...] = EVALUATION_LAYERS
+    smoothing: float = 0.0
     standardised: bool = False
     calibration_share: float = 0.2
     most_frames: int | None = None

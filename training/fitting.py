@@ -118,6 +118,7 @@ def fit(
         statistics=statistics,
         size=settings.size,
         pooled=settings.memory.pooled,
+        smoothing=settings.smoothing,
     )
     return write_bundle(
         out,

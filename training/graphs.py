@@ -7,6 +7,7 @@ from torch import nn
 from training import memory, student
 from training.layers import LAST_HIDDEN, OUTPUT, bank_of, student_layer
 from training.preprocessing import Preprocessing
+from training.smoothing import smoothed
 from training.standardisation import ClassStatistics, standardise
 from training.students import AnyStudent
 from training.teachers import Teacher
@@ -67,6 +68,8 @@ class MemoryGraph(nn.Module):
         evaluation_layers: L_e of Eq. 7.
         statistics: standardise MulMem per predicted class; None leaves it as it is.
         pooled: MulMem reads all layers on the grid of the coarsest, as the banks were made.
+        smoothing: standard deviation, in places of `lh`, of the Gaussian that CosMe's score is
+            averaged by; 0 leaves it as it is.
     """
 
     output_names = ("mulmem", "auxcon", "score")
@@ -78,8 +81,10 @@ class MemoryGraph(nn.Module):
         statistics: ClassStatistics | None,
         *,
         pooled: bool,
+        smoothing: float = 0.0,
     ) -> None:
         super().__init__()
+        self.smoothing = smoothing
         self.layers = layers
         self.pooled = pooled
         self.evaluation_layers = evaluation_layers
@@ -112,7 +117,10 @@ class MemoryGraph(nn.Module):
             ],
             by_name[LAST_HIDDEN].shape[2:],
         )
-        return mulmem, auxcon, mulmem * auxcon
+        score = mulmem * auxcon
+        if self.smoothing > 0:
+            score = smoothed(score, self.smoothing)
+        return mulmem, auxcon, score
 
     def mulmem(self, tensors: dict[str, torch.Tensor]) -> torch.Tensor:
         """Gamma of Eq. 4, before any standardisation, at the stride of `lh`."""

@@ -29,18 +29,20 @@ class Method:
         evaluation_layers: L_e of Eq. 7.
         standardisation: of MulMem.
         pooled: MulMem reads all layers on the grid of the coarsest.
+        smoothing: of CosMe's score, standard deviation in pixels of the network input.
     """
 
     student: StudentKind
     evaluation_layers: tuple[str, ...]
     standardisation: Standardisation
     pooled: bool
+    smoothing: float
 
 
-PAPER = Method(StudentKind.SCRATCH, EVALUATION_LAYERS, Standardisation.CLASS, pooled=False)
+PAPER = Method(StudentKind.SCRATCH, EVALUATION_LAYERS, Standardisation.CLASS, False, 0.0)
 """Sections 3 and 4.2."""
 
-DEFAULT = Method(StudentKind.RIDGE, ("c4", "c5"), Standardisation.NONE, pooled=True)
+DEFAULT = Method(StudentKind.RIDGE, ("c4", "c5"), Standardisation.NONE, True, 8.0)
 """What training/README.md measures."""
 
 METHODS = {"default": DEFAULT, "paper": PAPER}

@@ -28,10 +28,16 @@ from training.fit_frames import (  # noqa: E402
     FitFrames,
     split_frames,
 )
-from training.fit_settings import FitSettings, MemorySettings, StudentSettings  # noqa: E402
+from training.fit_settings import (  # noqa: E402
+    FitSettings,
+    MemorySettings,
+    RidgeSettings,
+    StudentSettings,
+)
 from training.fitting import fit  # noqa: E402
 from training.graph_runner import GraphRunner  # noqa: E402
 from training.memory_fitting import fit_memory  # noqa: E402
+from training.smoothing import smoothed  # noqa: E402
 from training.student_training import train_student  # noqa: E402
 from training.teachers import build_teacher  # noqa: E402
 
@@ -100,6 +106,27 @@ def test_bundle_says_what_it_is(bundle: Path) -> None:
     assert manifest["calibration"]["frames"] == 4
     assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
     assert set(manifest["student"]["explained_variance"]) == {"c2", "c3", "c4", "c5", "lh", "o"}
+
+
+def test_closed_form_student_and_smoothed_score_make_a_bundle(
+    teacher: TeacherCheckpoint, tmp_path: Path
+) -> None:
+    weights = tmp_path / "backbone.pt"
+    torch.manual_seed(5)
+    other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
+    save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    student = RidgeSettings(weights=str(weights), layers=("c4", "c5"))
+    wanted = settings(student=student, evaluation_layers=("c4", "c5"), smoothing=8.0)
+    manifest = run(teacher, tmp_path / "bundle", wanted)
+    assert manifest["student"]["fitted"] == "ridge"
+    assert manifest["student"]["supervised_layers"] == ["c4", "c5"]
+    assert (manifest["method"]["pooled"], manifest["method"]["smoothing"]) == (True, 8.0)
+    assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
+    outputs = GraphRunner(tmp_path / "bundle").run(NoiseFrames()[0])
+    # lh is at stride 4.
+    wanted_score = smoothed(torch.from_numpy(outputs["mulmem"] * outputs["auxcon"]), 2.0)
+    np.testing.assert_allclose(outputs["score"], wanted_score, rtol=1e-4)
+    assert set(manifest["fitted_on"]["suitability"]["similarity"]) == {"c4", "c5", "lh"}
 
 
 def test_graphs_are_old_enough_for_vehicles_and_name_no_folder(bundle: Path) -> None:

@@ -89,13 +89,19 @@ def fit(
         typer.Option(
             help="paper: student from scratch, c5 compared, MulMem standardised per class. "
             "default: student in closed form, c4 and c5 compared, MulMem as it is and of pooled "
-            "layers. The next four options change single choices of it."
+            "layers, score smoothed. The next five options change single choices of it."
         ),
     ] = MethodName.DEFAULT,
     pooled: Annotated[
         bool | None,
         typer.Option(
             "--pooled/--no-pooled", help="MulMem reads all layers on the grid of the coarsest."
+        ),
+    ] = None,
+    smoothing: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="Average the score over a Gaussian of this deviation, input pixels."
         ),
     ] = None,
     standardisation: Annotated[
@@ -269,6 +275,7 @@ def fit(
         ),
         student=student_settings,
         evaluation_layers=compared,
+        smoothing=of_method.smoothing if smoothing is None else smoothing,
         standardised=(standardisation or of_method.standardisation) is Standardisation.CLASS,
         calibration_share=calibration_share,
         most_frames=max_frames,

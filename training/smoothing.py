@@ -1,0 +1,32 @@
+"""Gaussian smoothing of a score map: neighbours on one thing should agree.
+
+In the manner of the smoothing that standardized max logit ends with (Jung et al., ICCV 2021,
+section 3.3 there), over all pixels.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+
+_DEVIATIONS = 3.0
+"""Where the kernel ends: what lies further out weighs less than 0.3 %."""
+
+
+def smoothed(score: torch.Tensor, deviation: float) -> torch.Tensor:
+    """Average every place with its neighbours; the map's edge is repeated outwards.
+
+    Args:
+        score: float32 [1, 1, h, w].
+        deviation: standard deviation of the Gaussian in places, > 0.
+
+    Returns:
+        float32 [1, 1, h, w], between the least and the largest score.
+    """
+    reach = math.ceil(_DEVIATIONS * deviation)
+    offsets = torch.arange(-reach, reach + 1, dtype=score.dtype, device=score.device)
+    kernel = torch.exp(-0.5 * (offsets / deviation).square())
+    kernel = kernel / kernel.sum()
+    padded = F.pad(score, (reach, reach, reach, reach), mode="replicate")
+    across = F.conv2d(padded, kernel.reshape(1, 1, 1, -1))
+    return F.conv2d(across, kernel.reshape(1, 1, -1, 1))
