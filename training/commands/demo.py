@@ -27,7 +27,7 @@ def demo(
     student to the frames without labels, and drives further along the same roads, some with
     things on them that occur nowhere in training, into a bag.
 
-    Takes about an hour on two CPU cores; the same command goes on after Ctrl-C or a kill.
+    Takes an hour and a half on two CPU cores; the same command goes on after Ctrl-C or a kill.
 
     Example:
 
