@@ -172,4 +172,5 @@ def fit_settings(steps: int, seed: int, workers: int) -> FitSettings:
         # 0.049, 0.031 on all frames.
         evaluation_layers=("c4", "c5"),
         smoothing=DEFAULT.smoothing,
+        auxcon_power=DEFAULT.auxcon_power,
     )

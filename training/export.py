@@ -57,6 +57,7 @@ class FittedMethod:
         size: (height, width) of the network input in pixels.
         pooled: the banks remember all layers on the grid of the coarsest.
         smoothing: of CosMe's score, standard deviation in pixels of the network input; 0 for none.
+        auxcon_power: of Psi in the product of Eq. 8.
     """
 
     teacher: TeacherCheckpoint
@@ -68,6 +69,7 @@ class FittedMethod:
     size: tuple[int, int]
     pooled: bool
     smoothing: float = 0.0
+    auxcon_power: float = 1.0
 
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
         """The modules that are exported."""
@@ -78,6 +80,7 @@ class FittedMethod:
             self.statistics,
             pooled=self.pooled,
             smoothing=self.smoothing / self.teacher.network.strides[LAST_HIDDEN],
+            auxcon_power=self.auxcon_power,
         )
         return (
             TeacherGraph(self.teacher.network, memory.features, self.size).eval(),
@@ -152,6 +155,7 @@ def write_bundle(
             "prototypes": {layer: len(bank) for layer, bank in method.banks.items()},
             "pooled": method.pooled,
             "smoothing": method.smoothing,
+            "auxcon_power": method.auxcon_power,
             "standardisation": "none" if method.statistics is None else "class",
         },
         "calibration": {"frames": frames, "pixels": pixels, "table": table},

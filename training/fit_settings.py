@@ -92,6 +92,7 @@ class FitSettings:
         evaluation_layers: L_e of Eq. 7.
         smoothing: standard deviation of the Gaussian that CosMe's score is averaged by, in pixels
             of the network input; 0 leaves it as it is.
+        auxcon_power: of Psi in the product of Eq. 8, > 0; 1 in the paper.
         standardised: standardise MulMem per predicted class.
         calibration_share: of the frames, held out of fitting.
         most_frames: use at most this many frames; None uses all.
@@ -102,6 +103,7 @@ class FitSettings:
     student: StudentSettings | RidgeSettings
     evaluation_layers: tuple[str, ...] = EVALUATION_LAYERS
     smoothing: float = 0.0
+    auxcon_power: float = 1.0
     standardised: bool = False
     calibration_share: float = 0.2
     most_frames: int | None = None

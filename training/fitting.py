@@ -119,6 +119,7 @@ def fit(
         size=settings.size,
         pooled=settings.memory.pooled,
         smoothing=settings.smoothing,
+        auxcon_power=settings.auxcon_power,
     )
     return write_bundle(
         out,

@@ -70,6 +70,8 @@ class MemoryGraph(nn.Module):
         pooled: MulMem reads all layers on the grid of the coarsest, as the banks were made.
         smoothing: standard deviation, in places of `lh`, of the Gaussian that CosMe's score is
             averaged by; 0 leaves it as it is.
+        auxcon_power: of Psi in the product of Eq. 8; 1 in the paper. 0.5 makes distances of
+            Eq. 6's squares.
     """
 
     output_names = ("mulmem", "auxcon", "score")
@@ -82,9 +84,11 @@ class MemoryGraph(nn.Module):
         *,
         pooled: bool,
         smoothing: float = 0.0,
+        auxcon_power: float = 1.0,
     ) -> None:
         super().__init__()
         self.smoothing = smoothing
+        self.auxcon_power = auxcon_power
         self.layers = layers
         self.pooled = pooled
         self.evaluation_layers = evaluation_layers
@@ -117,7 +121,8 @@ class MemoryGraph(nn.Module):
             ],
             by_name[LAST_HIDDEN].shape[2:],
         )
-        score = mulmem * auxcon
+        weighed = auxcon if self.auxcon_power == 1.0 else auxcon.pow(self.auxcon_power)
+        score = mulmem * weighed
         if self.smoothing > 0:
             score = smoothed(score, self.smoothing)
         return mulmem, auxcon, score

@@ -30,6 +30,7 @@ class Method:
         standardisation: of MulMem.
         pooled: MulMem reads all layers on the grid of the coarsest.
         smoothing: of CosMe's score, standard deviation in pixels of the network input.
+        auxcon_power: of Psi in the product of Eq. 8.
     """
 
     student: StudentKind
@@ -37,12 +38,13 @@ class Method:
     standardisation: Standardisation
     pooled: bool
     smoothing: float
+    auxcon_power: float
 
 
-PAPER = Method(StudentKind.SCRATCH, EVALUATION_LAYERS, Standardisation.CLASS, False, 0.0)
+PAPER = Method(StudentKind.SCRATCH, EVALUATION_LAYERS, Standardisation.CLASS, False, 0.0, 1.0)
 """Sections 3 and 4.2."""
 
-DEFAULT = Method(StudentKind.RIDGE, ("c4", "c5"), Standardisation.NONE, True, 8.0)
+DEFAULT = Method(StudentKind.RIDGE, ("c4", "c5"), Standardisation.NONE, True, 8.0, 0.5)
 """What training/README.md measures."""
 
 METHODS = {"default": DEFAULT, "paper": PAPER}

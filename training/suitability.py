@@ -20,7 +20,7 @@ from training.teachers import Teacher
 MOST_FRAMES = 60
 """Of either part, evenly spread."""
 
-LOW_CONFIDENCE = 0.75
+LOW_CONFIDENCE = 0.79
 """Mean largest softmax; training/README.md has what was measured on frames that suit and do not."""
 
 LARGEST_GAP = 0.05

@@ -116,15 +116,18 @@ def test_closed_form_student_and_smoothed_score_make_a_bundle(
     other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
     save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
     student = RidgeSettings(weights=str(weights), layers=("c4", "c5"))
-    wanted = settings(student=student, evaluation_layers=("c4", "c5"), smoothing=8.0)
+    wanted = settings(
+        student=student, evaluation_layers=("c4", "c5"), smoothing=8.0, auxcon_power=0.5
+    )
     manifest = run(teacher, tmp_path / "bundle", wanted)
     assert manifest["student"]["fitted"] == "ridge"
     assert manifest["student"]["supervised_layers"] == ["c4", "c5"]
-    assert (manifest["method"]["pooled"], manifest["method"]["smoothing"]) == (True, 8.0)
+    said = manifest["method"]
+    assert (said["pooled"], said["smoothing"], said["auxcon_power"]) == (True, 8.0, 0.5)
     assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
     outputs = GraphRunner(tmp_path / "bundle").run(NoiseFrames()[0])
     # lh is at stride 4.
-    wanted_score = smoothed(torch.from_numpy(outputs["mulmem"] * outputs["auxcon"]), 2.0)
+    wanted_score = smoothed(torch.from_numpy(outputs["mulmem"] * np.sqrt(outputs["auxcon"])), 2.0)
     np.testing.assert_allclose(outputs["score"], wanted_score, rtol=1e-4)
     assert set(manifest["fitted_on"]["suitability"]["similarity"]) == {"c4", "c5", "lh"}
 
@@ -154,11 +157,12 @@ def test_memory_can_grow_without_a_new_export(bundle: Path) -> None:
     runner = GraphRunner(bundle)
     image = NoiseFrames()[0]
     before = runner.run(image)
-    # The feature itself as a new prototype: its place becomes perfectly familiar.
-    feature = before["lh"][0, :, 5, 7]
+    # The feature itself as a new prototype: its place becomes perfectly familiar. That of c5 at
+    # 1, 2 is the four by four of lh that have 5, 9 in their middle.
+    feature = before["c5"][0, :, 1, 2]
     prototype = feature / np.linalg.norm(feature)
-    runner.banks["bank_lh"] = np.vstack([runner.banks["bank_lh"], prototype])
-    assert runner.run(image)["mulmem"][0, 0, 5, 7] < before["mulmem"][0, 0, 5, 7]
+    runner.banks["bank_c5"] = np.vstack([runner.banks["bank_c5"], prototype])
+    assert runner.run(image)["mulmem"][0, 0, 5, 9] < before["mulmem"][0, 0, 5, 9]
 
 
 def test_resumed_run_is_the_uninterrupted_one(

@@ -99,7 +99,16 @@ def fit_into(folder: Path, inputs: Path) -> Fit:
     out = folder / "bundle"
     arguments = ["fit", str(inputs / "frames"), "--teacher", str(inputs / "teacher.pt")]
     arguments += ["--out", str(out), "--size", "64", "96", "--crop", "32", "48", "--batch", "2"]
-    arguments += ["--prototypes", "8", "--student-steps", str(STUDENT_STEPS), "--save-every", "2"]
+    arguments += [
+        "--prototypes",
+        "8",
+        "--student",
+        "scratch",
+        "--student-steps",
+        str(STUDENT_STEPS),
+        "--save-every",
+        "2",
+    ]
     arguments += ["--standardisation", "class"]
     return Fit(out, arguments)
 

@@ -89,7 +89,8 @@ def fit(
         typer.Option(
             help="paper: student from scratch, c5 compared, MulMem standardised per class. "
             "default: student in closed form, c4 and c5 compared, MulMem as it is and of pooled "
-            "layers, score smoothed. The next five options change single choices of it."
+            "layers, AuxCon as a distance (the root of Eq. 7), score smoothed. The next six "
+            "options change single choices of it."
         ),
     ] = MethodName.DEFAULT,
     pooled: Annotated[
@@ -103,6 +104,10 @@ def fit(
         typer.Option(
             min=0.0, help="Average the score over a Gaussian of this deviation, input pixels."
         ),
+    ] = None,
+    auxcon_power: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Of Psi in the product of Eq. 8; 1 in the paper."),
     ] = None,
     standardisation: Annotated[
         Standardisation | None, typer.Option(help="MulMem as it is, or per predicted class.")
@@ -276,6 +281,7 @@ def fit(
         student=student_settings,
         evaluation_layers=compared,
         smoothing=of_method.smoothing if smoothing is None else smoothing,
+        auxcon_power=of_method.auxcon_power if auxcon_power is None else auxcon_power,
         standardised=(standardisation or of_method.standardisation) is Standardisation.CLASS,
         calibration_share=calibration_share,
         most_frames=max_frames,
