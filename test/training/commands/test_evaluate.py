@@ -62,7 +62,7 @@ def test_without_a_teacher_the_bundles_own_scores_are_measured(place):
     line = next(line for line in table.splitlines() if line.startswith("| CosMe"))
     assert line in result.output
     assert len(content["origin"]["bundle_sha256"]) == 64
-    assert content["origin"]["command"].startswith("python -m training ")
+    assert content["origin"]["command"].startswith("python -m training")
     assert {path.name for path in (place / "out/boxes").iterdir()} == {"roc.png", "pr.png", "worst"}
     assert not list((place / "out").glob(".*"))
 
