@@ -1,6 +1,7 @@
 """Frozen backbones with weights from elsewhere: what a closed-form student stands on."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -39,19 +40,40 @@ def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite0:
         encoder.load_public(_packaged_weights())
         return encoder
     path = Path(weights)
-    if not path.is_file():
-        raise UsageError(f"backbone weights {path} do not exist")
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = read_backbone_weights(path)
     if "architecture" in state:
         network = load_teacher(path).network
         assert isinstance(network, SegmentationNetwork)
         return network.encoder
     encoder = EfficientNetLite0() if name == EFFICIENTNET else ResNet(name)
+    load_public_weights(encoder, state, path)
+    return encoder
+
+
+def read_backbone_weights(path: Path) -> dict[str, Any]:
+    """Read what is in a file of weights.
+
+    Raises:
+        UsageError: no such file.
+    """
+    if not path.is_file():
+        raise UsageError(f"backbone weights {path} do not exist")
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return content
+
+
+def load_public_weights(
+    encoder: ResNet | EfficientNetLite0, state: dict[str, Any], path: Path
+) -> None:
+    """Give a backbone the weights of a public ImageNet checkpoint, read from `path`.
+
+    Raises:
+        UsageError: names or shapes do not match.
+    """
     try:
         encoder.load_public(state)
     except (RuntimeError, ValueError, KeyError) as error:
-        raise UsageError(f"{path} does not fit {name}: {error}") from error
-    return encoder
+        raise UsageError(f"{path} does not fit the backbone: {error}") from error
 
 
 def _packaged_weights() -> dict[str, torch.Tensor]:

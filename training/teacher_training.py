@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from training.auxiliary_classifiers import AuxiliaryClassifiers, auxiliary_loss
+from training.backbones import load_public_weights, read_backbone_weights
 from training.checkpoint import (
     SegmentationClass,
     TeacherCheckpoint,
@@ -285,18 +286,9 @@ def _build(settings: TeacherSettings, classes: int) -> SegmentationNetwork:
     except ValueError as error:
         raise UsageError(str(error)) from error
     if settings.backbone_weights is not None:
-        _load_backbone(network, Path(settings.backbone_weights))
+        path = Path(settings.backbone_weights)
+        load_public_weights(network.encoder, read_backbone_weights(path), path)
     return network
-
-
-def _load_backbone(network: SegmentationNetwork, path: Path) -> None:
-    if not path.is_file():
-        raise UsageError(f"backbone weights {path} do not exist")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    try:
-        network.encoder.load_public(state)
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise UsageError(f"{path} does not fit the backbone: {error}") from error
 
 
 def _make_optimiser(

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.checkpoint import SegmentationClass
 from training.datasets.entry import NamedSource
-from training.datasets.frames import FrameSource
+from training.datasets.frames import FrameSource, WithoutLabels
 from training.datasets.label_map import IGNORE
 from training.datasets.streets.anomaly_shapes import make_cutout
 
@@ -47,7 +47,7 @@ class CompositedAnomalies:
     @property
     def images(self) -> FrameSource:
         """The same frames, painted things included."""
-        return _Images(self)
+        return WithoutLabels(self)
 
     def frame_name(self, index: int) -> str:
         """Return the name that the frame has in the source."""
@@ -72,17 +72,6 @@ class CompositedAnomalies:
         for row, column, pixels_per_metre in sorted(_places(road, rng)):
             _paint(picture, label, row, column, pixels_per_metre, rng)
         return np.clip(picture + 0.5, 0, 255).astype(np.uint8), label
-
-
-class _Images:
-    def __init__(self, frames: CompositedAnomalies) -> None:
-        self._frames = frames
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self._frames[index][0]
 
 
 def _places(road: np.ndarray, rng: np.random.Generator) -> list[tuple[int, int, float]]:

@@ -27,6 +27,24 @@ class LabelledSource(Protocol):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]: ...
 
 
+class WithoutLabels:
+    """The frames of a source that makes frame and labels in one go.
+
+    Args:
+        source: labelled frames.
+    """
+
+    def __init__(self, source: LabelledSource) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Return frame `index`, uint8 [H, W, 3], BGR."""
+        return self._source[index][0]
+
+
 def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
     """Open whatever holds frames.
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from training.checkpoint import SegmentationClass
 from training.datasets.class_list import ClassList
+from training.datasets.frames import WithoutLabels
 from training.datasets.label_map import LabelMap
 from training.datasets.synthetic import CLASSES, StreetDrive
 
@@ -53,9 +54,9 @@ class SyntheticStreets:
         self._drive: tuple[int, StreetDrive] | None = None
 
     @property
-    def images(self) -> "_Images":
+    def images(self) -> WithoutLabels:
         """The same frames without their labels."""
-        return _Images(self)
+        return WithoutLabels(self)
 
     def __len__(self) -> int:
         return self._count
@@ -84,14 +85,3 @@ class SyntheticStreets:
     def _street_seed(self, number: int) -> int:
         # A hash, so that two seeds share no street as seed + number would.
         return int(np.random.SeedSequence((self._seed, number)).generate_state(1)[0])
-
-
-class _Images:
-    def __init__(self, streets: SyntheticStreets) -> None:
-        self._streets = streets
-
-    def __len__(self) -> int:
-        return len(self._streets)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self._streets[index][0]
