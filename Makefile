@@ -31,7 +31,7 @@ help:
 	@echo "  make lint     formatting, ruff, mypy"
 	@echo "  make format   put the formatting right"
 	@echo "  make bench    does the node keep 10 frames a second, and never queue at 30?"
-	@echo "  make table    from CamVid to all methods on two sets of real pictures, about 1.5 hours on"
+	@echo "  make table    from CamVid to all methods on two sets of real pictures, about an hour on"
 	@echo "                two cores: CAMVID=DIR ROAD_ANOMALY=DIR, result in $(TABLE)/figures"
 	@echo "  make env      $(VENV) with all that development needs (demo makes itself a smaller one)"
 	@echo "  make clean    remove $(VENV) and everything that was made here"
