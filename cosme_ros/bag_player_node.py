@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
-import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
@@ -24,6 +23,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cosme_ros import bag_reading, bag_topics
 from cosme_ros.bag_reading import Bag, BagError, BagMessage, with_stamp
+from cosme_ros.ros_process import ros_process
 
 NODE = "bag_player"
 ROS_TYPES = {
@@ -190,21 +190,17 @@ class BagPlayer(Node):
 
 
 def main() -> int:
-    rclpy.init()
-    try:
-        unknown = remove_ros_args(sys.argv)[1:]
-        if unknown:
-            raise PlayerError(
-                f"unknown arguments {unknown}; parameters are given as --ros-args -p bag:=PATH"
-            )
-        BagPlayer().play()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    except (BagError, PlayerError, ParameterException) as error:
-        print(f"{NODE}: {error}", file=sys.stderr, flush=True)
-        return 1
-    finally:
-        rclpy.try_shutdown()
+    with ros_process():
+        try:
+            unknown = remove_ros_args(sys.argv)[1:]
+            if unknown:
+                raise PlayerError(
+                    f"unknown arguments {unknown}; parameters are given as --ros-args -p bag:=PATH"
+                )
+            BagPlayer().play()
+        except (BagError, PlayerError, ParameterException) as error:
+            print(f"{NODE}: {error}", file=sys.stderr, flush=True)
+            return 1
     return 0
 
 

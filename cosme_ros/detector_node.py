@@ -7,7 +7,6 @@ for the worker but in transitions.
 
 import logging
 import platform
-import signal
 import sys
 import threading
 import traceback
@@ -25,7 +24,7 @@ from rcl_interfaces.msg import (
     SetParametersResult,
 )
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import (
     DurabilityPolicy,
@@ -72,6 +71,7 @@ from cosme_ros.parameters import (
     Settings,
     check_settings,
 )
+from cosme_ros.ros_process import ros_process
 
 # What keeps a node from being configured, and is the user's to put right.
 CONFIGURATION_ERRORS = (ParameterError, BundleError, ProviderError)
@@ -222,7 +222,8 @@ class DetectorNode(LifecycleNode):
             self.get_logger().error(self._refusal)
         except Exception as error:
             self._refusal = f"cannot {verb}: {type(error).__name__}: {error}"
-            self.get_logger().error(f"{self._refusal}\n{traceback.format_exc()}")
+            if self.context.ok():  # else the process is ending, and it is no fault
+                self.get_logger().error(f"{self._refusal}\n{traceback.format_exc()}")
         else:
             self._refusal = None
             self._state = reached
@@ -514,36 +515,29 @@ def _descriptor(row: Parameter) -> ParameterDescriptor:
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM. Returns the process's exit code: 0, or 2 for
     parameters that cannot even be declared."""
-    rclpy.init(args=args)
-    node: DetectorNode | None = None
-    code = 0
-    try:
-        node = DetectorNode()
-        python_log = logging.getLogger("cosme_ros")
-        python_log.setLevel(logging.INFO)
-        python_log.addHandler(_LogBridge(node.get_logger()))
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        if node.get_parameter("autostart").value:
-            node.start()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except ParameterException as error:
-        rclpy.logging.get_logger(names.DETECTOR_NODE).fatal(str(error))
-        code = 2
-    except Exception:
-        # A signal makes whatever touches the middleware at that moment fail.
-        if rclpy.ok():
-            raise
-    finally:
-        # Ctrl-C often comes twice, from the terminal and from ros2 launch.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if node is not None:
+    with ros_process(args):
+        try:
+            node = DetectorNode()
+        except ParameterException as error:
+            rclpy.logging.get_logger(names.DETECTOR_NODE).fatal(str(error))
+            return 2
+        try:
+            _run(node)
+        finally:
             node.stop()
             node.destroy_node()
-        rclpy.try_shutdown()
-    return code
+    return 0
+
+
+def _run(node: DetectorNode) -> None:
+    python_log = logging.getLogger("cosme_ros")
+    python_log.setLevel(logging.INFO)
+    python_log.addHandler(_LogBridge(node.get_logger()))
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    if node.get_parameter("autostart").value:
+        node.start()
+    executor.spin()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import ParameterException
@@ -24,6 +23,7 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
 
 from cosme_ros import bag_reading, bag_topics, names
+from cosme_ros.ros_process import ros_process
 
 NODE = "recorder"
 PARAMETERS: dict[str, tuple[Any, str]] = {
@@ -83,7 +83,7 @@ class Recorder(Node):
 
     def record(self) -> None:
         """Record until stopped, by the parameters or by a signal; the bag is whole either way."""
-        with self._writer, suppress(KeyboardInterrupt, ExternalShutdownException):
+        with self._writer, suppress(ExternalShutdownException):
             self._record()
         print(
             f"{NODE}: {self._frames} frames, {self._bytes / 1e6:.0f} MB in {self._writer.path}",
@@ -148,21 +148,17 @@ class Recorder(Node):
 
 
 def main() -> int:
-    rclpy.init()
-    try:
-        unknown = remove_ros_args(sys.argv)[1:]
-        if unknown:
-            raise RecorderError(
-                f"unknown arguments {unknown}; parameters are given as --ros-args -p bag:=PATH"
-            )
-        Recorder().record()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    except (RecorderError, WriterError, ParameterException, OSError) as error:
-        print(f"{NODE}: {error}", file=sys.stderr, flush=True)
-        return 1
-    finally:
-        rclpy.try_shutdown()
+    with ros_process():
+        try:
+            unknown = remove_ros_args(sys.argv)[1:]
+            if unknown:
+                raise RecorderError(
+                    f"unknown arguments {unknown}; parameters are given as --ros-args -p bag:=PATH"
+                )
+            Recorder().record()
+        except (RecorderError, WriterError, ParameterException, OSError) as error:
+            print(f"{NODE}: {error}", file=sys.stderr, flush=True)
+            return 1
     return 0
 
 
