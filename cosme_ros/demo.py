@@ -28,7 +28,7 @@ from cosme_ros.detector import Detector, ScoreFault
 from cosme_ros.evaluation import Evaluation, Verdict
 from cosme_ros.execution import PROVIDERS, ProviderError
 from cosme_ros.machine_facts import machine_facts
-from cosme_ros.metrics import Metrics
+from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics
 from cosme_ros.parameters import Settings
 from cosme_ros.recording import Recording
 from cosme_ros.replay import Replay
@@ -174,7 +174,7 @@ def _judgement(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _named(prefix: str, metrics: Metrics | None) -> dict[str, float | None]:
+def _named(prefix: str, metrics: AnomalyMetrics | None) -> dict[str, float | None]:
     return {
         f"{prefix}ap": None if metrics is None else metrics.average_precision,
         f"{prefix}auroc": None if metrics is None else metrics.auroc,

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cosme_ros.bag_reading import ANOMALY, IGNORED
 from cosme_ros.detector import Detector
-from cosme_ros.metrics import Metrics, PixelMetrics
+from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram, AnomalyMetrics
 from cosme_ros.recording import Output
 
 
@@ -15,10 +13,10 @@ from cosme_ros.recording import Output
 class Verdict:
     """Metrics are None when no labels were recorded, or labels of one kind only."""
 
-    score: Metrics | None
+    score: AnomalyMetrics | None
     """Of the scores that the node published."""
-    mulmem: Metrics | None
-    auxcon: Metrics | None
+    mulmem: AnomalyMetrics | None
+    auxcon: AnomalyMetrics | None
     """Of `Detector.detect` on the same pictures: the node publishes neither."""
     published_equals_detector: bool
     """Whether every published score is `Detector.detect`'s to the bit."""
@@ -33,11 +31,11 @@ class Evaluation:
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
-        self._score, self._mulmem, self._auxcon = PixelMetrics(), PixelMetrics(), PixelMetrics()
+        self._score = AnomalyHistogram()
+        self._mulmem = AnomalyHistogram()
+        self._auxcon = AnomalyHistogram()
         self._equal = True
         self._difference = 0.0
-        self._normal_pixels = 0
-        self._anomalous_pixels = 0
 
     def add(self, output: Output) -> None:
         detection = self._detector.detect(output.image)
@@ -47,25 +45,22 @@ class Evaluation:
             self._difference = max(self._difference, difference)
         if output.label is None:
             return
-        counted: NDArray[np.bool_] = output.label != IGNORED
-        anomalous = output.label[counted] == ANOMALY
-        self._anomalous_pixels += int(anomalous.sum())
-        self._normal_pixels += int(anomalous.size - anomalous.sum())
-        for metrics, map_ in (
+        for histogram, map_ in (
             (self._score, output.score),
             (self._mulmem, detection.mulmem),
             (self._auxcon, detection.auxcon),
         ):
-            metrics.add(map_[counted], anomalous)
+            histogram.add(map_, output.label)
 
     def verdict(self) -> Verdict:
-        comparable = bool(self._normal_pixels and self._anomalous_pixels)
+        normal, anomalous = self._score.pixels
+        comparable = bool(normal and anomalous)
         return Verdict(
             score=self._score.result() if comparable else None,
             mulmem=self._mulmem.result() if comparable else None,
             auxcon=self._auxcon.result() if comparable else None,
             published_equals_detector=self._equal,
             largest_difference=self._difference,
-            normal_pixels=self._normal_pixels,
-            anomalous_pixels=self._anomalous_pixels,
+            normal_pixels=normal,
+            anomalous_pixels=anomalous,
         )

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
+from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram, AnomalyMetrics
 from training import memory, student
-from training.anomaly_metrics import AnomalyHistogram, AnomalyMetrics
 from training.datasets.registry import Dataset
 from training.errors import UsageError
 from training.evaluation.frame_scores import SAME_TEACHER, FrameScorer, to_size

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from training.anomaly_metrics import AnomalyMetrics
+from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics
 from training.datasets.registry import Dataset
 from training.evaluation.ablation import Ablation, LayerSet
 from training.published import (

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.anomaly_metrics import AnomalyHistogram, AnomalyMetrics, Curve
-from training.component_metrics import (
+from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram, AnomalyMetrics, Curve
+from cosme_ros.metrics.component_metrics import (
     ANOMALY_TRACK,
     OBSTACLE_TRACK,
     ComponentAccumulator,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from training.component_metrics import THRESHOLDS
+from cosme_ros.metrics.component_metrics import THRESHOLDS
 from training.datasets.registry import Dataset
 from training.evaluation.dataset_figures import DatasetFigures
 from training.evaluation.frame_scores import TITLES

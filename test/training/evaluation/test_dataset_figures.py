@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from training.component_metrics import ANOMALY_TRACK, OBSTACLE_TRACK, ComponentAccumulator
+from cosme_ros.metrics.component_metrics import ANOMALY_TRACK, OBSTACLE_TRACK, ComponentAccumulator
 from training.datasets.registry import open_dataset
 from training.errors import UsageError
 from training.evaluation.dataset_figures import OBSTACLE_SETS, measure_dataset

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
 
-from training.anomaly_metrics import AnomalyHistogram
+from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 
 MILLION = 1_000_000
 
@@ -83,7 +83,7 @@ def test_bins_lie_where_the_scores_are():
 
 def test_frames_counted_in_several_merges_are_as_one(monkeypatch):
     whole = counted(frames_of("any sign", 40_000)).result()
-    monkeypatch.setattr("training.anomaly_metrics._MOST_WAITING", 1)
+    monkeypatch.setattr("cosme_ros.metrics.anomaly_metrics._MOST_WAITING", 1)
     assert counted(frames_of("any sign", 40_000)).result() == whole
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.component_metrics import (
+from cosme_ros.metrics.component_metrics import (
     ANOMALY_TRACK,
     OBSTACLE_TRACK,
     ComponentAccumulator,
