@@ -223,6 +223,13 @@ def stamp_of(cdr: bytes) -> int:
     return int(seconds) * _NANOSECONDS + int(nanoseconds)
 
 
+def frame_id_of(cdr: bytes) -> str:
+    """The frame_id of a serialised message that begins with a std_msgs/Header."""
+    (length,) = struct.unpack_from(_byte_order(cdr) + "I", cdr, 12)
+    # The length counts the NUL that ends the text.
+    return bytes(cdr[16 : 16 + max(length - 1, 0)]).decode("utf-8", "replace")
+
+
 def with_stamp(cdr: bytes, stamp: int) -> bytes:
     """A copy of such a message that bears `stamp` (nanoseconds since the epoch)."""
     patched = bytearray(cdr)

@@ -1,0 +1,99 @@
+"""Counts of pixels by raw score: what a calibration table is made of, however long the drive."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATES = tuple(m * 10.0**e for e in (-1, -2, -3, -4, -5) for m in (2.0, 1.0, 0.5))
+"""False-positive rates of a table, per pixel, falling; those the data cannot support go."""
+
+FEWEST_REACHING = 100
+"""Pixels that must reach a rate's score for the rate to be in the table."""
+
+# The bits of a float32 of 0 or more, read as a number, rise with it. Without the lowest 12 of 23
+# bits of its fraction, neighbouring lines are 0.05 % apart, and any drive takes 4 MB.
+_DROPPED_BITS = 12
+_BINS = 1 << (31 - _DROPPED_BITS)
+# A line is kept this much above what it must clear: dividing by it and resizing happen in float32,
+# whose error is a few parts in 10 million.
+_CLEARANCE = 1e-5
+
+
+class ScoreCounts:
+    """How many pixels have which raw score (Upsilon, Eq. 8). Counts at a line are exact."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(_BINS, np.int64)
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels counted."""
+        return int(self._counts.sum())
+
+    def add(self, raw_score: NDArray[np.float32]) -> None:
+        """Count a map of raw scores, float32 of any shape, finite, 0 or more."""
+        bits = np.ascontiguousarray(raw_score.ravel() + np.float32(0)).view(np.uint32)
+        self._counts += np.bincount(bits >> _DROPPED_BITS, minlength=_BINS)
+
+    def merge(self, other: "ScoreCounts") -> None:
+        """Count what another has counted, too."""
+        self._counts += other._counts
+
+    def reaching(self, line: float) -> int:
+        """Pixels whose score is at or above a line that `line_above` or `table` gave."""
+        return int(self._counts[_bin(line) :].sum())
+
+    def table(self) -> list[dict[str, float]]:
+        """Rows {false_positive_rate, raw_score}: the lowest line that at most this share reaches.
+
+        Rates fall, scores do not. Raises ValueError where there are too few pixels for two rows.
+        """
+        pixels = self.pixels
+        rates = [rate for rate in RATES if rate * pixels >= FEWEST_REACHING]
+        if len(rates) < 2:
+            raise ValueError(
+                f"{pixels} pixels of score are too few to calibrate on; at least "
+                f"{round(FEWEST_REACHING / RATES[1])} are needed"
+            )
+        reaching = np.cumsum(self._counts[::-1])[::-1]
+        return [
+            {
+                "false_positive_rate": rate,
+                # Where few reach it they are at the end: counts fall from bin to bin.
+                "raw_score": _edge(int(np.count_nonzero(reaching > rate * pixels))),
+            }
+            for rate in rates
+        ]
+
+    def to_sparse(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The bins that hold something, and how many pixels each."""
+        bins = np.flatnonzero(self._counts)
+        return bins, self._counts[bins]
+
+    @classmethod
+    def from_sparse(cls, bins: NDArray[np.int64], counts: NDArray[np.int64]) -> "ScoreCounts":
+        """The inverse of `to_sparse`."""
+        made = cls()
+        made._counts[bins] = counts
+        return made
+
+
+def line_above(score: float) -> float:
+    """The lowest line that a raw score does not reach, by a margin for float32's rounding."""
+    return _edge(_bin(score * (1 + _CLEARANCE)) + 1)
+
+
+def with_row(table: list[dict[str, float]], rate: float, line: float) -> list[dict[str, float]]:
+    """The table with one more row, which displaces those that would contradict it."""
+    row = {"false_positive_rate": rate, "raw_score": line}
+    before = [r for r in table if r["false_positive_rate"] > rate and r["raw_score"] <= line]
+    after = [r for r in table if r["false_positive_rate"] < rate and r["raw_score"] >= line]
+    return [*before, row, *after]
+
+
+def _bin(score: float) -> int:
+    return int(np.float32(score).view(np.uint32)) >> _DROPPED_BITS
+
+
+def _edge(number: int) -> float:
+    """The lowest score in a bin."""
+    return float(np.uint32(number << _DROPPED_BITS).view(np.float32))
