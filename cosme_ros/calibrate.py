@@ -397,15 +397,23 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="rosbag2 bag")
-    given = {"required": True, "default": argparse.SUPPRESS}
-    parser.add_argument("--bundle", type=Path, help="bundle directory", **given)
+    parser.add_argument(
+        "--bundle", type=Path, help="bundle directory", required=True, default=argparse.SUPPRESS
+    )
     parser.add_argument(
         "--out",
         type=Path,
         help="where to write; with several cameras one bundle each, OUT/<frame_id>",
-        **given,
+        required=True,
+        default=argparse.SUPPRESS,
     )
-    parser.add_argument("--false-alarms-per-hour", type=_positive, help="what to promise", **given)
+    parser.add_argument(
+        "--false-alarms-per-hour",
+        type=_positive,
+        help="what to promise",
+        required=True,
+        default=argparse.SUPPRESS,
+    )
     parser.add_argument(
         "--confidence",
         type=_probability,

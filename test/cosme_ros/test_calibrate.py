@@ -1,0 +1,274 @@
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from normal_bag import TOPIC, write_normal_bag
+from rosbags.rosbag2 import StoragePlugin
+from tiny_bundle import write_tiny_bundle
+
+from cosme_ros import calibrate
+from cosme_ros.alarm_promise import NormalDrive, allowed_alarms, count_alarms
+from cosme_ros.bag_reading import read_frames
+from cosme_ros.bundle import MANIFEST, load_bundle
+from cosme_ros.detector import Detector
+from cosme_ros.obstacles import find_obstacles
+from cosme_ros.parameters import check_settings
+
+RATE = 900.0  # alarms an hour, half of what a gap of 2 s has room for
+GAP = 2.0
+AREA = 20
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def bags(tmp_path_factory) -> list[Path]:
+    """60 s of driving at one frame a second, in two bags."""
+    folder = tmp_path_factory.mktemp("bags")
+    return [write_normal_bag(folder / f"drive_{i}", frames=30, rate=1.0, seed=i) for i in (1, 2)]
+
+
+def run(
+    *bags: Path, bundle: Path, out: Path, rate: float = RATE, more: tuple[str, ...] = ()
+) -> int:
+    return calibrate.main(
+        [
+            *map(str, bags),
+            *("--bundle", str(bundle), "--out", str(out)),
+            *("--false-alarms-per-hour", str(rate), "--alarm-gap", str(GAP)),
+            *("--image-topic", TOPIC, "--minimum-area", str(AREA)),
+            *("--provider", "cpu", "--threads", "1", *more),
+        ]
+    )
+
+
+def manifest_of(folder: Path) -> dict:
+    return json.loads((folder / MANIFEST).read_bytes())
+
+
+def test_a_bundle_with_the_promised_line(bundle, bags, tmp_path, capsys) -> None:
+    out = tmp_path / "new" / "mine"
+    assert run(*bags, bundle=bundle, out=out) == 0
+
+    # Only the calibration differs.
+    old, new = manifest_of(bundle), manifest_of(out)
+    assert sorted(file.name for file in out.iterdir()) == sorted(f.name for f in bundle.iterdir())
+    for file in old["files"]:
+        assert (out / file).read_bytes() == (bundle / file).read_bytes()
+    calibration = new.pop("calibration")
+    old.pop("calibration")
+    assert new == old
+
+    # The node at the promised rate raises as many alarms as it says, and no more than allowed.
+    promise = calibration["promise"]
+    rate = promise["false_positive_rate"]
+    detector = Detector(load_bundle(out), provider="cpu", false_positive_rate=rate, threads=1)
+    drives = []
+    for bag in bags:
+        frames = list(read_frames(bag, TOPIC))
+        alarming = [
+            bool(find_obstacles(detector.detect(f.image).score, region=None, minimum_area=AREA)[1])
+            for f in frames
+        ]
+        stamps = np.array([frame.stamp for frame in frames])
+        drives.append(NormalDrive(stamps, np.array(alarming, np.float64), 30.0))
+    assert promise["alarms_measured"] == count_alarms(drives, 1.0, gap=GAP)
+    assert promise["alarms_measured"] <= promise["alarms_allowed"]
+    assert promise["alarms_allowed"] == allowed_alarms(RATE, 0.95, 1 / 60) > 0
+    assert promise["hours"] == pytest.approx(1 / 60)
+
+    # The table holds that line to the bit of a float32, in which the detector divides by it.
+    (row,) = (r for r in calibration["table"] if r["false_positive_rate"] == rate)
+    assert np.float32(detector.threshold) == np.float32(row["raw_score"])
+
+    # Where it comes from.
+    source = calibration["measured_on"]
+    assert [bag["name"] for bag in source["bags"]] == ["drive_1", "drive_2"]
+    assert [bag["frames"] for bag in source["bags"]] == [30, 30]
+    assert source["bundle"] == load_bundle(bundle).digest
+    assert source["camera"] == "camera"
+    assert calibration["frames"] == 60
+
+    # What the command says can be given to the node as it stands.
+    said = capsys.readouterr().out
+    words = said.split()
+    (given,) = (word for word in words if word.startswith("false_positive_rate:="))
+    assert float(given.partition(":=")[2]) == rate
+    assert "e" not in given.partition(":=")[2]
+    defaults = {row.name: row.default for row in calibrate.PARAMETERS_BY_NAME.values()}
+    check_settings({**defaults, "bundle": str(out), "false_positive_rate": rate})
+    # Nothing is left lying about.
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_what_the_drives_do_not_support_is_refused_before_the_work(
+    bundle, bags, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(calibrate, "Detector", None)  # not even started
+    assert run(*bags, bundle=bundle, out=tmp_path / "out", rate=1) == 1
+    assert (
+        "camera 'camera': to promise 1 false alarm an hour at 95 % confidence takes at least 3 h "
+        "of normal drive, and there are 0.017 h; the least that these can promise is "
+        "--false-alarms-per-hour 180"
+    ) in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_anomalies_shorten_the_drive(bundle, tmp_path, capsys) -> None:
+    bag = write_normal_bag(
+        tmp_path / "bag", frames=20, rate=1.0, anomalous=range(15), labelled=range(20)
+    )
+    assert run(bag, bundle=bundle, out=tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "(left out: 15 with labelled anomalies)" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_camera_gets_a_bundle_of_its_own(bundle, tmp_path, capsys) -> None:
+    bag = write_normal_bag(
+        tmp_path / "bag", frames=30, rate=1.0, cameras=("front/left", "rear"), labelled=None
+    )
+    assert run(bag, bundle=bundle, out=tmp_path / "out") == 0
+    folders = sorted(folder.name for folder in (tmp_path / "out").iterdir())
+    assert folders == ["front_left", "rear"]
+    cameras = [
+        load_bundle(tmp_path / "out" / name).manifest["calibration"]["measured_on"]["camera"]
+        for name in folders
+    ]
+    assert cameras == ["front/left", "rear"]
+
+    assert run(bag, bundle=bundle, out=tmp_path / "rear", more=("--camera", "rear")) == 0
+    alone = load_bundle(tmp_path / "rear").manifest["calibration"]
+    both = load_bundle(tmp_path / "out" / "rear").manifest["calibration"]
+    assert alone == both
+
+    assert run(bag, bundle=bundle, out=tmp_path / "none", more=("--camera", "left")) == 1
+    assert (
+        "no frame is of camera 'left'; the frame_ids in these bags are: 'front/left', 'rear'"
+        in capsys.readouterr().err
+    )
+
+
+def test_an_interrupted_run_goes_on_where_it_was(
+    bundle, bags, tmp_path, capsys, monkeypatch
+) -> None:
+    assert run(*bags, bundle=bundle, out=tmp_path / "whole") == 0
+    done = []
+    real = calibrate.score_bag
+
+    def interrupted_at_the_second(bag, *rest, **more):
+        if done:
+            raise KeyboardInterrupt
+        done.append(bag.path)
+        return real(bag, *rest, **more)
+
+    monkeypatch.setattr(calibrate, "score_bag", interrupted_at_the_second)
+    out = tmp_path / "out"
+    assert run(*bags, bundle=bundle, out=out) == 130
+    assert f"are in {tmp_path / 'out.scores'}" in capsys.readouterr().err
+    assert not out.exists()
+
+    again = []
+
+    def noted(bag, *rest, **more):
+        again.append(bag.path)
+        return real(bag, *rest, **more)
+
+    monkeypatch.setattr(calibrate, "score_bag", noted)
+    assert run(*bags, bundle=bundle, out=out) == 0
+    assert again == [bags[1]]
+    assert (out / MANIFEST).read_bytes() == (tmp_path / "whole" / MANIFEST).read_bytes()
+    assert not (tmp_path / "out.scores").exists()
+
+
+def test_kept_scores_serve_another_promise(bundle, bags, tmp_path, monkeypatch) -> None:
+    keep = ("--keep-scores", str(tmp_path / "kept"))
+    assert run(*bags, bundle=bundle, out=tmp_path / "one", more=keep) == 0
+    monkeypatch.setattr(calibrate, "score_bag", None)
+    assert run(*bags, bundle=bundle, out=tmp_path / "two", rate=300, more=keep) == 0
+    lax, strict = (manifest_of(tmp_path / name)["calibration"] for name in ("one", "two"))
+    assert strict["promise"]["alarms_allowed"] < lax["promise"]["alarms_allowed"]
+    assert strict["promise"]["false_positive_rate"] < lax["promise"]["false_positive_rate"]
+
+
+def test_nothing_is_overwritten(bundle, bags, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    note = out / "note.txt"
+    note.write_text("mine")
+    assert run(*bags, bundle=bundle, out=out) == 1
+    assert f"{out} exists already; give a folder" in capsys.readouterr().err
+    assert [file.name for file in out.iterdir()] == ["note.txt"]
+    note.unlink()
+    assert run(*bags, bundle=bundle, out=out) == 0
+
+
+def test_a_bundle_calibrated_twice_holds_the_last(bundle, bags, tmp_path) -> None:
+    assert run(*bags, bundle=bundle, out=tmp_path / "once") == 0
+    assert run(*bags, bundle=tmp_path / "once", out=tmp_path / "twice") == 0
+    once, twice = (manifest_of(tmp_path / name)["calibration"] for name in ("once", "twice"))
+    assert twice["table"] == once["table"]
+    assert twice["promise"] == once["promise"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6])
+def test_a_bag_that_is_cut_off_is_named(bundle, bags, tmp_path, capsys, share) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(bags[0], broken)
+    (file,) = broken.glob("*.mcap")
+    content = file.read_bytes()
+    file.write_bytes(content[: int(share * len(content))])
+    assert run(bags[1], broken, bundle=bundle, out=tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert f"Nothing was calibrated: {broken} cannot be read as a rosbag2 bag" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bag_that_is_damaged_further_on_counts_as_far_as_it_goes(
+    bundle, tmp_path, capsys
+) -> None:
+    bag = write_normal_bag(tmp_path / "bag", frames=30, rate=1.0, storage=StoragePlugin.SQLITE3)
+    with closing(sqlite3.connect(next(bag.glob("*.db3")))) as database:
+        database.execute("UPDATE messages SET data = substr(data, 1, 6) WHERE id = 26")
+        database.commit()
+    assert run(bag, bundle=bundle, out=tmp_path / "out") == 0
+    error = capsys.readouterr().err
+    assert f"bag {bag} is damaged: " in error and "its first 25 pictures are used" in error
+    assert manifest_of(tmp_path / "out")["calibration"]["frames"] == 25
+
+
+def test_pictures_that_cannot_be_decoded_are_left_out(bundle, tmp_path, capsys) -> None:
+    bag = write_normal_bag(tmp_path / "bag", frames=30, rate=1.0, storage=StoragePlugin.SQLITE3)
+    with closing(sqlite3.connect(next(bag.glob("*.db3")))) as database:
+        ((content,),) = database.execute("SELECT data FROM messages WHERE id = 4")
+        unknown = content.replace(b"bgr8", b"none", 1)  # the name of the encoding
+        database.execute("UPDATE messages SET data = ? WHERE id = 4", (unknown,))
+        database.commit()
+    assert run(bag, bundle=bundle, out=tmp_path / "out") == 0
+    assert "left out: 1 damaged" in capsys.readouterr().out
+    assert manifest_of(tmp_path / "out")["calibration"]["frames"] == 29
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--false-alarms-per-hour", "0"),
+        ("--confidence", "1"),
+        ("--alarm-gap", "-1"),
+        ("--alarm-gap", "nan"),
+        ("--minimum-area", "0"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused(
+    bundle, bags, tmp_path, capsys, option, value
+) -> None:
+    with pytest.raises(SystemExit):
+        run(*bags, bundle=bundle, out=tmp_path / "out", more=(option, value))
+    assert value in capsys.readouterr().err
