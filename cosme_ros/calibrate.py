@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from cosme_ros import __version__, bag_topics
 from cosme_ros.alarm_promise import (
+    MOST_ALARMING_FRAMES,
     NormalDrive,
     PromiseError,
     allowed_alarms,
@@ -341,13 +342,17 @@ def _summary(camera: str, found: Calibrated, folder: Path, promise: Promise) -> 
     every = np.concatenate([drive.alarm_scores for drive in found.drives])
     for row in calibration["table"]:
         share = float(np.mean(every >= row["raw_score"]))
+        line = f"{_decimal(row['false_positive_rate']):>20}{share:18.2%}"
+        if share > MOST_ALARMING_FRAMES:  # they run together, and their number says nothing
+            lines.append(f"{line}{'hardly ever silent':>22}")
+            continue
         alarms = count_alarms(found.drives, row["raw_score"], gap=promise.gap)
         promised = row["false_positive_rate"] == kept["false_positive_rate"]
         # For the promised line, which was chosen by its count, the promise is the bound.
         limit = promise.rate if promised else highest_rate(alarms, hours, promise.confidence)
         lines.append(
-            f"{_decimal(row['false_positive_rate']):>20}{share:18.2%}{alarms / hours:22.3g}"
-            f"{limit:16.3g}" + ("  <- the promised one" if promised else "")
+            f"{line}{alarms / hours:22.3g}{limit:16.3g}"
+            + ("  <- the promised one" if promised else "")
         )
     lines += [
         "",
