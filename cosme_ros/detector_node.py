@@ -71,6 +71,7 @@ from cosme_ros.parameters import (
     Settings,
     check_settings,
 )
+from cosme_ros.promise_check import promise_sentence
 from cosme_ros.ros_process import ros_process
 
 # What keeps a node from being configured, and is the user's to put right.
@@ -264,6 +265,13 @@ class DetectorNode(LifecycleNode):
             f"ready: bundle {bundle.name}, provider {detector.provider}, alarm at a raw score of "
             f"{detector.threshold:.4g} (false_positive_rate {settings.false_positive_rate:g})"
         )
+        promised = promise_sentence(bundle.manifest["calibration"], settings)
+        if promised is not None:
+            sentence, holds = promised
+            if holds:
+                self.get_logger().info(sentence)
+            else:
+                self.get_logger().warning(sentence)
 
     def _activate(self, state: LifecycleState) -> None:
         super().on_activate(state)

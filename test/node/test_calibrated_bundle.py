@@ -51,4 +51,5 @@ def test_the_node_runs_at_the_promised_line(start, calibrated) -> None:
     score, mask = ask(street_frame(160, 240, box=(60, 100, 40, 30), seed=1))
     assert mask[105:125, 65:95].all() and score[115, 80] > 1
     line = load_bundle(calibrated).calibration.threshold(rate)
+    assert "no more than 500 false alarm(s) an hour promised" in detector.log
     assert f"alarm at a raw score of {line:.4g} (false_positive_rate {rate:g})" in detector.log

@@ -1,0 +1,28 @@
+"""Whether the node runs as its bundle's promise of false alarms supposes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cosme_ros.parameters import Settings
+
+
+def promise_sentence(calibration: Mapping[str, Any], settings: Settings) -> tuple[str, bool] | None:
+    """What to say of the promise in a bundle's `calibration`, and whether it holds.
+
+    None where there is no promise, or the node was given another rate than the promised one.
+    """
+    promise = calibration.get("promise")
+    if promise is None or promise["false_positive_rate"] != settings.false_positive_rate:
+        return None
+    said = (
+        f"no more than {promise['false_alarms_per_hour']:g} false alarm(s) an hour promised at "
+        f"{100 * promise['confidence']:g} % confidence"
+    )
+    differing = [
+        f"{name} {promise[name]} (it is {getattr(settings, name)})"
+        for name in ("region", "minimum_area")
+        if promise[name] != getattr(settings, name)
+    ]
+    if differing:
+        return f"{said}, but for {' and '.join(differing)}: the promise does not hold", False
+    return f"{said}, on drives like those of the calibration", True

@@ -1,0 +1,34 @@
+from cosme_ros.parameters import Settings
+from cosme_ros.promise_check import promise_sentence
+
+PROMISE = {
+    "false_positive_rate": 2e-5,
+    "false_alarms_per_hour": 1.0,
+    "confidence": 0.95,
+    "region": "drivable",
+    "minimum_area": 100,
+}
+CALIBRATION = {"promise": PROMISE}
+
+
+def test_the_promise_is_said_where_it_holds() -> None:
+    kept = Settings(false_positive_rate=2e-5, region="drivable", minimum_area=100)
+    assert promise_sentence(CALIBRATION, kept) == (
+        "no more than 1 false alarm(s) an hour promised at 95 % confidence, on drives like those of "
+        "the calibration",
+        True,
+    )
+
+
+def test_other_settings_void_it() -> None:
+    other = Settings(false_positive_rate=2e-5, region="everything", minimum_area=64)
+    assert promise_sentence(CALIBRATION, other) == (
+        "no more than 1 false alarm(s) an hour promised at 95 % confidence, but for region drivable "
+        "(it is everything) and minimum_area 100 (it is 64): the promise does not hold",
+        False,
+    )
+
+
+def test_nothing_is_said_of_another_rate_or_without_a_promise() -> None:
+    assert promise_sentence(CALIBRATION, Settings(false_positive_rate=1e-5)) is None
+    assert promise_sentence({"table": []}, Settings()) is None
