@@ -14,7 +14,7 @@ drawn at random, and judged twice:
 
 Last, lines chosen on the known roads are judged on the unknown ones, which nobody promised.
 
-    python test/benchmark/promise_kept.py --pool /tmp/pool --out promise_kept.json
+    PYTHONPATH=. python test/benchmark/promise_kept.py --pool /tmp/pool --out promise_kept.json
 """
 
 import argparse
@@ -74,7 +74,7 @@ def main() -> int:
             f"  {kind}: {judged['hours']:.2f} h to choose by allow {judged['alarms_allowed']} "
             f"alarms\n"
             f"    promises broken, population known: {judged['broken']} of {options.seeds} seeds; "
-            f"rates kept {_spread(judged['rates'])}\n"
+            f"rates {_spread(judged['rates'])}\n"
             f"    shown by the other half: above the promise {judged['above_on_other_half']} of "
             f"{options.seeds}; rates {_spread(judged['rates_on_other_half'])}"
         )

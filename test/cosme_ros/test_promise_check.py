@@ -14,8 +14,8 @@ CALIBRATION = {"promise": PROMISE}
 def test_the_promise_is_said_where_it_holds() -> None:
     kept = Settings(false_positive_rate=2e-5, region="drivable", minimum_area=100)
     assert promise_sentence(CALIBRATION, kept) == (
-        "no more than 1 false alarm(s) an hour promised at 95 % confidence, on drives like those of "
-        "the calibration",
+        "no more than 1 false alarm(s) an hour promised at 95 % confidence, on drives like those "
+        "of the calibration",
         True,
     )
 
@@ -23,8 +23,8 @@ def test_the_promise_is_said_where_it_holds() -> None:
 def test_other_settings_void_it() -> None:
     other = Settings(false_positive_rate=2e-5, region="everything", minimum_area=64)
     assert promise_sentence(CALIBRATION, other) == (
-        "no more than 1 false alarm(s) an hour promised at 95 % confidence, but for region drivable "
-        "(it is everything) and minimum_area 100 (it is 64): the promise does not hold",
+        "no more than 1 false alarm(s) an hour promised at 95 % confidence, but for region "
+        "drivable (it is everything) and minimum_area 100 (it is 64): the promise does not hold",
         False,
     )
 
