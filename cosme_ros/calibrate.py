@@ -127,6 +127,12 @@ def _run(options: argparse.Namespace, kept: Path) -> None:
     bundle = load_bundle(options.bundle)
     bags = _survey(options.bags, scoring)
     cameras = _cameras(bags, options.camera)
+    folders = {camera: "" if len(cameras) == 1 else _folder_of(camera) for camera in cameras}
+    if len(set(folders.values())) < len(cameras):
+        raise PromiseError(
+            f"cameras {', '.join(cameras)} would be written to the same folder; name them one by "
+            "one with --camera"
+        )
     for camera in cameras:
         # Before hours of work: no drive gets longer by looking at its pictures.
         _allowed(promise, camera, _hours_surveyed(bags, camera))
@@ -141,12 +147,6 @@ def _run(options: argparse.Namespace, kept: Path) -> None:
     calibrated = {
         camera: _calibrate(camera, scores, bags, detector, scoring, promise) for camera in cameras
     }
-    folders = {camera: "" if len(cameras) == 1 else _folder_of(camera) for camera in cameras}
-    if len(set(folders.values())) < len(cameras):
-        raise PromiseError(
-            f"cameras {', '.join(cameras)} would be written to the same folder; name them one by "
-            "one with --camera"
-        )
     write_recalibrated(
         bundle,
         {folders[name]: found.calibration for name, found in calibrated.items()},

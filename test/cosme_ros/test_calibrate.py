@@ -156,6 +156,13 @@ def test_every_camera_gets_a_bundle_of_its_own(bundle, tmp_path, capsys) -> None
     )
 
 
+def test_cameras_of_one_name_on_disk_are_told_apart_by_hand(bundle, tmp_path, capsys) -> None:
+    bag = write_normal_bag(tmp_path / "bag", frames=30, rate=1.0, cameras=("a/b", "a_b"))
+    assert run(bag, bundle=bundle, out=tmp_path / "out") == 1
+    assert "cameras a/b, a_b would be written to the same folder" in capsys.readouterr().err
+    assert run(bag, bundle=bundle, out=tmp_path / "out", more=("--camera", "a_b")) == 0
+
+
 def test_an_interrupted_run_goes_on_where_it_was(
     bundle, bags, tmp_path, capsys, monkeypatch
 ) -> None:
