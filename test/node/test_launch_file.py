@@ -65,6 +65,16 @@ def test_rviz_shows_the_topics_of_the_node():
     assert len({display["Name"] for display in displays}) == len(displays)
 
 
+def test_rviz_has_a_place_for_every_picture() -> None:
+    yaml = pytest.importorskip("yaml")
+    config = yaml.safe_load((REPOSITORY / "config" / "cosme.rviz").read_text())
+    state = bytes.fromhex(config["Window Geometry"]["QMainWindow State"])
+    for display in config["Visualization Manager"]["Displays"]:
+        if display["Class"] in ("rviz_default_plugins/Image", "rviz_default_plugins/Camera"):
+            name = display["Name"].encode("utf-16-be")  # as Qt writes a QString, after its length
+            assert len(name).to_bytes(4, "big") + name in state
+
+
 def test_rviz_shows_the_alarm_line_in_the_middle_of_its_grey() -> None:
     yaml = pytest.importorskip("yaml")
     config = yaml.safe_load((REPOSITORY / "config" / "cosme.rviz").read_text())
