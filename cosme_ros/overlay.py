@@ -15,7 +15,8 @@ from cosme_ros.score_scale import ALARM_COLOUR, draw_scale, mapped
 # Of the frame's brightness: no sky is so bright then that colours and letters drown in it.
 _FRAME_BRIGHTNESS = 0.8
 _OPACITY = 0.75
-_DARK = (0, 0, 0)
+_DARK = (0, 0, 0)  # BGR
+_AMBER = (0, 190, 255)
 
 
 def score_colour(score: np.ndarray, *, scale: bool = False) -> np.ndarray:
@@ -67,7 +68,13 @@ def draw_overlay(
     draw_outlines(picture, lines, unit)
     speed = "" if frame_rate is None else f"{frame_rate:.1f} frames/s"
     taken = [
-        *_draw_status(picture, caption, "  ".join(filter(None, (speed, provider))), unit),
+        *_draw_status(
+            picture,
+            caption,
+            "  ".join(filter(None, (speed, provider))),
+            unit,
+            unknown=mask is None,
+        ),
         *draw_scale(picture, unit, below_alarm=False),
     ]
     # The highest peak comes first, and keeps its label where two would cover each other.
@@ -117,8 +124,11 @@ def _draw_label(
     return [box]
 
 
-def _draw_status(picture: np.ndarray, caption: str, speed: str, unit: float) -> list[Box]:
+def _draw_status(
+    picture: np.ndarray, caption: str, speed: str, unit: float, *, unknown: bool
+) -> list[Box]:
     """Two lines in the upper left corner, the second smaller; none in a picture without room.
+    Dark on amber where it is unknown whether there are obstacles, which is not a clear road.
     Returns what they took."""
     margin = round(5 * unit)
     lines = [(text, size) for text, size in ((caption, 1.2), (speed, 0.8)) if text]
@@ -130,9 +140,13 @@ def _draw_status(picture: np.ndarray, caption: str, speed: str, unit: float) -> 
     if 2 * margin + width > picture.shape[1] or 2 * margin + height > picture.shape[0]:
         return []
     box = Box(margin, margin, width, height)
-    plate(picture, box)
+    if unknown:
+        picture[box.top : box.top + height, box.left : box.left + width] = _AMBER
+    else:
+        plate(picture, box)
     baseline = margin
     for (text, size), (_, letters) in zip(lines, sizes, strict=True):
         baseline += margin + letters
-        write(picture, text, 2 * margin, baseline, size * unit)
+        colour = _DARK if unknown else None
+        write(picture, text, 2 * margin, baseline, size * unit, colour=colour)
     return [box]

@@ -138,6 +138,16 @@ def test_status_tells_what_it_is_given_and_covers_no_road() -> None:
         assert all(not np.array_equal(picture, other) for other in pictures[:index])
 
 
+def test_a_withheld_mask_is_not_shown_as_a_clear_road() -> None:
+    image = np.full((360, 640, 3), 100, np.uint8)
+    score = score_map()
+    clear = draw_overlay(image, score, (), np.zeros((360, 640), np.uint8), caption="0 obstacles")
+    unknown = draw_overlay(image, score, (), None, caption="unknown")
+    amber = (0, 190, 255)
+    assert (unknown[:60, :300] == amber).all(axis=2).sum() > 500
+    assert not (clear == amber).all(axis=2).any()
+
+
 def test_size_of_the_drawing_grows_with_the_picture() -> None:
     shares = []
     for height, width in ((360, 640), (1080, 1920)):
