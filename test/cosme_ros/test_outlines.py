@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,21 @@ def test_a_long_straight_rim_has_few_points() -> None:
     mask, obstacles = find_obstacles(score, region=None, minimum_area=1)
     (line,) = outlines(mask, obstacles)
     assert len(line) == 4
+
+
+def test_a_large_curved_rim_is_followed_to_a_pixel_by_few_points() -> None:
+    y, x = np.mgrid[:200, :300]
+    score = ((x - 150) ** 2 + (y - 100) ** 2 <= 80**2).astype(np.float32) * 1.5
+    mask, obstacles = find_obstacles(score, region=None, minimum_area=1)
+    (line,) = outlines(mask, obstacles)
+    assert len(line) < 60  # of about 450 pixels along the rim
+    corners = np.vstack([line, line[:1]])
+    for start, end in itertools.pairwise(corners):
+        along = start + np.linspace(0, 1, 20)[:, None] * (end - start)
+        radius = np.hypot(*(along - (150, 100)).T)
+        # The rim's own pixels lie up to 1 inside the circle, and the line up to 1 off them.
+        assert radius.min() >= 78
+        assert radius.max() <= 81
 
 
 def test_nothing_has_no_outline() -> None:
