@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import heapq
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -75,21 +75,32 @@ def _run(options: argparse.Namespace) -> int:
     )
     options.out.mkdir(parents=True, exist_ok=True)
     frames = _frames(options, total)
-    if wanted is None:
-        chosen: Iterator[_Frame] | list[_Frame] = _worst(frames, detector, options)
-    else:
+    if wanted is not None:
         last = max(wanted)
         needed = takewhile(lambda frame: frame.index <= last, frames)
         chosen = (frame for frame in needed if frame.index in wanted)
+        return _write(chosen, detector, options)
+    worst = _Worst(DEFAULT_WORST if options.worst is None else options.worst)
+    try:
+        for frame in frames:
+            worst.add(frame, detector, options)
+    except (BagError, KeyboardInterrupt):  # what could be read until then is worth a look
+        _write(worst.frames(), detector, options)
+        raise
+    return _write(worst.frames(), detector, options)
+
+
+def _write(frames: Iterable[_Frame], detector: Detector, options: argparse.Namespace) -> int:
+    """How many pictures were written."""
     count = 0
-    for frame in chosen:
+    for frame in frames:
         try:
             made = _outputs(detector, frame.image, options, Wanted(True, True, True, True))
         except ScoreFault as error:
             tqdm.write(f"frame {frame.index} has no picture: {error}", file=sys.stderr)
             continue
         path = options.out / f"frame_{frame.index:04d}.png"
-        caption = _caption(frame, made, bundle, options)
+        caption = _caption(frame, made, detector.bundle, options)
         if not cv2.imwrite(str(path), snapshot_picture(frame.image, made, caption=caption)):
             raise OSError(f"{path} cannot be written")
         count += 1
@@ -127,27 +138,31 @@ def _frames(options: argparse.Namespace, total: int) -> Iterator[_Frame]:
         yield _Frame(index, (frame.stamp - first) * 1e-9, frame.image)
 
 
-def _worst(
-    frames: Iterator[_Frame], detector: Detector, options: argparse.Namespace
-) -> list[_Frame]:
-    """The frames with the highest obstacles, or the highest scores where there are none, in order.
+class _Worst:
+    """The frames with the highest obstacles, or the highest scores where there are none.
 
-    They are looked at twice, so that no more than their pictures are kept.
+    Only their pictures are kept: each is looked at once more when it is drawn.
     """
-    kept: list[tuple[float, float, int, _Frame]] = []
-    count = DEFAULT_WORST if options.worst is None else options.worst
-    for frame in frames:
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._kept: list[tuple[float, float, int, _Frame]] = []
+
+    def add(self, frame: _Frame, detector: Detector, options: argparse.Namespace) -> None:
         try:
             made = _outputs(detector, frame.image, options, Wanted(True, False, False, True))
         except ScoreFault as error:
             tqdm.write(f"frame {frame.index} is left out: {error}", file=sys.stderr)
-            continue
+            return
         assert made.score is not None
         highest = made.obstacles[0].peak_score if made.obstacles else 0.0
         # Of equal ones the earlier; the index is unique, so frames are never compared.
         entry = (highest, float(made.score.max()), -frame.index, frame)
-        (heapq.heappush if len(kept) < count else heapq.heappushpop)(kept, entry)
-    return sorted((frame for *_, frame in kept), key=lambda frame: frame.index)
+        (heapq.heappush if len(self._kept) < self._count else heapq.heappushpop)(self._kept, entry)
+
+    def frames(self) -> list[_Frame]:
+        """In the order of the bag."""
+        return sorted((frame for *_, frame in self._kept), key=lambda frame: frame.index)
 
 
 def _outputs(

@@ -1,5 +1,6 @@
 """Small bags through the tiny bundle, as a user would call it."""
 
+import itertools
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ from rosbags.rosbag2 import StoragePlugin
 from small_bag import picture, write_small_bag
 from tiny_bundle import street_frame, write_tiny_bundle
 
+import cosme_ros.snapshot
+from cosme_ros.bag_reading import BagError
 from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detector
 from cosme_ros.frame_outputs import Wanted, make_outputs
@@ -120,6 +123,25 @@ def test_a_picture_fits_a_screen_whatever_the_camera(bundle, size) -> None:
     assert shown.dtype == np.uint8
     assert (shown[-30:] > 200).any(), "the caption"
     assert (shown[-30:, -4:] < 200).all(), "all of it"
+
+
+@pytest.mark.parametrize(("end", "status"), [(KeyboardInterrupt(), 130), (BagError("cut"), 1)])
+def test_what_was_found_before_the_end_is_drawn(
+    bag, bundle, tmp_path, monkeypatch, end, status
+) -> None:
+    read = cosme_ros.snapshot.read_frames
+
+    def interrupted(*arguments):
+        yield from itertools.islice(read(*arguments), 4)
+        raise end
+
+    monkeypatch.setattr(cosme_ros.snapshot, "read_frames", interrupted)
+    arguments = [str(bag), "--bundle", str(bundle), "--out", str(tmp_path), "--provider", "cpu"]
+    assert main([*arguments, "--worst", "2"]) == status
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "frame_0001.png",
+        "frame_0003.png",
+    ]
 
 
 @pytest.mark.parametrize(
