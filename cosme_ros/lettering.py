@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FONT = cv2.FONT_HERSHEY_DUPLEX
 _CAPITAL = 22  # pixels, the font's own at a scale of 1
 _WHITE = (255, 255, 255)
 _PLATE = 0.35  # of the brightness below a plate is left
