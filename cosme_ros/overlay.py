@@ -61,7 +61,7 @@ def draw_overlay(
         raise ValueError(f"score is {list(score.shape)}; the image's {[height, width]} is right")
     unit = unit_of(height, width)
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    grey = cv2.convertScaleAbs(grey, alpha=_FRAME_BRIGHTNESS)
+    cv2.convertScaleAbs(grey, dst=grey, alpha=_FRAME_BRIGHTNESS)
     picture = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
     _colour_alarms(picture, score)
     lines = () if mask is None else outlines(mask, obstacles)
@@ -90,7 +90,9 @@ def _colour_alarms(picture: np.ndarray, score: np.ndarray) -> None:
         return
     box = np.s_[y : y + height, x : x + width]
     part = picture[box]
-    mixed = cv2.addWeighted(mapped(score[box]), _OPACITY, part, 1 - _OPACITY, 0)
+    mixed = mapped(score[box])
+    # In place: memory of another megabyte, new in every frame, takes longer than the arithmetic.
+    cv2.addWeighted(mixed, _OPACITY, part, 1 - _OPACITY, 0, dst=mixed)
     cv2.copyTo(mixed, alarm[box], part)
 
 
