@@ -69,6 +69,7 @@ setup(
             f"recorder_node = {PACKAGE}.recorder_node:main",
             f"demo = {PACKAGE}.demo:main",
             f"calibrate = {PACKAGE}.calibrate:main",
+            f"snapshot = {PACKAGE}.snapshot:main",
         ]
     },
 )

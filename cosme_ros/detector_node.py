@@ -17,6 +17,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Point
 from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,
@@ -37,7 +38,8 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 # Its home is rclpy.qos_event in Humble and rclpy.event_handler since Iron; this works in both.
 from rclpy.subscription import SubscriptionEventCallbacks
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from visualization_msgs.msg import Marker, MarkerArray
 
 from cosme_ros import names
 from cosme_ros.bundle import Bundle, BundleError, load_bundle
@@ -51,7 +53,7 @@ from cosme_ros.diagnostic_report import (
     report,
 )
 from cosme_ros.execution import ProviderError
-from cosme_ros.frame_outputs import Wanted, make_outputs
+from cosme_ros.frame_outputs import FrameOutputs, Wanted, make_outputs
 from cosme_ros.frame_statistics import FrameStatistics, Processed
 from cosme_ros.image_codec import (
     BgrImage,
@@ -60,8 +62,11 @@ from cosme_ros.image_codec import (
     decode_image,
     fill_image,
 )
+from cosme_ros.image_plane import ImagePlane, image_plane, uncalibrated_plane
 from cosme_ros.latest_slot import LatestSlot
 from cosme_ros.log_throttle import LogThrottle
+from cosme_ros.obstacle_detections import fill_detections
+from cosme_ros.obstacle_markers import fill_markers
 from cosme_ros.parameters import (
     PARAMETERS,
     PARAMETERS_BY_NAME,
@@ -74,6 +79,18 @@ from cosme_ros.parameters import (
 from cosme_ros.promise_check import promise_sentence
 from cosme_ros.ros_process import ros_process
 
+try:  # not in every installation of ROS
+    from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
+except ImportError:
+    Detection2DArray = None
+
+OUTPUT_TYPES = {
+    names.OUTPUT_SCORE: Image,
+    names.OUTPUT_MASK: Image,
+    names.OUTPUT_OVERLAY: Image,
+    names.OUTPUT_MARKERS: MarkerArray,
+    **({} if Detection2DArray is None else {names.OUTPUT_DETECTIONS: Detection2DArray}),
+}
 # What keeps a node from being configured, and is the user's to put right.
 CONFIGURATION_ERRORS = (ParameterError, BundleError, ProviderError)
 COMPLAINT_PERIOD = 5.0  # seconds between two log lines about the same kind of broken frame
@@ -161,6 +178,9 @@ class DetectorNode(LifecycleNode):
         self._loaded: _Loaded | None = None
         self._outputs: dict[str, Any] = {}
         self._input: Any = None
+        self._camera_info_input: Any = None
+        self._camera_info: Any = None
+        self._guess_reason: str | None = None
         self._slot: LatestSlot[_Frame] | None = None
         self._worker: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -254,9 +274,9 @@ class DetectorNode(LifecycleNode):
             settings, bundle, detector, drift_rate, bundle.calibration.threshold(drift_rate)
         )
         # One by one, so that an override that cannot be leaves those before it to be released.
-        for name in (names.OUTPUT_SCORE, names.OUTPUT_MASK, names.OUTPUT_OVERLAY):
+        for name, message_type in OUTPUT_TYPES.items():
             self._outputs[name] = self.create_lifecycle_publisher(
-                Image,
+                message_type,
                 name,
                 output_qos(),
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
@@ -279,6 +299,7 @@ class DetectorNode(LifecycleNode):
         compressed = self._loaded.settings.image_transport == "compressed"
         self._statistics = FrameStatistics()
         self._incompatible = None
+        self._camera_info = self._guess_reason = None
         self._stopping.clear()
         self._slot = LatestSlot()
         self._worker = threading.Thread(
@@ -293,6 +314,13 @@ class DetectorNode(LifecycleNode):
             self._on_image,
             input_qos(),
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self._camera_info_input = self.create_subscription(
+            CameraInfo,
+            names.INPUT_CAMERA_INFO,
+            self._on_camera_info,
+            input_qos(),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         self.get_logger().info(f"listening to {self._input.topic_name}")
@@ -312,6 +340,9 @@ class DetectorNode(LifecycleNode):
         if self._input is not None:
             self.destroy_subscription(self._input)
             self._input = None
+        if self._camera_info_input is not None:
+            self.destroy_subscription(self._camera_info_input)
+            self._camera_info_input = None
         if self._slot is not None:
             self._stopping.set()
             if self._slot.close() is not None:
@@ -329,6 +360,9 @@ class DetectorNode(LifecycleNode):
         self._statistics.receive()
         if self._slot.put(_Frame(message, monotonic())) is not None:
             self._statistics.drop()
+
+    def _on_camera_info(self, message: Any) -> None:
+        self._camera_info = message
 
     def _work(self, slot: LatestSlot[_Frame], decode: Callable[[Any], BgrImage]) -> None:
         while (frame := slot.take()) is not None:
@@ -349,29 +383,36 @@ class DetectorNode(LifecycleNode):
         loaded = self._loaded
         assert loaded is not None
         settings = loaded.settings
-        score, mask, overlay = self._outputs.values()
+        heard = {name: pub.get_subscription_count() > 0 for name, pub in self._outputs.items()}
         made = make_outputs(
             loaded.detector,
             decode(frame.message),
-            Wanted(*(output.get_subscription_count() > 0 for output in (score, mask, overlay))),
+            Wanted(
+                score=heard[names.OUTPUT_SCORE],
+                mask=heard[names.OUTPUT_MASK],
+                overlay=heard[names.OUTPUT_OVERLAY],
+                obstacles=heard[names.OUTPUT_MARKERS] or heard.get(names.OUTPUT_DETECTIONS, False),
+            ),
             drivable_class_ids=(
                 loaded.bundle.drivable_class_ids if settings.region == "drivable" else None
             ),
             minimum_area=settings.minimum_area,
             drift_threshold=loaded.drift_threshold,
+            frame_rate=self._statistics.output_rate(),
         )
         if self._stopping.is_set():
             self._statistics.drop()
             return
-        for output, picture, encoding in (
-            (score, made.score, "32FC1"),
-            (mask, made.mask, "mono8"),
-            (overlay, made.overlay, "bgr8"),
+        for name, picture, encoding in (
+            (names.OUTPUT_SCORE, made.score, "32FC1"),
+            (names.OUTPUT_MASK, made.mask, "mono8"),
+            (names.OUTPUT_OVERLAY, made.overlay, "bgr8"),
         ):
             if picture is not None:
                 message = Image()
                 fill_image(message, picture, encoding, frame.message.header)
-                output.publish(message)
+                self._outputs[name].publish(message)
+        self._publish_obstacles(made, frame.message.header, heard)
         done = monotonic()
         self._statistics.process(
             Processed(
@@ -382,6 +423,47 @@ class DetectorNode(LifecycleNode):
                 mask_withheld=made.mask_withheld,
             )
         )
+
+    def _publish_obstacles(self, made: FrameOutputs, header: Any, heard: dict[str, bool]) -> None:
+        if made.obstacles is None or made.outlines is None:
+            return
+        if heard[names.OUTPUT_MARKERS]:
+            markers = MarkerArray()
+            height, width = made.size
+            fill_markers(
+                markers,
+                Marker,
+                Point,
+                header,
+                made.obstacles,
+                made.outlines,
+                self._plane(width, height),
+                height=height,
+                width=width,
+            )
+            self._outputs[names.OUTPUT_MARKERS].publish(markers)
+        if heard.get(names.OUTPUT_DETECTIONS, False):
+            detections = Detection2DArray()
+            fill_detections(
+                detections, Detection2D, ObjectHypothesisWithPose, header, made.obstacles
+            )
+            self._outputs[names.OUTPUT_DETECTIONS].publish(detections)
+
+    def _plane(self, width: int, height: int) -> ImagePlane:
+        """By the newest camera_info; a guess, which says so, where there is none to go by."""
+        info = self._camera_info
+        topic = self.resolve_topic_name(names.INPUT_CAMERA_INFO)
+        try:
+            if info is None:
+                raise ValueError(f"nothing came on {topic}")
+            return image_plane(info, width, height)
+        except ValueError as error:
+            if self._guess_reason != str(error):
+                self._guess_reason = str(error)
+                self.get_logger().warning(
+                    f"markers show guessed directions (a field of view of 53 degrees): {error}"
+                )
+        return uncalibrated_plane(width, height)
 
     def _age(self, stamp: Any) -> float | None:
         """Seconds since `stamp`; None where it cannot be of this node's clock."""

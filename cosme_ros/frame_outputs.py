@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cosme_ros.detector import Detector
 from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
+from cosme_ros.outlines import outlines
 from cosme_ros.overlay import draw_overlay
 
 
@@ -18,15 +19,19 @@ class Wanted:
     score: bool
     mask: bool
     overlay: bool
+    obstacles: bool = False
 
 
 @dataclass(frozen=True)
 class FrameOutputs:
-    """None is what nobody wanted, and the mask that cannot be trusted."""
+    """None is what nobody wanted, and mask and obstacles that cannot be trusted."""
 
+    size: tuple[int, int]  # of the image: H, W
     score: NDArray[np.float32] | None  # [H, W], 1.0 is the alarm line
     mask: NDArray[np.uint8] | None  # [H, W], 0 or 255
     overlay: NDArray[np.uint8] | None  # [H, W, 3] BGR
+    obstacles: tuple[Obstacle, ...] | None
+    outlines: tuple[NDArray[np.int32], ...] | None  # of the obstacles, [N, 2] pixels (x, y)
     mask_withheld: bool
     drift_share: float  # of the score's own pixels, 0..1
 
@@ -39,12 +44,14 @@ def make_outputs(
     drivable_class_ids: Collection[int] | None,
     minimum_area: int,
     drift_threshold: float,
+    frame_rate: float | None = None,
 ) -> FrameOutputs:
     """Detect in `image` uint8 [H, W, 3] BGR and make the wanted outputs, all at its resolution.
 
     `drivable_class_ids` limits obstacles to the drivable area; None looks everywhere. Where no
     pixel is drivable the mask is withheld: an empty one would say that the road is clear, and
-    there is no road. `minimum_area` is in pixels, `drift_threshold` a raw score. Raises ScoreFault.
+    there is no road. `minimum_area` is in pixels, `drift_threshold` a raw score; `frame_rate`, in
+    frames a second, is for the overlay to tell. Raises ScoreFault.
     """
     detection = detector.detect(image)
     drift_share = float(np.mean(detection.raw_score_grid >= drift_threshold))
@@ -52,8 +59,8 @@ def make_outputs(
     withheld = False
     mask: NDArray[np.uint8] | None = None
     overlay: NDArray[np.uint8] | None = None
-    if wanted.mask or wanted.overlay:
-        obstacles: tuple[Obstacle, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+    if wanted.mask or wanted.overlay or wanted.obstacles:
         caption = "no drivable area: obstacles unknown"
         if drivable_class_ids is not None:
             region = drivable_region(detection.class_id, drivable_class_ids)
@@ -64,11 +71,24 @@ def make_outputs(
             )
             caption = f"{len(obstacles)} obstacle{'' if len(obstacles) == 1 else 's'}"
         if wanted.overlay:
-            overlay = draw_overlay(image, detection.score, obstacles, caption=caption)
+            overlay = draw_overlay(
+                image,
+                detection.score,
+                obstacles,
+                mask,
+                caption=caption,
+                frame_rate=frame_rate,
+                provider=detector.provider,
+            )
+    lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
+    height, width = image.shape[:2]
     return FrameOutputs(
+        size=(height, width),
         score=detection.score if wanted.score else None,
         mask=mask if wanted.mask else None,
         overlay=overlay,
+        obstacles=None if lines is None else obstacles,
+        outlines=lines,
         mask_withheld=withheld,
         drift_share=drift_share,
     )

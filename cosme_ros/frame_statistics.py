@@ -103,11 +103,18 @@ class FrameStatistics:
             self._masks_withheld += frame.mask_withheld
             self._outputs.append((self._clock(), frame))
 
+    def output_rate(self) -> float:
+        """As in `snapshot`, without the cost of the rest."""
+        with self._lock:
+            now = self._clock()
+            self._forget(now)
+            return len(self._outputs) / self._span(now)
+
     def snapshot(self) -> Snapshot:
         with self._lock:
             now = self._clock()
             self._forget(now)
-            span = max(min(WINDOW, now - self._started), 1e-9)
+            span = self._span(now)
             frames = [frame for _, frame in self._outputs]
             stamped = [f.stamp_latency for f in frames if f.stamp_latency is not None]
             return Snapshot(
@@ -128,6 +135,9 @@ class FrameStatistics:
                 recent_failures=dict(Counter(reason for _, reason in self._failures)),
                 recent_masks_withheld=sum(f.mask_withheld for f in frames),
             )
+
+    def _span(self, now: float) -> float:
+        return max(min(WINDOW, now - self._started), 1e-9)
 
     def _forget(self, now: float) -> None:
         for events in (self._inputs, self._outputs, self._failures):

@@ -6,9 +6,12 @@ A leading `~/` stands for the node's own name, for example `/cosme_detector/outp
 DETECTOR_NODE = "cosme_detector"
 
 INPUT_IMAGE = "~/input/image"  # sensor_msgs/Image, or CompressedImage
+INPUT_CAMERA_INFO = "~/input/camera_info"  # sensor_msgs/CameraInfo
 OUTPUT_SCORE = "~/output/anomaly_score"  # sensor_msgs/Image, 32FC1, 1.0 is the alarm line
 OUTPUT_MASK = "~/output/obstacle_mask"  # sensor_msgs/Image, mono8, 0 or 255
 OUTPUT_OVERLAY = "~/output/overlay"  # sensor_msgs/Image, bgr8
+OUTPUT_MARKERS = "~/output/markers"  # visualization_msgs/MarkerArray
+OUTPUT_DETECTIONS = "~/output/detections"  # vision_msgs/Detection2DArray, where it is installed
 DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray
 
 

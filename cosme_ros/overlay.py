@@ -2,115 +2,153 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from cosme_ros.lettering import Box, plate, text_height, text_width, unit_of, write
 from cosme_ros.obstacles import Obstacle
+from cosme_ros.outlines import outlines
+from cosme_ros.score_scale import ALARM_COLOUR, draw_scale, mapped
 
-# The colours span this many alarm lines; what is above looks like its end. Fixed, so that a colour
-# means the same in every frame.
-_SCALE_END = 2.0
-# Perceptually uniform and safe for the colour-blind; no colour of it is a grey of the frame.
-_COLOUR_MAP = cv2.COLORMAP_INFERNO
-_OPACITY = 0.65
-_OUTLINE = (255, 255, 0)  # BGR cyan, which the map does not contain
-_TEXT = (255, 255, 255)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+# Of the frame's brightness: no sky is so bright then that colours and letters drown in it.
+_FRAME_BRIGHTNESS = 0.8
+_OPACITY = 0.75
+_DARK = (0, 0, 0)  # BGR
+_AMBER = (0, 190, 255)
 
 
-def score_colour(score: np.ndarray) -> np.ndarray:
+def score_colour(score: np.ndarray, *, scale: bool = False) -> np.ndarray:
     """A score map as a picture, uint8 [H, W, 3] BGR, with a cyan line around every alarm.
 
     `score` is float32 [H, W], 1.0 the alarm line. Colours run from black at 0 to pale yellow at
-    2.0 and above, the same in every picture.
+    2.0 and above, the same in every picture; `scale` draws what they mean in a corner.
     """
-    picture = _mapped(score)
+    picture = mapped(score)
+    unit = unit_of(*score.shape)
     alarm = (score >= 1.0).astype(np.uint8)
-    thickness = _unit(*score.shape)
     # The rim inside the alarm, so that a single anomalous pixel is seen too.
-    inner = cv2.erode(alarm, np.ones((3, 3), np.uint8), iterations=thickness)
-    picture[(alarm > inner)] = _OUTLINE
+    inner = cv2.erode(alarm, np.ones((3, 3), np.uint8), iterations=round(unit))
+    picture[(alarm > inner)] = ALARM_COLOUR
+    if scale:
+        draw_scale(picture, unit, below_alarm=True)
     return picture
 
 
 def draw_overlay(
-    image: np.ndarray, score: np.ndarray, obstacles: Iterable[Obstacle], *, caption: str
+    image: np.ndarray,
+    score: np.ndarray,
+    obstacles: Sequence[Obstacle],
+    mask: np.ndarray | None,
+    *,
+    caption: str,
+    frame_rate: float | None = None,
+    provider: str = "",
 ) -> np.ndarray:
-    """The frame in grey, anomalous pixels in colour, obstacles boxed with their peak score.
+    """The frame in grey, anomalous pixels in colour, obstacles outlined with their peak score.
 
     `image` is uint8 [H, W, 3] BGR and `score` float32 [H, W] of that size, 1.0 the alarm line:
-    below it nothing is laid over the frame. `caption` stands in the upper left corner, a scale of
-    the colours in the lower right one. Returns a new uint8 [H, W, 3] BGR.
+    below it nothing is laid over the frame. `obstacles` and `mask`, uint8 [H, W], are what
+    `find_obstacles` made of the score; the mask is None where it was withheld, and then there are
+    no obstacles. What is coloured but not outlined is anomalous, but no obstacle: too small, or
+    outside the region of interest. In the upper corners stand `caption`, `frame_rate` in frames a
+    second, `provider`, and the scale of the colours: the lower part of a frame is the road before
+    the vehicle, and is left free. Returns a new uint8 [H, W, 3] BGR.
     """
     height, width = image.shape[:2]
     if score.shape != (height, width):
         raise ValueError(f"score is {list(score.shape)}; the image's {[height, width]} is right")
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    alarm = score >= 1.0
-    picture = np.asarray(grey)
-    if alarm.any():
-        mixed = cv2.addWeighted(_mapped(score), _OPACITY, grey, 1 - _OPACITY, 0)
-        cv2.copyTo(mixed, alarm.astype(np.uint8), picture)
-    unit = _unit(height, width)
-    for obstacle in obstacles:
-        left, top = obstacle.x, obstacle.y
-        corner = (left + obstacle.width - 1, top + obstacle.height - 1)
-        cv2.rectangle(picture, (left, top), corner, _OUTLINE, unit)
-        label = f"{obstacle.peak_score:.1f}"
-        _write(picture, label, left, top - 4 * unit, unit, colour=_OUTLINE)
-    _write(picture, caption, 6 * unit, 0, unit, below=True)
-    _draw_scale(picture, unit)
+    unit = unit_of(height, width)
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    cv2.convertScaleAbs(grey, dst=grey, alpha=_FRAME_BRIGHTNESS)
+    picture = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
+    _colour_alarms(picture, score)
+    lines = () if mask is None else outlines(mask, obstacles)
+    draw_outlines(picture, lines, unit)
+    speed = "" if frame_rate is None else f"{frame_rate:.1f} frames/s"
+    taken = [
+        *_draw_status(
+            picture,
+            caption,
+            "  ".join(filter(None, (speed, provider))),
+            unit,
+            unknown=mask is None,
+        ),
+        *draw_scale(picture, unit, below_alarm=False),
+    ]
+    # The highest peak comes first, and keeps its label where two would cover each other.
+    for obstacle, line in zip(obstacles, lines, strict=mask is not None):
+        taken += _draw_label(picture, f"{obstacle.peak_score:.1f}", line, unit, taken)
     return picture
 
 
-def _mapped(score: np.ndarray) -> np.ndarray:
-    levels = np.clip(score * (255 / _SCALE_END), 0, 255).astype(np.uint8)
-    return np.asarray(cv2.applyColorMap(levels, _COLOUR_MAP))
+def _colour_alarms(picture: np.ndarray, score: np.ndarray) -> None:
+    alarm = (score >= 1.0).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(alarm)  # most frames: nothing to do
+    if width == 0:
+        return
+    box = np.s_[y : y + height, x : x + width]
+    part = picture[box]
+    mixed = mapped(score[box])
+    # In place: memory of another megabyte, new in every frame, takes longer than the arithmetic.
+    cv2.addWeighted(mixed, _OPACITY, part, 1 - _OPACITY, 0, dst=mixed)
+    cv2.copyTo(mixed, alarm[box], part)
 
 
-def _unit(height: int, width: int) -> int:
-    """Thickness of a line: 1 pixel at 640 x 360, in proportion above."""
-    return max(1, round(min(height / 360, width / 640)))
+def draw_outlines(picture: np.ndarray, lines: Sequence[np.ndarray], unit: float) -> None:
+    """Obstacles' `outlines` into uint8 [H, W, 3] BGR; `unit` is `lettering.unit_of` the picture."""
+    thin = max(1, round(1.5 * unit))
+    # A dark rim, so that the line is seen on bright colours as well.
+    cv2.polylines(picture, lines, True, _DARK, thin + 2 * max(1, round(unit)))
+    cv2.polylines(picture, lines, True, ALARM_COLOUR, thin)
 
 
-def _write(
-    picture: np.ndarray,
-    text: str,
-    x: int,
-    y: int,
-    unit: int,
-    *,
-    colour: tuple[int, int, int] = _TEXT,
-    below: bool = False,
-) -> None:
-    """Text with its baseline at y, or its top a line below y; moved to where it is all seen."""
-    scale = 0.45 * unit
-    (text_width, text_height), baseline = cv2.getTextSize(text, _FONT, scale, unit)
-    if below:
-        y += text_height + 6 * unit
-    x = max(0, min(x, picture.shape[1] - text_width))
-    y = max(text_height + baseline, min(y, picture.shape[0] - baseline))
-    # A dark rim keeps it readable on a bright sky.
-    cv2.putText(picture, text, (x, y), _FONT, scale, (0, 0, 0), 3 * unit, cv2.LINE_AA)
-    cv2.putText(picture, text, (x, y), _FONT, scale, colour, unit, cv2.LINE_AA)
+def _draw_label(
+    picture: np.ndarray, text: str, line: np.ndarray, unit: float, taken: Sequence[Box]
+) -> list[Box]:
+    """Dark letters on the outline's colour: above its top or, where that is covered, inside it.
+    Returns what they took: nothing where they would hide something else or be cut off."""
+    pad = round(3 * unit)
+    width, height = text_width(text, unit) + 2 * pad, text_height(unit) + 2 * pad
+    y = int(line[:, 1].min())
+    x = line[line[:, 1] == y, 0]
+    left = max(0, min(int(x.min() + x.max() - width) // 2, picture.shape[1] - width))
+    box = Box(left, max(0, y - height - pad), width, height)
+    for other in taken:
+        if box.overlaps(other):
+            box = box._replace(top=other.top + other.height + pad)
+    bottom = max(line[:, 1].max(), y + height)
+    if box.top + height > min(bottom + 1, picture.shape[0]) or any(map(box.overlaps, taken)):
+        return []
+    picture[box.top : box.top + height, left : left + width] = ALARM_COLOUR
+    write(picture, text, left + pad, box.top + height - pad, unit, colour=_DARK)
+    return [box]
 
 
-def _draw_scale(picture: np.ndarray, unit: int) -> None:
-    """A bar of the colours with the alarm line on it."""
-    height, width = picture.shape[:2]
-    bar_width, bar_height = 120 * unit, 8 * unit
-    left, top = width - bar_width - 12 * unit, height - bar_height - 10 * unit
-    if left < 0 or top < 0:
-        return  # a thumbnail has no room for it
-    ramp = np.linspace(0, _SCALE_END, bar_width, dtype=np.float32)
-    bar = _mapped(np.repeat(ramp[np.newaxis], bar_height, axis=0))
-    picture[top : top + bar_height, left : left + bar_width] = bar
-    right, bottom = left + bar_width - 1, top + bar_height - 1
-    cv2.rectangle(picture, (left, top), (right, bottom), _TEXT, unit)
-    middle = left + bar_width // 2
-    cv2.line(picture, (middle, top - 3 * unit), (middle, bottom + 3 * unit), _OUTLINE, unit)
-    _write(picture, "0", left, top - 5 * unit, unit)
-    _write(picture, "alarm 1.0", middle - 33 * unit, top - 5 * unit, unit, colour=_OUTLINE)
-    _write(picture, ">2", right - 14 * unit, top - 5 * unit, unit)
+def _draw_status(
+    picture: np.ndarray, caption: str, speed: str, unit: float, *, unknown: bool
+) -> list[Box]:
+    """Two lines in the upper left corner, the second smaller; none in a picture without room.
+    Dark on amber where it is unknown whether there are obstacles, which is not a clear road.
+    Returns what they took."""
+    margin = round(5 * unit)
+    lines = [(text, size) for text, size in ((caption, 1.2), (speed, 0.8)) if text]
+    sizes = [(text_width(text, size * unit), text_height(size * unit)) for text, size in lines]
+    if not lines:
+        return []
+    width = max(w for w, _ in sizes) + 2 * margin
+    height = sum(h for _, h in sizes) + (len(lines) + 1) * margin
+    if 2 * margin + width > picture.shape[1] or 2 * margin + height > picture.shape[0]:
+        return []
+    box = Box(margin, margin, width, height)
+    if unknown:
+        picture[box.top : box.top + height, box.left : box.left + width] = _AMBER
+    else:
+        plate(picture, box)
+    baseline = margin
+    for (text, size), (_, letters) in zip(lines, sizes, strict=True):
+        baseline += margin + letters
+        colour = _DARK if unknown else None
+        write(picture, text, 2 * margin, baseline, size * unit, colour=colour)
+    return [box]

@@ -31,10 +31,12 @@ PARAMETER_ARGUMENTS = {
 }
 OTHER_ARGUMENTS = {
     "image_topic": ("/camera/image_raw", "Topic of the camera images, of image_transport's type"),
+    "camera_info_topic": ("", "Of the camera's calibration. Empty: camera_info beside image_topic"),
     "namespace": ("", "Namespace of the node, for example /front"),
     "params_file": (str(CONFIG / "detector.yaml"), "Parameters of the node"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
     "rviz": ("false", "Whether to start RViz with the detector's pictures"),
+    "camera_frame": ("camera", "frame_id of the images, in which RViz shows the obstacles"),
 }
 
 
@@ -70,10 +72,16 @@ def parameter_value(text, kind):
     return float(text) if kind is float else ParameterValue(text, value_type=kind)
 
 
+def camera_info_beside(image_topic):
+    """Where drivers publish it by the convention of image_transport."""
+    return image_topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
+
+
 def nodes(context):
     """The nodes, once the values of the arguments are known."""
     given = context.launch_configurations
     image_topic = given["image_topic"]
+    camera_info_topic = given["camera_info_topic"] or camera_info_beside(image_topic)
     overrides = {
         name: parameter_value(given[name], kind)
         for name, (kind, _) in PARAMETER_ARGUMENTS.items()
@@ -85,19 +93,28 @@ def nodes(context):
         name=names.DETECTOR_NODE,
         namespace=given["namespace"],
         parameters=[given["params_file"], *([overrides] if overrides else [])],
-        remappings=[(names.INPUT_IMAGE, image_topic)],
+        remappings=[
+            (names.INPUT_IMAGE, image_topic),
+            (names.INPUT_CAMERA_INFO, camera_info_topic),
+        ],
         ros_arguments=["--log-level", given["log_level"]],
         output="screen",
     )
     # The RViz configuration names the topics of a node without namespace.
-    outputs = (names.OUTPUT_OVERLAY, names.OUTPUT_SCORE, names.OUTPUT_MASK)
+    outputs = (
+        names.OUTPUT_OVERLAY,
+        names.OUTPUT_SCORE,
+        names.OUTPUT_MASK,
+        names.OUTPUT_MARKERS,
+    )
     rviz = Node(
         package="rviz2",
         executable="rviz2",
         name="cosme_rviz",
-        arguments=["-d", str(CONFIG / "cosme.rviz")],
+        arguments=["-d", str(CONFIG / "cosme.rviz"), "-f", given["camera_frame"]],
         remappings=[
             ("/camera/image_raw", image_topic),
+            ("/camera/camera_info", camera_info_topic),
             *(
                 (names.resolve(output), names.resolve(output, namespace=given["namespace"]))
                 for output in outputs

@@ -7,10 +7,13 @@ from tiny_bundle import street_frame, write_tiny_bundle
 from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detector
 from cosme_ros.frame_outputs import Wanted, make_outputs
+from cosme_ros.obstacles import find_obstacles
+from cosme_ros.outlines import outlines
+from cosme_ros.overlay import draw_overlay
 
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
 SKY = np.full_like(STREET, (230, 100, 20))
-EVERYTHING = Wanted(score=True, mask=True, overlay=True)
+EVERYTHING = Wanted(score=True, mask=True, overlay=True, obstacles=True)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +22,16 @@ def detector(tmp_path_factory):
     return Detector(bundle, provider="cpu")
 
 
-def outputs(detector, image, wanted, *, drivable=False, minimum_area=16, drift_threshold=1.0):
+def outputs(
+    detector,
+    image,
+    wanted,
+    *,
+    drivable=False,
+    minimum_area=16,
+    drift_threshold=1.0,
+    frame_rate=None,
+):
     return make_outputs(
         detector,
         image,
@@ -27,17 +39,50 @@ def outputs(detector, image, wanted, *, drivable=False, minimum_area=16, drift_t
         drivable_class_ids=detector.bundle.drivable_class_ids if drivable else None,
         minimum_area=minimum_area,
         drift_threshold=drift_threshold,
+        frame_rate=frame_rate,
     )
 
 
 @pytest.mark.parametrize("score", [True, False])
 @pytest.mark.parametrize("mask", [True, False])
 @pytest.mark.parametrize("overlay", [True, False])
-def test_each_output_is_made_only_when_wanted(detector, score, mask, overlay):
-    made = outputs(detector, STREET, Wanted(score=score, mask=mask, overlay=overlay))
+@pytest.mark.parametrize("obstacles", [True, False])
+def test_each_output_is_made_only_when_wanted(detector, score, mask, overlay, obstacles):
+    wanted = Wanted(score=score, mask=mask, overlay=overlay, obstacles=obstacles)
+    made = outputs(detector, STREET, wanted)
+    assert made.size == STREET.shape[:2]
     assert (made.score is not None) == score
     assert (made.mask is not None) == mask
     assert (made.overlay is not None) == overlay
+    assert (made.obstacles is not None) == (made.outlines is not None) == obstacles
+
+
+def test_obstacles_are_those_of_the_mask(detector):
+    made = outputs(detector, STREET, EVERYTHING)
+    expected, obstacles = find_obstacles(
+        detector.detect(STREET).score, region=None, minimum_area=16
+    )
+    assert obstacles
+    assert made.obstacles == obstacles
+    np.testing.assert_array_equal(made.mask, expected)
+    for line, wanted in zip(made.outlines, outlines(expected, obstacles), strict=True):
+        np.testing.assert_array_equal(line, wanted)
+
+
+def test_the_overlay_tells_frame_rate_and_provider(detector):
+    score = detector.detect(STREET).score
+    mask, obstacles = find_obstacles(score, region=None, minimum_area=16)
+    made = outputs(detector, STREET, EVERYTHING, frame_rate=7.5)
+    expected = draw_overlay(
+        STREET,
+        score,
+        obstacles,
+        mask,
+        caption="1 obstacle",
+        frame_rate=7.5,
+        provider="cpu",
+    )
+    np.testing.assert_array_equal(made.overlay, expected)
 
 
 def test_without_a_listener_no_map_of_camera_size_is_made(detector):
@@ -64,6 +109,8 @@ def test_a_road_that_is_not_there_withholds_the_mask_but_not_the_score(detector)
     made = outputs(detector, SKY, EVERYTHING, drivable=True)
     assert made.mask_withheld
     assert made.mask is None
+    assert made.obstacles is None
+    assert made.outlines is None
     assert made.score is not None
     assert made.overlay is not None
     assert not outputs(detector, STREET, EVERYTHING, drivable=True).mask_withheld

@@ -51,12 +51,13 @@ def test_rates_are_over_the_window_and_over_less_at_the_start(statistics, clock)
         statistics.receive()
         statistics.process(frame())
     assert statistics.snapshot().input_rate == pytest.approx(10.0)
+    assert statistics.output_rate() == statistics.snapshot().output_rate == pytest.approx(10.0)
     for _ in range(500):
         clock.now += 0.05
         statistics.receive()
     s = statistics.snapshot()
     assert s.input_rate == pytest.approx(20.0, rel=0.01)
-    assert s.output_rate == 0.0
+    assert s.output_rate == statistics.output_rate() == 0.0
 
 
 def test_only_what_happened_of_late_is_recent(statistics, clock):

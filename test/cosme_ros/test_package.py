@@ -34,9 +34,12 @@ def test_everything_ros_needs_is_installed(setup_arguments):
     assert installed["share/ament_index/resource_index/packages"] == ["resource/cosme_ros"]
     assert installed["share/cosme_ros"] == ["package.xml"]
     assert "launch/detector.launch.py" in installed["share/cosme_ros/launch"]
-    assert {"config/detector.yaml", "config/cosme.rviz", "config/fastdds_large_images.xml"} <= set(
-        installed["share/cosme_ros/config"]
-    )
+    assert {
+        "config/detector.yaml",
+        "config/cosme.rviz",
+        "config/cosme_foxglove.json",
+        "config/fastdds_large_images.xml",
+    } <= set(installed["share/cosme_ros/config"])
     assert setup_arguments["package_data"] == {"cosme_ros": ["bundle_schema.json"]}
 
 

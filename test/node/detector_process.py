@@ -18,8 +18,9 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
 
 from cosme_ros import names
 from cosme_ros.image_codec import fill_image
@@ -28,10 +29,17 @@ from cosme_ros.image_codec import fill_image
 PATIENCE = 30.0
 REPOSITORY = Path(__file__).parents[2]
 OUTPUTS = {
-    "score": names.OUTPUT_SCORE,
-    "mask": names.OUTPUT_MASK,
-    "overlay": names.OUTPUT_OVERLAY,
+    "score": (names.OUTPUT_SCORE, Image),
+    "mask": (names.OUTPUT_MASK, Image),
+    "overlay": (names.OUTPUT_OVERLAY, Image),
+    "markers": (names.OUTPUT_MARKERS, MarkerArray),
 }
+try:
+    from vision_msgs.msg import Detection2DArray
+
+    OUTPUTS["detections"] = (names.OUTPUT_DETECTIONS, Detection2DArray)
+except ImportError:
+    pass
 Key = tuple[int, int]
 
 
@@ -91,13 +99,16 @@ class Camera:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._stamp = 0
-        self.answers: dict[str, dict[Key, Image]] = {}
+        self.answers: dict[str, dict[Key, Any]] = {}
         self.order: dict[str, list[Key]] = {}
         self.status: Any = None
         self.publisher = self.node.create_publisher(
             CompressedImage if image_transport == "compressed" else Image,
             names.resolve(names.INPUT_IMAGE),
             10,
+        )
+        self.info_publisher = self.node.create_publisher(
+            CameraInfo, names.resolve(names.INPUT_CAMERA_INFO), 1
         )
         self.node.create_subscription(DiagnosticArray, names.DIAGNOSTICS, self._on_status, 10)
 
@@ -129,15 +140,17 @@ class Camera:
         for output in outputs:
             self.answers[output] = {}
             self.order[output] = []
+            topic, message_type = OUTPUTS[output]
             self.node.create_subscription(
-                Image,
-                names.resolve(OUTPUTS[output]),
+                message_type,
+                names.resolve(topic),
                 lambda message, output=output: self._on_output(output, message),
                 QoSProfile(depth=50, reliability=policy),
             )
 
-    def _on_output(self, output: str, message: Image) -> None:
-        key = key_of(message.header)
+    def _on_output(self, output: str, message: Any) -> None:
+        is_markers = isinstance(message, MarkerArray)
+        key = key_of(message.markers[0].header if is_markers else message.header)
         self.answers[output][key] = message
         self.order[output].append(key)
 
@@ -163,7 +176,7 @@ class Camera:
         self.publisher.publish(message)
         return key_of(message.header)
 
-    def ask(self, make_message: Callable[[], Any], *outputs: str) -> tuple[Header, list[Image]]:
+    def ask(self, make_message: Callable[[], Any], *outputs: str) -> tuple[Header, list[Any]]:
         """Send until the outputs have come for one frame: best effort may lose some, and the first
         ones are sent before both sides have found each other. The frame's header, and they."""
         end = time.monotonic() + PATIENCE

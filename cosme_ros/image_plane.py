@@ -1,0 +1,68 @@
+"""Where a pixel lies in space: on the plane 1 m before the camera.
+
+One camera does not see how far away an obstacle is; its direction is all there is, and 1 m makes a
+direction of a point. The frame is the camera's optical one (REP 103): x right, y down, z forward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ImagePlane:
+    """A pinhole camera: focal lengths and principal point in pixels of the image."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    calibrated: bool
+    """False where nobody told the camera's intrinsics."""
+
+    def point(self, x: float, y: float) -> tuple[float, float, float]:
+        """Metres, of the pixel whose centre is (x, y)."""
+        return (x - self.cx) / self.fx, (y - self.cy) / self.fy, 1.0
+
+
+def uncalibrated_plane(width: int, height: int) -> ImagePlane:
+    """The image of width x height pixels, 1 m wide and centred on the camera's axis.
+
+    Its directions are guesses: those of a camera with a horizontal field of view of 53 degrees.
+    """
+    return ImagePlane(width, width, (width - 1) / 2, (height - 1) / 2, calibrated=False)
+
+
+def image_plane(camera_info: Any, width: int, height: int) -> ImagePlane:
+    """The plane of images of width x height pixels by a sensor_msgs/CameraInfo.
+
+    Through P, or K where P is not set, because RViz's camera display projects through P too: what
+    is drawn lies over its pixel there, also in an image that is not rectified. Distortion is not
+    undone: a direction in a raw image of a wide lens is off by as much.
+
+    Raises ValueError where the camera is not calibrated (K[0] is 0 then, by the message's
+    definition), or the message is not about images of that size.
+    """
+    full = camera_info.p if camera_info.p[0] else camera_info.k
+    step = 4 if camera_info.p[0] else 3
+    fx, cx, fy, cy = full[0], full[2], full[step + 1], full[step + 2]
+    # An image may be a part of the sensor (roi), and its pixels the mean of several (binning); K
+    # and P are of the whole sensor. 0 stands for "the whole" and for "one".
+    part = camera_info.roi
+    pixels = (part.width or camera_info.width, part.height or camera_info.height)
+    binning = (camera_info.binning_x or 1, camera_info.binning_y or 1)
+    told = (pixels[0] // binning[0], pixels[1] // binning[1])
+    if told != (width, height):
+        raise ValueError(
+            f"camera_info is about images of {told[0]}x{told[1]}, but they are {width}x{height}"
+        )
+    if not (fx > 0 and fy > 0):
+        raise ValueError("camera_info says that the camera is not calibrated: K and P are 0")
+    return ImagePlane(
+        fx / binning[0],
+        fy / binning[1],
+        (cx - part.x_offset) / binning[0],
+        (cy - part.y_offset) / binning[1],
+        calibrated=True,
+    )

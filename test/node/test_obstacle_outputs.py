@@ -1,0 +1,109 @@
+"""Obstacles as markers and detections, over real DDS."""
+
+import numpy as np
+import pytest
+from detector_process import OUTPUTS, key_of
+from sensor_msgs.msg import CameraInfo
+from tiny_bundle import street_frame
+from visualization_msgs.msg import Marker
+
+from cosme_ros import names
+from cosme_ros.bundle import load_bundle
+from cosme_ros.detector import Detector
+from cosme_ros.obstacles import find_obstacles
+from cosme_ros.outlines import outlines
+
+HEIGHT, WIDTH = 180, 320
+STREET = street_frame(HEIGHT, WIDTH, box=(140, 120, 40, 30))
+SKY = np.full_like(STREET, (230, 100, 20))
+P = [300.0, 0.0, 160.0, 0.0, 0.0, 310.0, 90.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+
+
+@pytest.fixture(scope="module")
+def expected(bundle):
+    detector = Detector(load_bundle(bundle), provider="cpu")
+    mask, obstacles = find_obstacles(detector.detect(STREET).score, region=None, minimum_area=64)
+    assert obstacles, "the box should be an obstacle, or there is nothing to publish"
+    return obstacles, outlines(mask, obstacles)
+
+
+@pytest.fixture(scope="module")
+def running(start, bundle):
+    detector, camera = start(bundle=bundle)
+    camera.listen("markers")
+    camera.ask(lambda: camera.image(STREET), "markers")
+    return detector, camera
+
+
+def outline_in_pixels(markers, fx, fy, cx, cy):
+    (line,) = [m for m in markers if m.type == Marker.LINE_STRIP and m.action == Marker.ADD]
+    points = np.array([(p.x, p.y, p.z) for p in line.points])
+    assert (points[:, 2] == 1.0).all()
+    return points[:, :2] * [fx, fy] + [cx, cy]
+
+
+def test_without_camera_info_the_markers_are_guesses_and_say_so(running, expected):
+    detector, camera = running
+    header, (message,) = camera.ask(lambda: camera.image(STREET), "markers")
+    obstacles, (line,) = expected
+    assert message.markers[0].action == Marker.DELETEALL
+    assert all(marker.header == header for marker in message.markers)
+    seen = outline_in_pixels(message.markers, WIDTH, WIDTH, (WIDTH - 1) / 2, (HEIGHT - 1) / 2)
+    np.testing.assert_allclose(seen[:-1], line, atol=1e-6)
+    (text,) = [m.text for m in message.markers if m.type == Marker.TEXT_VIEW_FACING]
+    assert text == f"{obstacles[0].peak_score:.1f}"
+    assert all(m.ns.endswith("(uncalibrated)") for m in message.markers[1:])
+    assert detector.log.count("nothing came on /cosme_detector/input/camera_info") == 1
+
+
+def test_camera_info_places_the_markers(running, expected):
+    _, camera = running
+    _, (line,) = expected
+
+    def calibrated():
+        header, (message,) = camera.ask(with_info, "markers")
+        return None if message.markers[1].ns.endswith("(uncalibrated)") else (header, message)
+
+    def with_info():
+        image = camera.image(STREET)
+        camera.info_publisher.publish(
+            CameraInfo(header=image.header, height=HEIGHT, width=WIDTH, p=P)
+        )
+        return image
+
+    header, message = camera.spin_until(calibrated, "markers by camera_info")
+    seen = outline_in_pixels(message.markers, P[0], P[5], P[2], P[6])
+    np.testing.assert_allclose(seen[:-1], line, atol=1e-6)
+    assert all(marker.header == header for marker in message.markers)
+
+
+def test_a_withheld_mask_has_no_markers(start, bundle):
+    _, camera = start(bundle=bundle, region="drivable")
+    camera.listen("markers", "score")
+    camera.ask(lambda: camera.image(STREET), "markers", "score")
+    withheld, _ = camera.ask(lambda: camera.image(SKY), "score")
+    camera.ask(lambda: camera.image(STREET), "markers", "score")
+    assert key_of(withheld) not in camera.answers["markers"]
+
+
+def test_markers_need_no_other_listener_and_detections_are_offered_where_they_can_be(running):
+    _, camera = running
+    assert set(camera.answers) == {"markers"}
+    topic = names.resolve(names.OUTPUT_DETECTIONS)
+    assert bool(camera.node.count_publishers(topic)) == ("detections" in OUTPUTS)
+
+
+def test_detections_are_the_obstacles_boxes(start, bundle, expected):
+    pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed")
+    _, camera = start(bundle=bundle)
+    camera.listen("detections")
+    header, (message,) = camera.ask(lambda: camera.image(STREET), "detections")
+    (obstacle,), _ = expected
+    (detection,) = message.detections
+    assert message.header == detection.header == header
+    assert (detection.bbox.size_x, detection.bbox.size_y) == (obstacle.width, obstacle.height)
+    assert detection.bbox.center.position.x == obstacle.x + (obstacle.width - 1) / 2
+    assert detection.bbox.center.position.y == obstacle.y + (obstacle.height - 1) / 2
+    (result,) = detection.results
+    assert result.hypothesis.class_id == "anomaly"
+    assert 0.5 <= result.hypothesis.score < 1
