@@ -12,7 +12,7 @@ import importlib.util
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,10 +71,33 @@ class Session:
     outputs: Tensors
     _session: ort.InferenceSession
 
+    @property
+    def device(self) -> str:
+        """Where the graph reads and writes, in ONNX Runtime's words: 'cuda' or 'cpu'."""
+        return "cuda" if self.provider in ("cuda", "tensorrt") else "cpu"
+
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name; new arrays at each call. `inputs` holds every input by name."""
         names = list(self.outputs)
         return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
+
+    def binding(self) -> ort.IOBinding:
+        """A new binding: which tensors `run_bound` reads and writes."""
+        return self._session.io_binding()
+
+    def run_bound(self, binding: ort.IOBinding) -> None:
+        """Run on the tensors of `binding`; when it returns they are written."""
+        self._session.run_with_iobinding(binding)
+
+    def value_of(self, array: np.ndarray) -> ort.OrtValue:
+        """`array` where the graph reads it: a copy on a GPU, the same memory on the CPU."""
+        return ort.OrtValue.ortvalue_from_numpy(array, self.device, 0)
+
+    def empty_value(self, dtype: str, shape: Sequence[int]) -> ort.OrtValue:
+        """Memory for a tensor of NumPy's `dtype`, where the graph writes it."""
+        return ort.OrtValue.ortvalue_from_shape_and_type(
+            list(shape), np.dtype(dtype), self.device, 0
+        )
 
 
 def open_session(
