@@ -87,7 +87,8 @@ class Detector:
     """Runs a bundle on camera frames. The same image gives the same bits every time.
 
     `provider` is 'auto' or one of `execution.PROVIDERS`; `false_positive_rate` chooses the alarm
-    line from the bundle's calibration; `threads` inside one operator, 0 for the library's default.
+    line from the bundle's calibration; `threads` inside one operator, 0 for the library's default,
+    and `affinity` where they run, as in `execution.open_session`.
     Raises BundleError where a graph is damaged or not the manifest's, ProviderError where the
     provider does not run the graphs, ValueError for a rate outside the calibration.
     """
@@ -99,6 +100,7 @@ class Detector:
         provider: str = "auto",
         false_positive_rate: float = 0.001,
         threads: int = 0,
+        affinity: str = "",
     ) -> None:
         self.bundle = bundle
         self.threshold: float = bundle.calibration.threshold(false_positive_rate)
@@ -108,6 +110,7 @@ class Detector:
                 {graph: bundle.graph_path(graph) for graph in GRAPHS},
                 provider,
                 threads=threads,
+                affinity=affinity,
                 engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest),
             )
         except ModelError as error:

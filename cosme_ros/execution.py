@@ -11,6 +11,8 @@ import functools
 import importlib.util
 import json
 import logging
+import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +46,7 @@ _NUMPY_NAMES = {
     "tensor(float16)": "float16",
     "tensor(int64)": "int64",
 }
+_PROCESSORS = re.compile(r"[0-9]+-[0-9]+|[0-9]+(,[0-9]+)*")
 EngineCache = Callable[[], Path] | None
 """Gives the folder for what TensorRT builds; asked only when TensorRT is about to build."""
 
@@ -101,11 +104,19 @@ class Session:
 
 
 def open_session(
-    model_path: Path, provider: str, *, threads: int = 0, engine_cache: EngineCache = None
+    model_path: Path,
+    provider: str,
+    *,
+    threads: int = 0,
+    affinity: str = "",
+    engine_cache: EngineCache = None,
 ) -> Session:
     """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
 
     `threads` is the number of threads inside an operator, 0 for the library's default.
+    `affinity` says on which processors each of them but the caller's own runs, as ONNX Runtime's
+    session.intra_op_thread_affinities does: '2;3' or '1-2;3-4', counted from 1, a part for each of
+    `threads` - 1 threads; empty leaves it to the system. It is for provider cpu.
     `engine_cache` gives the folder for what TensorRT builds; nothing is kept without it.
     Raises ProviderError, or ModelError where the file itself is at fault.
     """
@@ -115,6 +126,9 @@ def open_session(
         raise ValueError(f"threads is {threads}; 0 (library's default) or more is right")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
+    if affinity:
+        check_affinity(affinity, threads)
+        options.add_session_config_entry("session.intra_op_thread_affinities", affinity)
     runtime_providers = _PREPARATIONS[provider](options, threads, engine_cache)
     if provider == "cpu":
         return _wrap(_open(model_path, options, runtime_providers, provider), provider)
@@ -129,6 +143,7 @@ def open_sessions(
     provider: str,
     *,
     threads: int = 0,
+    affinity: str = "",
     engine_cache: EngineCache = None,
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.
@@ -140,7 +155,13 @@ def open_sessions(
     for candidate in PROVIDERS if provider == "auto" else (provider,):
         try:
             sessions = {
-                name: open_session(path, candidate, threads=threads, engine_cache=engine_cache)
+                name: open_session(
+                    path,
+                    candidate,
+                    threads=threads,
+                    affinity=affinity,
+                    engine_cache=engine_cache,
+                )
                 for name, path in model_paths.items()
             }
         except ProviderError as error:
@@ -152,6 +173,29 @@ def open_sessions(
         _log.info("execution provider %s runs the graphs%s", candidate, reasons)
         return sessions
     raise ProviderError(f"no execution provider runs the graphs: {'; '.join(passed_over)}")
+
+
+def check_affinity(affinity: str, threads: int) -> None:
+    """Raise ValueError unless `affinity` places `threads` threads on processors of this machine."""
+    parts = affinity.split(";")
+    if threads < 2 or len(parts) != threads - 1:
+        raise ValueError(
+            f"thread_affinity {affinity!r} places {len(parts)} threads and threads is {threads}; "
+            "a part for each thread but the first is right: '2' for 2 threads, '2;3' for 3"
+        )
+    processors = os.cpu_count() or 1
+    for part in parts:
+        if not _PROCESSORS.fullmatch(part):
+            raise ValueError(
+                f"thread_affinity {affinity!r}: {part!r} names no processors; '2', '2,3' or '2-3' "
+                "would"
+            )
+        numbers = [int(number) for number in re.findall(r"[0-9]+", part)]
+        if min(numbers) < 1 or max(numbers) > processors:
+            raise ValueError(
+                f"thread_affinity {affinity!r}: {part!r} is not among this machine's processors, "
+                f"1 to {processors}"
+            )
 
 
 def check_assignment(assigned: Iterable[tuple[str, str]], provider: str, file_name: str) -> None:
