@@ -93,7 +93,8 @@ class Session:
         self._session.run_with_iobinding(binding)
 
     def value_of(self, array: np.ndarray) -> ort.OrtValue:
-        """`array` where the graph reads it: a copy on a GPU, the same memory on the CPU."""
+        """`array` where the graph reads it: a copy on a GPU; on the CPU the same memory, which the
+        caller has to keep."""
         return ort.OrtValue.ortvalue_from_numpy(array, self.device, 0)
 
     def empty_value(self, dtype: str, shape: Sequence[int]) -> ort.OrtValue:

@@ -46,7 +46,9 @@ class GraphChain:
         self._teacher, self._student, self._memory = (
             _wired(sessions[graph]) for graph in ("teacher", "student", "memory")
         )
-        for name, bank in banks.items():
+        # ONNX Runtime reads an array where it lies, and up to 1.23 does not keep it there.
+        self._banks = {name: np.ascontiguousarray(bank) for name, bank in banks.items()}
+        for name, bank in self._banks.items():
             self._memory.binding.bind_ortvalue_input(name, sessions["memory"].value_of(bank))
         fixed = {**self._teacher.kept, **self._student.kept}
         for name in fixed.keys() & sessions["memory"].inputs.keys():

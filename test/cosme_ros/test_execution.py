@@ -109,9 +109,10 @@ def test_threads_run_on_the_processors_that_affinity_names(folder: Path) -> None
         pytest.skip("this process may not run on two processors of its choice")
     before = places()
     session = open_session(folder / "teacher.onnx", "cpu", threads=2, affinity=str(last))
+    # A thread goes to its place itself, when it begins: after a run it has.
+    session.run({"image": street_frame(512, 512)[np.newaxis]})
     made = [where for thread, where in places().items() if thread not in before]
     assert made == [{last - 1}]
-    session.run({"image": street_frame(36, 64)[np.newaxis]})
 
 
 @pytest.mark.parametrize(
