@@ -38,11 +38,17 @@ def halve(
     from tqdm import tqdm
 
     from training.datasets.registry import open_dataset
-    from training.half_precision import write_half_bundle
+    from training.faster_bundle import write_faster_bundle
+    from training.half_precision import halve as to_float16
 
     dataset = open_dataset(data)
-    measured = write_half_bundle(
-        bundle, out, dataset, lambda frames: tqdm(frames, "both bundles", unit="frame")
+    measured = write_faster_bundle(
+        bundle,
+        out,
+        "float16",
+        to_float16,
+        dataset,
+        lambda frames: tqdm(frames, "both bundles", unit="frame"),
     )
     errors = ", ".join(f"{name} {error:.2e}" for name, error in measured.relative_error.items())
     typer.echo(
