@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import cv2
@@ -13,6 +12,7 @@ import numpy as np
 from cosme_ros.bundle import GRAPHS, SCORE_MAPS, Bundle, BundleError, check_graph
 from cosme_ros.engine_cache import engine_cache_folder
 from cosme_ros.execution import ModelError, open_sessions
+from cosme_ros.graph_chain import GraphChain
 
 # A wheel or a face stretched by more than this is no longer what the teacher was trained on.
 _ASPECT_TOLERANCE = 0.05
@@ -87,7 +87,8 @@ class Detector:
     """Runs a bundle on camera frames. The same image gives the same bits every time.
 
     `provider` is 'auto' or one of `execution.PROVIDERS`; `false_positive_rate` chooses the alarm
-    line from the bundle's calibration; `threads` inside one operator, 0 for the library's default.
+    line from the bundle's calibration; `threads` inside one operator, 0 for the library's default,
+    and `affinity` where they run, as in `execution.open_session`.
     Raises BundleError where a graph is damaged or not the manifest's, ProviderError where the
     provider does not run the graphs, ValueError for a rate outside the calibration.
     """
@@ -99,6 +100,7 @@ class Detector:
         provider: str = "auto",
         false_positive_rate: float = 0.001,
         threads: int = 0,
+        affinity: str = "",
     ) -> None:
         self.bundle = bundle
         self.threshold: float = bundle.calibration.threshold(false_positive_rate)
@@ -108,22 +110,22 @@ class Detector:
                 {graph: bundle.graph_path(graph) for graph in GRAPHS},
                 provider,
                 threads=threads,
+                affinity=affinity,
                 engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest),
             )
         except ModelError as error:
             raise BundleError(str(error)) from error
         for graph, session in sessions.items():
             check_graph(bundle, graph, session.inputs, session.outputs)
-        self._teacher, self._student, self._memory = (sessions[graph] for graph in GRAPHS)
-        self.provider: str = self._teacher.provider
+        self.provider: str = sessions["teacher"].provider
         """The one that runs the graphs, e.g. 'cpu'."""
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="cosme_student")
+        self._chain = GraphChain(sessions, bundle.banks)
         self._aspect_asked = False
 
     def warm_up(self, height: int, width: int) -> None:
         """Run once on a blank frame of this size in pixels: the first run of a size is slow."""
         # Whether a blank frame has a valid score does not matter, so the graphs run bare.
-        self._run(np.full((height, width, 3), 127, np.uint8))
+        self._chain.run(np.full((height, width, 3), 127, np.uint8))
 
     def detect(self, image: np.ndarray) -> Detection:
         """Score one frame, uint8 [H, W, 3] BGR, any size.
@@ -139,16 +141,9 @@ class Detector:
             )
         height, width = image.shape[:2]
         self._compare_aspect(height, width)
-        return Detection(self._run(image), threshold=self.threshold, height=height, width=width)
-
-    def _run(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        frame = {"image": np.ascontiguousarray(image)[np.newaxis]}
-        # Neither needs the other, and two graphs at a time keep the cores busier than one whose
-        # threads wait for each other after every operator.
-        student = self._beside.submit(self._student.run, frame)
-        features = {**self.bundle.banks, **self._teacher.run(frame), **student.result()}
-        scores = self._memory.run({name: features[name] for name in self._memory.inputs})
-        return {**scores, "class_id": features["class_id"]}
+        return Detection(
+            self._chain.run(image), threshold=self.threshold, height=height, width=width
+        )
 
     def _compare_aspect(self, height: int, width: int) -> None:
         if self._aspect_asked:

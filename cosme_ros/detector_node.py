@@ -266,6 +266,7 @@ class DetectorNode(LifecycleNode):
             provider=settings.provider,
             false_positive_rate=settings.false_positive_rate,
             threads=settings.threads,
+            affinity=settings.thread_affinity,
         )
         detector.warm_up(*bundle.input_size)
         lowest, highest = bundle.calibration.rates

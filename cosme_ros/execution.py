@@ -11,8 +11,10 @@ import functools
 import importlib.util
 import json
 import logging
+import os
+import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,7 @@ _NUMPY_NAMES = {
     "tensor(float16)": "float16",
     "tensor(int64)": "int64",
 }
+_PROCESSORS = re.compile(r"[0-9]+-[0-9]+|[0-9]+(,[0-9]+)*")
 EngineCache = Callable[[], Path] | None
 """Gives the folder for what TensorRT builds; asked only when TensorRT is about to build."""
 
@@ -71,18 +74,50 @@ class Session:
     outputs: Tensors
     _session: ort.InferenceSession
 
+    @property
+    def device(self) -> str:
+        """Where the graph reads and writes, in ONNX Runtime's words: 'cuda' or 'cpu'."""
+        return "cuda" if self.provider in ("cuda", "tensorrt") else "cpu"
+
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name; new arrays at each call. `inputs` holds every input by name."""
         names = list(self.outputs)
         return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
 
+    def binding(self) -> ort.IOBinding:
+        """A new binding: which tensors `run_bound` reads and writes."""
+        return self._session.io_binding()
+
+    def run_bound(self, binding: ort.IOBinding) -> None:
+        """Run on the tensors of `binding`; when it returns they are written."""
+        self._session.run_with_iobinding(binding)
+
+    def value_of(self, array: np.ndarray) -> ort.OrtValue:
+        """`array` where the graph reads it: a copy on a GPU; on the CPU the same memory, which the
+        caller has to keep."""
+        return ort.OrtValue.ortvalue_from_numpy(array, self.device, 0)
+
+    def empty_value(self, dtype: str, shape: Sequence[int]) -> ort.OrtValue:
+        """Memory for a tensor of NumPy's `dtype`, where the graph writes it."""
+        return ort.OrtValue.ortvalue_from_shape_and_type(
+            list(shape), np.dtype(dtype), self.device, 0
+        )
+
 
 def open_session(
-    model_path: Path, provider: str, *, threads: int = 0, engine_cache: EngineCache = None
+    model_path: Path,
+    provider: str,
+    *,
+    threads: int = 0,
+    affinity: str = "",
+    engine_cache: EngineCache = None,
 ) -> Session:
     """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
 
     `threads` is the number of threads inside an operator, 0 for the library's default.
+    `affinity` says on which processors each of them but the caller's own runs, as ONNX Runtime's
+    session.intra_op_thread_affinities does: '2;3' or '1-2;3-4', counted from 1, a part for each of
+    `threads` - 1 threads; empty leaves it to the system. It is for provider cpu.
     `engine_cache` gives the folder for what TensorRT builds; nothing is kept without it.
     Raises ProviderError, or ModelError where the file itself is at fault.
     """
@@ -92,6 +127,9 @@ def open_session(
         raise ValueError(f"threads is {threads}; 0 (library's default) or more is right")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
+    if affinity:
+        check_affinity(affinity, threads)
+        options.add_session_config_entry("session.intra_op_thread_affinities", affinity)
     runtime_providers = _PREPARATIONS[provider](options, threads, engine_cache)
     if provider == "cpu":
         return _wrap(_open(model_path, options, runtime_providers, provider), provider)
@@ -106,6 +144,7 @@ def open_sessions(
     provider: str,
     *,
     threads: int = 0,
+    affinity: str = "",
     engine_cache: EngineCache = None,
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.
@@ -117,7 +156,13 @@ def open_sessions(
     for candidate in PROVIDERS if provider == "auto" else (provider,):
         try:
             sessions = {
-                name: open_session(path, candidate, threads=threads, engine_cache=engine_cache)
+                name: open_session(
+                    path,
+                    candidate,
+                    threads=threads,
+                    affinity=affinity,
+                    engine_cache=engine_cache,
+                )
                 for name, path in model_paths.items()
             }
         except ProviderError as error:
@@ -129,6 +174,29 @@ def open_sessions(
         _log.info("execution provider %s runs the graphs%s", candidate, reasons)
         return sessions
     raise ProviderError(f"no execution provider runs the graphs: {'; '.join(passed_over)}")
+
+
+def check_affinity(affinity: str, threads: int) -> None:
+    """Raise ValueError unless `affinity` places `threads` threads on processors of this machine."""
+    parts = affinity.split(";")
+    if threads < 2 or len(parts) != threads - 1:
+        raise ValueError(
+            f"thread_affinity {affinity!r} places {len(parts)} threads and threads is {threads}; "
+            "a part for each thread but the first is right: '2' for 2 threads, '2;3' for 3"
+        )
+    processors = os.cpu_count() or 1
+    for part in parts:
+        if not _PROCESSORS.fullmatch(part):
+            raise ValueError(
+                f"thread_affinity {affinity!r}: {part!r} names no processors; '2', '2,3' or '2-3' "
+                "would"
+            )
+        numbers = [int(number) for number in re.findall(r"[0-9]+", part)]
+        if min(numbers) < 1 or max(numbers) > processors:
+            raise ValueError(
+                f"thread_affinity {affinity!r}: {part!r} is not among this machine's processors, "
+                f"1 to {processors}"
+            )
 
 
 def check_assignment(assigned: Iterable[tuple[str, str]], provider: str, file_name: str) -> None:

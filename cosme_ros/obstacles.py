@@ -114,15 +114,21 @@ def find_obstacles(
         alarm &= region
     if not alarm.any():  # most frames: nothing to label
         return np.zeros(score.shape, np.uint8), ()
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(alarm.view(np.uint8), connectivity=8)
+    # Labelling costs by the pixel, and alarms are seldom all over the picture.
+    left, top, across, down = cv2.boundingRect(alarm.view(np.uint8))
+    window = np.s_[top : top + down, left : left + across]
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(
+        alarm[window].view(np.uint8), connectivity=8
+    )
     is_kept = boxes[:, cv2.CC_STAT_AREA] >= minimum_area
     is_kept[0] = False  # label 0 is everything else
     obstacles = [
-        _measured(score, labels, label, *boxes[label].tolist())
+        _measured(score[window], labels, label, (left, top), *boxes[label].tolist())
         for label in np.flatnonzero(is_kept).tolist()
     ]
     obstacles.sort(key=lambda obstacle: obstacle.peak_score, reverse=True)
-    mask = np.take(np.where(is_kept, 255, 0).astype(np.uint8), np.asarray(labels))
+    mask = np.zeros(score.shape, np.uint8)
+    mask[window] = np.take(np.where(is_kept, 255, 0).astype(np.uint8), np.asarray(labels))
     return mask, tuple(obstacles)
 
 
@@ -130,6 +136,7 @@ def _measured(
     score: np.ndarray,
     labels: np.ndarray,
     label: int,
+    corner: tuple[int, int],
     x: int,
     y: int,
     width: int,
@@ -138,4 +145,4 @@ def _measured(
 ) -> Obstacle:
     box = np.s_[y : y + height, x : x + width]
     peak = score[box][labels[box] == label].max()
-    return Obstacle(x, y, width, height, area, float(peak))
+    return Obstacle(corner[0] + x, corner[1] + y, width, height, area, float(peak))

@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any
 
-from cosme_ros.execution import PROVIDERS
+from cosme_ros.execution import PROVIDERS, check_affinity
 
 REGIONS = ("everything", "drivable")
 IMAGE_TRANSPORTS = ("raw", "compressed")
@@ -135,6 +135,12 @@ class Settings:
         minimum=0,
         maximum=1024,
     )
+    thread_affinity: str = _row(
+        "",
+        "Processors, counted from 1, for each of ONNX Runtime's threads but the first, with "
+        "provider cpu: '2;3' for threads 3. Empty leaves them to the system.",
+        Changeable.UNCONFIGURED,
+    )
     diagnostics_period: float = _row(
         1.0,
         "Seconds between two messages on /diagnostics.",
@@ -167,4 +173,9 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
             "parameter 'bundle' is empty, but must be the directory of a bundle "
             "(bundle:=/path/to/bundle)"
         )
+    if settings.thread_affinity:
+        try:
+            check_affinity(settings.thread_affinity, settings.threads)
+        except ValueError as error:
+            raise ParameterError(f"parameter {error}") from error
     return settings

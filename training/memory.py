@@ -13,6 +13,11 @@ _CANDIDATES_AT_ONCE = 1024
 _POSITIONS_AT_ONCE = 16_384
 _SMALLEST_NORM = 1e-6
 
+# Places that are compared with the bank at once, when a frame is scored. Fewer than 512 leave a
+# matrix product nothing to share among threads; more than 16 blocks are mostly overhead on a GPU.
+_SMALLEST_BLOCK = 512
+_MOST_BLOCKS = 16
+
 
 @dataclass(frozen=True)
 class Initialisation:
@@ -175,8 +180,23 @@ def layer_score(features: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
         float32 [1, 1, h, w] in 0..2, 0 on a prototype.
     """
     vectors = features.reshape(features.shape[1], -1)
+    # A similarity for every place and prototype would be the largest array of the whole method,
+    # written and read once each. Of a block of places it stays small, and mostly in a cache.
+    places = vectors.shape[1]
+    block = max(_SMALLEST_BLOCK, -(-places // _MOST_BLOCKS))
+    nearest = torch.cat(
+        [
+            _nearest_similarity(vectors[:, start : start + block], bank)
+            for start in range(0, places, block)
+        ]
+    )
+    return (1.0 - nearest).clamp(min=0.0).reshape(1, 1, *features.shape[2:])
+
+
+def _nearest_similarity(vectors: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
+    """The largest cosine of each column of [C, n] with a row of the bank [K, C]: [n]."""
     # The norm of a feature is the same for every prototype: dividing the one maximum by it
-    # is h*w divisions instead of C*h*w, and never holds a normalised copy.
-    nearest = (bank @ vectors).amax(dim=0)
+    # is n divisions instead of C*n, and never holds a normalised copy.
     norm = vectors.square().sum(dim=0).sqrt().clamp(min=_SMALLEST_NORM)
-    return (1.0 - nearest / norm).clamp(min=0.0).reshape(1, 1, *features.shape[2:])
+    # A row per place, so that the maximum is along what lies side by side in memory.
+    return (vectors.T @ bank.T).amax(dim=1) / norm

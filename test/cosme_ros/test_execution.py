@@ -1,5 +1,6 @@
 import importlib.util
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +96,41 @@ def test_an_unknown_provider_is_told_the_known_ones(folder: Path) -> None:
 def test_threads_below_zero_are_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match="threads is -1; 0"):
         open_session(folder / "teacher.onnx", "cpu", threads=-1)
+
+
+def test_threads_run_on_the_processors_that_affinity_names(folder: Path) -> None:
+    def places() -> dict[str, set[int]]:
+        return {
+            thread: os.sched_getaffinity(int(thread)) for thread in os.listdir("/proc/self/task")
+        }
+
+    last = os.cpu_count() or 1
+    if last < 2 or len(os.sched_getaffinity(0)) < last:
+        pytest.skip("this process may not run on two processors of its choice")
+    before = places()
+    session = open_session(folder / "teacher.onnx", "cpu", threads=2, affinity=str(last))
+    # A thread goes to its place itself, when it begins: after a run it has.
+    session.run({"image": street_frame(512, 512)[np.newaxis]})
+    made = [where for thread, where in places().items() if thread not in before]
+    assert made == [{last - 1}]
+
+
+@pytest.mark.parametrize(
+    ("affinity", "threads", "sentence"),
+    [
+        ("1", 0, "places 1 threads and threads is 0; a part for each thread but the first"),
+        ("1;1", 2, "places 2 threads and threads is 2"),
+        ("1;", 3, "'' names no processors"),
+        ("0", 2, "'0' is not among this machine's processors, 1 to"),
+        ("1-100000", 2, "'1-100000' is not among this machine's processors, 1 to"),
+        ("all", 2, "'all' names no processors"),
+    ],
+)
+def test_an_affinity_that_cannot_be_is_told(
+    folder: Path, affinity: str, threads: int, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        open_session(folder / "teacher.onnx", "cpu", threads=threads, affinity=affinity)
 
 
 def test_auto_takes_the_first_that_runs_and_says_why_not_the_others(

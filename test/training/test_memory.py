@@ -6,6 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import torch.nn.functional as F  # noqa: E402, N812 (torch's own customary name)
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+
 from training import memory  # noqa: E402
 
 
@@ -134,3 +137,30 @@ def test_initialise_refuses_nothing() -> None:
         memory.initialise(
             torch.empty(0, 4), size=8, similarity_threshold=0.85, generator=torch.Generator()
         )
+
+
+@pytest.mark.parametrize("places", [511, 512, 513, 1500, 16 * 512 + 1])
+def test_a_layer_is_scored_in_blocks_as_it_is_as_a_whole(places: int) -> None:
+    features, bank = random_features(places, 6, 1), F.normalize(random_features(9, 6, 2), dim=1)
+    found = memory.layer_score(features.T.reshape(1, 6, 1, places), bank)
+    cosines = F.normalize(features.double(), dim=1) @ F.normalize(bank.double(), dim=1).T
+    wanted = (1.0 - cosines.amax(dim=1)).clamp(min=0.0)
+    # float32 rounds 1 - cosine to 6e-8; a sum of 6 products triples that.
+    torch.testing.assert_close(found.flatten().double(), wanted, atol=4e-7, rtol=0)
+
+
+def test_no_similarity_of_all_places_and_prototypes_is_kept() -> None:
+    places, size = 16_384, 2048
+    sizes = []
+
+    class Recorder(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            result = func(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor):
+                sizes.append(result.numel())
+            return result
+
+    bank = F.normalize(random_features(size, 4, 1), dim=1)
+    with Recorder():
+        memory.layer_score(random_features(places, 4, 2).T.reshape(1, 4, 128, 128), bank)
+    assert max(sizes) == places * size // 16

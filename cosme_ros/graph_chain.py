@@ -1,0 +1,107 @@
+"""The three graphs of a bundle as one: what they tell each other never leaves the device."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cosme_ros.execution import Session
+
+_IMAGE = "image"
+
+
+@dataclass(frozen=True, eq=False)
+class _Wired:
+    """A session, and the binding that holds its tensors."""
+
+    session: Session
+    binding: Any
+    kept: Mapping[str, Any]
+    """Outputs of fixed shape: OrtValues made once, written over in every frame."""
+
+    def run(self) -> dict[str, Any]:
+        """Outputs by name, OrtValues on the session's device."""
+        for name in self.session.outputs.keys() - self.kept.keys():
+            # Else the value of the last frame is written over, and has perhaps another shape.
+            self.binding.bind_output(name, self.session.device)
+        self.session.run_bound(self.binding)
+        return dict(zip(self.session.outputs, self.binding.get_outputs(), strict=True))
+
+
+class GraphChain:
+    """Runs teacher, student and memory on one image after the other.
+
+    Features stay on the provider's device, in buffers made once, and memory reads them where
+    teacher and student wrote them. The banks are brought there once. `sessions` holds the three
+    graphs by name, all on one provider; `banks` what memory takes beside their outputs.
+    """
+
+    def __init__(self, sessions: Mapping[str, Session], banks: Mapping[str, np.ndarray]) -> None:
+        self._device = sessions["memory"].device
+        self._teacher, self._student, self._memory = (
+            _wired(sessions[graph]) for graph in ("teacher", "student", "memory")
+        )
+        # ONNX Runtime reads an array where it lies, and up to 1.23 does not keep it there.
+        self._banks = {name: np.ascontiguousarray(bank) for name, bank in banks.items()}
+        for name, bank in self._banks.items():
+            self._memory.binding.bind_ortvalue_input(name, sessions["memory"].value_of(bank))
+        fixed = {**self._teacher.kept, **self._student.kept}
+        for name in fixed.keys() & sessions["memory"].inputs.keys():
+            self._memory.binding.bind_ortvalue_input(name, fixed[name])
+        self._renewed = sessions["memory"].inputs.keys() - fixed.keys() - banks.keys()
+        self._image: Any = None
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="cosme_student")
+        self._one_at_a_time = threading.Lock()
+
+    def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """The outputs of memory and the teacher's class_id by name, in arrays of their own.
+
+        `image` is uint8 [H, W, 3] BGR of any size.
+        """
+        frame = np.ascontiguousarray(image)[np.newaxis]  # held here, while it is read
+        with self._one_at_a_time:  # the buffers hold one frame
+            self._bind_image(frame)
+            # Neither needs the other, and two graphs at a time keep the cores busier than one
+            # whose threads wait for each other after every operator.
+            student = self._beside.submit(self._student.run)
+            try:
+                made = self._teacher.run()
+            finally:
+                wait([student])
+            made |= student.result()
+            for name in self._renewed:
+                self._memory.binding.bind_ortvalue_input(name, made[name])
+            found = {**self._memory.run(), "class_id": made["class_id"]}
+            # On the CPU numpy() shows the buffer itself, which the next frame writes over.
+            return {name: np.array(value.numpy()) for name, value in found.items()}
+
+    def _bind_image(self, frame: np.ndarray) -> None:
+        if self._device == "cpu":
+            for wired in (self._teacher, self._student):
+                wired.binding.bind_cpu_input(_IMAGE, frame)
+            return
+        if self._image is not None and self._image.shape() == list(frame.shape):
+            self._image.update_inplace(frame)
+            return
+        self._image = self._teacher.session.value_of(frame)
+        for wired in (self._teacher, self._student):
+            wired.binding.bind_ortvalue_input(_IMAGE, self._image)
+
+
+def _wired(session: Session) -> _Wired:
+    binding = session.binding()
+    kept = {}
+    for name, (dtype, shape) in session.outputs.items():
+        # All are bound here, in the order in which the binding will give them back.
+        fixed = [length for length in shape if isinstance(length, int)]
+        if len(fixed) == len(shape):
+            kept[name] = session.empty_value(dtype, fixed)
+            binding.bind_ortvalue_output(name, kept[name])
+        else:
+            binding.bind_output(name, session.device)
+    return _Wired(session, binding, kept)
