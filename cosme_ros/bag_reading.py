@@ -30,8 +30,8 @@ NORMAL, ANOMALY, IGNORED = 0, 1, 255
 """The values of a label image (mono8)."""
 
 _NANOSECONDS = 1_000_000_000
-# Messages of one frame lie within this many frames of each other, or do not meet: bounds memory.
-_JOIN_WINDOW = 32
+JOIN_WINDOW = 32
+"""Messages of one frame lie within this many frames of each other, or do not meet."""
 
 
 class BagError(Exception):
@@ -134,11 +134,14 @@ class Bag:
         except (ReaderError, AnyReaderError, struct.error) as error:
             raise BagError(f"bag {self.path} is damaged: {error}") from error
 
-    def joined(self, topics: Sequence[str]) -> Iterator[dict[str, BagMessage]]:
+    def joined(
+        self, topics: Sequence[str], *, window: int = JOIN_WINDOW
+    ) -> Iterator[dict[str, BagMessage]]:
         """The messages of `topics` by frame: one dictionary, topic to message, for each stamp.
 
         Frames come in the order in which the bag first mentions them. A topic is missing from a
-        dictionary when it has no message of that stamp near the others.
+        dictionary when it has no message of that stamp within `window` frames of the others, which
+        bounds memory.
         """
         pending: OrderedDict[int, dict[str, BagMessage]] = OrderedDict()
         for message in self.messages(topics):
@@ -149,7 +152,7 @@ class Bag:
             frame[message.topic] = message
             while pending:
                 oldest = next(iter(pending.values()))
-                if len(oldest) < len(topics) and len(pending) <= _JOIN_WINDOW:
+                if len(oldest) < len(topics) and len(pending) <= window:
                     break
                 yield pending.popitem(last=False)[1]
         yield from pending.values()
