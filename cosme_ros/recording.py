@@ -88,7 +88,7 @@ class Recording:
     def times(self) -> list[FrameTimes]:
         """Of every frame, in the order in which the pictures arrived.
 
-        Raises BagError when there is a score to which no picture belongs.
+        A score whose picture was not recorded is left out. Raises BagError.
         """
         topics = (self._image_topic, SCORE, MASK)
         arrivals: dict[str, dict[int, int]] = {topic: {} for topic in topics}
@@ -96,12 +96,6 @@ class Recording:
             for message in bag.messages(topics):
                 arrivals[message.topic].setdefault(message.stamp, message.bag_time)
         pictures, scores, masks = (arrivals[topic] for topic in topics)
-        strangers = scores.keys() - pictures.keys()
-        if strangers:
-            raise BagError(
-                f"the score with stamp {min(strangers)} ns in {self.path} belongs to no picture "
-                "that was played"
-            )
         return [
             FrameTimes(stamp, arrival, scores.get(stamp), masks.get(stamp))
             for stamp, arrival in pictures.items()

@@ -61,7 +61,7 @@ def report_of(verdict: Verdict, timeline: Timeline, counts: DetectorCounts) -> d
             "out": out,
             "dropped": counts.dropped,
             "failed": counts.failed,
-            "lost_before_the_detector": played - counts.received,
+            "lost_before_the_detector": max(0, played - counts.received),
             "unaccounted_for": counts.received - out - counts.dropped - counts.failed,
         },
         "timeline": _frame_by_frame(timeline),
