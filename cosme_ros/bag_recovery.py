@@ -17,10 +17,13 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
+from typing import BinaryIO
 from urllib.parse import quote
 
 import zstandard
+from mcap.data_stream import ReadDataStream
 from mcap.exceptions import EndOfFile
+from mcap.opcode import Opcode
 from mcap.reader import make_reader
 from mcap.records import Channel, Chunk, McapRecord, Message, Schema
 from mcap.stream_reader import StreamReader, get_chunk_data_stream
@@ -246,23 +249,14 @@ class _DamagedFile:
 def _mcap_messages(file: Path, damage: Complain) -> Iterator[_Raw]:
     schemas, channels = _mcap_summary(file)
     with file.open("rb") as stream:
-        records = StreamReader(stream, emit_chunks=True).records
-        while True:
-            try:
-                record = next(records)
-            except (StopIteration, EndOfFile):
-                return
-            except Exception as error:  # lengths and strings that are none
-                damage(f"unreadable from byte {stream.tell()} on: {_reason(error)}")
-                return
-            for inner in _mcap_content(record, damage):
-                if isinstance(inner, Schema):
-                    schemas[inner.id] = inner.name
-                elif isinstance(inner, Channel):
-                    channels[inner.id] = (inner.topic, inner.schema_id)
-                elif isinstance(inner, Message) and inner.channel_id in channels:
-                    topic, schema = channels[inner.channel_id]
-                    yield _Raw(topic, schemas.get(schema, "unknown"), inner.log_time, inner.data)
+        for inner in _mcap_records(stream, damage):
+            if isinstance(inner, Schema):
+                schemas[inner.id] = inner.name
+            elif isinstance(inner, Channel):
+                channels[inner.id] = (inner.topic, inner.schema_id)
+            elif isinstance(inner, Message) and inner.channel_id in channels:
+                topic, schema = channels[inner.channel_id]
+                yield _Raw(topic, schemas.get(schema, "unknown"), inner.log_time, inner.data)
 
 
 def _mcap_summary(file: Path) -> tuple[dict[int, str], dict[int, tuple[str, int]]]:
@@ -280,16 +274,59 @@ def _mcap_summary(file: Path) -> tuple[dict[int, str], dict[int, tuple[str, int]
     )
 
 
-def _mcap_content(record: McapRecord, damage: Complain) -> Iterator[McapRecord]:
-    if not isinstance(record, Chunk):
-        yield record
+def _mcap_records(stream: BinaryIO, damage: Complain) -> Iterator[McapRecord]:
+    """All records, those in chunks instead of these."""
+    records = StreamReader(stream, emit_chunks=True).records
+    complete = 0
+    while True:
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except EndOfFile:
+            yield from _cut_chunk(stream, complete)
+            return
+        except Exception as error:  # lengths and strings that are none
+            damage(f"unreadable from byte {complete} on: {_reason(error)}")
+            return
+        complete = stream.tell()
+        if isinstance(record, Chunk):
+            yield from _chunk_records(record, damage)
+        else:
+            yield record
+
+
+def _cut_chunk(stream: BinaryIO, start: int) -> Iterator[McapRecord]:
+    """The records that are complete in a chunk at byte `start`, at the end of whose file it is
+    cut off."""
+    stream.seek(start)
+    data = ReadDataStream(stream)
+    try:
+        if data.read1() != Opcode.CHUNK:
+            return
+        data.read8()
+        chunk = Chunk.read(data)
+        content = chunk.data
+        if chunk.compression == "zstd":
+            content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
+        elif chunk.compression:
+            return  # lz4 gives nothing of a frame that is cut
+        yield from _complete_records(content)
+    except Exception:  # it ends before its content begins
         return
+
+
+def _chunk_records(record: Chunk, damage: Complain) -> Iterator[McapRecord]:
     try:
         data, length = get_chunk_data_stream(record, validate_crc=True)
         content = data.read(length)
     except Exception as error:  # of the compression, or a wrong checksum
         damage(f"a chunk of {len(record.data)} bytes is left out: {_reason(error)}")
         return
+    yield from _complete_records(content)
+
+
+def _complete_records(content: bytes) -> Iterator[McapRecord]:
     records = StreamReader(BytesIO(content), skip_magic=True).records
     while True:
         try:
