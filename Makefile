@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 
 DEMO_EXTRAS := ros,opencv,cpu,demo
-TEST_EXTRAS := $(DEMO_EXTRAS),training,test
+TEST_EXTRAS := $(DEMO_EXTRAS),evaluation,training,test
 BUNDLE ?= demo/bundle
 BAG ?= demo/bag
 OUT ?= demo_output

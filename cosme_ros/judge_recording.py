@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from cosme_ros.bag_evaluation.report_html import write_html
 from cosme_ros.bag_reading import BagError
 from cosme_ros.bundle import BundleError, load_bundle
 from cosme_ros.detector import Detector, ScoreFault
@@ -27,7 +28,8 @@ from cosme_ros.execution import ProviderError
 from cosme_ros.latency_aware import timeline
 from cosme_ros.machine_facts import machine_facts
 from cosme_ros.recording import Recording
-from cosme_ros.replay import LOGS, RECORDING, REPORT, Replay, ReplayError
+from cosme_ros.replay import LOGS, PAGE, RECORDING, REPORT, Replay, ReplayError
+from cosme_ros.replay_page import as_page
 from cosme_ros.replay_report import as_text, report_of, tables
 from cosme_ros.report_pictures import CONTACT_SHEET, PICTURES, VIDEO, ReportPictures, choose_frames
 
@@ -63,7 +65,9 @@ def judge(
     pictures: bool,
     detector: Detector | None = None,
 ) -> str:
-    """Judge `folder`/RECORDING, write REPORT and, if asked to, pictures; returns a summary.
+    """Judge `folder`/RECORDING, write REPORT, PAGE and, if asked to, pictures.
+
+    Returns a summary.
 
     `detector`, if there is one already, has to be of the replay's bundle and settings. Raises one
     of ERRORS.
@@ -113,6 +117,7 @@ def judge(
         "machine": machine_facts(),
     }
     (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_html(folder, as_page(report))
     return _summary(report, folder, pictures=pictures)
 
 
@@ -127,7 +132,10 @@ def _pictures(recording: Recording, folder: Path) -> ReportPictures:
 
 def _summary(report: dict[str, Any], folder: Path, *, pictures: bool) -> str:
     equal = "equal" if report["published_equals_detector"] else "do NOT equal"
-    places = {f"{folder / REPORT}": "all numbers"}
+    places = {
+        f"{folder / PAGE}": "tables and figures, for any browser",
+        f"{folder / REPORT}": "all numbers",
+    }
     if pictures:
         places = {
             f"{folder / CONTACT_SHEET}": "frame, score, mask and truth of some frames",
@@ -153,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cosme_ros.judge_recording",
         description="Judge the recording of a replay: latency, dropped frames, and detection as "
-        "the vehicle had it in time. Needs rosbags, scikit-learn and OpenCV, but no ROS.",
+        "the vehicle had it in time. Needs no ROS.",
     )
     parser.add_argument("folder", type=Path, help="where the replay left its recording")
     parser.add_argument(

@@ -29,7 +29,7 @@ PLAYERS = ("auto", "ros2", "own")
 """`ros2 bag play`, or this package's bag_player_node; auto: the former where it is installed."""
 
 RECORDING, LOGS, SETTINGS, QOS = "recording", "logs", "replay.json", "played_qos.yaml"
-REPORT = "report.json"
+REPORT, PAGE = "report.json", "report.html"
 """What a replay leaves in its folder."""
 
 
@@ -221,7 +221,7 @@ def make_room(folder: Path) -> None:
             )
         for name in (RECORDING, LOGS, PICTURES):
             shutil.rmtree(folder / name, ignore_errors=True)
-        for name in (REPORT, CONTACT_SHEET, VIDEO, SETTINGS, QOS):
+        for name in (REPORT, PAGE, CONTACT_SHEET, VIDEO, SETTINGS, QOS):
             (folder / name).unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SETTINGS).touch()  # so that what is wrong with the folder is told now

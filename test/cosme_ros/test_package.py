@@ -39,7 +39,9 @@ def test_everything_ros_needs_is_installed(setup_arguments):
     assert {"config/detector.yaml", "config/cosme.rviz", "config/fastdds_large_images.xml"} <= set(
         installed["share/cosme_ros/config"]
     )
-    assert setup_arguments["package_data"] == {"cosme_ros": ["bundle_schema.json"]}
+    assert setup_arguments["package_data"] == {
+        "cosme_ros": ["bundle_schema.json", "bag_evaluation/*.j2"]
+    }
 
 
 def test_neither_ros_nor_the_training_half_is_forced_on_a_machine(setup_arguments):

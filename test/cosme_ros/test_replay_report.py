@@ -2,10 +2,13 @@ import json
 
 import pytest
 
+from cosme_ros.bag_evaluation.report_html import as_html
 from cosme_ros.evaluation import Judged, Verdict
 from cosme_ros.latency_aware import FrameTimes, timeline
+from cosme_ros.machine_facts import machine_facts
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics
 from cosme_ros.recording import DetectorCounts
+from cosme_ros.replay_page import as_page
 from cosme_ros.replay_report import Table, as_text, report_of, tables
 
 MS = 1_000_000
@@ -111,3 +114,36 @@ def test_text_has_straight_columns() -> None:
         "  long name            1",
         "  a note",
     ]
+
+
+def made(report: dict) -> dict:
+    """With what judge_recording adds: how it was made."""
+    return {
+        **report,
+        "provider": "cpu",
+        "player": "own",
+        "false_positive_rate": 0.001,
+        "threads": 0,
+        "playback_rate": 2.0,
+        "bundle": {"name": "mine", "path": "/bundles/mine", "sha256": "ab" * 32},
+        "bag": {"path": "/bags/<drive>", "image_topic": "/camera"},
+        "command": "python -m cosme_ros.replay_bag",
+        "machine": machine_facts(),
+    }
+
+
+def test_page_shows_the_figures_and_what_is_missing() -> None:
+    page = as_page(made(report_of(verdict(), TIMES, counts(received=3, dropped=0))))
+    assert [section.title for section in page.sections] == ["Frames", "Milliseconds", "Detection"]
+    assert [tile.value for tile in page.tiles] == ["0", "79 ms", "100 ms", "0.300"]
+    assert page.tiles[-1].note == "offline 0.500"
+    assert len(page.warnings) == 2 and "never reached the detector" in page.warnings[0]
+    text = as_html(page)
+    assert "/bags/&lt;drive&gt;" in text and text.count("<svg") == 2
+
+
+def test_page_without_labels_claims_nothing() -> None:
+    page = as_page(made(report_of(verdict(None), TIMES, counts(4, 2))))
+    assert "latency-aware AP" not in {tile.title for tile in page.tiles}
+    assert page.warnings == ()
+    assert page.sections[-1].tables == ()
