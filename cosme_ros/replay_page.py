@@ -5,7 +5,7 @@ from typing import Any
 
 from cosme_ros.bag_evaluation import svg_figures
 from cosme_ros.bag_evaluation.report_html import Figure, Page, Section, Table, Tile
-from cosme_ros.replay_report import tables
+from cosme_ros.replay_report import LATENCY, tables
 
 _EXPLANATIONS = {
     "Detection": "By the time that a frame is processed the world has moved on. Each labelled "
@@ -23,7 +23,7 @@ def as_page(report: Mapping[str, Any]) -> Page:
         Section(
             title=table.title,
             paragraphs=tuple(filter(None, (_EXPLANATIONS.get(table.title), table.note))),
-            figures=_figures(report) if table.title == "Milliseconds" else (),
+            figures=_figures(report) if table.title == LATENCY else (),
             tables=(Table(table.rows[0], table.rows[1:]),) if table.rows else (),
         )
         for table in tables(report)

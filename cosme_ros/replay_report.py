@@ -12,7 +12,8 @@ from cosme_ros.latency_aware import Timeline
 from cosme_ros.recording import DetectorCounts
 
 _NAMES = ("ap", "auroc", "fpr95")
-_UNJUDGED = "no labels of both kinds, so nothing to judge the scores by"
+_UNJUDGED = "No labels of both kinds, so nothing to judge the scores by."
+LATENCY = "Latency"
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,14 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
             note=_accounts(frames),
         ),
         Table(
-            "Milliseconds",
+            LATENCY,
             (
                 ("", "p50", "p95", "p99", "most"),
                 ("until score and mask are there", *_cells(report["latency_ms"])),
                 ("age of the newest result", *_cells(aware["age_ms"])),
             ),
-            note=f"counted from: {report['latency_from']}",
+            note="In milliseconds. The moment of a frame, from which all is counted, is its "
+            f"{report['latency_from']}.",
         ),
     ]
     if report["offline"]["ap"] is None:
@@ -115,7 +117,7 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
                 ),
             ),
             note=f"{aware['frames_before_first_result']} frames came before the first result: "
-            "judged as if nothing had been found in them",
+            "judged as if nothing had been found in them.",
         ),
     ]
 
@@ -180,7 +182,11 @@ def _accounts(frames: Mapping[str, int]) -> str:
         )
     else:
         sentences.append("every frame that came in is out, dropped or failed")
-    return "; ".join(sentences)
+    return _sentence("; ".join(sentences))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _cells(percentiles: Mapping[str, float] | None) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def test_every_frame_is_accounted_for() -> None:
         "lost_before_the_detector": 0,
         "unaccounted_for": 0,
     }
-    assert "every frame that came in is out, dropped or failed" in as_text(tables(report))
+    assert "Every frame that came in is out, dropped or failed" in as_text(tables(report))
 
 
 def test_what_is_missing_is_told() -> None:
@@ -134,7 +134,7 @@ def made(report: dict) -> dict:
 
 def test_page_shows_the_figures_and_what_is_missing() -> None:
     page = as_page(made(report_of(verdict(), TIMES, counts(received=3, dropped=0))))
-    assert [section.title for section in page.sections] == ["Frames", "Milliseconds", "Detection"]
+    assert [section.title for section in page.sections] == ["Frames", "Latency", "Detection"]
     assert [tile.value for tile in page.tiles] == ["0", "79 ms", "100 ms", "0.300"]
     assert page.tiles[-1].note == "offline 0.500"
     assert len(page.warnings) == 2 and "never reached the detector" in page.warnings[0]

@@ -65,7 +65,7 @@ def test_below_its_capacity_no_frame_is_lost(unhurried: tuple[Path, str]) -> Non
         "lost_before_the_detector": 0,
         "unaccounted_for": 0,
     }
-    assert "every frame that came in is out, dropped or failed" in unhurried[1]
+    assert "Every frame that came in is out, dropped or failed" in unhurried[1]
 
 
 def test_in_time_for_the_next_frame_is_one_frame_late(
