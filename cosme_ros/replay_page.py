@@ -71,15 +71,16 @@ def _warnings(report: Mapping[str, Any]) -> tuple[str, ...]:
     frames = report["frames"]
     found = []
     if frames["failed"]:
-        found.append(f"{frames['failed']} frames could not be processed.")
+        found.append(f"Frames that could not be processed: {frames['failed']}.")
     if frames["lost_before_the_detector"]:
         found.append(
-            f"{frames['lost_before_the_detector']} played frames never reached the detector."
+            "Frames that were played and never reached the detector: "
+            f"{frames['lost_before_the_detector']}."
         )
     if frames["unaccounted_for"]:
         found.append(
-            f"{frames['unaccounted_for']} of the frames that came in are neither out, dropped nor "
-            "failed: the recording is not complete."
+            f"The recording is not complete: of the frames that came in "
+            f"{frames['unaccounted_for']} are neither out, dropped nor failed."
         )
     if not report["published_equals_detector"]:
         found.append(

@@ -116,8 +116,8 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
                     for title, prefix in parts
                 ),
             ),
-            note=f"{aware['frames_before_first_result']} frames came before the first result: "
-            "judged as if nothing had been found in them.",
+            note="Frames before the first result, judged as if nothing had been found in them: "
+            f"{aware['frames_before_first_result']}.",
         ),
     ]
 
@@ -172,13 +172,13 @@ def _accounts(frames: Mapping[str, int]) -> str:
     sentences = []
     if frames["lost_before_the_detector"]:
         sentences.append(
-            f"{frames['lost_before_the_detector']} played frames never reached the detector "
-            "(its input is best effort)"
+            "frames that were played and never reached the detector (its input is best effort): "
+            f"{frames['lost_before_the_detector']}"
         )
     if frames["unaccounted_for"]:
         sentences.append(
-            f"{frames['unaccounted_for']} of the frames that came in are neither out, dropped nor "
-            "failed: the recording is not complete"
+            f"the recording is not complete: of the frames that came in "
+            f"{frames['unaccounted_for']} are neither out, dropped nor failed"
         )
     else:
         sentences.append("every frame that came in is out, dropped or failed")
