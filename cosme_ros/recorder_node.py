@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -97,7 +97,11 @@ class Recorder(Node):
         for topic in outputs:
             self._subscribe(topic, Image, bag_reading.IMAGE)
         self.get_logger().info("waiting for the detector")
+        listening = self.create_subscription(
+            DiagnosticArray, names.DIAGNOSTICS, self._heed_refusal, QOS
+        )
         self._spin_until(lambda: all(self.count_publishers(topic) for topic in outputs))
+        self.destroy_subscription(listening)
         diagnostics = "diagnostic_msgs/msg/DiagnosticArray"
         self._subscribe(names.DIAGNOSTICS, DiagnosticArray, diagnostics)
         if self._value("label_topic"):
@@ -122,6 +126,15 @@ class Recorder(Node):
                 self._last_message = monotonic()
 
         self.create_subscription(message_class, topic, store, QOS, raw=True)
+
+    def _heed_refusal(self, message: DiagnosticArray) -> None:
+        """A detector that cannot be configured will never publish: raises RecorderError."""
+        for status in message.status:
+            refused = (
+                status.level == DiagnosticStatus.ERROR and "cannot configure" in status.message
+            )
+            if refused and names.DETECTOR_NODE in status.name:
+                raise RecorderError(f"{names.DETECTOR_NODE} is {status.message}")
 
     def _is_over(self) -> bool:
         patience = self._value("stop_after")

@@ -3,16 +3,26 @@
 No ROS needed.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros import names
-from cosme_ros.bag_reading import ANOMALY, Bag, BagError, BagMessage
+from cosme_ros.bag_reading import (
+    ANOMALY,
+    JOIN_WINDOW,
+    Bag,
+    BagError,
+    BagMessage,
+    LabelledFrame,
+)
 from cosme_ros.image_codec import BgrImage
+from cosme_ros.latency_aware import FrameTimes
 
 SCORE = names.resolve(names.OUTPUT_SCORE)
 MASK = names.resolve(names.OUTPUT_MASK)
@@ -74,17 +84,47 @@ class Recording:
         with Bag(self.path) as bag:
             return bag.count(self._image_topic)
 
+    @cached_property
+    def times(self) -> list[FrameTimes]:
+        """Of every frame, in the order in which the pictures arrived.
+
+        A score whose picture was not recorded is left out. Raises BagError.
+        """
+        topics = (self._image_topic, SCORE, MASK)
+        arrivals: dict[str, dict[int, int]] = {topic: {} for topic in topics}
+        with Bag(self.path) as bag:
+            for message in bag.messages(topics):
+                arrivals[message.topic].setdefault(message.stamp, message.bag_time)
+        pictures, scores, masks = (arrivals[topic] for topic in topics)
+        return [
+            FrameTimes(stamp, arrival, scores.get(stamp), masks.get(stamp))
+            for stamp, arrival in pictures.items()
+        ]
+
+    @property
+    def _window(self) -> int:
+        """Frames among which the messages of one lie: outputs come as late as the detector is."""
+        arrivals = np.array([frame.picture for frame in self.times], np.int64)
+        last = [max(frame.score or 0, frame.mask or 0) for frame in self.times]
+        lags = np.searchsorted(arrivals, last) - np.arange(len(last))
+        return JOIN_WINDOW + int(lags.max(initial=0))
+
     def latencies(self) -> NDArray[np.float64]:
         """Seconds, one for each frame with an output; see Output.latency."""
-        with Bag(self.path) as bag:
-            return np.array([_latency(frame) for frame in bag.joined([SCORE, MASK])])
+        return np.array(
+            [
+                (max(frame.score, frame.mask or 0) - frame.stamp) * 1e-9
+                for frame in self.times
+                if frame.score is not None
+            ]
+        )
 
     def anomalous(self) -> dict[int, bool]:
         """Stamp in nanoseconds to whether the labels show an anomaly, for frames with a score."""
         topics = [topic for topic in (SCORE, self._label_topic) if topic]
         shown = {}
         with Bag(self.path) as bag:
-            for frame in bag.joined(topics):
+            for frame in bag.joined(topics, window=self._window):
                 if SCORE in frame:
                     label = frame.get(self._label_topic)
                     shown[frame[SCORE].stamp] = label is not None and bool(
@@ -94,18 +134,13 @@ class Recording:
 
     def outputs(self) -> Iterator[Output]:
         """Frame by frame in order; frames without a score are left out. Raises BagError."""
-        topics = [self._image_topic, SCORE, MASK, OVERLAY]
-        if self._label_topic:
-            topics.append(self._label_topic)
         with Bag(self.path) as bag:
-            for frame in bag.joined(topics):
-                if SCORE not in frame:
+            topics = [self._image_topic, SCORE, MASK]
+            # Neither overlay nor labels need have been recorded.
+            topics += [t for t in (OVERLAY, self._label_topic) if t in bag.topics]
+            for frame in bag.joined(topics, window=self._window):
+                if SCORE not in frame or self._image_topic not in frame:
                     continue
-                if self._image_topic not in frame:
-                    raise BagError(
-                        f"the score with stamp {frame[SCORE].stamp} ns in {self.path} belongs to "
-                        "no picture that was played"
-                    )
                 label = frame.get(self._label_topic)
                 mask, overlay = frame.get(MASK), frame.get(OVERLAY)
                 yield Output(
@@ -117,6 +152,56 @@ class Recording:
                     overlay=None if overlay is None else bag.picture(overlay),
                     latency=_latency(frame),
                 )
+
+    def unanswered(self) -> Iterator[LabelledFrame]:
+        """The pictures that were played and have no score, with their labels. Raises BagError."""
+        answered = {frame.stamp for frame in self.times if frame.score is not None}
+        with Bag(self.path) as bag:
+            for frame in bag.joined([t for t in (self._image_topic, self._label_topic) if t]):
+                image, label = frame.get(self._image_topic), frame.get(self._label_topic)
+                if image is None or image.stamp in answered:
+                    continue
+                yield LabelledFrame(
+                    stamp=image.stamp,
+                    image=bag.picture(image),
+                    label=None if label is None else bag.plane(label, "mono8"),
+                )
+
+    def judged_by(
+        self, judges: Mapping[int, int | None]
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32] | None]]:
+        """The labels of each frame, with the score of another frame.
+
+        `judges` maps the stamp of a frame to that of the score to judge it by, or to None. Yields
+        uint8 [H, W], and float32 [H, W] or None, in no particular order, for every frame of
+        `judges` with labels. Raises BagError.
+        """
+        if not self._label_topic:
+            return
+        # A score is kept until the last labels that ask for it have come, labels until their score.
+        with Bag(self.path) as bag:
+            labelled = [message.stamp for message in bag.messages([self._label_topic])]
+        asked = Counter(judges[stamp] for stamp in labelled if stamp in judges)
+        scores: dict[int | None, NDArray[np.float32] | None] = {None: None}
+        waiting: dict[int | None, list[NDArray[np.uint8]]] = {}
+        with Bag(self.path) as bag:
+            for message in bag.messages([SCORE, self._label_topic]):
+                if message.topic == SCORE:
+                    judge: int | None = message.stamp
+                    if not asked[judge]:
+                        continue
+                    scores[judge] = bag.plane(message, "32FC1")
+                elif message.stamp in judges:
+                    judge = judges[message.stamp]
+                    waiting.setdefault(judge, []).append(bag.plane(message, "mono8"))
+                else:
+                    continue
+                if judge in scores:
+                    for label in waiting.pop(judge, []):
+                        asked[judge] -= 1
+                        yield label, scores[judge]
+                    if judge is not None and not asked[judge]:
+                        del scores[judge]
 
     def statuses(self) -> list[DetectorCounts]:
         """What the active detector said of itself, about once a second."""

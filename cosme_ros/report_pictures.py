@@ -64,13 +64,13 @@ class ReportPictures:
         _write(stem.with_suffix(".png"), square)
         if output.overlay is not None:
             _write(stem.with_name(f"{stem.name}_overlay.png"), output.overlay)
-        self._rows.append(np.hstack([_resized(panel, _SHEET_PANEL_WIDTH) for panel in four]))
+        self._rows.append(np.hstack([resized(panel, _SHEET_PANEL_WIDTH) for panel in four]))
 
     def _append_to_video(self, picture: BgrImage) -> None:
-        picture = _resized(picture, _VIDEO_WIDTH)
+        picture = resized(picture, _VIDEO_WIDTH)
         if self._video is None:
             self._video_size = (picture.shape[1], picture.shape[0])
-            self._video = _open_video(self._folder / VIDEO, self._rate, self._video_size)
+            self._video = open_video(self._folder / VIDEO, self._rate, self._video_size)
         elif self._video_size != (picture.shape[1], picture.shape[0]):
             picture = cv2.resize(picture, self._video_size).astype(np.uint8, copy=False)
         self._video.write(picture)
@@ -142,21 +142,23 @@ def _captioned(picture: BgrImage, caption: str) -> BgrImage:
     return picture
 
 
-def _resized(picture: BgrImage, width: int) -> BgrImage:
+def resized(picture: BgrImage, width: int) -> BgrImage:
+    """In that width, uint8 [h, width, 3], with an even height."""
     # Even, because a video's colours are stored for two by two pixels.
     height = round(picture.shape[0] * width / picture.shape[1] / 2) * 2
-    resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return resized.astype(np.uint8, copy=False)
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return small.astype(np.uint8, copy=False)
 
 
-def _open_video(path: Path, frames_a_second: float, size: tuple[int, int]) -> cv2.VideoWriter:
-    # VP8 in WebM: every browser plays it, and OpenCV's wheels have its encoder, which they do not
-    # have for H.264. OpenCV complains on the standard error that WebM has no tag for it, and then
-    # rightly goes on.
+def open_video(path: Path, frames_a_second: float, size: tuple[int, int]) -> cv2.VideoWriter:
+    """VP8 in a .webm, VP9 in an .mp4: every browser plays them, and OpenCV's wheels have their
+    encoders, which they do not have for H.264. `size` is width and height. Raises OSError."""
+    codec = {".webm": "VP80", ".mp4": "vp09"}[path.suffix]
+    # OpenCV complains on the standard error that WebM has no tag for it, and then rightly goes on.
     with _silent_standard_error():
-        video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), frames_a_second, size)
+        video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), frames_a_second, size)
     if not video.isOpened():
-        raise OSError(f"{path} cannot be written: this OpenCV has no VP8 encoder")
+        raise OSError(f"{path} cannot be written: this OpenCV has no encoder for {codec}")
     return video
 
 

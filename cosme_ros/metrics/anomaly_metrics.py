@@ -85,6 +85,30 @@ class AnomalyHistogram:
         if self._waiting_pixels >= _MOST_WAITING:
             self._merge()
 
+    def include(self, other: "AnomalyHistogram") -> None:
+        """Count the pixels of `other` too: to the bit as if its frames had been added here.
+
+        Which bits have to go depends on the scores alone, not on who met them first.
+
+        Raises:
+            ValueError: the two keep different numbers of bins.
+        """
+        if self._most_bins != other._most_bins:
+            raise ValueError(f"{other._most_bins} bins do not fit {self._most_bins}")
+        self._merge()
+        other._merge()
+        dropped = max(self._dropped_bits, other._dropped_bits)
+        parts = [(h._bins >> (dropped - h._dropped_bits), h._counts) for h in (self, other)]
+        bins, _ = _runs(np.concatenate([values for values, _ in parts]))
+        counts = np.zeros((2, bins.size), np.int64)
+        for values, numbers in parts:
+            if values.size:
+                first = _starts(values)
+                places = np.searchsorted(bins, values[first])
+                counts[:, places] += np.add.reduceat(numbers, first, axis=1)
+        self._dropped_bits = dropped
+        self._keep(bins, counts)
+
     @property
     def pixels(self) -> tuple[int, int]:
         """Number of normal and of anomalous pixels."""
@@ -161,6 +185,9 @@ class AnomalyHistogram:
         counts[:, np.searchsorted(bins, self._bins)] = self._counts
         for kind, (values, numbers) in enumerate(runs):
             counts[kind, np.searchsorted(bins, values)] += numbers
+        self._keep(bins, counts)
+
+    def _keep(self, bins: np.ndarray, counts: np.ndarray) -> None:
         while bins.size > self._most_bins:
             self._dropped_bits += 1
             coarse = bins >> 1

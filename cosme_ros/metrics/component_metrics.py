@@ -68,6 +68,11 @@ class ComponentAccumulator:
         self._siou.append(siou)
         self._ppv.append(ppv)
 
+    def include(self, other: "ComponentAccumulator") -> None:
+        """Judge the components of `other` too, as if its frames had been added here."""
+        self._siou += other._siou
+        self._ppv += other._ppv
+
     def result(self) -> ComponentMetrics:
         """The metrics of all components so far."""
         siou, ppv = (np.concatenate([np.empty(0), *parts]) for parts in (self._siou, self._ppv))

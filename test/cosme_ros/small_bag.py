@@ -1,5 +1,6 @@
 """Writes a small labelled bag of `street_frame` pictures, as a camera's recording would be."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,8 @@ from cosme_ros import bag_topics
 from cosme_ros.bag_reading import ANOMALY, CAMERA_INFO, COMPRESSED_IMAGE, IGNORED, IMAGE
 
 START = 1_700_000_000_000_000_000  # nanoseconds
-BOX = (140, 130, 40, 30)  # x, y, width, height of the obstacle in the odd frames
+Box = tuple[int, int, int, int]  # x, y, width, height
+BOX: Box = (140, 130, 40, 30)  # the obstacle in the odd frames
 TYPES = get_typestore(Stores.ROS2_HUMBLE)
 
 
@@ -20,15 +22,28 @@ def stamp_of_frame(index: int, rate: float = 10.0) -> int:
     return START + round(index / rate * 1e9)
 
 
-def picture(index: int, height: int, width: int) -> np.ndarray:
-    return street_frame(height, width, box=BOX if index % 2 else None, seed=index)
+def in_odd_frames(index: int) -> Box | None:
+    return BOX if index % 2 else None
 
 
-def label(index: int, height: int, width: int) -> np.ndarray:
+def moving_on(index: int) -> Box | None:
+    """Never where it was in any of the five frames before: to be late is to be wrong."""
+    return 60 + 40 * (index % 6), 130, 36, 30
+
+
+def picture(
+    index: int, height: int, width: int, boxes: Callable[[int], Box | None] = in_odd_frames
+) -> np.ndarray:
+    return street_frame(height, width, box=boxes(index), seed=index)
+
+
+def label(
+    index: int, height: int, width: int, boxes: Callable[[int], Box | None] = in_odd_frames
+) -> np.ndarray:
     """The top row is to be ignored, so that ignoring can be seen to work."""
     labels = np.zeros((height, width), np.uint8)
-    if index % 2:
-        x, y, w, h = BOX
+    if (box := boxes(index)) is not None:
+        x, y, w, h = box
         labels[y : y + h, x : x + w] = ANOMALY
     labels[0] = IGNORED
     return labels
@@ -86,8 +101,9 @@ def write_small_bag(
     labels_lag: int = 0,
     skipped_labels: tuple[int, ...] = (),
     storage: StoragePlugin = StoragePlugin.MCAP,
+    boxes: Callable[[int], Box | None] = in_odd_frames,
 ) -> Path:
-    """Odd frames show an obstacle. Labels come `labels_lag` frames late, some never."""
+    """Frames show an obstacle at `boxes`. Labels come `labels_lag` frames late, some never."""
     messages = []
     for index in range(frames):
         stamp = stamp_of_frame(index, rate)
@@ -95,13 +111,13 @@ def write_small_bag(
             (
                 stamp,
                 bag_topics.CAMERA_IMAGE,
-                compressed_message(stamp, picture(index, height, width)),
+                compressed_message(stamp, picture(index, height, width, boxes)),
             )
         )
         messages.append((stamp, bag_topics.CAMERA_INFO, camera_info_message(stamp, height, width)))
         if index not in skipped_labels:
             late = stamp_of_frame(index + labels_lag, rate)
-            labels = image_message(stamp, label(index, height, width), "mono8")
+            labels = image_message(stamp, label(index, height, width, boxes), "mono8")
             messages.append((late, bag_topics.CAMERA_LABELS, labels))
     with Writer(folder, version=9, storage_plugin=storage) as writer:
         connections = {

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 from small_bag import label, picture
 from tiny_bundle import write_tiny_bundle
 
+from cosme_ros.bag_reading import LabelledFrame
 from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detector
 from cosme_ros.evaluation import Evaluation
@@ -38,14 +40,16 @@ def test_the_published_scores_are_judged_not_the_detectors(detector: Detector) -
         truthful[labels == 255] = 9.0  # would spoil it if it counted
         evaluation.add(Output(**{**vars(frame), "score": truthful}))
     verdict = evaluation.verdict()
-    assert verdict.score is not None and verdict.mulmem is not None and verdict.auxcon is not None
-    assert verdict.score.average_precision == pytest.approx(1.0)
-    assert verdict.score.fpr95 == 0.0
-    assert verdict.mulmem.average_precision < 1.0
+    published, mulmem = verdict.published.metrics, verdict.mulmem.metrics
+    assert published is not None and mulmem is not None
+    assert published.average_precision == pytest.approx(1.0)
+    assert published.fpr95 == 0.0
+    assert mulmem.average_precision < 1.0
     assert verdict.auxcon != verdict.mulmem
     assert not verdict.published_equals_detector
-    assert verdict.normal_pixels == 4 * 179 * 320 - 2 * 40 * 30
-    assert verdict.anomalous_pixels == 2 * 40 * 30
+    assert verdict.published.frames == 4
+    assert verdict.published.normal_pixels == 4 * 179 * 320 - 2 * 40 * 30
+    assert verdict.published.anomalous_pixels == 2 * 40 * 30
 
 
 def test_one_bit_makes_the_scores_unequal(detector: Detector) -> None:
@@ -65,4 +69,45 @@ def test_without_anomalies_there_is_nothing_to_tell(detector: Detector) -> None:
     evaluation = Evaluation(detector)
     evaluation.add(output(detector, 0, labels=label(0, 180, 320)))
     verdict = evaluation.verdict()
-    assert verdict.score is None and verdict.anomalous_pixels == 0 < verdict.normal_pixels
+    assert verdict.published.metrics is None
+    assert verdict.published.anomalous_pixels == 0 < verdict.published.normal_pixels
+
+
+def test_offline_counts_the_frames_that_were_dropped_too(detector: Detector) -> None:
+    evaluation = Evaluation(detector)
+    truth, scores = [], []
+    for index in range(4):
+        labels = label(index, 180, 320)
+        frame = output(detector, index, labels=labels)
+        if index < 2:
+            evaluation.add(frame)
+        else:
+            evaluation.add_unanswered(LabelledFrame(index, frame.image, labels))
+        truth.append((labels == 1)[labels != 255])
+        scores.append(frame.score[labels != 255])
+    verdict = evaluation.verdict()
+    assert verdict.published.frames == 2 and verdict.offline.frames == 4
+    assert verdict.offline.metrics is not None
+    assert verdict.offline.metrics.average_precision == pytest.approx(
+        average_precision_score(np.concatenate(truth), np.concatenate(scores)), abs=1e-9
+    )
+
+
+def test_before_the_first_result_nothing_has_been_found(detector: Detector) -> None:
+    """One anomaly missed in silence, one found: all of the latter come first, then all is tied."""
+    evaluation = Evaluation(detector)
+    labels = np.zeros((10, 10), np.uint8)
+    labels[:2] = 1
+    evaluation.add_latency_aware(labels, None)
+    evaluation.add_latency_aware(labels, labels.astype(np.float32))
+    verdict = evaluation.verdict()
+    assert verdict.frames_before_first_result == 1
+    assert verdict.latency_aware.metrics is not None
+    # Half of the 40 anomalous pixels at precision 1, the other half among all 200 pixels.
+    assert verdict.latency_aware.metrics.average_precision == pytest.approx(0.5 + 0.5 * 40 / 200)
+
+
+def test_a_score_of_another_size_is_refused(detector: Detector) -> None:
+    evaluation = Evaluation(detector)
+    with pytest.raises(ValueError, match="a score of 9x8 pixels is to be judged by labels of 7x6"):
+        evaluation.add_latency_aware(np.zeros((6, 7), np.uint8), np.zeros((8, 9), np.float32))

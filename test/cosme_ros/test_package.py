@@ -33,14 +33,18 @@ def test_everything_ros_needs_is_installed(setup_arguments):
     installed = dict(setup_arguments["data_files"])
     assert installed["share/ament_index/resource_index/packages"] == ["resource/cosme_ros"]
     assert installed["share/cosme_ros"] == ["package.xml"]
-    assert "launch/detector.launch.py" in installed["share/cosme_ros/launch"]
+    assert {"launch/detector.launch.py", "launch/replay.launch.py"} <= set(
+        installed["share/cosme_ros/launch"]
+    )
     assert {
         "config/detector.yaml",
         "config/cosme.rviz",
         "config/cosme_foxglove.json",
         "config/fastdds_large_images.xml",
     } <= set(installed["share/cosme_ros/config"])
-    assert setup_arguments["package_data"] == {"cosme_ros": ["bundle_schema.json"]}
+    assert setup_arguments["package_data"] == {
+        "cosme_ros": ["bundle_schema.json", "bag_evaluation/*.j2"]
+    }
 
 
 def test_neither_ros_nor_the_training_half_is_forced_on_a_machine(setup_arguments):

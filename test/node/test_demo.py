@@ -5,13 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from command_process import PATIENCE, finish, processes_about, start_command, wait_for_log
 from sklearn.metrics import average_precision_score, roc_auc_score
 from small_bag import write_small_bag
 
@@ -20,7 +19,6 @@ from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
 from cosme_ros.bundle import load_bundle
 from cosme_ros.recording import Recording
 
-PATIENCE = 60.0
 FRAMES = 8
 
 
@@ -30,44 +28,8 @@ def bag(tmp_path_factory) -> Path:
 
 
 def start(bundle: Path, bag: Path, out: Path, *more: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "cosme_ros.demo", "--provider", "cpu", "--threads", "1"),
-            *("--bundle", str(bundle), "--bag", str(bag), "--out", str(out), *more),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finish(demo: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Exit status and all that it said."""
-    try:
-        said, _ = demo.communicate(timeout=PATIENCE)
-    finally:
-        demo.kill()
-    return demo.returncode, said
-
-
-def processes_about(path: Path) -> dict[int, str]:
-    """Process id to command line of every process that was given `path`."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:  # it ended meanwhile
-            continue
-        if str(path) in command and int(folder.name) != os.getpid():
-            found[int(folder.name)] = command
-    return found
-
-
-def wait_for_log(log: Path, words: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not log.exists() or words not in log.read_text(encoding="utf-8"):
-        assert time.monotonic() < end, f"{log} never said {words!r}"
-        time.sleep(0.05)
+    places = ("--bundle", str(bundle), "--bag", str(bag), "--out", str(out))
+    return start_command("demo", "--provider", "cpu", "--threads", "1", *places, *more)
 
 
 @pytest.fixture(scope="module")
@@ -167,12 +129,12 @@ def test_what_cannot_be_played_is_said_before_anything_starts(
         (start(bundle, tmp_path / "nowhere", out), f"{tmp_path}/nowhere does not exist"),
         (start(bundle, bag, out, "--image-topic", "/front"), "no topic '/front'. It has:"),
         (start(bundle, bag, out, "--label-topic", "/truth"), "no topic '/truth'. It has:"),
-        (start(bundle, bag, theirs), "was not written by the demo"),
+        (start(bundle, bag, theirs), "was not written by a replay"),
         (start(damaged, bag, out), "student.onnx"),
     ):
         status, said = finish(demo)
         assert status == 1
-        assert "The demo failed: " in said and complaint in said
+        assert "The replay failed: " in said and complaint in said
         assert "Traceback" not in said
     assert [file.name for file in theirs.iterdir()] == ["thesis.tex"]
     assert processes_about(tmp_path) == {}

@@ -1,0 +1,1 @@
+"""Judges a detector on recorded drives, without ROS: every frame, in order, the same every time."""

@@ -1,0 +1,322 @@
+"""One bag through one detector, frame by frame."""
+
+import functools
+import os
+import signal
+import threading
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cosme_ros.bag_evaluation.bag_figures import BagFigures, FrameFigures, Troubles, Unreadable
+from cosme_ros.bag_evaluation.bag_outputs import BagOutputs, OutputSettings
+from cosme_ros.bag_evaluation.frames import BagFrame, BagFrames, at_size
+from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacles, Missed
+from cosme_ros.bag_evaluation.pictures import (
+    ALARM,
+    FALSE_ALARM,
+    HIGHEST,
+    MISS,
+    Picture,
+    PictureBook,
+    draw_frame,
+)
+from cosme_ros.bag_evaluation.score_counts import ScoreCounts
+from cosme_ros.bag_evaluation.settings import COMPONENT_SIZES, EvaluationSettings
+from cosme_ros.bag_evaluation.work_folder import WorkFolder, write_labelled
+from cosme_ros.bag_reading import ANOMALY, NORMAL, BagError
+from cosme_ros.bundle import load_bundle
+from cosme_ros.detector import Detection, Detector, ScoreFault
+from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
+from cosme_ros.metrics.component_metrics import ComponentAccumulator
+from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
+
+# Frames that do not alarm are alike over so many: of these one may be shown.
+_ALIKE = 15
+
+
+@dataclass(frozen=True)
+class BagTask:
+    """What a worker is told."""
+
+    number: int
+    """Of the bag, in the order given."""
+    path: Path
+    name: str
+    settings: EvaluationSettings
+    outputs: OutputSettings
+    work: WorkFolder
+    owner: int
+    """Process that has started the evaluation: it handles Ctrl-C, others leave that to it."""
+
+
+def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
+    """Every frame of the bag, or those until `WorkFolder.ask_to_stop`.
+
+    Raises BundleError, ProviderError and ValueError for settings that fit no bag.
+    """
+    _leave_interrupts_to(task.owner)
+    detector = _detector(
+        task.settings.bundle,
+        task.settings.provider,
+        task.settings.false_positive_rate,
+        task.settings.threads,
+    )
+    troubles = Troubles()
+    began = monotonic()
+    try:
+        with BagFrames(
+            task.path,
+            image_topic=task.settings.image_topic,
+            labels=task.settings.labels,
+            tell=troubles.tell,
+        ) as frames:
+            run = _Run(task, detector, frames, troubles)
+            figures = run.to_the_end(frames)
+    except BagError as error:
+        return Unreadable(task.path, str(error), troubles)
+    if not figures.frames:
+        if figures.interrupted:
+            return Unreadable(task.path, "interrupted before its first frame", troubles)
+        return Unreadable(
+            task.path, f"no picture on '{figures.image_topic}' could be evaluated", troubles
+        )
+    figures.seconds = monotonic() - began
+    return figures
+
+
+def judge_best_components(task: BagTask, threshold: float) -> ComponentAccumulator:
+    """The labelled frames of a bag that was evaluated, from a raw score on.
+
+    A second pass, because the score of best F1 is known after the last frame of the last bag only.
+    """
+    _leave_interrupts_to(task.owner)
+    components = ComponentAccumulator(COMPONENT_SIZES[task.settings.component_sizes])
+    for grid, label in task.work.labelled(task.number):
+        components.add(_to_size(grid, label) >= np.float32(threshold), label)
+    return components
+
+
+class _Run:
+    """The state that goes from one frame to the next."""
+
+    def __init__(
+        self, task: BagTask, detector: Detector, frames: BagFrames, troubles: Troubles
+    ) -> None:
+        self._task = task
+        self._detector = detector
+        sizes = COMPONENT_SIZES[task.settings.component_sizes]
+        folder = task.settings.labels.folder
+        self._figures = BagFigures(
+            name=task.name,
+            path=task.path,
+            image_topic=frames.image_topic,
+            labels=frames.label_topic or ("" if folder is None else str(folder)),
+            histogram=AnomalyHistogram(),
+            scores=ScoreCounts(detector.bundle.manifest["calibration"]["table"]),
+            alarm_components=ComponentAccumulator(sizes),
+            best_components=ComponentAccumulator(sizes),
+            troubles=troubles,
+            expected=frames.count,
+        )
+        self._obstacles = LabelledObstacles(sizes.true)
+        self._book = PictureBook(task.settings.pictures)
+        self._mask_before: NDArray[np.uint8] | None = None
+        self._alarm_runs = 0
+        self._false_alarm_runs = 0
+
+    def to_the_end(self, frames: BagFrames) -> BagFigures:
+        task = self._task
+        with ExitStack() as stack:
+            task.work.expect(task.number, frames.count)
+            progress = stack.enter_context(task.work.open_progress(task.number))
+            self._scores = stack.enter_context(task.work.open_scores(task.number))
+            self._outputs = stack.enter_context(BagOutputs(task.outputs))
+            for frame in _ahead(frames.read()):
+                if task.work.is_to_stop():
+                    self._figures.interrupted = True
+                    break
+                self._add(frame)
+                progress.write(b".")
+        self._figures.obstacles = self._obstacles.all
+        self._figures.pictures = {
+            kind: self._book.pictures(kind) for kind in self._figures.pictures
+        }
+        return self._figures
+
+    def _add(self, frame: BagFrame) -> None:
+        figures = self._figures
+        height, width = frame.image.shape[:2]
+        if not figures.width:
+            figures.width, figures.height = width, height
+        try:
+            detection = self._detector.detect(frame.image)
+        except ScoreFault as error:
+            figures.failed += 1
+            figures.troubles.tell("score", f"frame {frame.index}, stamp {frame.stamp} ns: {error}")
+            self._mask_before = None
+            return
+        mask, obstacles = self._mask(detection)
+        label = None if frame.label is None else at_size(frame.label, height, width)
+        missed: tuple[Missed, ...] = ()
+        false: list[float] = []
+        if frame.label is not None and label is not None:
+            grid = detection.raw_score_grid
+            figures.histogram.add(_to_size(grid, frame.label), frame.label)
+            write_labelled(self._scores, grid, frame.label)
+            found = np.zeros(label.shape, bool) if mask is None else mask > 0
+            figures.alarm_components.add(found, label)
+            missed = self._obstacles.add(frame.index, frame.stamp, label, mask)
+            if obstacles and mask is not None:
+                false = _false_peaks(mask, label, detection.score)
+        seen = FrameFigures(
+            frame=frame.index,
+            stamp=frame.stamp,
+            bag_time=frame.bag_time,
+            peak=float(detection.score.max()),
+            obstacles=None if mask is None else len(obstacles),
+            mask_pixels=None if mask is None else int(np.count_nonzero(mask)),
+            mask_iou=_mask_iou(self._mask_before, mask),
+            anomalous_pixels=None if label is None else int((label == ANOMALY).sum()),
+            missed=len(missed),
+            false_obstacles=len(false),
+        )
+        figures.scores.add(detection.raw_score_grid, known_normal=seen.known_normal)
+        before = figures.frames[-1] if figures.frames else None
+        figures.frames.append(seen)
+        self._mask_before = mask
+        self._offer_pictures(frame, detection, mask, label, seen, before, missed, false)
+        self._outputs.write(frame, detection.score, mask, obstacles)
+
+    def _mask(self, detection: Detection) -> tuple[NDArray[np.uint8] | None, tuple[Obstacle, ...]]:
+        """As the node publishes it, None where it withholds it."""
+        region = None
+        if self._task.settings.region == "drivable":
+            region = drivable_region(detection.class_id, self._detector.bundle.drivable_class_ids)
+            if not region.any():
+                return None, ()
+        return find_obstacles(
+            detection.score, region=region, minimum_area=self._task.settings.minimum_area
+        )
+
+    def _offer_pictures(
+        self,
+        frame: BagFrame,
+        detection: Detection,
+        mask: NDArray[np.uint8] | None,
+        label: NDArray[np.uint8] | None,
+        seen: FrameFigures,
+        before: FrameFigures | None,
+        missed: tuple[Missed, ...],
+        false: list[float],
+    ) -> None:
+        if seen.alarm and not (before and before.alarm):
+            self._alarm_runs += 1
+        if seen.false_obstacles and not (before and before.false_obstacles):
+            self._false_alarm_runs += 1
+        drawn = functools.cache(
+            lambda: draw_frame(
+                frame=frame.index,
+                stamp=frame.stamp,
+                image=frame.image,
+                score=detection.score,
+                mask=mask,
+                label=label,
+            )
+        )
+
+        def offer(kind: str, group: int, rank: float, caption: str) -> None:
+            def draw() -> Picture:
+                thumbnail, large = drawn()
+                name, index, stamp = self._figures.name, frame.index, frame.stamp
+                return Picture(kind, name, index, stamp, rank, caption, thumbnail, large)
+
+            self._book.offer(kind, group, rank, draw)
+
+        peak = f"peak {seen.peak:.2f}"
+        for miss in missed:
+            what = f"obstacle {miss.obstacle}, {miss.area} pixels, not found; {peak}"
+            offer(MISS, miss.obstacle, miss.area, what)
+        if false:
+            what = f"{_count(len(false), 'obstacle')} on nothing labelled; peak {max(false):.2f}"
+            offer(FALSE_ALARM, self._false_alarm_runs, max(false), what)
+        if seen.alarm:
+            what = f"{_count(seen.obstacles or 0, 'obstacle')}; {peak}"
+            offer(ALARM, self._alarm_runs, seen.peak, what)
+        offer(HIGHEST, frame.index // _ALIKE, seen.peak, peak)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _false_peaks(
+    mask: NDArray[np.uint8], label: NDArray[np.uint8], score: NDArray[np.float32]
+) -> list[float]:
+    """Peak scores of the obstacles that touch no labelled anomaly, but a place that is judged."""
+    count, regions = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
+    on_anomaly = np.bincount(regions[label == ANOMALY], minlength=count)
+    on_normal = np.bincount(regions[label == NORMAL], minlength=count)
+    false = (on_anomaly == 0) & (on_normal > 0)
+    false[0] = False  # outside of all
+    return [float(score[regions == region].max()) for region in np.flatnonzero(false)]
+
+
+def _mask_iou(before: NDArray[np.uint8] | None, now: NDArray[np.uint8] | None) -> float | None:
+    if before is None or now is None or before.shape != now.shape:
+        return None
+    union = int(np.count_nonzero(before | now))
+    return int(np.count_nonzero(before & now)) / union if union else None
+
+
+def _to_size(grid: NDArray[np.float32], label: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Raw scores at the label's size, float32 [H, W].
+
+    From the grid and before the division by the threshold, as `python -m training evaluate` does:
+    so the figures are the same, not only nearly.
+    """
+    height, width = label.shape
+    if grid.shape == label.shape:
+        return grid
+    resized = cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
+    return resized.astype(np.float32, copy=False)
+
+
+def _ahead(
+    frames: Generator[BagFrame, None, None],
+) -> Generator[BagFrame, None, None]:
+    """The same frames; the next is read and decoded while somebody works on this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="cosme_reader") as reader:
+        coming = reader.submit(next, frames, None)
+        try:
+            while (frame := coming.result()) is not None:
+                coming = reader.submit(next, frames, None)
+                yield frame
+        finally:
+            # In the thread that has read: SQLite lets no other close what it has opened.
+            reader.submit(frames.close)
+
+
+def _leave_interrupts_to(owner: int) -> None:
+    # Ctrl-C reaches every process of the terminal. The owner asks for an orderly end; a worker
+    # that is struck down would take its figures with it.
+    if os.getpid() != owner and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@functools.lru_cache(maxsize=1)
+def _detector(bundle: Path, provider: str, false_positive_rate: float, threads: int) -> Detector:
+    """One for all bags that a process is given."""
+    return Detector(
+        load_bundle(bundle),
+        provider=provider,
+        false_positive_rate=false_positive_rate,
+        threads=threads,
+    )

@@ -1,0 +1,78 @@
+"""Several bags at once: on this machine's cores, or on a Dask or Ray cluster, through joblib."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import joblib
+
+BACKENDS = ("loky", "dask", "ray")
+"""loky: processes on this machine."""
+
+Result = TypeVar("Result")
+
+
+class ClusterError(Exception):
+    """The workers cannot be had; the sentence says what would be right."""
+
+
+class Workers:
+    """Made by `workers`."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+
+    def map(
+        self, function: Callable[..., Result], calls: Sequence[tuple[Any, ...]]
+    ) -> list[Result]:
+        """Results in the order of `calls`, each the arguments of one."""
+        parallel = joblib.Parallel(n_jobs=self._jobs, batch_size=1)
+        return list(parallel(joblib.delayed(function)(*call) for call in calls))
+
+
+@contextmanager
+def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]:
+    """`jobs` at a time on one of BACKENDS; `scheduler` is the address of a running cluster, None
+    starts one on this machine. Raises ClusterError.
+    """
+    if backend == "loky":
+        with joblib.parallel_config(backend="loky", n_jobs=jobs):
+            yield Workers(jobs)
+    elif backend == "dask":
+        with _dask_client(jobs, scheduler), joblib.parallel_config(backend="dask", n_jobs=jobs):
+            yield Workers(jobs)
+    elif backend == "ray":
+        _start_ray(jobs, scheduler)
+        with joblib.parallel_config(backend="ray", n_jobs=jobs):
+            yield Workers(jobs)
+    else:
+        raise ClusterError(f"there is no backend {backend!r}; known are {', '.join(BACKENDS)}")
+
+
+def _dask_client(jobs: int, scheduler: str | None) -> Any:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ClusterError("backend dask needs Dask: pip install 'dask[distributed]'") from error
+    try:
+        if scheduler is None:
+            return Client(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+        return Client(scheduler)
+    except (OSError, ValueError) as error:
+        raise ClusterError(f"no Dask scheduler answers at {scheduler}: {error}") from error
+
+
+def _start_ray(jobs: int, scheduler: str | None) -> None:
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ImportError as error:
+        raise ClusterError("backend ray needs Ray: pip install ray") from error
+    try:
+        if scheduler is None:
+            ray.init(num_cpus=jobs, ignore_reinit_error=True)
+        else:
+            ray.init(address=scheduler, ignore_reinit_error=True)
+    except (OSError, ValueError, ConnectionError) as error:
+        raise ClusterError(f"no Ray cluster answers at {scheduler}: {error}") from error
+    register_ray()

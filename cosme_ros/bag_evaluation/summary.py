@@ -1,0 +1,107 @@
+"""The figures of one bag, or of several together: what report.json and the page both tell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosme_ros.bag_evaluation.bag_figures import (
+    BagFigures,
+    Unreadable,
+    pooled_histogram,
+    pooled_scores,
+)
+from cosme_ros.bag_evaluation.drive_figures import (
+    AlarmFigures,
+    Detection,
+    Stability,
+    alarm_figures,
+    detection,
+    stability,
+    together,
+)
+from cosme_ros.bag_evaluation.score_counts import Exceedance
+from cosme_ros.bag_evaluation.settings import EvaluationSettings
+from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics, Curve
+from cosme_ros.metrics.component_metrics import (
+    ANOMALY_TRACK,
+    ComponentAccumulator,
+    ComponentMetrics,
+    MinimumSizes,
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of one bag or of several. None where there is nothing to measure."""
+
+    frames: int
+    failed: int
+    """Frames without a result, and not among `frames`."""
+    labelled_frames: int
+    normal_pixels: int
+    anomalous_pixels: int
+    pixels: AnomalyMetrics | None
+    """Thresholds in it are raw scores."""
+    components_at_alarm_line: ComponentMetrics | None
+    components_at_best_f1: ComponentMetrics | None
+    """At the score of best pixel F1 over all bags together."""
+    detection: Detection | None
+    alarms: AlarmFigures
+    alarms_where_nothing_is_wrong: AlarmFigures | None
+    stability: Stability
+    exceedance: tuple[Exceedance, ...]
+
+
+@dataclass(frozen=True)
+class BagEvaluation:
+    """Everything that a report is made of."""
+
+    settings: EvaluationSettings
+    sizes: MinimumSizes
+    alarm_threshold: float
+    """Raw score at the alarm line."""
+    bundle_name: str
+    bundle_digest: str
+    bags: list[BagFigures]
+    unreadable: list[Unreadable]
+    total: Summary
+    by_bag: list[Summary]
+    curve: Curve | None
+    """Over all bags."""
+    outputs: dict[str, Path]
+    """Other files that were written, by what they are."""
+    origin: dict[str, str]
+    """Command, provider, machine, versions."""
+
+
+def summarised(bags: Sequence[BagFigures]) -> tuple[Summary, Curve | None]:
+    """Of all frames of all bags together, and the curves; those None without labels of both
+    kinds."""
+    histogram = pooled_histogram(bags)
+    normal, anomalous = histogram.pixels
+    both = bool(normal and anomalous)
+    labelled = [f for bag in bags for f in bag.frames if f.anomalous_pixels is not None]
+    # What is included has been judged; sizes would matter to what is added.
+    alarm_components = ComponentAccumulator(ANOMALY_TRACK)
+    best_components = ComponentAccumulator(ANOMALY_TRACK)
+    for bag in bags:
+        alarm_components.include(bag.alarm_components)
+        best_components.include(bag.best_components)
+    obstacles = [obstacle for bag in bags for obstacle in bag.obstacles]
+    normal_alarms = together([alarm_figures(bag.frames, normal_only=True) for bag in bags])
+    summary = Summary(
+        frames=sum(len(bag.frames) for bag in bags),
+        failed=sum(bag.failed for bag in bags),
+        labelled_frames=len(labelled),
+        normal_pixels=normal,
+        anomalous_pixels=anomalous,
+        pixels=histogram.result() if both else None,
+        components_at_alarm_line=alarm_components.result() if labelled else None,
+        components_at_best_f1=best_components.result() if both else None,
+        detection=detection(obstacles) if labelled else None,
+        alarms=together([alarm_figures(bag.frames, normal_only=False) for bag in bags]),
+        alarms_where_nothing_is_wrong=normal_alarms if normal_alarms.frames else None,
+        stability=stability([bag.frames for bag in bags]),
+        exceedance=pooled_scores(bags).exceedance(),
+    )
+    return summary, histogram.curve() if both else None

@@ -1,0 +1,136 @@
+"""A replay as a page: what a vehicle would have had."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cosme_ros.bag_evaluation import svg_figures
+from cosme_ros.bag_evaluation.report_html import Figure, Page, Section, Table, Tile
+from cosme_ros.replay_report import LATENCY, tables
+
+_EXPLANATIONS = {
+    "Detection": "By the time that a frame is processed the world has moved on. Each labelled "
+    "frame is therefore judged by the newest result that had been published at its moment, as in "
+    "Li, Wang and Ramanan, Towards Streaming Perception, ECCV 2020: even the fastest detector is "
+    "judged by what it said of the frame before. Beside it stand the figures that no latency and "
+    "no dropped frame would give.",
+}
+
+
+def as_page(report: Mapping[str, Any]) -> Page:
+    """`report` is that of report.json: `replay_report.report_of`, and how it was made."""
+    frames = report["frames"]
+    sections = [
+        Section(
+            title=table.title,
+            paragraphs=tuple(filter(None, (_EXPLANATIONS.get(table.title), table.note))),
+            figures=_figures(report) if table.title == LATENCY else (),
+            tables=(Table(table.rows[0], table.rows[1:]),) if table.rows else (),
+        )
+        for table in tables(report)
+    ]
+    return Page(
+        title=f"Replay of {report['bag']['path']}",
+        lead=f"{frames['played']} frames through the live node at {report['playback_rate']:g} x "
+        f"the speed of recording, bundle {report['bundle']['name']}, provider "
+        f"{report['provider']}: what a vehicle would have had.",
+        tiles=_tiles(report),
+        warnings=_warnings(report),
+        sections=tuple(sections),
+        facts=_facts(report),
+    )
+
+
+def _tiles(report: Mapping[str, Any]) -> tuple[Tile, ...]:
+    frames, aware, offline = report["frames"], report["latency_aware"], report["offline"]
+    tiles = [
+        Tile(
+            f"{frames['dropped']}",
+            "frames dropped",
+            f"of {frames['in']} that came in; {frames['out']} have a result",
+        ),
+        Tile(
+            f"{report['latency_ms']['p95']:.0f} ms",
+            "latency, p95",
+            f"p50 {report['latency_ms']['p50']:.0f} ms, p99 {report['latency_ms']['p99']:.0f} ms",
+        ),
+    ]
+    if aware["age_ms"] is not None:
+        tiles.append(
+            Tile(
+                f"{aware['age_ms']['p50']:.0f} ms",
+                "age of the newest result, p50",
+                f"p95 {aware['age_ms']['p95']:.0f} ms",
+            )
+        )
+    if aware["ap"] is not None:
+        tiles.append(Tile(f"{aware['ap']:.3f}", "latency-aware AP", f"offline {offline['ap']:.3f}"))
+    return tuple(tiles)
+
+
+def _warnings(report: Mapping[str, Any]) -> tuple[str, ...]:
+    frames = report["frames"]
+    found = []
+    if frames["failed"]:
+        found.append(f"Frames that could not be processed: {frames['failed']}.")
+    if frames["lost_before_the_detector"]:
+        found.append(
+            "Frames that were played and never reached the detector: "
+            f"{frames['lost_before_the_detector']}."
+        )
+    if frames["unaccounted_for"]:
+        found.append(
+            f"The recording is not complete: of the frames that came in "
+            f"{frames['unaccounted_for']} are neither out, dropped nor failed."
+        )
+    if not report["published_equals_detector"]:
+        found.append(
+            "The published scores differ from Detector.detect's by up to "
+            f"{report['largest_difference_to_detector']:.3g}."
+        )
+    return tuple(found)
+
+
+def _figures(report: Mapping[str, Any]) -> tuple[Figure, ...]:
+    rows = report["timeline"]
+    known = [row for row in rows if row["judged_by_frame"] is not None]
+    figures = [
+        Figure(
+            svg_figures.latencies([r["latency_ms"] for r in rows if r["latency_ms"] is not None]),
+            "Until score and mask are there.",
+        )
+    ]
+    if known:
+        figures.append(
+            Figure(
+                svg_figures.ages_of_newest(
+                    [row["seconds"] for row in known],
+                    [
+                        1000 * (row["seconds"] - rows[row["judged_by_frame"]]["seconds"])
+                        for row in known
+                    ],
+                    [row["seconds"] for row in rows if row["latency_ms"] is None],
+                ),
+                "How long before each frame the one was taken that the newest result shows.",
+            )
+        )
+    return tuple(figures)
+
+
+def _facts(report: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    bundle, machine = report["bundle"], report["machine"]
+    return (
+        ("bag", f"{report['bag']['path']}, pictures on {report['bag']['image_topic']}"),
+        ("played", f"at {report['playback_rate']:g} x its speed, by player '{report['player']}'"),
+        ("bundle", f"{bundle['name']}, {bundle['path']}, SHA-256 {bundle['sha256']}"),
+        ("false-positive rate", f"{report['false_positive_rate']:g}"),
+        ("provider, threads", f"{report['provider']}, {report['threads']}"),
+        ("command", report["command"]),
+        ("machine", f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"),
+        (
+            "versions",
+            ", ".join(
+                [f"Python {machine['python']}"]
+                + [f"{name} {version}" for name, version in machine["libraries"].items()]
+            ),
+        ),
+    )

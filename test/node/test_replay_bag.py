@@ -1,0 +1,273 @@
+"""A bag through the live node, judged as the vehicle had it: all processes, over real DDS."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import pytest
+from command_process import finish, processes_about, start_command, wait_for_log
+from sklearn.metrics import average_precision_score
+from small_bag import label, moving_on, write_small_bag
+
+from cosme_ros.bag_reading import ANOMALY, Bag, read_frames
+from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
+from cosme_ros.bundle import load_bundle
+from cosme_ros.detector import Detector
+from cosme_ros.replay import ros_environment
+
+DEMO = Path(__file__).parents[2] / "demo"
+FRAMES = 8
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory) -> Path:
+    """Two frames a second, hundreds of times slower than the tiny bundle."""
+    folder = tmp_path_factory.mktemp("bags") / "bag"
+    return write_small_bag(folder, frames=FRAMES, rate=2.0, boxes=moving_on)
+
+
+def start(bundle: Path, bag: Path, out: Path, *more: str, **environment: str):
+    places = (str(bag), "--bundle", str(bundle), "--out", str(out))
+    return start_command(
+        "replay_bag",
+        *(*places, "--provider", "cpu", "--threads", "1", *more),
+        environment=environment,
+    )
+
+
+def report_of(out: Path) -> dict:
+    return json.loads((out / "report.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def unhurried(bundle: Path, bag: Path, tmp_path_factory) -> tuple[Path, str]:
+    """Output folder of a replay below the node's capacity, its recording kept, and its words."""
+    out = tmp_path_factory.mktemp("unhurried") / "out"
+    status, said = finish(start(bundle, bag, out, "--keep-recording", "--player", "own"))
+    assert status == 0, said
+    return out, said
+
+
+def test_below_its_capacity_no_frame_is_lost(unhurried: tuple[Path, str]) -> None:
+    frames = report_of(unhurried[0])["frames"]
+    assert frames == {
+        "played": FRAMES,
+        "in": FRAMES,
+        "out": FRAMES,
+        "dropped": 0,
+        "failed": 0,
+        "lost_before_the_detector": 0,
+        "unaccounted_for": 0,
+    }
+    assert "Every frame that came in is out, dropped or failed" in unhurried[1]
+
+
+def test_in_time_for_the_next_frame_is_one_frame_late(
+    unhurried: tuple[Path, str], bundle: Path
+) -> None:
+    """Every frame is judged by the one before it, and the first by silence."""
+    report = report_of(unhurried[0])
+    aware = report["latency_aware"]
+    assert report["latency_from"] == "stamp"
+    assert aware["frames_behind"] == {"1": FRAMES - 1}
+    assert aware["frames_before_first_result"] == 1
+    assert [row["judged_by_frame"] for row in report["timeline"]] == [None, *range(FRAMES - 1)]
+    detector = Detector(load_bundle(bundle), provider="cpu", threads=1)
+    jpegs = list(read_frames(unhurried[0] / "recording", CAMERA_IMAGE, CAMERA_LABELS))
+    scores = [detector.detect(frame.image).score for frame in jpegs]
+    truth = np.stack([label(index, 180, 320, moving_on) for index in range(FRAMES)])
+    counted, anomalous = truth != 255, truth == ANOMALY
+    for found, judges in (
+        (report["offline"]["ap"], scores),
+        (aware["ap"], [np.zeros_like(scores[0]), *scores[:-1]]),
+    ):
+        expected = average_precision_score(anomalous[counted], np.stack(judges)[counted])
+        assert found == pytest.approx(expected, abs=1e-9)
+    assert aware["ap"] < report["offline"]["ap"]
+
+
+def test_at_twice_its_capacity_all_drops_are_reported_and_lateness_costs(tmp_path: Path) -> None:
+    """The demo's own bag and bundle, at the speed that this machine is just not up to."""
+    with Bag(DEMO / "bag") as bag:
+        frames = bag.count(CAMERA_IMAGE)
+        own_rate = (frames - 1) / bag.duration
+    detector = Detector(load_bundle(DEMO / "bundle"), provider="cpu", threads=1)
+    image = next(read_frames(DEMO / "bag", CAMERA_IMAGE)).image
+    detector.warm_up(*image.shape[:2])
+    took = []
+    for _ in range(5):
+        began = monotonic()
+        _ = detector.detect(image).score
+        took.append(monotonic() - began)
+    rate = 2.0 / float(np.median(took)) / own_rate
+    out = tmp_path / "out"
+    status, said = finish(
+        start(DEMO / "bundle", DEMO / "bag", out, "--rate", str(rate), "--player", "own")
+    )
+    assert status == 0, said
+    report = report_of(out)
+    counts = report["frames"]
+    assert counts["played"] == frames
+    assert counts["dropped"] == counts["in"] - counts["out"] > 0
+    assert counts["failed"] == counts["unaccounted_for"] == 0
+    # What has no result is judged all the same.
+    assert report["labelled_frames"] == counts["out"] < frames
+    assert report["offline"]["labelled_frames"] == frames
+    assert report["latency_aware"]["labelled_frames"] == frames
+    assert report["latency_aware"]["ap"] < report["offline"]["ap"]
+    assert not (out / "recording").exists()
+
+
+def test_the_recording_can_be_judged_again(unhurried: tuple[Path, str], tmp_path: Path) -> None:
+    out = shutil.copytree(unhurried[0], tmp_path / "out")
+    before = report_of(out)
+    (out / "report.json").unlink()
+    status, said = finish(start_command("judge_recording", str(out), "--remove-recording"))
+    assert status == 0, said
+    after = report_of(out)
+    for report in (before, after):
+        del report["command"]
+    assert after == before
+    assert not (out / "recording").exists()
+    status, said = finish(start_command("judge_recording", str(out)))
+    assert status == 1 and "Traceback" not in said
+    assert f"{out}/recording does not exist" in said
+
+
+ROS2 = """#!{python}
+# Plays as `ros2 bag play` does, as far as it matters here: the stamps of the bag are left as they
+# are. What that leaves to a delay, namely to be found by its listeners, this waits for.
+import os, sys
+command = sys.argv[1:]
+assert command[:2] == ["bag", "play"], command
+bag, rate = command[2], command[command.index("--rate") + 1]
+settings = [f"bag:={{bag}}", f"rate:={{rate}}", "restamp:=false"]
+settings += ["image_subscribers:=2", "label_subscribers:=1"]
+arguments = [part for setting in settings for part in ("-p", setting)]
+module = [sys.executable, "-m", "cosme_ros.bag_player_node", "--ros-args"]
+os.execv(sys.executable, [*module, *arguments])
+"""
+
+
+def test_stamps_that_are_left_as_they_are_do_not_mislead(
+    bundle: Path, bag: Path, tmp_path: Path
+) -> None:
+    """`ros2 bag play` is not to be had from wheels; a program of that name stands for it."""
+    program = tmp_path / "bin" / "ros2"
+    program.parent.mkdir()
+    program.write_text(ROS2.format(python=sys.executable), encoding="utf-8")
+    program.chmod(0o755)
+    (tmp_path / "packages" / "ros2bag").mkdir(parents=True)
+    (tmp_path / "packages" / "ros2bag" / "__init__.py").touch()
+    here = Path(__file__).parents[2]
+    out = tmp_path / "out"
+    status, said = finish(
+        start(
+            bundle,
+            bag,
+            out,
+            PATH=f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+            PYTHONPATH=f"{tmp_path / 'packages'}{os.pathsep}{here}",
+        )
+    )
+    assert status == 0, said
+    report = report_of(out)
+    assert report["player"] == "ros2"
+    assert report["latency_from"] == "arrival of the picture"
+    # Years have passed since the bag was made.
+    assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["most"] < 500
+    assert report["frames"]["played"] == report["frames"]["out"] == FRAMES
+    assert report["latency_aware"]["frames_behind"] == {"1": FRAMES - 1}
+
+
+def test_what_cannot_be_replayed_is_said_before_anything_starts(
+    bundle: Path, bag: Path, tmp_path: Path
+) -> None:
+    damaged = shutil.copytree(bundle, tmp_path / "damaged")
+    (damaged / "student.onnx").write_bytes(b"no graph")
+    file = tmp_path / "file"
+    file.write_text("no folder", encoding="utf-8")
+    out = tmp_path / "out"
+    for replay, complaint in (
+        (start(bundle, tmp_path / "nowhere", out), f"{tmp_path}/nowhere does not exist"),
+        (start(bundle, bag, out, "--image-topic", "/front"), "no topic '/front'. It has:"),
+        (start(bundle, bag, out, "--label-topic", "/truth"), "no topic '/truth'. It has:"),
+        (start(bundle, bag, file / "out"), f"{file}/out cannot be written"),
+        (start(damaged, bag, out), "student.onnx"),
+        (start(bundle, bag, out, "--player", "ros2"), "there is no `ros2 bag play` here"),
+    ):
+        status, said = finish(replay)
+        assert status == 1, said
+        assert "The replay failed: " in said and complaint in said
+        assert "Traceback" not in said
+    assert not out.exists()
+    assert processes_about(tmp_path) == {}
+
+
+def test_interrupted_it_keeps_what_was_recorded(bundle: Path, bag: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    replay = start(bundle, bag, out, "--rate", "0.5", "--player", "own")
+    wait_for_log(out / "logs" / "player.log", "playing")
+    recorded = out / "recording" / "recording.mcap"
+    while not recorded.exists() or recorded.stat().st_size == 0:  # one chunk of some frames
+        assert replay.poll() is None
+    replay.send_signal(signal.SIGINT)
+    status, said = finish(replay)
+    assert status == 130, said
+    assert f"python -m cosme_ros.judge_recording {out}" in said and "Traceback" not in said
+    assert processes_about(out) == {}
+    with Bag(out / "recording") as kept:
+        assert kept.count(CAMERA_IMAGE) > 0
+
+
+def test_a_detector_that_refuses_is_quoted_at_once(bundle: Path, tmp_path: Path) -> None:
+    """The recorder would wait for it for ever."""
+    domain = str(1 + os.getpid() % 100)
+    environment = {**ros_environment(), "ROS_DOMAIN_ID": domain}
+    processes = []
+    for module, parameters in (
+        ("detector_node", {"bundle": bundle, "provider": "tensorrt"}),
+        ("recorder_node", {"bag": tmp_path / "bag"}),
+    ):
+        arguments = [part for name, v in parameters.items() for part in ("-p", f"{name}:={v}")]
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", f"cosme_ros.{module}", "--ros-args", *arguments],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+    detector, recorder = processes
+    try:
+        status, said = finish(recorder)
+    finally:
+        detector.send_signal(signal.SIGINT)
+        finish(detector)
+    assert status == 1
+    assert "cosme_detector is unconfigured: cannot configure: " in said
+    assert "tensorrt" in said.lower() and "Traceback" not in said
+
+
+def test_nobody_is_waited_for_longer_than_asked(tmp_path: Path) -> None:
+    listeners = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "cosme_ros.listeners_node", "--ros-args"),
+            *("-p", "image_topic:=/front", "-p", "wait_timeout:=0.5"),
+        ],
+        env=ros_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    status, said = finish(listeners)
+    assert status == 1
+    assert "there is still no listener enough: /front has 0 of 1" in said
+    assert "Traceback" not in said
