@@ -431,7 +431,9 @@ def _parser() -> argparse.ArgumentParser:
         "of several bags, a folder with one for each",
     )
     written.add_argument(
-        "--video", action="store_true", help="also write an MP4 (VP9) of each bag to OUT"
+        "--video",
+        action="store_true",
+        help="also write an MP4 (VP9) of each bag to OUT, about half a second a frame",
     )
     written.add_argument(
         "--pictures",

@@ -38,6 +38,7 @@ from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
 
 # Frames that do not alarm are alike over so many: of these one may be shown.
 _ALIKE = 15
+_ASPECT_TOLERANCE = 0.05  # beyond which the detector warns too; but once a process, not a bag
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ class _Run:
         height, width = frame.image.shape[:2]
         if not figures.width:
             figures.width, figures.height = width, height
+            self._compare_aspect(height, width)
         try:
             detection = self._detector.detect(frame.image)
         except ScoreFault as error:
@@ -191,6 +193,17 @@ class _Run:
         self._mask_before = mask
         self._offer_pictures(frame, detection, mask, label, seen, before, missed, false)
         self._outputs.write(frame, detection.score, mask, obstacles)
+
+    def _compare_aspect(self, height: int, width: int) -> None:
+        own_height, own_width = self._detector.bundle.input_size
+        stretch = (own_width / own_height) / (width / height)
+        if abs(stretch - 1) > _ASPECT_TOLERANCE:
+            self._figures.troubles.tell(
+                "aspect",
+                f"pictures are {width}x{height} pixels and the bundle was fitted to "
+                f"{own_width}x{own_height}: the network sees them stretched by a factor of "
+                f"{stretch:.2f}, and may find the ordinary anomalous",
+            )
 
     def _mask(self, detection: Detection) -> tuple[NDArray[np.uint8] | None, tuple[Obstacle, ...]]:
         """As the node publishes it, None where it withholds it."""
