@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -53,6 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BundleError, ClusterError, OSError, ProviderError, UsageError, ValueError) as error:
         print(f"evaluate_bag failed: {error}", file=sys.stderr)
         return 1
+    except BrokenExecutor as error:
+        print(
+            f"evaluate_bag failed: a worker ended before its time, perhaps for want of memory; "
+            f"fewer --jobs need less: {error}",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("Interrupted twice: nothing was written.", file=sys.stderr)
         return 130
@@ -78,20 +86,20 @@ def _run(options: argparse.Namespace, command: str) -> int:
     ]
     try:
         with (
+            _progress_bar(work, quiet=options.quiet),
             workers(jobs, options.backend, options.scheduler) as pool,
             _first_interrupt_asks(work),
         ):
-            with _progress_bar(work, quiet=options.quiet):
-                results = pool.map(evaluate_bag, [(task,) for task in tasks])
-            bags = [result for result in results if isinstance(result, BagFigures)]
-            unreadable = [result for result in results if isinstance(result, Unreadable)]
-            _tell_troubles(bags, unreadable)
-            if not bags:
-                print("evaluate_bag failed: nothing could be evaluated", file=sys.stderr)
-                return 1
+            results = pool.map(evaluate_bag, [(task,) for task in tasks])
             _judge_components(pool, tasks, results)
     finally:
         work.remove()
+    bags = [result for result in results if isinstance(result, BagFigures)]
+    unreadable = [result for result in results if isinstance(result, Unreadable)]
+    _tell_troubles(bags, unreadable)
+    if not bags:
+        print("evaluate_bag failed: nothing could be evaluated", file=sys.stderr)
+        return 1
     origin = _origin(command, options, jobs, began)
     evaluation = _evaluation(settings, bundle, threshold, bags, unreadable, outputs, origin)
     page, figures = write_html(out, as_page(evaluation)), write_json(out, evaluation)
@@ -312,9 +320,6 @@ def _first_interrupt_asks(work: WorkFolder) -> Iterator[None]:
         work.ask_to_stop()
         print("\nInterrupted: writing the report of what was seen", file=sys.stderr)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     previous: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {
         number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)
     }
@@ -426,7 +431,9 @@ def _parser() -> argparse.ArgumentParser:
         "of several bags, a folder with one for each",
     )
     written.add_argument(
-        "--video", action="store_true", help="also write an MP4 (VP9) of each bag to OUT"
+        "--video",
+        action="store_true",
+        help="also write an MP4 (VP9) of each bag to OUT, about half a second a frame",
     )
     written.add_argument(
         "--pictures",

@@ -1,9 +1,6 @@
 """One bag through one detector, frame by frame."""
 
 import functools
-import os
-import signal
-import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -19,6 +16,7 @@ from cosme_ros.bag_evaluation.bag_figures import BagFigures, FrameFigures, Troub
 from cosme_ros.bag_evaluation.bag_outputs import BagOutputs, OutputSettings
 from cosme_ros.bag_evaluation.frames import BagFrame, BagFrames, at_size
 from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacles, Missed
+from cosme_ros.bag_evaluation.parallel import ignore_interrupts
 from cosme_ros.bag_evaluation.pictures import (
     ALARM,
     FALSE_ALARM,
@@ -40,6 +38,7 @@ from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
 
 # Frames that do not alarm are alike over so many: of these one may be shown.
 _ALIKE = 15
+_ASPECT_TOLERANCE = 0.05  # beyond which the detector warns too; but once a process, not a bag
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class BagTask:
     outputs: OutputSettings
     work: WorkFolder
     owner: int
-    """Process that has started the evaluation: it handles Ctrl-C, others leave that to it."""
+    """Process that has started the evaluation."""
 
 
 def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
@@ -62,7 +61,7 @@ def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
 
     Raises BundleError, ProviderError and ValueError for settings that fit no bag.
     """
-    _leave_interrupts_to(task.owner)
+    ignore_interrupts(task.owner)
     detector = _detector(
         task.settings.bundle,
         task.settings.provider,
@@ -97,7 +96,6 @@ def judge_best_components(task: BagTask, threshold: float) -> ComponentAccumulat
 
     A second pass, because the score of best F1 is known after the last frame of the last bag only.
     """
-    _leave_interrupts_to(task.owner)
     components = ComponentAccumulator(COMPONENT_SIZES[task.settings.component_sizes])
     for grid, label in task.work.labelled(task.number):
         components.add(_to_size(grid, label) >= np.float32(threshold), label)
@@ -156,6 +154,7 @@ class _Run:
         height, width = frame.image.shape[:2]
         if not figures.width:
             figures.width, figures.height = width, height
+            self._compare_aspect(height, width)
         try:
             detection = self._detector.detect(frame.image)
         except ScoreFault as error:
@@ -194,6 +193,17 @@ class _Run:
         self._mask_before = mask
         self._offer_pictures(frame, detection, mask, label, seen, before, missed, false)
         self._outputs.write(frame, detection.score, mask, obstacles)
+
+    def _compare_aspect(self, height: int, width: int) -> None:
+        own_height, own_width = self._detector.bundle.input_size
+        stretch = (own_width / own_height) / (width / height)
+        if abs(stretch - 1) > _ASPECT_TOLERANCE:
+            self._figures.troubles.tell(
+                "aspect",
+                f"pictures are {width}x{height} pixels and the bundle was fitted to "
+                f"{own_width}x{own_height}: the network sees them stretched by a factor of "
+                f"{stretch:.2f}, and may find the ordinary anomalous",
+            )
 
     def _mask(self, detection: Detection) -> tuple[NDArray[np.uint8] | None, tuple[Obstacle, ...]]:
         """As the node publishes it, None where it withholds it."""
@@ -302,13 +312,6 @@ def _ahead(
         finally:
             # In the thread that has read: SQLite lets no other close what it has opened.
             reader.submit(frames.close)
-
-
-def _leave_interrupts_to(owner: int) -> None:
-    # Ctrl-C reaches every process of the terminal. The owner asks for an orderly end; a worker
-    # that is struck down would take its figures with it.
-    if os.getpid() != owner and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @functools.lru_cache(maxsize=1)

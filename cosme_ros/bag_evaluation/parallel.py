@@ -1,7 +1,10 @@
 """Several bags at once: on this machine's cores, or on a Dask or Ray cluster, through joblib."""
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import joblib
@@ -30,23 +33,43 @@ class Workers:
         return list(parallel(joblib.delayed(function)(*call) for call in calls))
 
 
+def ignore_interrupts(owner: int) -> None:
+    """In every process but the one of that id.
+
+    Ctrl-C reaches all processes of a terminal. The owner asks for an orderly end; a worker that is
+    struck down would take its figures with it.
+    """
+    if os.getpid() != owner and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
 def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]:
     """`jobs` at a time on one of BACKENDS; `scheduler` is the address of a running cluster, None
     starts one on this machine. Raises ClusterError.
     """
-    if backend == "loky":
-        with joblib.parallel_config(backend="loky", n_jobs=jobs):
-            yield Workers(jobs)
-    elif backend == "dask":
-        with _dask_client(jobs, scheduler), joblib.parallel_config(backend="dask", n_jobs=jobs):
-            yield Workers(jobs)
-    elif backend == "ray":
-        _start_ray(jobs, scheduler)
-        with joblib.parallel_config(backend="ray", n_jobs=jobs):
-            yield Workers(jobs)
-    else:
+    if backend not in BACKENDS:
         raise ClusterError(f"there is no backend {backend!r}; known are {', '.join(BACKENDS)}")
+    with ExitStack() as stack:
+        with _deaf_to_interrupts():
+            if backend == "dask":
+                stack.enter_context(_dask_client(jobs, scheduler))
+            elif backend == "ray":
+                _start_ray(jobs, scheduler)
+            stack.enter_context(joblib.parallel_config(backend=backend, n_jobs=jobs))
+            pool = Workers(jobs)
+            pool.map(os.getpid, [()] * jobs)  # joblib starts its processes when there is work
+        yield pool
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started meanwhile ignore Ctrl-C from their first moment on."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _dask_client(jobs: int, scheduler: str | None) -> Any:

@@ -1,5 +1,6 @@
 """From an evaluation to the page that shows it."""
 
+import math
 from collections.abc import Sequence
 
 from cosme_ros.bag_evaluation import svg_figures
@@ -11,6 +12,8 @@ from cosme_ros.bag_evaluation.report_html import Figure, Page, Section, Table, T
 from cosme_ros.bag_evaluation.summary import BagEvaluation, Summary
 
 MOST_OBSTACLE_ROWS = 200
+DRIFT_FACTOR = 10
+"""Times the promised share from which on the page warns, as the node's diagnostics do."""
 _TITLES = {
     MISS: "Missed",
     FALSE_ALARM: "False alarms",
@@ -53,7 +56,7 @@ def as_page(evaluation: BagEvaluation) -> Page:
             section
             for section in (
                 _timelines(evaluation, chosen, anchors),
-                *(_pictures(kind, chosen[kind], anchors) for kind in chosen),
+                *(_pictures(evaluation, kind, chosen[kind], anchors) for kind in chosen),
                 _by_bag(evaluation),
                 _pixels(evaluation),
                 _obstacles(evaluation),
@@ -117,7 +120,7 @@ def _tiles(evaluation: BagEvaluation) -> list[Tile]:
 
 def _warnings(evaluation: BagEvaluation) -> list[str]:
     several = len(evaluation.bags) + len(evaluation.unreadable) > 1
-    sentences = []
+    sentences = _calibration_warning(evaluation)
     for refused in evaluation.unreadable:
         sentences.append(f"{refused.path} is not evaluated: {refused.reason}")
         name = refused.path.name
@@ -133,6 +136,22 @@ def _warnings(evaluation: BagEvaluation) -> list[str]:
             sentences.append(f"{prefix}{_count(bag.failed, 'frame')} without a result")
         sentences += [prefix + sentence for sentence in bag.troubles.sentences()]
     return sentences
+
+
+def _calibration_warning(evaluation: BagEvaluation) -> list[str]:
+    """Where far more places alarm than the bundle promises, on frames that should be normal: those
+    known to be so, or all where nothing is known."""
+    chosen = evaluation.settings.false_positive_rate
+    rows = evaluation.total.exceedance
+    row = min(rows, key=lambda row: abs(math.log(row.promised_rate / chosen)))
+    observed = row.observed_normal if evaluation.total.labelled_frames else row.observed
+    if observed is None or observed <= DRIFT_FACTOR * row.promised_rate:
+        return []
+    return [
+        f"{100 * observed:.3g} % of the score's places reach a score that the bundle promises of "
+        f"{100 * row.promised_rate:g} %: this is not what it was calibrated on, or it is full of "
+        "anomalies. Calibrate on your own drives before you trust alarms."
+    ]
 
 
 def _timelines(
@@ -167,17 +186,18 @@ def _timelines(
     )  # fmt: skip
 
 
-def _pictures(kind: str, pictures: Sequence[Picture], anchors: dict[int, str]) -> Section | None:
+def _pictures(
+    evaluation: BagEvaluation, kind: str, pictures: Sequence[Picture], anchors: dict[int, str]
+) -> Section | None:
     if not pictures:
         return None
-    several = len({picture.bag for picture in pictures}) > 1
+    several = len(evaluation.bags) > 1
+    marks, panels = "Yellow is the mask", "frame, score and mask"
+    if evaluation.total.labelled_frames:
+        marks, panels = f"{marks}, green outlines what is labelled", f"{panels} beside the truth"
     return Section(
         _TITLES[kind],
-        (
-            _EXPLANATIONS[kind]
-            + " Yellow is the mask, an outline what is labelled. Click to enlarge: "
-            "frame, score, mask and truth.",
-        ),
+        (f"{_EXPLANATIONS[kind]} {marks}. Click to enlarge: {panels}.",),
         thumbnails=tuple(
             Thumbnail(
                 anchors[id(picture)],

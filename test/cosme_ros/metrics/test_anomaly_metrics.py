@@ -114,6 +114,25 @@ def test_curves_end_where_everything_is_an_alarm_and_hold_the_figures():
     )
 
 
+@pytest.mark.parametrize("most_bins", [1 << 20, 500])
+def test_parts_put_together_are_as_one_to_the_bit(most_bins):
+    """However many frames a part has, and even where bits of the scores had to go."""
+    frames = list(frames_of("any sign", 80_000, frames=8))
+    whole = counted(frames, most_bins=most_bins)
+    parts = [counted(frames[a:b], most_bins=most_bins) for a, b in ((0, 1), (1, 1), (1, 6), (6, 8))]
+    pooled_parts = AnomalyHistogram(most_bins)
+    for part in reversed(parts):
+        pooled_parts.include(part)
+    assert pooled_parts.pixels == whole.pixels
+    assert pooled_parts.result() == whole.result()
+    assert (whole.result().largest_error > 0) is (most_bins == 500)
+
+
+def test_parts_of_other_resolution_do_not_fit():
+    with pytest.raises(ValueError, match="7 bins do not fit 8"):
+        AnomalyHistogram(8).include(AnomalyHistogram(7))
+
+
 def test_negative_zero_is_zero():
     histogram = AnomalyHistogram()
     histogram.add(np.array([0.0, -0.0], np.float32), np.array([0, 1], np.uint8))

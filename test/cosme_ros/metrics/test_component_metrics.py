@@ -148,3 +148,19 @@ def test_figures_are_over_the_components_of_all_frames():
 def test_nothing_to_judge_is_no_figure():
     result = ComponentAccumulator(ALL).result()
     assert (result.siou, result.ppv, result.f1) == (None, None, None)
+
+
+def test_parts_put_together_are_as_one():
+    rng = np.random.default_rng(5)
+    frames = [
+        (rng.random((40, 40)) > 0.7, (rng.random((40, 40)) > 0.8).astype(np.uint8))
+        for _ in range(6)
+    ]
+    sizes = MinimumSizes(detected=2, true=2)
+    whole, first, second = (ComponentAccumulator(sizes) for _ in range(3))
+    for index, (detected, label) in enumerate(frames):
+        whole.add(detected, label)
+        (first if index < 4 else second).add(detected, label)
+    first.include(second)
+    assert first.result() == whole.result()
+    assert whole.result().true > second.result().true > 0
