@@ -38,7 +38,7 @@ EXTRAS = {
         "tqdm",
         "typer",
     ],
-    "test": ["mypy", "onnx", "pytest", "ruff", "scikit-learn"],
+    "test": ["mypy", "onnx", "psutil", "pytest", "ruff", "scikit-learn"],
     "colcon": ["colcon-common-extensions", "colcon-ros"],
 }
 
