@@ -3,7 +3,7 @@
 On a GPU their inputs and outputs stay on the device, so that only the graphs are timed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,10 @@ import numpy as np
 import onnxruntime as ort
 
 from cosme_ros.bundle import GRAPHS, Bundle
+from cosme_ros.engine_cache import engine_cache_folder
 from cosme_ros.execution import Session, open_session
 
-_ON_GPU = {
-    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
-    "tensorrt": [
-        "TensorrtExecutionProvider",
-        "CUDAExecutionProvider",
-        "CPUExecutionProvider",
-    ],
-}
+_ON_GPU = ("cuda", "tensorrt")
 
 
 class HostSession:
@@ -46,8 +40,13 @@ class HostSession:
 class GpuSession:
     """The same on a GPU: `place` and `fetch` copy, `run` does not."""
 
-    def __init__(self, path: Path, provider: str) -> None:
-        self._session = ort.InferenceSession(str(path), providers=_ON_GPU[provider])
+    def __init__(self, path: Path, provider: str, engines: Callable[[], Path]) -> None:
+        """`engines` gives the folder where TensorRT keeps what it builds, which takes minutes."""
+        providers: list[Any] = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+        if provider == "tensorrt":
+            kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(engines())}
+            providers.insert(0, ("TensorrtExecutionProvider", kept))
+        self._session = ort.InferenceSession(str(path), providers=providers)
         self.inputs = tuple(value.name for value in self._session.get_inputs())
         self._outputs = tuple(value.name for value in self._session.get_outputs())
 
@@ -80,13 +79,16 @@ class BareSessions:
 
     def __init__(self, bundle: Bundle, provider: str, threads: int) -> None:
         self.by_graph: dict[str, AnySession] = {}
+
+        def engines() -> Path:
+            return engine_cache_folder(bundle.path, bundle.digest)
+
         for graph in GRAPHS:
             path = bundle.graph_path(graph)
+            session = open_session(path, provider, threads=threads, engine_cache=engines)
             if provider in _ON_GPU:
-                open_session(path, provider, threads=threads)  # raises where it does not run
-                self.by_graph[graph] = GpuSession(path, provider)
+                self.by_graph[graph] = GpuSession(path, provider, engines)
             else:
-                session = open_session(path, provider, threads=threads)
                 self.by_graph[graph] = HostSession(session)
         place = self.by_graph["memory"].place
         self._banks = {name: place(bank) for name, bank in bundle.banks.items()}

@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from device import HALF, name_of, seconds_a_call
+from device import seconds_a_call
 from onnx import TensorProto, helper, numpy_helper
 from spread import spread
 from tqdm import tqdm
 
 from cosme_ros.execution import open_session
+
+TF32 = "tf32"
+"""Float32 that a GPU may round to 10 bits before it multiplies: what PyTorch's convolutions do."""
 
 # Rows, columns and depth: squares, and the two commonest products of a ResNet at stride 16
 # (1x1 convolutions of 2048 places; 3x3 convolutions as products).
@@ -26,6 +29,7 @@ SHAPES = {
     "cpu": ((512, 512, 512), (1024, 1024, 1024), (2048, 2048, 2048), (256, 2048, 2304)),
     "cuda": ((4096, 4096, 4096), (8192, 8192, 8192), (512, 8192, 4608), (2048, 8192, 2048)),
 }
+DTYPES = {"cpu": ("float32", "bfloat16"), "cuda": ("float32", TF32, "float16", "bfloat16")}
 QUICK_SHAPES = ((256, 256, 256), (512, 512, 512))
 REPEATS = 7
 SECONDS = 0.2  # long enough that to start a product does not count
@@ -53,9 +57,8 @@ def matrix_rates(device: str, provider: str, *, quick: bool) -> list[dict[str, A
     """
     shapes = QUICK_SHAPES if quick else SHAPES[device]
     found: list[dict[str, Any]] = []
-    dtypes = (torch.float32, HALF[device], *((torch.bfloat16,) if device == "cuda" else ()))
-    for dtype in dtypes:
-        for shape in tqdm(shapes, f"matrix rate, PyTorch {name_of(dtype)}", unit="shape"):
+    for dtype in DTYPES[device]:
+        for shape in tqdm(shapes, f"matrix rate, PyTorch {dtype}", unit="shape"):
             product = _torch_product(device, dtype, shape)
             rate = _rate(product, device)
             found.append(rate)
@@ -78,7 +81,7 @@ def best_product(rates: Sequence[dict[str, Any]], dtype: str, device: str) -> Ma
     if not own:
         raise ValueError(f"no matrix rate was measured in {dtype}")
     best = max(own, key=lambda entry: entry["gmacs"]["median"])
-    one = _torch_product(device, getattr(torch, dtype), tuple(best["shape"]))
+    one = _torch_product(device, dtype, tuple(best["shape"]))
     times = max(1, round(SECONDS * best["gmacs"]["median"] * 1e9 / one.multiply_adds))
 
     def call() -> None:
@@ -104,18 +107,22 @@ def _rate(product: MatrixProduct, device: str) -> dict[str, Any]:
     }
 
 
-def _torch_product(device: str, dtype: torch.dtype, shape: tuple[int, int, int]) -> MatrixProduct:
+def _torch_product(device: str, dtype: str, shape: tuple[int, int, int]) -> MatrixProduct:
     rows, columns, depth = shape
+    kind = torch.float32 if dtype == TF32 else getattr(torch, dtype)
     generator = torch.Generator().manual_seed(0)
-    left = torch.randn(rows, depth, generator=generator).to(device, dtype)
-    right = torch.randn(depth, columns, generator=generator).to(device, dtype)
-    out = torch.empty(rows, columns, device=device, dtype=dtype)
+    left = torch.randn(rows, depth, generator=generator).to(device, kind)
+    right = torch.randn(depth, columns, generator=generator).to(device, kind)
+    out = torch.empty(rows, columns, device=device, dtype=kind)
 
-    def call() -> object:
+    def call() -> None:
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = dtype == TF32
         with torch.inference_mode():
-            return torch.matmul(left, right, out=out)
+            torch.matmul(left, right, out=out)
+        torch.backends.cuda.matmul.allow_tf32 = before
 
-    return MatrixProduct("PyTorch", name_of(dtype), shape, rows * columns * depth, call)
+    return MatrixProduct("PyTorch", dtype, shape, rows * columns * depth, call)
 
 
 def _runtime_product(provider: str, shape: tuple[int, int, int], folder: Path) -> MatrixProduct:

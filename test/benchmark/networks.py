@@ -1,7 +1,7 @@
 """Part b: CosMe as PyTorch, as bare sessions and through `Detector`, side by side."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +38,17 @@ class Choices:
 
 
 def measure_networks(
-    workload: Workload, choices: Choices, product: MatrixProduct | None, record: Record
+    workload: Workload,
+    choices: Choices,
+    product: MatrixProduct,
+    half_rate: float,
+    record: Record,
 ) -> None:
     """Time everything there is for `workload`, and put it under networks/<its name>.
 
     `product` runs in the same rounds, so that the share of the matrix rate is of the same minutes.
+    `half_rate` is the matrix rate in half precision, 10^9 multiply-adds a second: on a processor
+    that only imitates it, a large network would take many minutes, and is left out.
     """
     images = itertools.cycle(workload.images)
     calls: dict[str, Callable[[], object]] = {}
@@ -73,9 +79,16 @@ def measure_networks(
         if provider == detector.provider:
             bare_names = names
 
-    _add_torch(workload, choices, images, calls, grids)
-    if product is not None:
-        calls[MATRIX_PRODUCT] = product.call
+    _add_torch(workload, choices, "float32", images, calls, grids)
+    half = name_of(HALF[choices.device])
+    least = workload.multiply_adds["all"] / 1e9 / half_rate
+    if least <= choices.longest:
+        _add_torch(workload, choices, half, images, calls, grids)
+    else:
+        missing[f"PyTorch {half}, {workload.name}"] = (
+            f"at this processor's matrix rate in {half} a frame takes {least:.0f} s or more"
+        )
+    calls[MATRIX_PRODUCT] = product.call
 
     place = ("networks", workload.name)
     height, width = workload.bundle.input_size
@@ -86,14 +99,13 @@ def measure_networks(
         "bare_sessions": bare_names,
         "multiply_adds": dict(workload.multiply_adds),
         "missing": missing,
-    }
-    if product is not None:
-        fixed["matrix_product"] = {
+        "matrix_product": {
             "by": product.by,
             "dtype": product.dtype,
             "shape": list(product.shape),
             "multiply_adds": product.multiply_adds,
-        }
+        },
+    }
     for key, value in fixed.items():
         record.put(*place, key, value=value)
     result = time_side_by_side(
@@ -142,23 +154,24 @@ def _session_calls(bare: BareSessions, image: np.ndarray) -> list[Callable[[], o
 def _add_torch(
     workload: Workload,
     choices: Choices,
-    images: Any,
+    dtype: str,
+    images: Iterator[np.ndarray],
     calls: dict[str, Callable[[], object]],
     grids: dict[str, Callable[[np.ndarray], np.ndarray]],
 ) -> None:
+    """All of CosMe and the teacher alone in `dtype`, eager and, where wanted, compiled."""
     device = choices.device
-    half = HALF[device]
+    precision = "" if dtype == "float32" else f" {dtype}"
 
     def add(name: str, module: torch.nn.Module, *, scores: bool) -> None:
         calls[name] = lambda: on_host(module, next(images), device)
         if scores and workload.own_weights:
             grids[name] = lambda image: on_host(module, image, device)[1]
 
-    for precision, dtype in (("", torch.float32), (f" {name_of(half)}", half)):
-        cosme = TorchCosme(workload.method, dtype).to(device)
-        if device == "cuda" and dtype != torch.float32:  # the layout its fast kernels are for
-            cosme = cosme.to(memory_format=torch.channels_last)
-        add(f"{EAGER}{precision}", cosme, scores=True)
-        add(f"{EAGER}{precision}, teacher alone", TorchTeacher(cosme), scores=False)
-        if choices.compiled:
-            add(f"PyTorch compiled{precision}", torch.compile(cosme, dynamic=False), scores=True)
+    cosme = TorchCosme(workload.method, getattr(torch, dtype)).to(device)
+    if device == "cuda" and precision:  # the layout that the fast kernels of half precision are for
+        cosme = cosme.to(memory_format=torch.channels_last)
+    add(f"{EAGER}{precision}", cosme, scores=True)
+    add(f"{EAGER}{precision}, teacher alone", TorchTeacher(cosme), scores=False)
+    if choices.compiled:
+        add(f"PyTorch compiled{precision}", torch.compile(cosme, dynamic=False), scores=True)

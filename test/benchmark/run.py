@@ -24,9 +24,9 @@ from typing import Any
 
 import torch
 from copy_rate import copy_rates
-from device import torch_device
+from device import HALF, name_of, torch_device
 from growth import measure_cameras, measure_prototypes, measure_resolutions
-from matrix_rate import MatrixProduct, best_product, matrix_rates
+from matrix_rate import best_product, matrix_rates
 from networks import Choices, measure_networks
 from node_runs import measure_node, measure_overhead, why_not
 from ratios import ratios
@@ -96,8 +96,12 @@ class Benchmark:
 
     def networks(self) -> None:
         """Part b."""
+        rates = self._matrix_rates()
+        device = self._choices.device
+        product = best_product(rates, self._options.precision, device)
+        half_rate = _best_rate(rates, name_of(HALF[device]))
         for workload in self._all():
-            measure_networks(workload, self._choices, self._product(), self._record)
+            measure_networks(workload, self._choices, product, half_rate, self._record)
 
     def stages(self) -> None:
         """Part c."""
@@ -151,10 +155,6 @@ class Benchmark:
             provider = _provider(self._workload(None), self._choices)
             self._rates = matrix_rates(self._choices.device, provider, quick=self._options.quick)
         return self._rates
-
-    def _product(self) -> MatrixProduct:
-        dtype = self._options.precision
-        return best_product(self._matrix_rates(), dtype, self._choices.device)
 
 
 def main() -> int:
