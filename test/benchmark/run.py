@@ -43,6 +43,7 @@ from cosme_ros.detector import Detector
 from cosme_ros.execution import PROVIDERS, ProviderError
 from cosme_ros.machine_facts import machine_facts
 from cosme_ros.parameters import Settings
+from training.errors import UsageError
 
 PARTS = ("limits", "networks", "stages", "node", "growth")
 PAPER_SIZES = ((512, 1024),)
@@ -51,7 +52,7 @@ QUICK_SIZES = ((128, 256),)
 SMALLER = 2  # the resolution that the cost against pixels begins with: sizes over this
 JSON_FILE = "bench.json"
 PAGE_FILE = "bench.md"
-EXPECTED = (BagError, BundleError, ChildError, ProviderError, ValueError)
+EXPECTED = (BagError, BundleError, ChildError, ProviderError, UsageError, ValueError)
 
 
 class Benchmark:
