@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class DetectorUnderLoad:
             arguments = ["--ros-args"]
             for name, value in self._parameters.items():
                 arguments += ["-p", f"{name}:={json.dumps(value)}"]
+            began = perf_counter()
             self._detector = children.start_module("detector", "cosme_ros.detector_node", arguments)
             children.start_module("listener", "load_node", ["listen"])
             # A session of its own, so that Ctrl-C reaches it through here only.
@@ -60,8 +62,9 @@ class DetectorUnderLoad:
             self._stack.callback(self._load.terminate)
             file = folder / "images.npy"
             np.save(file, self._images)
-            prepared = self.ask("prepare", images=str(file), patience=self._patience)
-            self.seconds_to_first_answer: float = prepared["seconds"]
+            self.ask("prepare", images=str(file), patience=self._patience)
+            self.seconds_to_first_answer = perf_counter() - began
+            """From the detector's start to its first outputs, the load's own start included."""
             self._stack = self._stack.pop_all()
         return self
 

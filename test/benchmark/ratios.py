@@ -10,11 +10,10 @@ EAGER = "PyTorch eager"
 """Name of all of CosMe in PyTorch as it comes, in float32."""
 
 
-def ratios(tree: Tree) -> dict[str, Any]:
+def ratios(tree: Tree) -> tuple[dict[str, float], dict[str, str]]:
     """What can be made of the measurements in `tree`, the content of bench.json.
 
-    Each entry is {"value", "of"}: the number, and what it was taken from. One that was not measured
-    is missing.
+    The numbers by name, and what each was taken from. One that was not measured is missing.
 
     - speedup_over_torch_eager: time of PyTorch eager over the time of `Detector`
     - detector_over_bare_sessions: time of `Detector` over the sum of teacher, student and memory
@@ -31,7 +30,8 @@ def ratios(tree: Tree) -> dict[str, Any]:
         **_from_node(tree.get("node", {})),
         **_from_prototypes(tree.get("growth", {}).get("prototypes", {})),
     }
-    return {name: {"value": round(value, 4), "of": of} for name, (value, of) in found.items()}
+    values = {name: round(value, 4) for name, (value, _) in found.items()}
+    return values, {name: of for name, (_, of) in found.items()}
 
 
 def largest_paper_network(networks: Tree) -> str | None:

@@ -12,7 +12,7 @@ def report(tree: Tree) -> str:
     """The page for `tree`, the content of bench.json; parts that were not measured are left out."""
     parts = [
         _head(tree),
-        _ratios(tree.get("ratios", {})),
+        _ratios(tree.get("ratios", {}), tree.get("ratios_of", {})),
         _limits(tree.get("limits", {})),
         *(_network(name, network) for name, network in tree.get("networks", {}).items()),
         *(_stages(name, stages) for name, stages in tree.get("stages", {}).items()),
@@ -41,8 +41,8 @@ def _head(tree: Tree) -> str:
     return "\n".join(lines)
 
 
-def _ratios(ratios: Tree) -> str:
-    rows = [[name, f"{entry['value']:.3g}", entry["of"]] for name, entry in ratios.items()]
+def _ratios(ratios: Tree, sources: Tree) -> str:
+    rows = [[name, f"{value:.3g}", sources[name]] for name, value in ratios.items()]
     return _section("Ratios", _table(["", "", "of"], rows))
 
 
@@ -142,6 +142,10 @@ def _node(node: Tree) -> str:
             f"Highest rate with at most {node['most_loss']:.0%} of the frames lost: "
             f"**{node['highest_rate_hz']:.2f} Hz**."
         )
+    if "seconds_to_first_answer" in node:
+        lines.append(
+            f"First result {node['seconds_to_first_answer']:.1f} s after the start of its process."
+        )
     header = [
         "rate",
         "Hz",
@@ -155,7 +159,7 @@ def _node(node: Tree) -> str:
     ]
     return _section(
         f"The node, {node.get('of', '')}",
-        "\n".join(lines),
+        "\n\n".join(lines),
         _table(header, rates),
         _table(["score and mask", "ms"], outputs),
         _table([f"one frame at a time, {node.get('overhead', {}).get('of')}", "ms"], overhead),

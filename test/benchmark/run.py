@@ -189,7 +189,8 @@ def main() -> int:
         status = 1
     finally:
         record.put("minutes", value=(perf_counter() - began) / 60)
-        record.put("ratios", value=ratios(record.tree))
+        for key, value in zip(("ratios", "ratios_of"), ratios(record.tree), strict=True):
+            record.put(key, value=value)
         page.write_text(report(record.tree), encoding="utf-8")
     print(page.read_text(encoding="utf-8"))
     print(f"{record.path}\n{page}")
