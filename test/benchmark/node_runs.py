@@ -5,8 +5,13 @@ is searched for, and latency is measured at fixed rates. Detector, camera and li
 machine, as on a vehicle.
 """
 
+import random
+import subprocess
+import sys
+from contextlib import ExitStack
 from importlib.util import find_spec
-from itertools import cycle
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from time import perf_counter
 from types import TracebackType
@@ -22,6 +27,7 @@ from spread import jitter, percentiles, spread
 from tqdm import tqdm
 from workloads import Workload
 
+from cosme_ros.child_processes import ChildError
 from cosme_ros.detector import Detector
 
 FIXED_RATES = (10.0, 30.0)
@@ -87,24 +93,55 @@ def measure_node(
 
 
 def measure_overhead(workload: Workload, choices: Choices, record: Record) -> None:
-    """The node beside `Detector`, a frame each in turn; put under node/overhead."""
-    detector = _detector(workload, choices)
-    parameters = _parameters(workload, choices, detector.provider)
+    """The node beside `Detector` in a process of its own, a frame each in turn; put under
+    node/overhead."""
+    provider = _detector(workload, choices).provider
     times: dict[str, list[float]] = {"detector": [], "node": []}
-    images = cycle(workload.images)
-    with DetectorUnderLoad(parameters, _images(workload)) as load:
-        _ = detector.detect(workload.images[0]).score
-        for _ in tqdm(
-            range(choices.rounds), f"node beside Detector, {workload.name}", unit="round"
-        ):
-            image = next(images)
-            began = perf_counter()
-            _ = detector.detect(image).score
-            times["detector"].append(1000 * (perf_counter() - began))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        np.save(folder / "images.npy", _images(workload))
+        alone = stack.enter_context(
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    str(Path(__file__).with_name("alone_process.py")),
+                    str(workload.bundle.path),
+                    provider,
+                    str(choices.threads),
+                    str(workload.false_positive_rate),
+                    str(folder / "images.npy"),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        stack.callback(alone.terminate)
+        parameters = _parameters(workload, choices, provider)
+        load = stack.enter_context(DetectorUnderLoad(parameters, _images(workload)))
+
+        def seconds_alone() -> float:
+            assert alone.stdin is not None and alone.stdout is not None
+            alone.stdin.write("next\n")
+            alone.stdin.flush()
+            line = alone.stdout.readline()
+            if not line:
+                raise ChildError("the process with Detector alone ended; its words are above")
+            return float(line)
+
+        def seconds_of_node() -> float:
             (latency,) = load.ask("ask", frames=1)["latencies"]
-            times["node"].append(1000 * latency)
+            return float(latency)
+
+        measures = [("detector", seconds_alone), ("node", seconds_of_node)]
+        shuffle = random.Random(0).shuffle
+        for _ in tqdm(range(choices.rounds), f"node and Detector, {workload.name}", unit="round"):
+            shuffle(measures)
+            for name, measure in measures:
+                times[name].append(1000 * measure())
             value = {
-                "of": f"{workload.name}, {detector.provider}",
+                "of": f"{workload.name}, {provider}",
                 "milliseconds": {name: spread(values) for name, values in times.items()},
             }
             record.put("node", "overhead", value=value)
