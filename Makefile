@@ -30,7 +30,8 @@ help:
 	@echo "  make test     everything that is tested, real processes over real DDS included"
 	@echo "  make lint     formatting, ruff, mypy"
 	@echo "  make format   put the formatting right"
-	@echo "  make bench    does the node keep 10 frames a second, and never queue at 30?"
+	@echo "  make bench    how near to this machine's limit is it? Half an hour or more on two cores;"
+	@echo "                OPTIONS=--quick is small and rough, --full also runs 1024x2048"
 	@echo "  make table    from CamVid to all methods on two sets of real pictures, about an hour on"
 	@echo "                two cores: CAMVID=DIR ROAD_ANOMALY=DIR, result in $(TABLE)/figures"
 	@echo "  make env      $(VENV) with all that development needs (demo makes itself a smaller one)"
@@ -75,8 +76,8 @@ format: $(VENV)/.development
 	$(bin)/python -m ruff check --fix .
 	$(bin)/python -m ruff format .
 
-bench: $(VENV)/.demo
-	$(bin)/python test/benchmark/node_age.py --bundle $(BUNDLE) --bag $(BAG) --out bench_output $(OPTIONS)
+bench: $(VENV)/.development
+	PYTHONPATH=. $(bin)/python test/benchmark/run.py --bundle $(BUNDLE) --bag $(BAG) --out bench_output $(OPTIONS)
 
 # Each step goes on where it was stopped, so the whole does too.
 table: $(VENV)/.development

@@ -47,7 +47,7 @@ EXTRAS = {
         "tqdm",
         "typer",
     ],
-    "test": ["dask[distributed]", "mypy", "onnx", "pytest", "ruff", "scikit-learn"],
+    "test": ["dask[distributed]", "mypy", "onnx", "psutil", "pytest", "ruff", "scikit-learn"],
     "colcon": ["colcon-common-extensions", "colcon-ros"],
 }
 

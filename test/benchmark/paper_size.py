@@ -9,9 +9,9 @@ how long each takes, and how far ONNX Runtime is from PyTorch.
 
 The node runs the same bundle: `--keep` leaves it in OUT, and
 
-    python test/benchmark/node_age.py --bundle OUT/pspnet_resnet101
+    ros2 launch cosme_ros detector.launch.py bundle:=OUT/pspnet_resnet101
 
-plays a bag to it.
+starts it. How fast all of this is, run.py measures.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from settled_norms import settle
 
 from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detector
@@ -38,8 +39,7 @@ from training.export import PARITY_TOLERANCE
 from training.fit_frames import FitFrames
 from training.fit_settings import FitSettings, MemorySettings, StudentSettings
 from training.fitting import fit
-from training.preprocessing import Preprocessing
-from training.teachers import Teacher, build_teacher
+from training.teachers import build_teacher
 
 TEACHERS = ("deeplabv3plus_resnet101", "pspnet_resnet101")
 STUDENT = "resnet50"
@@ -70,9 +70,8 @@ def _measure(architecture: str, folder: Path, options: argparse.Namespace) -> di
     frames = FitFrames(source, np.arange(options.frames), size)
     seconds = {}
     began = perf_counter()
-    _settle(network, frames)
+    settle(network, (frames[index] for index in range(min(SETTLING_PASSES, len(frames)))))
     seconds["settle"] = perf_counter() - began
-    network.requires_grad_(False).eval()
     teacher = TeacherCheckpoint(network, architecture, 1.0, classes, "nothing")
     crop_height, crop_width = min(256, height), min(384, width)
     settings = FitSettings(
@@ -118,22 +117,6 @@ def _measure(architecture: str, folder: Path, options: argparse.Namespace) -> di
         # Of the process so far, both teachers' where the second is measured.
         "peak_memory_gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     }
-
-
-def _settle(network: Teacher, frames: FitFrames) -> None:
-    """Give batch norms the statistics of these frames.
-
-    With those of fresh weights, mean 0 and variance 1, activations double from block to block and
-    the softest difference in rounding with them: no trained network is like that.
-    """
-    preprocessing = Preprocessing(network.mean, network.standard_deviation)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None  # the plain mean over the passes
-    network.train()
-    with torch.no_grad():
-        for index in range(min(SETTLING_PASSES, len(frames))):
-            network(preprocessing(torch.from_numpy(frames[index])[None]))
 
 
 @contextmanager

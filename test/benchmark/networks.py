@@ -1,0 +1,177 @@
+"""Part b: CosMe as PyTorch, as bare sessions and through `Detector`, side by side."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from bare_sessions import BareSessions
+from device import HALF, name_of
+from matrix_rate import MatrixProduct
+from ratios import EAGER, MATRIX_PRODUCT
+from record import Record
+from rounds import time_side_by_side
+from torch_cosme import TorchCosme, TorchTeacher, on_host
+from workloads import Workload
+
+from cosme_ros.bundle import GRAPHS
+from cosme_ros.detector import Detector
+from cosme_ros.execution import PROVIDERS, ProviderError
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How to measure."""
+
+    provider: str
+    """ONNX Runtime's, for `Detector`; 'auto' or one of execution.PROVIDERS."""
+    device: str
+    """PyTorch's: 'cpu' or 'cuda'."""
+    threads: int
+    rounds: int
+    longest: float
+    """Seconds; what takes longer is measured once."""
+    compiled: bool
+    """Whether to try torch.compile."""
+
+
+def measure_networks(
+    workload: Workload,
+    choices: Choices,
+    product: MatrixProduct,
+    half_rate: float,
+    record: Record,
+) -> None:
+    """Time everything there is for `workload`, and put it under networks/<its name>.
+
+    `product` runs in the same rounds, so that the share of the matrix rate is of the same minutes.
+    `half_rate` is the matrix rate in half precision, 10^9 multiply-adds a second: on a processor
+    that only imitates it, a large network would take many minutes, and is left out.
+    """
+    images = itertools.cycle(workload.images)
+    calls: dict[str, Callable[[], object]] = {}
+    grids: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
+    missing: dict[str, str] = {}
+
+    detector = Detector(
+        workload.bundle,
+        provider=choices.provider,
+        false_positive_rate=workload.false_positive_rate,
+        threads=choices.threads,
+    )
+    ours = f"Detector, {detector.provider}"
+    calls[ours] = lambda: detector.detect(next(images)).score
+    grids[ours] = lambda image: detector.detect(image).raw_score_grid
+
+    bare_names: list[str] = []
+    for provider in PROVIDERS:
+        try:
+            bare = BareSessions(workload.bundle, provider, choices.threads)
+        except ProviderError as error:
+            missing[f"ONNX Runtime {provider}"] = str(error)
+            continue
+        names = [f"session {graph}, {provider}" for graph in GRAPHS]
+        for name, call in zip(names, _session_calls(bare, workload.images[0]), strict=True):
+            calls[name] = call
+        grids[f"sessions, {provider}"] = bare.score_grid
+        if provider == detector.provider:
+            bare_names = names
+
+    _add_torch(workload, choices, "float32", images, calls, grids)
+    half = name_of(HALF[choices.device])
+    least = workload.multiply_adds["all"] / 1e9 / half_rate
+    if least <= choices.longest:
+        _add_torch(workload, choices, half, images, calls, grids)
+    else:
+        missing[f"PyTorch {half}, {workload.name}"] = (
+            f"at this processor's matrix rate in {half} a frame takes {least:.0f} s or more"
+        )
+    calls[MATRIX_PRODUCT] = product.call
+
+    place = ("networks", workload.name)
+    height, width = workload.bundle.input_size
+    fixed = {
+        "size": [height, width],
+        "provider": detector.provider,
+        "detector": ours,
+        "bare_sessions": bare_names,
+        "multiply_adds": dict(workload.multiply_adds),
+        "missing": missing,
+        "matrix_product": {
+            "by": product.by,
+            "dtype": product.dtype,
+            "shape": list(product.shape),
+            "multiply_adds": product.multiply_adds,
+        },
+    }
+    for key, value in fixed.items():
+        record.put(*place, key, value=value)
+    result = time_side_by_side(
+        calls,
+        rounds=choices.rounds,
+        label=workload.name,
+        longest=choices.longest,
+        said=lambda so_far: record.put(*place, "milliseconds", value=so_far.milliseconds()),
+    )
+    record.put(*place, "milliseconds", value=result.milliseconds())
+    working = {name: grid for name, grid in grids.items() if name not in result.failed}
+    errors = score_errors(working, workload.images, reference="sessions, cpu")
+    record.put(*place, "score_error", value=errors)
+
+
+def score_errors(
+    grids: dict[str, Callable[[np.ndarray], np.ndarray]],
+    images: Sequence[np.ndarray],
+    *,
+    reference: str,
+) -> dict[str, Any]:
+    """How far each way's scores are from those of `reference`, over all `images`.
+
+    `mean` and `largest` are absolute differences over the reference's largest score.
+    """
+    wanted = [grids[reference](image) for image in images]
+    scale = max(float(grid.max()) for grid in wanted)
+    errors = {}
+    for name, grid in grids.items():
+        differences = [np.abs(grid(x) - y) for x, y in zip(images, wanted, strict=True)]
+        errors[name] = {
+            "mean": float(np.mean(differences)) / scale,
+            "largest": float(np.max(differences)) / scale,
+        }
+    return errors
+
+
+def _session_calls(bare: BareSessions, image: np.ndarray) -> list[Callable[[], object]]:
+    inputs = bare.inputs_of(image)
+    return [
+        lambda session=bare.by_graph[graph], given=inputs[graph]: session.run(given)
+        for graph in GRAPHS
+    ]
+
+
+def _add_torch(
+    workload: Workload,
+    choices: Choices,
+    dtype: str,
+    images: Iterator[np.ndarray],
+    calls: dict[str, Callable[[], object]],
+    grids: dict[str, Callable[[np.ndarray], np.ndarray]],
+) -> None:
+    """All of CosMe and the teacher alone in `dtype`, eager and, where wanted, compiled."""
+    device = choices.device
+    precision = "" if dtype == "float32" else f" {dtype}"
+
+    def add(name: str, module: torch.nn.Module, *, scores: bool) -> None:
+        calls[name] = lambda: on_host(module, next(images), device)
+        if scores and workload.own_weights:
+            grids[name] = lambda image: on_host(module, image, device)[1]
+
+    cosme = TorchCosme(workload.method, getattr(torch, dtype)).to(device)
+    if device == "cuda" and precision:  # the layout that the fast kernels of half precision are for
+        cosme = cosme.to(memory_format=torch.channels_last)
+    add(f"{EAGER}{precision}", cosme, scores=True)
+    add(f"{EAGER}{precision}, teacher alone", TorchTeacher(cosme), scores=False)
+    if choices.compiled:
+        add(f"PyTorch compiled{precision}", torch.compile(cosme, dynamic=False), scores=True)

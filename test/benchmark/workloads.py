@@ -1,0 +1,196 @@
+"""What is measured: a bundle, the same networks in PyTorch, and frames."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+from multiply_adds import count_multiply_adds
+from settled_norms import settle
+from tqdm import tqdm
+
+from cosme_ros.bag_reading import read_frames
+from cosme_ros.bundle import GRAPHS, Bundle, load_bundle
+from training import memory
+from training.checkpoint import TeacherCheckpoint
+from training.datasets.registry import load_class_list
+from training.datasets.synthetic_streets import SyntheticStreets
+from training.export import FittedMethod, write_bundle
+from training.fit_frames import FitFrames
+from training.graph_runner import GraphRunner
+from training.student import Student
+from training.teachers import build_teacher
+
+TEACHER = "deeplabv3plus_resnet101"
+STUDENT = "deeplabv3plus_resnet50"
+MEMORY_LAYERS = ("c4", "c5", "lh")
+EVALUATION_LAYERS = ("c5",)
+PROTOTYPES = 512
+FRAMES = 3
+
+# The demo's calibration knows the node's own rate; one of random weights on few frames does not.
+_PAPER_RATE = 0.1
+_SETTLING_SIZE = (256, 512)  # statistics of batch norms are the same at any size, nearly
+_ENOUGH_PIXELS = 1 << 15  # of one frame, to calibrate on it alone: it is what takes long here
+_BANK_NOISE = 0.1  # keeps a feature that became a prototype from lying exactly on it
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One network at one size."""
+
+    name: str
+    bundle: Bundle
+    method: FittedMethod
+    """The networks in PyTorch. Of the demo bundle the layers alone: its weights are not here."""
+    own_weights: bool
+    """Whether `method` has the weights of `bundle`, so that scores can be compared."""
+    images: tuple[np.ndarray, ...]
+    """uint8 [H, W, 3] BGR each, H and W the network's own input size."""
+    false_positive_rate: float
+    multiply_adds: Mapping[str, int]
+    """By graph, and `all`, for one frame."""
+
+
+class PaperMethod:
+    """The paper's networks with random weights, made once and used at any size."""
+
+    def __init__(
+        self, width: float, *, teacher_name: str = TEACHER, student_name: str = STUDENT
+    ) -> None:
+        """`width` is a factor on all numbers of channels; 1 is the paper's."""
+        torch.manual_seed(0)
+        classes = load_class_list("synthetic").classes
+        network = build_teacher(teacher_name, len(classes), width=width)
+        student = Student(
+            student_name, network.channels, network.strides, width=width, layers=EVALUATION_LAYERS
+        )
+        frames = _frames(_SETTLING_SIZE)
+        settle(network, tqdm(frames, "settling the teacher's norms", unit="frame"))
+        settle(student.network, tqdm(frames, "settling the student's norms", unit="frame"))
+        self._method = FittedMethod(
+            teacher=TeacherCheckpoint(network, teacher_name, width, classes, "nothing"),
+            student=student.requires_grad_(False).eval(),
+            student_description={
+                "fitted": "scratch",
+                "architecture": student_name,
+                "width": width,
+                "supervised_layers": list(EVALUATION_LAYERS),
+            },
+            banks={},
+            evaluation_layers=EVALUATION_LAYERS,
+            statistics=None,
+            size=_SETTLING_SIZE,
+            pooled=True,
+        )
+
+    def at(self, size: tuple[int, int], folder: Path, *, prototypes: int = PROTOTYPES) -> Workload:
+        """The workload at `size` (H, W); its bundle is written to `folder`, which may be there."""
+        frames = _frames(size)
+        unfilled = replace(self._method, size=size, banks=dict.fromkeys(MEMORY_LAYERS))
+        method = replace(unfilled, banks=_banks(unfilled, frames[0], prototypes))
+        name = f"paper {size[0]}x{size[1]}"
+        write_bundle(
+            folder,
+            method,
+            _frames(size, 1 if size[0] * size[1] > _ENOUGH_PIXELS else FRAMES),
+            name=name,
+            licence="none",
+            fitted_on={"description": "nothing: random weights", "frames": 1, "seed": 0},
+        )
+        return _workload(name, folder, method, True, frames, _PAPER_RATE)
+
+
+def demo_workload(path: Path, bag: Path, image_topic: str, false_positive_rate: float) -> Workload:
+    """The demo's bundle, or any whose networks `training.teachers` can build, on frames of a bag.
+
+    The frames are brought to the network's size, where they are not of it.
+    """
+    bundle = load_bundle(path)
+    pictures = [frame.image for frame in itertools.islice(read_frames(bag, image_topic), FRAMES)]
+    frames = FitFrames(pictures, np.arange(len(pictures)), bundle.input_size)
+    height, width = bundle.input_size
+    name = f"{bundle.name} {height}x{width}"
+    return _workload(name, path, _method_like(bundle), False, frames, false_positive_rate)
+
+
+def _workload(
+    name: str, folder: Path, method: FittedMethod, own: bool, frames: FitFrames, rate: float
+) -> Workload:
+    images = tuple(frames[index] for index in range(len(frames)))
+    counts = _multiply_adds(folder, images[0])
+    return Workload(name, load_bundle(folder), method, own, images, rate, counts)
+
+
+def _multiply_adds(folder: Path, image: np.ndarray) -> dict[str, int]:
+    runner = GraphRunner(folder)
+    tensors = {"image": image[None], **runner.banks, **runner.run(image)}
+    counts = {
+        graph: count_multiply_adds(
+            folder / f"{graph}.onnx",
+            {value.name: tensors[value.name] for value in runner.sessions[graph].get_inputs()},
+        )
+        for graph in tqdm(GRAPHS, "counting multiply-adds", unit="graph")
+    }
+    return {**counts, "all": sum(counts.values())}
+
+
+def _frames(size: tuple[int, int], count: int = FRAMES) -> FitFrames:
+    return FitFrames(SyntheticStreets(0, count).images, np.arange(count), size)
+
+
+def _banks(method: FittedMethod, image: np.ndarray, prototypes: int) -> dict[str, torch.Tensor]:
+    """Features of one frame, chosen at random and disturbed: float32 [K, C] of norm 1 by layer."""
+    teacher, _, _ = method.graphs()
+    with torch.inference_mode():
+        features = dict(
+            zip(teacher.output_names, teacher(torch.from_numpy(image)[None]), strict=True)
+        )
+    generator = torch.Generator().manual_seed(0)
+    banks = {}
+    for layer, pooled in memory.pooled({x: features[x] for x in MEMORY_LAYERS}).items():
+        vectors = F.normalize(memory.as_vectors(pooled), dim=1)
+        chosen = vectors[torch.randint(len(vectors), (prototypes,), generator=generator)]
+        noise = torch.randn(chosen.shape, generator=generator) / chosen.shape[1] ** 0.5
+        banks[layer] = F.normalize(chosen + _BANK_NOISE * noise, dim=1)
+    return banks
+
+
+def _method_like(bundle: Bundle) -> FittedMethod:
+    """The networks that a manifest describes, with random weights: time does not depend on them."""
+    teacher, student, method = (bundle.manifest[key] for key in ("teacher", "student", "method"))
+    torch.manual_seed(0)
+    network = build_teacher(
+        teacher["architecture"],
+        len(bundle.classes),
+        width=teacher["width"],
+        output_stride=teacher["output_stride"],
+    )
+    own = Student(
+        student["architecture"],
+        network.channels,
+        network.strides,
+        width=student["width"],
+        layers=method["evaluation_layers"],
+    )
+    frames = _frames(bundle.input_size)
+    settle(network, frames)
+    settle(own.network, frames)
+    return FittedMethod(
+        teacher=TeacherCheckpoint(network, teacher["architecture"], teacher["width"], (), ""),
+        student=own.requires_grad_(False).eval(),
+        student_description={},
+        banks={
+            layer: torch.from_numpy(bundle.banks[f"bank_{layer}"].copy())
+            for layer in method["layers"]
+        },
+        evaluation_layers=tuple(method["evaluation_layers"]),
+        statistics=None,
+        size=bundle.input_size,
+        pooled=method["pooled"],
+        smoothing=method["smoothing"],
+        auxcon_power=method["auxcon_power"],
+    )
