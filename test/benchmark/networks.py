@@ -61,7 +61,8 @@ def measure_networks(
         false_positive_rate=workload.false_positive_rate,
         threads=choices.threads,
     )
-    ours = f"Detector, {detector.provider}"
+    in_half = "" if workload.bundle is workload.single else " float16"
+    ours = f"Detector, {detector.provider}{in_half}"
     calls[ours] = lambda: detector.detect(next(images)).score
     grids[ours] = lambda image: detector.detect(image).raw_score_grid
 
@@ -72,10 +73,10 @@ def measure_networks(
         except ProviderError as error:
             missing[f"ONNX Runtime {provider}"] = str(error)
             continue
-        names = [f"session {graph}, {provider}" for graph in GRAPHS]
+        names = [f"session {graph}, {provider}{in_half}" for graph in GRAPHS]
         for name, call in zip(names, _session_calls(bare, workload.images[0]), strict=True):
             calls[name] = call
-        grids[f"sessions, {provider}"] = bare.score_grid
+        grids[f"sessions, {provider}{in_half}"] = bare.score_grid
         if provider == detector.provider:
             bare_names = names
 
@@ -117,6 +118,9 @@ def measure_networks(
     )
     record.put(*place, "milliseconds", value=result.milliseconds())
     working = {name: grid for name, grid in grids.items() if name not in result.failed}
+    # Whatever was timed, it is compared with single precision on the processor.
+    exact = BareSessions(workload.single, "cpu", choices.threads)
+    working["sessions, cpu"] = exact.score_grid
     errors = score_errors(working, workload.images, reference="sessions, cpu")
     record.put(*place, "score_error", value=errors)
 

@@ -73,6 +73,8 @@ class Benchmark:
             longest=options.longest,
             compiled=not (options.no_compile or options.quick),
         )
+        in_half = options.half and self._choices.device == "cuda"
+        self._precision: str = options.precision or ("float16" if in_half else "float32")
         self._sizes: tuple[tuple[int, int], ...] = tuple(options.sizes)
 
     def limits(self) -> None:
@@ -99,7 +101,7 @@ class Benchmark:
         """Part b."""
         rates = self._matrix_rates()
         device = self._choices.device
-        product = best_product(rates, self._options.precision, device)
+        product = best_product(rates, self._precision, device)
         half_rate = _best_rate(rates, name_of(HALF[device]))
         for workload in self._all():
             measure_networks(workload, self._choices, product, half_rate, self._record)
@@ -149,7 +151,8 @@ class Benchmark:
     def _paper_at(self, size: tuple[int, int]) -> Workload:
         if self._paper is None:
             self._paper = PaperMethod(self._options.width)
-        return self._paper.at(size, self._folder / f"paper_{size[0]}x{size[1]}")
+        folder = self._folder / f"paper_{size[0]}x{size[1]}"
+        return self._paper.at(size, folder, half=self._options.half)
 
     def _matrix_rates(self) -> list[dict[str, Any]]:
         if self._rates is None:
@@ -266,8 +269,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--torch-device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
         "--precision",
-        default="float32",
-        help="of the matrix rate that Detector is held against: what its graphs compute in",
+        help="of the matrix rate that Detector is held against: what its graphs compute in; "
+        "float32 by default, and float16 with --half on a GPU",
+    )
+    parser.add_argument(
+        "--half",
+        action="store_true",
+        help="the paper's networks as a bundle in half precision, for a GPU",
     )
     parser.add_argument(
         "--no-compile", action="store_true", help="leave torch.compile out, as --quick does"

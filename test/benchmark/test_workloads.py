@@ -109,3 +109,22 @@ def test_a_gpu_that_is_not_there_is_refused():
     assert torch_device("auto") == "cpu"
     with pytest.raises(ValueError, match="--torch-device cpu"):
         torch_device("cuda")
+
+
+def test_a_bundle_in_half_precision_is_half_as_large_and_scores_nearly_the_same(tmp_path):
+    shallow = "deeplabv3plus_resnet18"
+    method = PaperMethod(width=0.25, teacher_name=shallow, student_name=shallow)
+    half = method.at(SIZE, tmp_path / "bundle", prototypes=PROTOTYPES, half=True)
+    sizes = [
+        (workload_bundle.path / "teacher.onnx").stat().st_size
+        for workload_bundle in (half.bundle, half.single)
+    ]
+    assert sizes[0] < 0.6 * sizes[1]
+    grids = [
+        Detector(bundle, provider="cpu", false_positive_rate=0.1).detect(half.images[0])
+        for bundle in (half.bundle, half.single)
+    ]
+    found, wanted = (detection.raw_score_grid for detection in grids)
+    # float16 keeps 11 bits: some 2^-11 a rounding, grown over tens of layers.
+    assert 0 < np.abs(found - wanted).max() < 0.1 * wanted.max()
+    assert half.multiply_adds["teacher"] > 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+from half_bundle import write_half_bundle
 from multiply_adds import count_multiply_adds
 from settled_norms import settle
 from tqdm import tqdm
@@ -44,6 +45,8 @@ class Workload:
 
     name: str
     bundle: Bundle
+    single: Bundle
+    """The bundle in single precision: `bundle` itself, unless that is in half precision."""
     method: FittedMethod
     """The networks in PyTorch. Of the demo bundle the layers alone: its weights are not here."""
     own_weights: bool
@@ -87,8 +90,18 @@ class PaperMethod:
             pooled=True,
         )
 
-    def at(self, size: tuple[int, int], folder: Path, *, prototypes: int = PROTOTYPES) -> Workload:
-        """The workload at `size` (H, W); its bundle is written to `folder`, which may be there."""
+    def at(
+        self,
+        size: tuple[int, int],
+        folder: Path,
+        *,
+        prototypes: int = PROTOTYPES,
+        half: bool = False,
+    ) -> Workload:
+        """The workload at `size` (H, W); its bundle is written to `folder`, which may be there.
+
+        With `half` the bundle is in half precision, and lies beside it.
+        """
         frames = _frames(size)
         unfilled = replace(self._method, size=size, banks=dict.fromkeys(MEMORY_LAYERS))
         method = replace(unfilled, banks=_banks(unfilled, frames[0], prototypes))
@@ -101,7 +114,9 @@ class PaperMethod:
             licence="none",
             fitted_on={"description": "nothing: random weights", "frames": 1, "seed": 0},
         )
-        return _workload(name, folder, method, True, frames, _PAPER_RATE)
+        single = load_bundle(folder)
+        bundle = _halved(folder) if half else single
+        return _workload(name, bundle, single, method, True, frames, _PAPER_RATE)
 
 
 def demo_workload(path: Path, bag: Path, image_topic: str, false_positive_rate: float) -> Workload:
@@ -114,15 +129,28 @@ def demo_workload(path: Path, bag: Path, image_topic: str, false_positive_rate: 
     frames = FitFrames(pictures, np.arange(len(pictures)), bundle.input_size)
     height, width = bundle.input_size
     name = f"{bundle.name} {height}x{width}"
-    return _workload(name, path, _method_like(bundle), False, frames, false_positive_rate)
+    method = _method_like(bundle)
+    return _workload(name, bundle, bundle, method, False, frames, false_positive_rate)
 
 
 def _workload(
-    name: str, folder: Path, method: FittedMethod, own: bool, frames: FitFrames, rate: float
+    name: str,
+    bundle: Bundle,
+    single: Bundle,
+    method: FittedMethod,
+    own: bool,
+    frames: FitFrames,
+    rate: float,
 ) -> Workload:
     images = tuple(frames[index] for index in range(len(frames)))
-    counts = _multiply_adds(folder, images[0])
-    return Workload(name, load_bundle(folder), method, own, images, rate, counts)
+    counts = _multiply_adds(single.path, images[0])
+    return Workload(name, bundle, single, method, own, images, rate, counts)
+
+
+def _halved(folder: Path) -> Bundle:
+    out = folder.with_name(f"{folder.name}_half")
+    write_half_bundle(folder, out)
+    return load_bundle(out)
 
 
 def _multiply_adds(folder: Path, image: np.ndarray) -> dict[str, int]:
