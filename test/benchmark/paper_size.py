@@ -1,20 +1,16 @@
 """Do the paper's networks go all the way at the paper's size?
 
-DeepLabV3+ and PSPNet on ResNet-101, each with a student on ResNet-50, from a fit to the detector:
-memory, student, export, parity, calibration, and the detector on the bundle. The weights are random
-and the frames painted, so nothing is learned; what is shown is that every step takes these sizes,
-how long each takes, and how far ONNX Runtime is from PyTorch.
+DeepLabV3+ and PSPNet on ResNet-101, each with a student on ResNet-50, from a fit to the node:
+memory, student, export, parity, calibration, the detector on the bundle, and the node over DDS,
+whose score has to be the detector's. The weights are random and the frames painted, so nothing is
+learned; what is shown is that every step takes these sizes, how long each takes, and how far ONNX
+Runtime is from PyTorch.
 
     PYTHONPATH=. python test/benchmark/paper_size.py
-
-The node runs the same bundle: `--keep` leaves it in OUT, and
-
-    ros2 launch cosme_ros detector.launch.py bundle:=OUT/pspnet_resnet101
-
-starts it. How fast all of this is, run.py measures.
 """
 
 import argparse
+import importlib.util
 import json
 import resource
 import sys
@@ -29,9 +25,12 @@ import numpy as np
 import torch
 from settled_norms import settle
 
+from cosme_ros import bag_topics
 from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detector
 from cosme_ros.machine_facts import machine_facts
+from cosme_ros.replay import Replay
+from training.bag_writer import BagFrame, write_bag
 from training.checkpoint import TeacherCheckpoint
 from training.datasets.registry import load_class_list
 from training.datasets.synthetic_streets import SyntheticStreets
@@ -45,6 +44,8 @@ TEACHERS = ("deeplabv3plus_resnet101", "pspnet_resnet101")
 STUDENT = "resnet50"
 RESULT = "paper_size.json"
 SETTLING_PASSES = 3
+NODE_FRAMES = 2
+FALSE_POSITIVE_RATE = 0.1
 
 
 def main() -> int:
@@ -93,7 +94,7 @@ def _measure(architecture: str, folder: Path, options: argparse.Namespace) -> di
     seconds["fit to bundle"] = perf_counter() - began
     began = perf_counter()
     bundle = load_bundle(folder)
-    detector = Detector(bundle, provider=options.provider, false_positive_rate=0.1)
+    detector = Detector(bundle, provider=options.provider, false_positive_rate=FALSE_POSITIVE_RATE)
     detector.warm_up(height, width)
     seconds["load and warm up"] = perf_counter() - began
     times = []
@@ -102,6 +103,7 @@ def _measure(architecture: str, folder: Path, options: argparse.Namespace) -> di
         detection = detector.detect(frames[index])
         times.append(perf_counter() - began)
     seconds["detector, a frame"] = float(np.median(times))
+    node_equals_detector = _through_the_node(bundle.path, detector, frames, max(times))
     return {
         "teacher": architecture,
         "student": settings.student.architecture,
@@ -110,6 +112,7 @@ def _measure(architecture: str, folder: Path, options: argparse.Namespace) -> di
         "strides": network.strides,
         "provider": detector.provider,
         "seconds": seconds,
+        "node_equals_detector": node_equals_detector,
         "parity": manifest["parity"]["relative_error"],
         "tolerance": PARITY_TOLERANCE,
         "score_grid": list(detection.raw_score_grid.shape),
@@ -117,6 +120,35 @@ def _measure(architecture: str, folder: Path, options: argparse.Namespace) -> di
         # Of the process so far, both teachers' where the second is measured.
         "peak_memory_gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     }
+
+
+def _through_the_node(
+    bundle: Path, detector: Detector, frames: FitFrames, seconds: float
+) -> bool | None:
+    """Whether the score that the node publishes is the detector's to the bit; None without ROS."""
+    if importlib.util.find_spec("rclpy") is None:
+        return None
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # Slowly enough that the second frame waits for nothing.
+        pictures = [BagFrame(frames[index]) for index in range(NODE_FRAMES)]
+        write_bag(folder / "bag", pictures, rate=1 / (2 + 3 * seconds))
+        replay = Replay(
+            bundle=bundle,
+            bag=folder / "bag",
+            image_topic=bag_topics.CAMERA_IMAGE,
+            label_topic="",
+            provider=detector.provider,
+            false_positive_rate=FALSE_POSITIVE_RATE,
+            threads=0,
+            rate=1.0,
+            seconds_a_frame=2 * seconds,
+            overlay=False,
+        )
+        outputs = list(replay.run(folder / "node", say=lambda words: print(f"  {words}")).outputs())
+    return len(outputs) == NODE_FRAMES and all(
+        np.array_equal(detector.detect(output.image).score, output.score) for output in outputs
+    )
 
 
 @contextmanager
@@ -137,6 +169,10 @@ def _table(results: list[dict[str, Any]]) -> str:
             f"{result['teacher']} at output stride {result['output_stride']}, student "
             f"{result['student']}, {height}x{width}, provider {result['provider']}",
             *(f"  {what:20s}{value:9.2f} s" for what, value in result["seconds"].items()),
+            "  the node's score is the detector's to the bit: "
+            + {True: "yes", False: "NO", None: "not tried, there is no ROS"}[
+                result["node_equals_detector"]
+            ],
             f"  {'bundle':20s}{result['bundle_megabytes']:9.0f} MB",
             f"  {'peak memory':20s}{result['peak_memory_gigabytes']:9.1f} GB",
             "  parity (at most {:g}): {}".format(
