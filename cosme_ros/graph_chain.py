@@ -55,7 +55,13 @@ class GraphChain:
             self._memory.binding.bind_ortvalue_input(name, fixed[name])
         self._renewed = sessions["memory"].inputs.keys() - fixed.keys() - banks.keys()
         self._image: Any = None
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="cosme_student")
+        # Two graphs at a time fill a GPU better than one. A processor's cores are kept busy by one,
+        # and two would push each other out of its caches.
+        self._beside = (
+            None
+            if self._device == "cpu"
+            else ThreadPoolExecutor(1, thread_name_prefix="cosme_student")
+        )
         self._one_at_a_time = threading.Lock()
 
     def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -66,19 +72,23 @@ class GraphChain:
         frame = np.ascontiguousarray(image)[np.newaxis]  # held here, while it is read
         with self._one_at_a_time:  # the buffers hold one frame
             self._bind_image(frame)
-            # Neither needs the other, and two graphs at a time keep the cores busier than one
-            # whose threads wait for each other after every operator.
-            student = self._beside.submit(self._student.run)
-            try:
-                made = self._teacher.run()
-            finally:
-                wait([student])
-            made |= student.result()
+            made = self._features()
             for name in self._renewed:
                 self._memory.binding.bind_ortvalue_input(name, made[name])
             found = {**self._memory.run(), "class_id": made["class_id"]}
             # On the CPU numpy() shows the buffer itself, which the next frame writes over.
             return {name: np.array(value.numpy()) for name, value in found.items()}
+
+    def _features(self) -> dict[str, Any]:
+        """What teacher and student say of the bound image."""
+        if self._beside is None:
+            return self._teacher.run() | self._student.run()
+        student = self._beside.submit(self._student.run)
+        try:
+            made = self._teacher.run()
+        finally:
+            wait([student])
+        return made | student.result()
 
     def _bind_image(self, frame: np.ndarray) -> None:
         if self._device == "cpu":
