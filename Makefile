@@ -50,7 +50,7 @@ $(bin)/python:
 
 # Stamps: what they name is installed as setup.py and the constraints now say.
 $(VENV)/.demo: $(describes_environment) | $(bin)/python
-	@echo "Installing ROS 2 and ONNX Runtime into $(VENV), about 150 MB to fetch ..."
+	@echo "Installing ROS 2 and ONNX Runtime into $(VENV), about 200 MB to fetch ..."
 	$(pip) -c $(constraints) -e '.[$(BAG_EXTRAS)]'
 	@touch $@
 
