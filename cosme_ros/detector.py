@@ -145,13 +145,22 @@ class Detector:
             self._chain.run(image), threshold=self.threshold, height=height, width=width
         )
 
+    def stretch(self, height: int, width: int) -> float | None:
+        """The factor by which the network sees frames of H x W pixels stretched in width.
+
+        None where it is small enough for a wheel or a face to stay what the teacher knows.
+        """
+        own_height, own_width = self.bundle.input_size
+        stretch = (width / height) / (own_width / own_height)
+        return 1 / stretch if abs(stretch - 1) > _ASPECT_TOLERANCE else None
+
     def _compare_aspect(self, height: int, width: int) -> None:
         if self._aspect_asked:
             return
         self._aspect_asked = True
-        own_height, own_width = self.bundle.input_size
-        stretch = (width / height) / (own_width / own_height)
-        if abs(stretch - 1) > _ASPECT_TOLERANCE:
+        stretch = self.stretch(height, width)
+        if stretch is not None:
+            own_height, own_width = self.bundle.input_size
             _log.warning(
                 "frames are %d x %d pixels, and bundle %s was fitted to %d x %d: the network sees "
                 "them stretched by a factor of %.2f, and may find the ordinary anomalous; crop "
@@ -161,5 +170,5 @@ class Detector:
                 self.bundle.name,
                 own_width,
                 own_height,
-                1 / stretch,
+                stretch,
             )

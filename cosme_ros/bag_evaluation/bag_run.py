@@ -38,7 +38,6 @@ from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
 
 # Frames that do not alarm are alike over so many: of these one may be shown.
 _ALIKE = 15
-_ASPECT_TOLERANCE = 0.05  # beyond which the detector warns too; but once a process, not a bag
 
 
 @dataclass(frozen=True)
@@ -195,9 +194,10 @@ class _Run:
         self._outputs.write(frame, detection.score, mask, obstacles)
 
     def _compare_aspect(self, height: int, width: int) -> None:
-        own_height, own_width = self._detector.bundle.input_size
-        stretch = (own_width / own_height) / (width / height)
-        if abs(stretch - 1) > _ASPECT_TOLERANCE:
+        # The detector warns too, but once a process, not a bag.
+        stretch = self._detector.stretch(height, width)
+        if stretch is not None:
+            own_height, own_width = self._detector.bundle.input_size
             self._figures.troubles.tell(
                 "aspect",
                 f"pictures are {width}x{height} pixels and the bundle was fitted to "

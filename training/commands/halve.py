@@ -42,7 +42,7 @@ def halve(
     from training.half_precision import halve as to_float16
 
     dataset = open_dataset(data)
-    measured = write_faster_bundle(
+    cost = write_faster_bundle(
         bundle,
         out,
         "float16",
@@ -50,9 +50,4 @@ def halve(
         dataset,
         lambda frames: tqdm(frames, "both bundles", unit="frame"),
     )
-    errors = ", ".join(f"{name} {error:.2e}" for name, error in measured.relative_error.items())
-    typer.echo(
-        f"{out}: average precision {measured.average_precision:.4f}, before "
-        f"{measured.single_average_precision:.4f} ({measured.frames} frames of {dataset.title}); "
-        f"largest difference over the largest value: {errors}"
-    )
+    typer.echo(f"{out}: {cost.sentence(dataset.title)}")

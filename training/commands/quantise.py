@@ -72,9 +72,4 @@ def quantise(
         dataset,
         lambda numbers: tqdm(numbers, "both bundles", unit="frame"),
     )
-    errors = ", ".join(f"{name} {error:.2e}" for name, error in cost.relative_error.items())
-    typer.echo(
-        f"{out}: average precision {cost.average_precision:.4f}, before "
-        f"{cost.single_average_precision:.4f} ({cost.frames} frames of {dataset.title}); largest "
-        f"difference over the largest value: {errors}"
-    )
+    typer.echo(f"{out}: {cost.sentence(dataset.title)}")
