@@ -27,6 +27,7 @@ from cosme_ros.image_codec import fill_image
 
 # For an answer that has to come; nothing is asserted to be fast.
 PATIENCE = 30.0
+ATTEMPTS = 3
 REPOSITORY = Path(__file__).parents[2]
 OUTPUTS = {
     "score": (names.OUTPUT_SCORE, Image),
@@ -102,6 +103,7 @@ class Camera:
         self.answers: dict[str, dict[Key, Any]] = {}
         self.order: dict[str, list[Key]] = {}
         self.status: Any = None
+        self._clients: dict[str, Any] = {}
         self.publisher = self.node.create_publisher(
             CompressedImage if image_transport == "compressed" else Image,
             names.resolve(names.INPUT_IMAGE),
@@ -213,16 +215,41 @@ class Camera:
     # Services
 
     def call(self, service_type: Any, name: str, request: Any) -> Any:
-        client = self.node.create_client(service_type, f"/{names.DETECTOR_NODE}/{name}")
+        """For requests that do no harm when they are served twice.
+
+        A server may serve a client whose answer reader it does not know yet, and the answer is lost
+        for good (ros2/rmw_fastrtps issue 842). It does not happen to a client that had an answer
+        before: hence one client a service.
+        """
+        client = self._client(service_type, name)
+        for _ in range(ATTEMPTS):
+            future = client.call_async(request)
+            if self._answered(future):
+                return future.result()
+            client.remove_pending_request(future)
+        raise AssertionError(f"service {name} gave no answer {ATTEMPTS} times")
+
+    def _client(self, service_type: Any, name: str) -> Any:
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(
+                service_type, f"/{names.DETECTOR_NODE}/{name}"
+            )
+        client = self._clients[name]
         self.spin_until(client.service_is_ready, f"service {name}")
-        future = client.call_async(request)
-        self.spin_until(future.done, f"answer of service {name}")
-        self.node.destroy_client(client)
-        return future.result()
+        return client
+
+    def _answered(self, future: Any) -> bool:
+        end = time.monotonic() + PATIENCE / ATTEMPTS
+        while not future.done() and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=0.05)
+        return future.done()
 
     def transition(self, label: str) -> bool:
-        request = ChangeState.Request(transition=Transition(label=label))
-        return self.call(ChangeState, "change_state", request).success
+        """Asked for once only; where the answer got lost, the state tells what it was."""
+        before = self.state()
+        client = self._client(ChangeState, "change_state")
+        future = client.call_async(ChangeState.Request(transition=Transition(label=label)))
+        return future.result().success if self._answered(future) else self.state() != before
 
     def state(self) -> str:
         return self.call(GetState, "get_state", GetState.Request()).current_state.label
