@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from cosme_ros.execution import PROVIDERS, check_affinity
+from cosme_ros.runtime_options import parse_runtime_options
 
 REGIONS = ("everything", "drivable")
 IMAGE_TRANSPORTS = ("raw", "compressed")
@@ -141,6 +142,12 @@ class Settings:
         "provider cpu: '2;3' for threads 3. Empty leaves them to the system.",
         Changeable.UNCONFIGURED,
     )
+    runtime_options: str = _row(
+        "",
+        "ONNX Runtime's own options, name=value with commas between: 'prefer_nhwc=1' for provider "
+        "cuda, or session options, which begin with 'session.'.",
+        Changeable.UNCONFIGURED,
+    )
     diagnostics_period: float = _row(
         1.0,
         "Seconds between two messages on /diagnostics.",
@@ -178,4 +185,8 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
             check_affinity(settings.thread_affinity, settings.threads)
         except ValueError as error:
             raise ParameterError(f"parameter {error}") from error
+    try:
+        parse_runtime_options(settings.runtime_options)
+    except ValueError as error:
+        raise ParameterError(f"parameter {error}") from error
     return settings
