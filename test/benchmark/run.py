@@ -192,8 +192,9 @@ def main() -> int:
         status = 1
     finally:
         record.put("minutes", value=(perf_counter() - began) / 60)
-        for key, value in zip(("ratios", "ratios_of"), ratios(record.tree), strict=True):
-            record.put(key, value=value)
+        rounds = {name: ratio.described() for name, ratio in ratios(record.tree).items()}
+        record.put("ratios", value={name: round(r["median"], 4) for name, r in rounds.items()})
+        record.put("ratio_rounds", value=rounds)
         page.write_text(report(record.tree), encoding="utf-8")
     print(page.read_text(encoding="utf-8"))
     print(f"{record.path}\n{page}")
