@@ -43,6 +43,7 @@ from cosme_ros.detector import Detector
 from cosme_ros.execution import PROVIDERS, ProviderError
 from cosme_ros.machine_facts import machine_facts
 from cosme_ros.parameters import Settings
+from cosme_ros.runtime_options import parse_runtime_options
 from training.errors import UsageError
 
 PARTS = ("limits", "networks", "stages", "node", "growth")
@@ -72,6 +73,7 @@ class Benchmark:
             rounds=options.rounds,
             longest=options.longest,
             compiled=not (options.no_compile or options.quick),
+            runtime_options=tuple(options.runtime_options),
         )
         in_half = options.half and self._choices.device == "cuda"
         self._precision: str = options.precision or ("float16" if in_half else "float32")
@@ -152,7 +154,7 @@ class Benchmark:
         if self._paper is None:
             self._paper = PaperMethod(self._options.width)
         folder = self._folder / f"paper_{size[0]}x{size[1]}"
-        return self._paper.at(size, folder, half=self._options.half)
+        return self._paper.at(size, folder, half=self._options.half, int8=self._options.int8)
 
     def _matrix_rates(self) -> list[dict[str, Any]]:
         if self._rates is None:
@@ -258,6 +260,14 @@ def _size(text: str) -> tuple[int, int]:
     return height, width
 
 
+def _runtime_options(text: str) -> str:
+    try:
+        parse_runtime_options(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -277,6 +287,18 @@ def _parser() -> argparse.ArgumentParser:
         "--half",
         action="store_true",
         help="the paper's networks as a bundle in half precision, for a GPU",
+    )
+    parser.add_argument(
+        "--int8", action="store_true", help="the paper's networks in int8 too, for a CPU"
+    )
+    parser.add_argument(
+        "--runtime-options",
+        type=_runtime_options,
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE,...",
+        help="time Detector with each of these beside the one without: options of ONNX Runtime, as "
+        "the node's parameter runtime_options takes them; prefer_nhwc=1 for one on a GPU",
     )
     parser.add_argument(
         "--no-compile", action="store_true", help="leave torch.compile out, as --quick does"
