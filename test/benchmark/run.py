@@ -122,7 +122,7 @@ class Benchmark:
             seconds=self._options.node_seconds,
             fewest_frames=self._options.node_frames,
         )
-        measure_overhead(self._workload(self._sizes[-1]), self._choices, self._record)
+        measure_overhead(self._workload(self._options.node_size), self._choices, self._record)
 
     def growth(self) -> None:
         """Part e."""
@@ -165,9 +165,13 @@ class Benchmark:
 
 def main() -> int:
     options = _parser().parse_args()
+    if options.node_size is None and not options.quick and options.sizes is None:
+        options.node_size = FULL_SIZES[-1]
     if options.sizes is None:
         quick_or_not = QUICK_SIZES if options.quick else PAPER_SIZES
         options.sizes = FULL_SIZES if options.full else quick_or_not
+    if options.node_size is None:
+        options.node_size = options.sizes[-1]
     for name, (normal, quick) in _QUICKER.items():
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else normal)
@@ -276,6 +280,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small and rough: does it all work?")
     parser.add_argument("--full", action="store_true", help="1024x2048 too: minutes more on a CPU")
     parser.add_argument("--sizes", type=_size, nargs="+", help="of the paper's networks, HxW")
+    parser.add_argument(
+        "--node-size",
+        type=_size,
+        help="of the paper's network in the node and in Detector alone; the last of --sizes where "
+        "they are given, else 1024x2048",
+    )
     parser.add_argument("--provider", choices=("auto", *PROVIDERS), default="auto")
     parser.add_argument("--torch-device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
