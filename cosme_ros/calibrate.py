@@ -241,7 +241,7 @@ def _calibrate(
     counts = ScoreCounts()
     for _, found in of_camera:
         left_out.update(found.left_out)
-        counts.merge(found.counts)
+        counts.include(found.counts)
     sizes = {found.size for _, found in of_camera if found.drive.stamps.size}
     if len(sizes) > 1:
         raise BagError(

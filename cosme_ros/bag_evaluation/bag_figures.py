@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacle
+from cosme_ros.bag_evaluation.observed_scores import ObservedScores
 from cosme_ros.bag_evaluation.pictures import KINDS, Picture
-from cosme_ros.bag_evaluation.score_counts import ScoreCounts
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 
@@ -77,7 +77,7 @@ class BagFigures:
     """Where they came from, for people; empty: nowhere."""
     histogram: AnomalyHistogram
     """Of the labelled pixels, by raw score."""
-    scores: ScoreCounts
+    scores: ObservedScores
     alarm_components: ComponentAccumulator
     """At the alarm line: the mask as published."""
     best_components: ComponentAccumulator
@@ -108,7 +108,7 @@ class Unreadable:
     troubles: Troubles
 
 
-def pooled_scores(bags: Sequence[BagFigures]) -> ScoreCounts:
+def pooled_scores(bags: Sequence[BagFigures]) -> ObservedScores:
     """Of all grid places of all bags, of which there is one at least."""
     pooled = deepcopy(bags[0].scores)
     for bag in bags[1:]:

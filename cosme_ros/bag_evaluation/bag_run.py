@@ -16,6 +16,7 @@ from cosme_ros.bag_evaluation.bag_figures import BagFigures, FrameFigures, Troub
 from cosme_ros.bag_evaluation.bag_outputs import BagOutputs, OutputSettings
 from cosme_ros.bag_evaluation.frames import BagFrame, BagFrames, at_size
 from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacles, Missed
+from cosme_ros.bag_evaluation.observed_scores import ObservedScores
 from cosme_ros.bag_evaluation.parallel import ignore_interrupts
 from cosme_ros.bag_evaluation.pictures import (
     ALARM,
@@ -26,7 +27,6 @@ from cosme_ros.bag_evaluation.pictures import (
     PictureBook,
     draw_frame,
 )
-from cosme_ros.bag_evaluation.score_counts import ScoreCounts
 from cosme_ros.bag_evaluation.settings import COMPONENT_SIZES, EvaluationSettings
 from cosme_ros.bag_evaluation.work_folder import WorkFolder, write_labelled
 from cosme_ros.bag_reading import ANOMALY, NORMAL, BagError
@@ -117,7 +117,7 @@ class _Run:
             image_topic=frames.image_topic,
             labels=frames.label_topic or ("" if folder is None else str(folder)),
             histogram=AnomalyHistogram(),
-            scores=ScoreCounts(detector.bundle.manifest["calibration"]["table"]),
+            scores=ObservedScores(detector.bundle.manifest["calibration"]["table"]),
             alarm_components=ComponentAccumulator(sizes),
             best_components=ComponentAccumulator(sizes),
             troubles=troubles,

@@ -19,7 +19,7 @@ from cosme_ros.bag_evaluation.drive_figures import (
     stability,
     together,
 )
-from cosme_ros.bag_evaluation.score_counts import Exceedance
+from cosme_ros.bag_evaluation.observed_scores import Exceedance
 from cosme_ros.bag_evaluation.settings import EvaluationSettings
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics, Curve
 from cosme_ros.metrics.component_metrics import (
