@@ -11,7 +11,6 @@ frame rate should be those of the calibration. The bundle's manifest says what t
 """
 
 import argparse
-import math
 import shlex
 import shutil
 import signal
@@ -27,6 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cosme_ros import __version__, bag_topics
+from cosme_ros.alarm_counting import ALARM_GAP, seconds_of_frames
 from cosme_ros.alarm_promise import (
     MOST_ALARMING_FRAMES,
     NormalDrive,
@@ -50,10 +50,10 @@ from cosme_ros.drive_scores import (
     save_scores,
     score_bag,
     scores_file,
-    seconds_of_frames,
     survey,
 )
 from cosme_ros.execution import PROVIDERS, ProviderError
+from cosme_ros.option_types import at_least, positive, probability
 from cosme_ros.parameters import PARAMETERS_BY_NAME, REGIONS, Settings
 from cosme_ros.score_counts import ScoreCounts, line_above, with_row
 
@@ -367,28 +367,6 @@ def _decimal(rate: float) -> str:
     return np.format_float_positional(rate, trim="-")
 
 
-def _number(text: str, *, above: float, below: float) -> float:
-    value = float(text)
-    if not above < value < below:
-        limits = f"above {above:g}" + ("" if math.isinf(below) else f" and below {below:g}")
-        raise argparse.ArgumentTypeError(f"{text} is not {limits}")
-    return value
-
-
-def _positive(text: str) -> float:
-    return _number(text, above=0, below=math.inf)
-
-
-def _probability(text: str) -> float:
-    return _number(text, above=0, below=1)
-
-
-def _area(text: str) -> int:
-    value = int(text)
-    PARAMETERS_BY_NAME["minimum_area"].check(value)
-    return value
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cosme_ros.calibrate",
@@ -414,21 +392,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--false-alarms-per-hour",
-        type=_positive,
+        type=positive,
         help="what to promise",
         required=True,
         default=argparse.SUPPRESS,
     )
     parser.add_argument(
         "--confidence",
-        type=_probability,
+        type=probability,
         default=0.95,
         help="probability that a promise made like this is kept",
     )
     parser.add_argument(
         "--alarm-gap",
-        type=_positive,
-        default=5.0,
+        type=positive,
+        default=ALARM_GAP,
         help="seconds; alarming frames no further apart are one alarm. What alarms again and "
         "again for one cause should be one",
     )
@@ -453,7 +431,10 @@ def _parser() -> argparse.ArgumentParser:
         "--region", choices=REGIONS, default=Settings.region, help="as the node's parameter"
     )
     parser.add_argument(
-        "--minimum-area", type=_area, default=Settings.minimum_area, help="as the node's parameter"
+        "--minimum-area",
+        type=at_least(1),
+        default=Settings.minimum_area,
+        help="as the node's parameter",
     )
     parser.add_argument(
         "--provider",
@@ -462,7 +443,10 @@ def _parser() -> argparse.ArgumentParser:
         help="ONNX Runtime execution provider; best the vehicle's",
     )
     parser.add_argument(
-        "--threads", type=int, default=Settings.threads, help="of ONNX Runtime; 0: its own choice"
+        "--threads",
+        type=at_least(0),
+        default=Settings.threads,
+        help="of ONNX Runtime; 0: its own choice",
     )
     parser.add_argument(
         "--keep-scores",

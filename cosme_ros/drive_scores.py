@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.alarm_counting import seconds_of_frames
 from cosme_ros.alarm_promise import NormalDrive
 from cosme_ros.alarm_score import alarm_score
 from cosme_ros.bag_reading import (
@@ -31,9 +32,6 @@ from cosme_ros.obstacles import drivable_region
 from cosme_ros.score_counts import ScoreCounts
 
 _BLOCK = 1 << 20
-# A frame stands for the time to the next one. Where the recorder lost some, or paused, nobody
-# knows what the camera saw: no frame stands for more than this many periods.
-_MOST_PERIODS = 2.0
 
 # Why frames are left out.
 WITH_ANOMALIES = "with labelled anomalies"
@@ -128,18 +126,6 @@ def check_distinct(bags: Sequence[SurveyedBag]) -> None:
                     f"bags {other} and {bag.path} hold the same frames; a drive that is counted "
                     "twice would promise what it cannot, so give each once"
                 )
-
-
-def seconds_of_frames(stamps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How much driving each frame stands for: the time to the next, in seconds, [n].
-
-    Never more than two median periods, of which the last frame gets one. A lone frame gets 0.
-    """
-    if len(stamps) < 2:
-        return np.zeros(len(stamps))
-    periods = np.diff(stamps) * 1e-9
-    period = float(np.median(periods))
-    return np.append(np.minimum(periods, _MOST_PERIODS * period), period)
 
 
 def score_bag(

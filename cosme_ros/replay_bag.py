@@ -25,6 +25,7 @@ from cosme_ros.child_processes import ChildError
 from cosme_ros.detector import Detector
 from cosme_ros.execution import PROVIDERS
 from cosme_ros.judge_recording import ERRORS, judge
+from cosme_ros.option_types import at_least, positive
 from cosme_ros.parameters import Settings
 from cosme_ros.replay import (
     PLAYERS,
@@ -139,13 +140,6 @@ def _every_signal_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """All but the bag, the bundle and the folder to write to."""
     parser.add_argument(
@@ -157,7 +151,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="mono8 Image: 0 normal, 1 anomaly, 255 ignored; '' for a bag without labels",
     )
     parser.add_argument(
-        "--rate", type=_positive, default=1.0, help="multiple of the speed of recording"
+        "--rate", type=positive, default=1.0, help="multiple of the speed of recording"
     )
     parser.add_argument(
         "--player",
@@ -178,7 +172,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="share of normal pixels that may raise an alarm",
     )
     parser.add_argument(
-        "--threads", type=int, default=Settings.threads, help="of ONNX Runtime; 0: its own choice"
+        "--threads",
+        type=at_least(0),
+        default=Settings.threads,
+        help="of ONNX Runtime; 0: its own choice",
     )
     parser.add_argument(
         "--keep-recording",

@@ -23,6 +23,7 @@ from cosme_ros.bundle import Bundle, BundleError, load_bundle
 from cosme_ros.detector import Detector, ScoreFault
 from cosme_ros.execution import PROVIDERS, ProviderError
 from cosme_ros.frame_outputs import FrameOutputs, Wanted, make_outputs
+from cosme_ros.option_types import at_least
 from cosme_ros.parameters import REGIONS, Settings
 from cosme_ros.snapshot_picture import snapshot_picture
 
@@ -199,12 +200,6 @@ def _indices(text: str) -> list[int]:
     return indices
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number above 0")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cosme_ros.snapshot",
@@ -216,10 +211,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder for frame_NNNN.png")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--frames", type=_indices, help="these frames, from 0, e.g. 0,10,20")
-    which.add_argument("--every", type=_positive, metavar="N", help="every Nth frame")
+    which.add_argument("--every", type=at_least(1), metavar="N", help="every Nth frame")
     which.add_argument(
         "--worst",
-        type=_positive,
+        type=at_least(1),
         metavar="N",
         help="the N frames with the highest obstacles, or scores where there are no obstacles; "
         f"{DEFAULT_WORST} of them where nothing else is asked for",
@@ -249,13 +244,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--minimum-area",
-        type=_positive,
+        type=at_least(1),
         default=Settings.minimum_area,
         help="smallest obstacle in pixels of the camera image (default: %(default)s)",
     )
     parser.add_argument(
         "--threads",
-        type=int,
+        type=at_least(0),
         default=Settings.threads,
         help="of ONNX Runtime; 0: its own choice (default: %(default)s)",
     )

@@ -48,6 +48,7 @@ def as_content(evaluation: BagEvaluation) -> dict[str, Any]:
             for bag in evaluation.unreadable
         ],
         "outputs": {what: str(path) for what, path in evaluation.outputs.items()},
+        "notes": list(evaluation.notes),
         "origin": evaluation.origin,
     }
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from cosme_ros.bag_evaluation import svg_figures
 from cosme_ros.bag_evaluation.bag_figures import pooled_scores
-from cosme_ros.bag_evaluation.drive_figures import SAME_ALARM_SECONDS, times
+from cosme_ros.bag_evaluation.drive_figures import times
 from cosme_ros.bag_evaluation.labelled_obstacles import FOUND_SHARE
 from cosme_ros.bag_evaluation.pictures import ALARM, FALSE_ALARM, HIGHEST, MISS, Picture
 from cosme_ros.bag_evaluation.report_html import Figure, Page, Section, Table, Thumbnail, Tile
@@ -24,8 +24,8 @@ _EXPLANATIONS = {
     MISS: "Labelled obstacles of which the mask covers less than "
     f"{100 * FOUND_SHARE:.0f} %, largest first, each where it is largest.",
     FALSE_ALARM: "Obstacles in the mask that touch nothing labelled as an anomaly, highest peak "
-    "first, one of each alarm.",
-    ALARM: "Frames with an obstacle in the mask, highest peak first, one of each alarm.",
+    "first, one of each run of such frames.",
+    ALARM: "Frames with an obstacle in the mask, highest peak first, one of each run of them.",
     HIGHEST: "The frames with the highest scores, whether or not they alarm.",
 }
 
@@ -120,7 +120,7 @@ def _tiles(evaluation: BagEvaluation) -> list[Tile]:
 
 def _warnings(evaluation: BagEvaluation) -> list[str]:
     several = len(evaluation.bags) + len(evaluation.unreadable) > 1
-    sentences = _calibration_warning(evaluation)
+    sentences = [*_calibration_warning(evaluation), *evaluation.notes]
     for refused in evaluation.unreadable:
         sentences.append(f"{refused.path} is not evaluated: {refused.reason}")
         name = refused.path.name
@@ -371,10 +371,10 @@ def _meaning(evaluation: BagEvaluation) -> Section:
         "What the figures mean",
         (
             "AP, AUROC and FPR95 are over the labelled pixels of all frames together.",
-            f"An alarm is a run of frames with an obstacle in the mask; frames no more than "
-            f"{SAME_ALARM_SECONDS:g} s apart belong to one. Alarms a minute where nothing is wrong "
-            "are those of frames that are labelled and show no anomaly, over the time of these "
-            "frames.",
+            "An alarm is a run of frames with an obstacle in the mask; such frames no more than "
+            f"{evaluation.settings.alarm_gap:g} s apart are one (--alarm-gap). Alarms a minute "
+            "where nothing is wrong are those of frames that are labelled and show no anomaly, "
+            "over the time of these frames.",
             "Overlap of masks is the mean intersection over union of the masks of neighbouring "
             "frames, where at least one of the two alarms.",
             "Without a result are frames whose score was not finite, and those whose mask was "
@@ -399,6 +399,7 @@ def _facts(evaluation: BagEvaluation) -> tuple[tuple[str, str], ...]:
         ("alarm line", f"raw score {evaluation.alarm_threshold:.6g}"),
         ("region", settings.region),
         ("minimum area", f"{settings.minimum_area} pixels"),
+        ("alarm gap", f"{settings.alarm_gap:g} s"),
         ("anomaly ids, ignored ids", f"{_ids(settings.labels.anomaly_ids)}; "
          f"{_ids(settings.labels.ignored_ids)}"),
         *((what, str(path)) for what, path in evaluation.outputs.items()),

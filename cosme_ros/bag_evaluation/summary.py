@@ -68,15 +68,17 @@ class BagEvaluation:
     by_bag: list[Summary]
     curve: Curve | None
     """Over all bags."""
+    notes: tuple[str, ...]
+    """What must not be overlooked of the whole, a sentence each."""
     outputs: dict[str, Path]
     """Other files that were written, by what they are."""
     origin: dict[str, str]
     """Command, provider, machine, versions."""
 
 
-def summarised(bags: Sequence[BagFigures]) -> tuple[Summary, Curve | None]:
+def summarised(bags: Sequence[BagFigures], *, alarm_gap: float) -> tuple[Summary, Curve | None]:
     """Of all frames of all bags together, and the curves; those None without labels of both
-    kinds."""
+    kinds. `alarm_gap` is in seconds."""
     histogram = pooled_histogram(bags)
     normal, anomalous = histogram.pixels
     both = bool(normal and anomalous)
@@ -88,7 +90,13 @@ def summarised(bags: Sequence[BagFigures]) -> tuple[Summary, Curve | None]:
         alarm_components.include(bag.alarm_components)
         best_components.include(bag.best_components)
     obstacles = [obstacle for bag in bags for obstacle in bag.obstacles]
-    normal_alarms = together([alarm_figures(bag.frames, normal_only=True) for bag in bags])
+
+    def alarms(*, normal_only: bool) -> AlarmFigures:
+        return together(
+            [alarm_figures(bag.frames, normal_only=normal_only, gap=alarm_gap) for bag in bags]
+        )
+
+    normal_alarms = alarms(normal_only=True)
     summary = Summary(
         frames=sum(len(bag.frames) for bag in bags),
         failed=sum(bag.failed for bag in bags),
@@ -99,7 +107,7 @@ def summarised(bags: Sequence[BagFigures]) -> tuple[Summary, Curve | None]:
         components_at_alarm_line=alarm_components.result() if labelled else None,
         components_at_best_f1=best_components.result() if both else None,
         detection=detection(obstacles) if labelled else None,
-        alarms=together([alarm_figures(bag.frames, normal_only=False) for bag in bags]),
+        alarms=alarms(normal_only=False),
         alarms_where_nothing_is_wrong=normal_alarms if normal_alarms.frames else None,
         stability=stability([bag.frames for bag in bags]),
         exceedance=pooled_scores(bags).exceedance(),

@@ -1,7 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from normal_bag import TOPIC, write_normal_bag
 from small_bag import START
@@ -22,7 +21,6 @@ from cosme_ros.drive_scores import (
     save_scores,
     score_bag,
     scores_file,
-    seconds_of_frames,
     survey,
 )
 from cosme_ros.obstacles import find_obstacles
@@ -117,15 +115,6 @@ def test_stamps_that_go_backwards_are_put_in_order(tmp_path, detector) -> None:
     plain = write_normal_bag(tmp_path / "plain", frames=4)
     (in_order,) = scored(plain, detector).values()
     assert found.drive.alarm_scores[[2, 3, 0, 1]].tolist() == in_order.drive.alarm_scores.tolist()
-
-
-def test_pauses_and_lost_frames_are_no_driving() -> None:
-    tenths = np.array([0, 1, 2, 4, 5, 605, 606])
-    seconds = seconds_of_frames(tenths * 100_000_000)
-    #                                   one lost      a minute's pause  the last
-    assert seconds == pytest.approx([0.1, 0.1, 0.2, 0.1, 0.2, 0.1, 0.1])
-    assert seconds_of_frames(np.array([START])).tolist() == [0.0]
-    assert seconds_of_frames(np.array([], np.int64)).tolist() == []
 
 
 def test_one_drive_is_not_two(tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from tiny_bundle import write_tiny_bundle
 from cosme_ros.bag_evaluation.bag_outputs import MASK, OVERLAY, SCORE
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, Bag, read_frames
 from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
-from cosme_ros.bundle import load_bundle
+from cosme_ros.bundle import MANIFEST, load_bundle
 from cosme_ros.detector import Detector
 from cosme_ros.evaluate_bag import bag_names, main
 from cosme_ros.obstacles import find_obstacles
@@ -147,6 +148,31 @@ def test_a_drive_unlike_the_calibration_is_warned_of(bundle: Path, tmp_path: Pat
     ordinary = write_small_bag(tmp_path / "ordinary", frames=2)
     evaluate(bundle, tmp_path / "out", ordinary)
     assert "bundle promises of 1 %" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_gap_says_which_frames_are_one_alarm(bundle: Path, tmp_path: Path, capsys) -> None:
+    """Every other frame alarms, 0.2 s apart."""
+    promising = tmp_path / "promising"
+    shutil.copytree(bundle, promising)
+    manifest = json.loads((promising / MANIFEST).read_bytes())
+    manifest["calibration"]["promise"] = {
+        "false_positive_rate": FPR, "false_alarms_per_hour": 1.0, "confidence": 0.95,
+        "alarm_gap": 0.1, "hours": 3.0, "alarms_allowed": 0, "alarms_measured": 0,
+        "region": "everything", "minimum_area": 64, "image_size": {"height": 180, "width": 320},
+    }  # fmt: skip
+    (promising / MANIFEST).write_text(json.dumps(manifest))
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    for options, gap, alarms in (((), 5.0, 1), (("--alarm-gap", "0.1"), 0.1, FRAMES // 2)):
+        report = evaluate(promising, tmp_path / "out", bag, options=options)
+        assert report["total"]["alarms"]["alarms"] == alarms
+        assert report["settings"]["alarm_gap"] == gap
+        page = (tmp_path / "out" / "report.html").read_text()
+        told = capsys.readouterr()
+        assert f"no more than {gap:g} s apart are one" in page
+        assert f"no more than {gap:g} s apart are one" in told.out
+        otherwise = "counts alarms by a gap of 0.1 s, and here it is 5 s"
+        for text in (page, told.err, str(report["notes"])):
+            assert (otherwise in text) == (gap != 0.1)
 
 
 def comparable(out: Path) -> tuple[dict, list[str]]:
