@@ -24,6 +24,7 @@ from cosme_ros import bag_topics
 from cosme_ros.bag_evaluation.bag_figures import BagFigures, Unreadable, pooled_histogram
 from cosme_ros.bag_evaluation.bag_outputs import OutputSettings
 from cosme_ros.bag_evaluation.bag_run import BagTask, evaluate_bag, judge_best_components
+from cosme_ros.bag_evaluation.label_values import unheld_ids
 from cosme_ros.bag_evaluation.parallel import BACKENDS, ClusterError, Workers, workers
 from cosme_ros.bag_evaluation.report_html import write_html
 from cosme_ros.bag_evaluation.report_json import write_json
@@ -201,7 +202,7 @@ def _evaluation(
     outputs: Sequence[OutputSettings],
     origin: dict[str, str],
 ) -> BagEvaluation:
-    total, curve = summarised(bags, alarm_gap=settings.alarm_gap)
+    total, curve = summarised(bags, settings)
     written = {}
     for number, of_bag in enumerate(outputs, start=1):
         which = f" {number}" if len(outputs) > 1 else ""
@@ -217,17 +218,23 @@ def _evaluation(
         bags=bags,
         unreadable=unreadable,
         total=total,
-        by_bag=[summarised([bag], alarm_gap=settings.alarm_gap)[0] for bag in bags],
+        by_bag=[summarised([bag], settings)[0] for bag in bags],
         curve=curve,
-        notes=_notes(settings, bundle),
+        notes=_notes(settings, bundle, bags),
         outputs=written,
         origin=origin,
     )
 
 
-def _notes(settings: EvaluationSettings, bundle: Bundle) -> tuple[str, ...]:
-    counting = counting_sentence(bundle.manifest["calibration"], settings.alarm_gap)
-    return () if counting is None else (counting,)
+def _notes(
+    settings: EvaluationSettings, bundle: Bundle, bags: Sequence[BagFigures]
+) -> tuple[str, ...]:
+    held = {value for bag in bags for value in bag.label_values}
+    notes = (
+        counting_sentence(bundle.manifest["calibration"], settings.alarm_gap),
+        unheld_ids(settings.labels, held),
+    )
+    return tuple(note for note in notes if note)
 
 
 def _origin(command: str, options: argparse.Namespace, jobs: int, began: float) -> dict[str, str]:

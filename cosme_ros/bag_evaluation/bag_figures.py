@@ -83,6 +83,8 @@ class BagFigures:
     best_components: ComponentAccumulator
     """At the score of best F1 over all bags; empty until that is known."""
     troubles: Troubles
+    label_values: tuple[int, ...] = ()
+    """Every value that its labels hold, rising."""
     frames: list[FrameFigures] = field(default_factory=list)
     obstacles: list[LabelledObstacle] = field(default_factory=list)
     pictures: dict[str, list[Picture]] = field(default_factory=lambda: {k: [] for k in KINDS})

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cosme_ros.bag_evaluation.bag_figures import BagFigures, FrameFigures, Troubles, Unreadable
 from cosme_ros.bag_evaluation.bag_outputs import BagOutputs, OutputSettings
 from cosme_ros.bag_evaluation.frames import BagFrame, BagFrames, at_size
+from cosme_ros.bag_evaluation.label_values import without_anomalies
 from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacles, Missed
 from cosme_ros.bag_evaluation.observed_scores import ObservedScores
 from cosme_ros.bag_evaluation.parallel import ignore_interrupts
@@ -142,6 +143,10 @@ class _Run:
                     break
                 self._add(frame)
                 progress.write(b".")
+        self._figures.label_values = frames.label_values()
+        reason = without_anomalies(task.settings.labels, self._figures.label_values)
+        if reason:
+            self._figures.troubles.tell("no anomaly", reason)
         self._figures.obstacles = self._obstacles.all
         self._figures.pictures = {
             kind: self._book.pictures(kind) for kind in self._figures.pictures

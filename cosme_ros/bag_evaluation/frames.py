@@ -73,6 +73,7 @@ class BagFrames:
         self.count = self._bag.counts[self.image_topic]
         """How many there are, as far as that can be told beforehand."""
         self._values = _label_values(labels)
+        self._held = np.zeros(1 << 16, bool)
 
     def __enter__(self) -> "BagFrames":
         return self
@@ -112,6 +113,10 @@ class BagFrames:
                 f"{unlabelled} of {index + 1} frames have no label with their stamp; they are "
                 "judged as frames without labels",
             )
+
+    def label_values(self) -> tuple[int, ...]:
+        """Every value that the labels read so far hold, rising."""
+        return tuple(np.flatnonzero(self._held).tolist())
 
     def _choose_pictures(self, wanted: str | None) -> str:
         topics = self._bag.topics
@@ -177,7 +182,7 @@ class BagFrames:
         label = None
         try:
             if labels is not None:
-                label = self._values[self._plane(labels)]
+                label = self._meaning(self._plane(labels))
             elif self._labels.folder is not None:
                 label = self._from_folder(self._labels.folder, message.stamp)
         except (BagError, SerdeError, ValueError, IndexError) as error:
@@ -193,6 +198,10 @@ class BagFrames:
                 "AP, AUROC and FPR95, and labels to the pictures' for all else",
             )
         return BagFrame(index, message.stamp, message.bag_time, picture.header, image, label)
+
+    def _meaning(self, ids: NDArray[Any]) -> NDArray[np.uint8]:
+        self._held[ids] = True
+        return np.asarray(self._values[ids], np.uint8)
 
     def _plane(self, message: BagMessage) -> NDArray[Any]:
         image: Any = TYPES.deserialize_cdr(message.cdr, message.message_type)
@@ -223,7 +232,7 @@ class BagFrames:
                 f"{file} is {ids.dtype} {list(ids.shape)}, but must have one channel of 8 or 16 "
                 "bits"
             )
-        return np.asarray(self._values[ids], np.uint8)
+        return self._meaning(ids)
 
 
 def at_size(label: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 
 from cosme_ros.bag_evaluation import svg_figures
-from cosme_ros.bag_evaluation.bag_figures import pooled_scores
+from cosme_ros.bag_evaluation.bag_figures import BagFigures, pooled_scores
 from cosme_ros.bag_evaluation.drive_figures import times
+from cosme_ros.bag_evaluation.label_values import listed, taken_for
 from cosme_ros.bag_evaluation.labelled_obstacles import FOUND_SHARE
 from cosme_ros.bag_evaluation.pictures import ALARM, FALSE_ALARM, HIGHEST, MISS, Picture
 from cosme_ros.bag_evaluation.report_html import Figure, Page, Section, Table, Thumbnail, Tile
@@ -230,9 +231,14 @@ def _by_bag(evaluation: BagEvaluation) -> Section:
             ),
         )
     ]
-    if labelled:
+    if labelled and not evaluation.total.absent:
         tables.append(_components(evaluation, names, summaries))
-    return Section("Figures" if len(names) == 1 else "By bag", tables=tuple(tables))
+    reason = evaluation.total.absent if labelled else ""
+    return Section(
+        "Figures" if len(names) == 1 else "By bag",
+        (f"Absent: {reason}.",) if reason else (),
+        tables=tuple(tables),
+    )
 
 
 def _drive_cells(summary: Summary) -> tuple[str, ...]:
@@ -388,7 +394,7 @@ def _facts(evaluation: BagEvaluation) -> tuple[tuple[str, str], ...]:
     bags = [
         (f"bag {bag.name}",
          f"{bag.path}, pictures {bag.width}x{bag.height} on {bag.image_topic}, "
-         + (f"labels from {bag.labels}" if bag.labels else "no labels"))
+         + (f"labels from {bag.labels}, {_values(evaluation, bag)}" if bag.labels else "no labels"))
         for bag in evaluation.bags
     ]  # fmt: skip
     return (
@@ -400,15 +406,16 @@ def _facts(evaluation: BagEvaluation) -> tuple[tuple[str, str], ...]:
         ("region", settings.region),
         ("minimum area", f"{settings.minimum_area} pixels"),
         ("alarm gap", f"{settings.alarm_gap:g} s"),
-        ("anomaly ids, ignored ids", f"{_ids(settings.labels.anomaly_ids)}; "
-         f"{_ids(settings.labels.ignored_ids)}"),
+        ("anomaly ids, ignored ids", f"{listed(settings.labels.anomaly_ids)}; "
+         f"{listed(settings.labels.ignored_ids)}"),
         *((what, str(path)) for what, path in evaluation.outputs.items()),
         *evaluation.origin.items(),
     )  # fmt: skip
 
 
-def _ids(ids: Sequence[int]) -> str:
-    return ", ".join(map(str, ids)) or "none"
+def _values(evaluation: BagEvaluation, bag: BagFigures) -> str:
+    taken = taken_for(evaluation.settings.labels, bag.label_values)
+    return "; ".join(f"{meaning}: {listed(values)}" for meaning, values in taken.items())
 
 
 def _share(value: float | None) -> str:

@@ -116,10 +116,54 @@ def test_wrong_labels_make_misses_and_false_alarms(bundle: Path, tmp_path: Path)
         "worst_frames": None,
     }  # fmt: skip
     (of_bag,) = report["bags"]
+    assert of_bag["label_values"] == {"normal": [0], "anomaly": [300], "ignored": []}
     assert of_bag["frames"]["missed"] == [1, 1, 1, 1]
     assert of_bag["frames"]["false_obstacles"] == [0, 1, 0, 1]
     page = (tmp_path / "out" / "report.html").read_text()
     assert "not found" in page and "on nothing labelled" in page
+
+
+def test_an_anomaly_id_that_no_label_holds_is_told(bundle: Path, tmp_path: Path, capsys) -> None:
+    """A wrong id makes every label normal, and a detector that finds them all look worthless."""
+    bag = write_small_bag(tmp_path / "bag", frames=4)
+    report = evaluate(bundle, tmp_path / "out", bag, options=("--anomaly-ids", "9"))
+    reason = (
+        "no label holds an anomaly (anomaly ids: 9); the labels hold the values 0, 1, 255. All "
+        "but the ignored is taken as normal, and figures that need anomalies are absent"
+    )
+    told = capsys.readouterr()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert reason in told.err and reason in page and "Absent: no label holds" in page
+    total, (of_bag,) = report["total"], report["bags"]
+    assert reason in of_bag["not_as_it_should_be"] and total["absent"] == reason
+    assert of_bag["label_values"] == {"normal": [0, 1], "anomaly": [], "ignored": [255]}
+    for figures in (total, of_bag["summary"]):
+        for name in ("pixels", "detection", "components_at_alarm_line", "components_at_best_f1"):
+            assert figures[name] is None
+    assert "0 of 0" not in told.out and "0 of 0" not in page
+    # What the labels say of normal frames is there.
+    assert total["alarms_where_nothing_is_wrong"]["frames"] == 4
+
+    report = evaluate(bundle, tmp_path / "out", bag, options=("--anomaly-ids", "9,1"))
+    assert report["notes"] == [
+        "no label holds the anomaly id 9; the labels hold the values 0, 1, 255"
+    ]
+    assert report["total"]["absent"] == "" and report["total"]["detection"]["obstacles"] == 2
+    assert report["notes"][0] in capsys.readouterr().err
+    assert report["notes"][0] in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_drive_labelled_as_normal_takes_nothing_from_the_others(
+    bundle: Path, tmp_path: Path
+) -> None:
+    bags = [
+        write_small_bag(tmp_path / "quiet", frames=2, boxes=lambda _: None),
+        write_small_bag(tmp_path / "other", frames=2),
+    ]
+    report = evaluate(bundle, tmp_path / "out", *bags)
+    quiet, other = (bag["summary"] for bag in report["bags"])
+    assert quiet["detection"] is None and "the labels hold the values 0, 255" in quiet["absent"]
+    assert other["detection"] == report["total"]["detection"] and report["total"]["absent"] == ""
 
 
 def test_without_labels_there_are_alarms_and_highest_scores(bundle: Path, tmp_path: Path) -> None:
@@ -127,6 +171,7 @@ def test_without_labels_there_are_alarms_and_highest_scores(bundle: Path, tmp_pa
     report = evaluate(bundle, tmp_path / "out", bag, options=("--label-topic", ""))
     total = report["total"]
     assert total["pixels"] is None and total["detection"] is None
+    assert total["absent"] == "there are no labels"
     assert total["alarms"]["alarm_rate"] == 0.5
     raw = np.stack([d.raw_score_grid for _, d in detections(bundle, bag)])
     for row in total["exceedance"]:
