@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from cosme_ros import names
-from cosme_ros.bag_evaluation.frames import TYPES, BagFrame, at_size
-from cosme_ros.bag_reading import IMAGE
+from cosme_ros.bag_evaluation.frames import BagFrame, at_size
+from cosme_ros.bag_reading import IMAGE, TYPES
 from cosme_ros.image_codec import BgrImage
 from cosme_ros.obstacles import Obstacle
 from cosme_ros.overlay import draw_overlay
