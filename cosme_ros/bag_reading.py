@@ -34,7 +34,15 @@ STAMPED_TYPES = (IMAGE, COMPRESSED_IMAGE, CAMERA_INFO)
 """Messages that begin with a std_msgs/Header, so that the stamp lies where `stamp_of` looks."""
 
 NORMAL, ANOMALY, IGNORED = 0, 1, 255
-"""The values of a label image (mono8)."""
+"""The values of a label image."""
+
+LABEL_TYPES: Mapping[str, type[np.generic]] = {
+    "mono8": np.uint8,
+    "8UC1": np.uint8,
+    "mono16": np.uint16,
+    "16UC1": np.uint16,
+}
+"""Encodings that a label image may have."""
 
 TYPES = get_typestore(Stores.ROS2_HUMBLE)
 """Definitions of the above, the same in every ROS 2: what a bag says of them need not be parsed."""
@@ -246,7 +254,8 @@ def join_by_stamp(
 
 def stamp_of(cdr: bytes) -> int:
     """The stamp in nanoseconds of a serialised message that begins with a std_msgs/Header."""
-    seconds, nanoseconds = struct.unpack_from(_byte_order(cdr) + "iI", cdr, 4)
+    # With the length of the frame_id: what ends before it is no header.
+    seconds, nanoseconds, _ = struct.unpack_from(_byte_order(cdr) + "iII", cdr, 4)
     return int(seconds) * _NANOSECONDS + int(nanoseconds)
 
 

@@ -41,17 +41,8 @@ from cosme_ros.bag_reading import BagError
 from cosme_ros.bundle import BundleError, load_bundle
 from cosme_ros.bundle_copy import check_room, write_recalibrated
 from cosme_ros.detector import Detector
-from cosme_ros.drive_scores import (
-    DriveScores,
-    Scoring,
-    SurveyedBag,
-    check_distinct,
-    load_scores,
-    save_scores,
-    score_bag,
-    scores_file,
-    survey,
-)
+from cosme_ros.drive_scores import DriveScores, score_bag
+from cosme_ros.drive_survey import Scoring, SurveyedBag, check_distinct, survey
 from cosme_ros.execution import PROVIDERS, ProviderError
 from cosme_ros.option_types import at_least, positive, probability
 from cosme_ros.parameters import PARAMETERS_BY_NAME, REGIONS, Settings
@@ -109,8 +100,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _say_what_is_kept(kept: Path) -> None:
     if kept.is_dir():
         print(
-            f"The scores of the bags that are done are in {kept}; the same command goes on from "
-            "there, also for another promise.",
+            f"What is done is kept in {kept}; the same command goes on from there, also for "
+            "another promise.",
             file=sys.stderr,
         )
 
@@ -159,13 +150,12 @@ def _run(options: argparse.Namespace, kept: Path) -> None:
 def _survey(paths: Sequence[Path], scoring: Scoring) -> list[SurveyedBag]:
     bags = []
     with tqdm(desc="stamps", unit=" frames", disable=None) as bar:
+
+        def complain(sentence: str) -> None:
+            bar.write(sentence, file=sys.stderr)
+
         for path in paths:
-            bag = survey(path, scoring, on_frame=bar.update)
-            bags.append(bag)
-            if bag.complaint:
-                bar.write(
-                    f"{bag.complaint}; its first {bag.frames} pictures are used", file=sys.stderr
-                )
+            bags.append(survey(path, scoring, on_frames=bar.update, complain=complain))
     check_distinct(bags)
     return bags
 
@@ -210,19 +200,12 @@ def _score(
     kept: Path,
 ) -> list[dict[str, DriveScores]]:
     """Per bag, the scores of each camera that it has."""
-    scores = []
     with tqdm(
         desc="scores", total=sum(bag.frames for bag in bags), unit=" frames", disable=None
     ) as bar:
-        for bag in bags:
-            file = scores_file(kept, bag, detector, scoring, cameras)
-            if file.exists():
-                bar.update(bag.frames)
-                scores.append(load_scores(file))
-            else:
-                scores.append(score_bag(bag, detector, scoring, cameras, on_frame=bar.update))
-                save_scores(file, scores[-1])
-    return scores
+        return [
+            score_bag(bag, detector, scoring, cameras, kept, on_frames=bar.update) for bag in bags
+        ]
 
 
 def _calibrate(
@@ -289,6 +272,7 @@ def _calibrate(
                         "frames": len(found.drive.stamps),
                         "first_stamp": int(found.drive.stamps[0]),
                         "last_stamp": int(found.drive.stamps[-1]),
+                        **({"damage": _damage(bag)} if bag.complaints else {}),
                     }
                     for bag, found in of_camera
                     if found.drive.stamps.size
@@ -302,6 +286,12 @@ def _calibrate(
         drives=drives,
         left_out=left_out,
     )
+
+
+def _damage(bag: SurveyedBag) -> list[str]:
+    """What of the bag could not be read; who reads it elsewhere does not need our folders."""
+    above = f"{bag.path.expanduser().parent}/"
+    return [sentence.replace(above, "") for sentence in bag.complaints]
 
 
 def _rate_of(share: float, pixels: int) -> float:

@@ -19,6 +19,7 @@ from cosme_ros.bag_reading import (
     COMPRESSED_IMAGE,
     IGNORED,
     IMAGE,
+    LABEL_TYPES,
     NORMAL,
     BagError,
     BagMessage,
@@ -36,12 +37,6 @@ from cosme_ros.image_codec import (
 
 PICTURE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 LABEL_SUFFIX = ".png"
-_LABEL_TYPES: dict[str, type[np.generic]] = {
-    "mono8": np.uint8,
-    "8UC1": np.uint8,
-    "mono16": np.uint16,
-    "16UC1": np.uint16,
-}
 
 Tell = Callable[[str, str], None]
 """Takes a kind of trouble and a sentence: of many of a kind the first is told, and how many."""
@@ -189,7 +184,7 @@ class BagFrames:
         label = None
         try:
             if labels is not None:
-                label = self._meaning(decode_plane(content_of(labels), _LABEL_TYPES))
+                label = self._meaning(decode_plane(content_of(labels), LABEL_TYPES))
             elif self._labels.folder is not None:
                 label = self._from_folder(self._labels.folder, message.stamp)
         except (BagError, DecodeError) as error:
