@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -79,12 +78,7 @@ class RecoverableBag:
     def __enter__(self) -> "RecoverableBag":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:

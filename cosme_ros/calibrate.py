@@ -43,9 +43,10 @@ from cosme_ros.bundle_copy import check_room, write_recalibrated
 from cosme_ros.detector import Detector
 from cosme_ros.drive_scores import DriveScores, score_bag
 from cosme_ros.drive_survey import Scoring, SurveyedBag, check_distinct, survey
-from cosme_ros.execution import PROVIDERS, ProviderError
-from cosme_ros.option_types import at_least, positive, probability
-from cosme_ros.parameters import PARAMETERS_BY_NAME, REGIONS, Settings
+from cosme_ros.execution import ProviderError
+from cosme_ros.node_options import add_node_options
+from cosme_ros.option_types import positive, probability
+from cosme_ros.parameters import PARAMETERS_BY_NAME
 from cosme_ros.score_counts import ScoreCounts, line_above, with_row
 
 
@@ -417,27 +418,7 @@ def _parser() -> argparse.ArgumentParser:
         help="mono8 Image: 0 normal, 1 anomaly, 255 ignored. In a bag that has it, frames with "
         "anomalies or without a label are left out; '' ignores it",
     )
-    parser.add_argument(
-        "--region", choices=REGIONS, default=Settings.region, help="as the node's parameter"
-    )
-    parser.add_argument(
-        "--minimum-area",
-        type=at_least(1),
-        default=Settings.minimum_area,
-        help="as the node's parameter",
-    )
-    parser.add_argument(
-        "--provider",
-        choices=("auto", *PROVIDERS),
-        default=Settings.provider,
-        help="ONNX Runtime execution provider; best the vehicle's",
-    )
-    parser.add_argument(
-        "--threads",
-        type=at_least(0),
-        default=Settings.threads,
-        help="of ONNX Runtime; 0: its own choice",
-    )
+    add_node_options(parser, "region", "minimum_area", "provider", "threads")
     parser.add_argument(
         "--keep-scores",
         type=Path,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, IMAGE, BagError, frame_id_of, type_of
 from cosme_ros.bag_recovery import RecoverableBag
+from cosme_ros.bundle import sha256_of
 
-_BLOCK = 1 << 20
 _MOST_COMPLAINTS = 10  # of each bag; one of each broken message could be thousands
 
 
@@ -85,7 +85,7 @@ def survey(
         complain(f"{path}: {frames} pictures of it can be read, and are used")
     return SurveyedBag(
         path=Path(path),
-        files={file.name: _sha256(file) for file in _files_of(Path(path).expanduser())},
+        files={file.name: sha256_of(file) for file in _files_of(Path(path).expanduser())},
         stamps={
             camera: np.array(sorted(found), np.int64) for camera, found in sorted(stamps.items())
         },
@@ -120,11 +120,3 @@ def _files_of(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     return sorted(file for file in path.iterdir() if file.is_file())
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

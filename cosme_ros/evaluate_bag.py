@@ -33,10 +33,10 @@ from cosme_ros.bag_evaluation.settings import COMPONENT_SIZES, EvaluationSetting
 from cosme_ros.bag_evaluation.summary import BagEvaluation, Summary, summarised
 from cosme_ros.bag_evaluation.work_folder import WorkFolder
 from cosme_ros.bundle import Bundle, BundleError, load_bundle
-from cosme_ros.execution import PROVIDERS, ProviderError
+from cosme_ros.execution import ProviderError
 from cosme_ros.machine_facts import machine_facts
+from cosme_ros.node_options import add_node_options
 from cosme_ros.option_types import at_least, positive
-from cosme_ros.parameters import REGIONS, Settings
 from cosme_ros.promise_check import counting_sentence
 
 _WORK = ".evaluating"
@@ -405,30 +405,7 @@ def _parser() -> argparse.ArgumentParser:
         help="label values that are not judged (default: 255); any other value is normal",
     )
     node = parser.add_argument_group("as the node's parameters")
-    node.add_argument(
-        "--provider",
-        choices=("auto", *PROVIDERS),
-        default=Settings.provider,
-        help="ONNX Runtime execution provider (default: %(default)s)",
-    )
-    node.add_argument(
-        "--false-positive-rate",
-        type=float,
-        default=Settings.false_positive_rate,
-        help="share of normal pixels that may raise an alarm (default: %(default)s)",
-    )
-    node.add_argument(
-        "--region",
-        choices=REGIONS,
-        default=Settings.region,
-        help="where obstacles are looked for (default: %(default)s)",
-    )
-    node.add_argument(
-        "--minimum-area",
-        type=at_least(1),
-        default=Settings.minimum_area,
-        help="smallest obstacle in pixels (default: %(default)s)",
-    )
+    add_node_options(node, "provider", "false_positive_rate", "region", "minimum_area")
     node.add_argument(
         "--threads",
         type=at_least(0),

@@ -10,6 +10,7 @@ import numpy as np
 from cosme_ros.lettering import Box, plate, text_height, text_width, unit_of, write
 from cosme_ros.obstacles import Obstacle
 from cosme_ros.outlines import outlines
+from cosme_ros.plural import counted
 from cosme_ros.score_scale import ALARM_COLOUR, draw_scale, mapped
 
 # Of the frame's brightness: no sky is so bright then that colours and letters drown in it.
@@ -85,7 +86,7 @@ def draw_overlay(
 def _caption(obstacles: Sequence[Obstacle], mask: np.ndarray | None) -> str:
     if mask is None:
         return "no drivable area: obstacles unknown"
-    return f"{len(obstacles)} obstacle{'' if len(obstacles) == 1 else 's'}"
+    return counted(len(obstacles), "obstacle")
 
 
 def _colour_alarms(picture: np.ndarray, score: np.ndarray) -> None:

@@ -23,10 +23,9 @@ from cosme_ros.bag_reading import read_frames
 from cosme_ros.bundle import load_bundle
 from cosme_ros.child_processes import ChildError
 from cosme_ros.detector import Detector
-from cosme_ros.execution import PROVIDERS
 from cosme_ros.judge_recording import ERRORS, judge
-from cosme_ros.option_types import at_least, positive
-from cosme_ros.parameters import Settings
+from cosme_ros.node_options import add_node_options
+from cosme_ros.option_types import positive
 from cosme_ros.replay import (
     PLAYERS,
     RECORDING,
@@ -159,24 +158,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="`ros2 bag play`, or our own bag_player_node; auto: the former where there is one",
     )
-    parser.add_argument(
-        "--provider",
-        choices=("auto", *PROVIDERS),
-        default=Settings.provider,
-        help="ONNX Runtime execution provider",
-    )
-    parser.add_argument(
-        "--false-positive-rate",
-        type=float,
-        default=Settings.false_positive_rate,
-        help="share of normal pixels that may raise an alarm",
-    )
-    parser.add_argument(
-        "--threads",
-        type=at_least(0),
-        default=Settings.threads,
-        help="of ONNX Runtime; 0: its own choice",
-    )
+    add_node_options(parser, "provider", "false_positive_rate", "threads")
     parser.add_argument(
         "--keep-recording",
         action="store_true",

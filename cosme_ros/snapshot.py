@@ -21,10 +21,10 @@ from cosme_ros import bag_topics
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, read_frames
 from cosme_ros.bundle import Bundle, BundleError, load_bundle
 from cosme_ros.detector import Detector, ScoreFault
-from cosme_ros.execution import PROVIDERS, ProviderError
+from cosme_ros.execution import ProviderError
 from cosme_ros.frame_outputs import FrameOutputs, Wanted, make_outputs
+from cosme_ros.node_options import add_node_options
 from cosme_ros.option_types import at_least
-from cosme_ros.parameters import REGIONS, Settings
 from cosme_ros.snapshot_picture import snapshot_picture
 
 DEFAULT_WORST = 6
@@ -224,36 +224,7 @@ def _parser() -> argparse.ArgumentParser:
         default=bag_topics.CAMERA_IMAGE,
         help="Image or CompressedImage (default: %(default)s)",
     )
-    parser.add_argument(
-        "--provider",
-        choices=("auto", *PROVIDERS),
-        default=Settings.provider,
-        help="ONNX Runtime execution provider (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--false-positive-rate",
-        type=float,
-        default=Settings.false_positive_rate,
-        help="share of normal pixels that may raise an alarm (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--region",
-        choices=REGIONS,
-        default=Settings.region,
-        help="where obstacles are looked for (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--minimum-area",
-        type=at_least(1),
-        default=Settings.minimum_area,
-        help="smallest obstacle in pixels of the camera image (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=at_least(0),
-        default=Settings.threads,
-        help="of ONNX Runtime; 0: its own choice (default: %(default)s)",
-    )
+    add_node_options(parser, "provider", "false_positive_rate", "region", "minimum_area", "threads")
     return parser
 
 

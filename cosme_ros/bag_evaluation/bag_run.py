@@ -36,6 +36,7 @@ from cosme_ros.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
+from cosme_ros.plural import counted
 
 # Frames that do not alarm are alike over so many: of these one may be shown.
 _ALIKE = 15
@@ -260,16 +261,12 @@ class _Run:
             what = f"obstacle {miss.obstacle}, {miss.area} pixels, not found; {peak}"
             offer(MISS, miss.obstacle, miss.area, what)
         if false:
-            what = f"{_count(len(false), 'obstacle')} on nothing labelled; peak {max(false):.2f}"
+            what = f"{counted(len(false), 'obstacle')} on nothing labelled; peak {max(false):.2f}"
             offer(FALSE_ALARM, self._false_alarm_runs, max(false), what)
         if seen.alarm:
-            what = f"{_count(seen.obstacles or 0, 'obstacle')}; {peak}"
+            what = f"{counted(seen.obstacles or 0, 'obstacle')}; {peak}"
             offer(ALARM, self._alarm_runs, seen.peak, what)
         offer(HIGHEST, frame.index // _ALIKE, seen.peak, peak)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _false_peaks(

@@ -11,6 +11,7 @@ from cosme_ros.bag_evaluation.labelled_obstacles import FOUND_SHARE
 from cosme_ros.bag_evaluation.pictures import ALARM, FALSE_ALARM, HIGHEST, MISS, Picture
 from cosme_ros.bag_evaluation.report_html import Figure, Page, Section, Table, Thumbnail, Tile
 from cosme_ros.bag_evaluation.summary import BagEvaluation, Summary
+from cosme_ros.plural import counted
 
 MOST_OBSTACLE_ROWS = 200
 DRIFT_FACTOR = 10
@@ -43,7 +44,7 @@ def as_page(evaluation: BagEvaluation) -> Page:
     return Page(
         title=f"Anomaly detection on {names}" if len(names) < 60 else
         f"Anomaly detection on {len(evaluation.bags)} bags",
-        lead=f"{total.frames} frames of {_count(len(evaluation.bags), 'bag')}, judged by bundle "
+        lead=f"{total.frames} frames of {counted(len(evaluation.bags), 'bag')}, judged by bundle "
         f"{evaluation.bundle_name} at a false-positive rate of "
         f"{evaluation.settings.false_positive_rate:g} a pixel. "
         + (
@@ -100,13 +101,13 @@ def _tiles(evaluation: BagEvaluation) -> list[Tile]:
                               f"median; at most {found.worst_frames}"))  # fmt: skip
     quiet = total.alarms_where_nothing_is_wrong
     if quiet is not None:
-        alarms = f"{_count(quiet.alarms, 'alarm')} in {_duration(quiet.seconds)}"
+        alarms = f"{counted(quiet.alarms, 'alarm')} in {_duration(quiet.seconds)}"
         tiles.append(Tile(_number(quiet.alarms_a_minute), "alarms a minute, nothing wrong", alarms))
     elif not total.labelled_frames:
         tiles += [
             Tile(_percent(total.alarms.alarm_rate), "of frames alarm"),
             Tile(_number(total.alarms.alarms_a_minute), "alarms a minute",
-                 f"{_count(total.alarms.alarms, 'alarm')} in {_duration(total.alarms.seconds)}"),
+                 f"{counted(total.alarms.alarms, 'alarm')} in {_duration(total.alarms.seconds)}"),
         ]  # fmt: skip
         peaks = [frame.peak for bag in evaluation.bags for frame in bag.frames]
         tiles.append(Tile(f"{max(peaks):.2f}", "highest score", "1.0 is the alarm line"))
@@ -134,7 +135,7 @@ def _warnings(evaluation: BagEvaluation) -> list[str]:
                 "all figures are of those"
             )
         if bag.failed:
-            sentences.append(f"{prefix}{_count(bag.failed, 'frame')} without a result")
+            sentences.append(f"{prefix}{counted(bag.failed, 'frame')} without a result")
         sentences += [prefix + sentence for sentence in bag.troubles.sentences()]
     return sentences
 
@@ -433,7 +434,3 @@ def _number(value: float | None) -> str:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"{rest:.1f} s" if not minutes else f"{minutes:.0f} min {rest:.0f} s"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

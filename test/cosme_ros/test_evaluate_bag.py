@@ -337,7 +337,7 @@ def test_nothing_to_evaluate_is_exit_status_1(bundle: Path, tmp_path: Path, caps
         ([bag, bag], (), "given twice"),
         ([bag], ("--label-folder", str(tmp_path / "absent")), "is no folder"),
         ([bag], ("--anomaly-ids", "1,255"), "id 255 cannot be"),
-        ([bag], ("--provider", "openvino", "--false-positive-rate", "0.9"), "calibrated for"),
+        ([bag], ("--provider", "openvino", "--false-positive-rate", "1e-8"), "calibrated for"),
     ):
         evaluate(bundle, tmp_path / "out", *bags, status=1, options=options)
         told = capsys.readouterr().err
