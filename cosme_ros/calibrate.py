@@ -4,7 +4,8 @@ Drives in which nothing was wrong say how often the detector would have cried wo
 writes the bundle again with a calibration table measured on them, in which one false-positive rate
 is the promised one: at this rate, the node raises no more than --false-alarms-per-hour on drives
 like these, with a confidence of --confidence. What this means, and why it holds, is said in
-`alarm_promise.py`. What the drives do not support is refused.
+`alarm_promise.py`. What the drives do not support is refused. A damaged bag counts as far as it can
+be read; what is done is kept, and whoever stops the command goes on from there.
 
 The promise is about the node as it will run: `region`, `minimum_area`, resolution, provider and
 frame rate should be those of the calibration. The bundle's manifest says what they were.
@@ -73,7 +74,10 @@ class Calibrated:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments, argparse.Namespace(camera=None, keep_scores=None))
+    not_given = argparse.Namespace(
+        camera=None, keep_scores=None, image_topic=[bag_topics.CAMERA_IMAGE]
+    )
+    options = _parser().parse_args(arguments, not_given)
     kept = options.keep_scores or options.out.with_name(f"{options.out.name}.scores")
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -109,6 +113,13 @@ def _say_what_is_kept(kept: Path) -> None:
 
 def _run(options: argparse.Namespace, kept: Path) -> None:
     promise = Promise(options.false_alarms_per_hour, options.confidence, options.alarm_gap)
+    most = 3600 / promise.gap
+    if promise.rate >= most:
+        raise PromiseError(
+            f"{promise.rate:g} false alarms an hour are no promise: alarming frames no more than "
+            f"{promise.gap:g} s apart are one alarm, so that nothing raises {most:g} an hour; "
+            "promise fewer, or give a shorter --alarm-gap"
+        )
     scoring = Scoring(
         image_topics=tuple(options.image_topic),
         label_topic=options.label_topic,
@@ -116,6 +127,8 @@ def _run(options: argparse.Namespace, kept: Path) -> None:
         minimum_area=options.minimum_area,
     )
     check_room(options.out)
+    if kept.exists() and not kept.is_dir():
+        raise NotADirectoryError(f"{kept} is a file; give a folder with --keep-scores")
     bundle = load_bundle(options.bundle)
     bags = _survey(options.bags, scoring)
     cameras = _cameras(bags, options.camera)
@@ -366,11 +379,12 @@ def _parser() -> argparse.ArgumentParser:
         "alarm is an obstacle in such a frame; frames near each other are one alarm. The promise "
         "holds with the confidence given, under the node's settings given here; with no alarm at "
         "all, one an hour at 95 % takes 3.0 h of drive. What the drives do not support is "
-        "refused, and what they would support is said. Every other file of the bundle stays as it "
-        "is. Needs no ROS.",
+        "refused, and what they would support is said. Damaged bags count as far as they can be "
+        "read. Stopped by Ctrl-C, the same command goes on where it was. Every other file of the "
+        "bundle stays as it is. Needs no ROS.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="rosbag2 bag")
+    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="rosbag2 folder or file")
     parser.add_argument(
         "--bundle", type=Path, help="bundle directory", required=True, default=argparse.SUPPRESS
     )
@@ -398,8 +412,8 @@ def _parser() -> argparse.ArgumentParser:
         "--alarm-gap",
         type=positive,
         default=ALARM_GAP,
-        help="seconds; alarming frames no further apart are one alarm. What alarms again and "
-        "again for one cause should be one",
+        help="seconds; alarming frames no further apart are one alarm, as in `evaluate_bag`. What "
+        "alarms again and again for one cause should be one",
     )
     parser.add_argument(
         "--camera",
@@ -409,14 +423,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--image-topic",
         nargs="+",
-        default=[bag_topics.CAMERA_IMAGE],
-        help="Image or CompressedImage; several for several cameras",
+        default=argparse.SUPPRESS,
+        help="Image or CompressedImage; several for several cameras (default: "
+        f"{bag_topics.CAMERA_IMAGE})",
     )
     parser.add_argument(
         "--label-topic",
         default=bag_topics.CAMERA_LABELS,
-        help="mono8 Image: 0 normal, 1 anomaly, 255 ignored. In a bag that has it, frames with "
-        "anomalies or without a label are left out; '' ignores it",
+        help="mono8 or mono16 Image: 0 normal, 1 anomaly, 255 ignored. In a bag that has it, "
+        "frames with anomalies or without a label are left out; '' ignores it",
     )
     add_node_options(parser, "region", "minimum_area", "provider", "threads")
     parser.add_argument(

@@ -21,7 +21,12 @@ from typing import Any
 from tqdm import tqdm
 
 from cosme_ros import bag_topics
-from cosme_ros.bag_evaluation.bag_figures import BagFigures, Unreadable, pooled_histogram
+from cosme_ros.bag_evaluation.bag_figures import (
+    BagFigures,
+    Unreadable,
+    named,
+    pooled_histogram,
+)
 from cosme_ros.bag_evaluation.bag_outputs import OutputSettings
 from cosme_ros.bag_evaluation.bag_run import BagTask, evaluate_bag, judge_best_components
 from cosme_ros.bag_evaluation.label_values import unheld_ids
@@ -254,10 +259,10 @@ def _origin(command: str, options: argparse.Namespace, jobs: int, began: float) 
 def _tell_troubles(bags: Sequence[BagFigures], unreadable: Sequence[Unreadable]) -> None:
     for refused in unreadable:
         for sentence in (*refused.troubles.sentences(), f"not evaluated: {refused.reason}"):
-            print(f"{refused.path.name}: {sentence}", file=sys.stderr)
+            print(named(refused.path.name, refused.path, sentence), file=sys.stderr)
     for bag in bags:
         for sentence in bag.troubles.sentences():
-            print(f"{bag.name}: {sentence}", file=sys.stderr)
+            print(named(bag.name, bag.path, sentence), file=sys.stderr)
         if bag.interrupted:
             print(
                 f"{bag.name}: interrupted after {len(bag.frames)} of about {bag.expected} frames; "

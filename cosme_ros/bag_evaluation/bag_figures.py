@@ -110,6 +110,11 @@ class Unreadable:
     troubles: Troubles
 
 
+def named(name: str, path: Path, sentence: str) -> str:
+    """The sentence under the bag's name, unless it names the bag or a file of it itself."""
+    return sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
+
+
 def pooled_scores(bags: Sequence[BagFigures]) -> ObservedScores:
     """Of all grid places of all bags, of which there is one at least."""
     pooled = deepcopy(bags[0].scores)

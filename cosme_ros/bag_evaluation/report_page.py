@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from cosme_ros.bag_evaluation import svg_figures
-from cosme_ros.bag_evaluation.bag_figures import BagFigures, pooled_scores
+from cosme_ros.bag_evaluation.bag_figures import BagFigures, named, pooled_scores
 from cosme_ros.bag_evaluation.drive_figures import times
 from cosme_ros.bag_evaluation.label_values import listed, taken_for
 from cosme_ros.bag_evaluation.labelled_obstacles import FOUND_SHARE
@@ -126,9 +126,10 @@ def _warnings(evaluation: BagEvaluation) -> list[str]:
     for refused in evaluation.unreadable:
         sentences.append(f"{refused.path} is not evaluated: {refused.reason}")
         name = refused.path.name
-        sentences += [f"{name}: {sentence}" for sentence in refused.troubles.sentences()]
+        sentences += [named(name, refused.path, told) for told in refused.troubles.sentences()]
     for bag in evaluation.bags:
         prefix = f"{bag.name}: " if several else ""
+        told = bag.troubles.sentences()
         if bag.interrupted:
             sentences.append(
                 f"{prefix}interrupted after {len(bag.frames)} of about {bag.expected} frames; "
@@ -136,7 +137,7 @@ def _warnings(evaluation: BagEvaluation) -> list[str]:
             )
         if bag.failed:
             sentences.append(f"{prefix}{counted(bag.failed, 'frame')} without a result")
-        sentences += [prefix + sentence for sentence in bag.troubles.sentences()]
+        sentences += [named(bag.name, bag.path, one) for one in told] if several else told
     return sentences
 
 

@@ -126,6 +126,14 @@ def test_what_the_drives_do_not_support_is_refused_before_the_work(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_no_detector_can_break_is_no_promise(bundle, bags, tmp_path, capsys) -> None:
+    assert run(*bags, bundle=bundle, out=tmp_path / "out", rate=3600 / GAP) == 1
+    assert (
+        "1800 false alarms an hour are no promise: alarming frames no more than 2 s apart are one "
+        "alarm, so that nothing raises 1800 an hour"
+    ) in capsys.readouterr().err
+
+
 def test_anomalies_shorten_the_drive(bundle, tmp_path, capsys) -> None:
     bag = write_normal_bag(
         tmp_path / "bag", frames=20, rate=1.0, anomalous=range(15), labelled=range(20)
@@ -261,6 +269,19 @@ def test_nothing_is_overwritten(bundle, bags, tmp_path, capsys) -> None:
     assert [file.name for file in out.iterdir()] == ["note.txt"]
     note.unlink()
     assert run(*bags, bundle=bundle, out=out) == 0
+
+
+def test_a_file_where_scores_should_go_is_said_before_the_work(
+    bundle, bags, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(calibrate, "Detector", None)
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    more = ("--keep-scores", str(file))
+    assert run(*bags, bundle=bundle, out=tmp_path / "out", more=more) == 1
+    error = capsys.readouterr().err
+    assert f"{file} is a file; give a folder with --keep-scores" in error
+    assert file.read_text() == "mine"
 
 
 def test_a_bundle_calibrated_twice_holds_the_last(bundle, bags, tmp_path) -> None:
