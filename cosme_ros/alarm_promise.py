@@ -34,6 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, poisson
 
+from cosme_ros.alarm_counting import alarms_of
+
 _NANOSECONDS = 1_000_000_000
 _SECONDS_AN_HOUR = 3600.0
 # A detector that never falls silent raises one single alarm, and would keep any promise.
@@ -111,12 +113,7 @@ def _round_up(value: float) -> str:
 
 def count_alarms(drives: Sequence[NormalDrive], line: float, *, gap: float) -> int:
     """Alarms that a line raises; alarming frames of a drive within `gap` seconds are one."""
-    alarms = 0
-    for drive in drives:
-        alarming = drive.stamps[drive.alarm_scores >= line]
-        alarms += int(alarming.size > 0)
-        alarms += int(np.count_nonzero(np.diff(alarming) > gap * _NANOSECONDS))
-    return alarms
+    return sum(alarms_of(drive.stamps[drive.alarm_scores >= line], gap=gap) for drive in drives)
 
 
 def score_to_stay_above(drives: Sequence[NormalDrive], allowed: int, *, gap: float) -> float:

@@ -14,16 +14,14 @@ from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.duration import Duration
-from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cosme_ros import bag_reading, bag_topics
 from cosme_ros.bag_reading import Bag, BagError, BagMessage, with_stamp
-from cosme_ros.ros_process import ros_process
+from cosme_ros.ros_process import run_to_the_end
 
 NODE = "bag_player"
 ROS_TYPES = {
@@ -190,18 +188,9 @@ class BagPlayer(Node):
 
 
 def main() -> int:
-    with ros_process():
-        try:
-            unknown = remove_ros_args(sys.argv)[1:]
-            if unknown:
-                raise PlayerError(
-                    f"unknown arguments {unknown}; parameters are given as --ros-args -p bag:=PATH"
-                )
-            BagPlayer().play()
-        except (BagError, PlayerError, ParameterException) as error:
-            print(f"{NODE}: {error}", file=sys.stderr, flush=True)
-            return 1
-    return 0
+    return run_to_the_end(
+        NODE, lambda: BagPlayer().play(), (BagError, PlayerError), example="bag:=PATH"
+    )
 
 
 if __name__ == "__main__":

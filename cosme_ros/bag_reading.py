@@ -9,16 +9,22 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.rosbag2 import ReaderError
+from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
 
-from cosme_ros.image_codec import BgrImage, DecodeError, decode_compressed, decode_image
+from cosme_ros.image_codec import (
+    BgrImage,
+    DecodeError,
+    decode_compressed,
+    decode_image,
+    decode_plane,
+)
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
@@ -27,8 +33,20 @@ STAMPED_TYPES = (IMAGE, COMPRESSED_IMAGE, CAMERA_INFO)
 """Messages that begin with a std_msgs/Header, so that the stamp lies where `stamp_of` looks."""
 
 NORMAL, ANOMALY, IGNORED = 0, 1, 255
-"""The values of a label image (mono8)."""
+"""The values of a label image."""
 
+LABEL_TYPES: Mapping[str, type[np.generic]] = {
+    "mono8": np.uint8,
+    "8UC1": np.uint8,
+    "mono16": np.uint16,
+    "16UC1": np.uint16,
+}
+"""Encodings that a label image may have."""
+
+TYPES = get_typestore(Stores.ROS2_HUMBLE)
+"""Definitions of the above, the same in every ROS 2: what a bag says of them need not be parsed."""
+
+_PLANES: dict[str, type[np.generic]] = {"mono8": np.uint8, "32FC1": np.float32}
 _NANOSECONDS = 1_000_000_000
 JOIN_WINDOW = 32
 """Messages of one frame lie within this many frames of each other, or do not meet."""
@@ -74,9 +92,7 @@ class Bag:
             )
         try:
             # Bags older than Iron hold no message definitions; those of these types never changed.
-            self._reader = AnyReader(
-                [self.path], default_typestore=get_typestore(Stores.ROS2_HUMBLE)
-            )
+            self._reader = AnyReader([self.path], default_typestore=TYPES)
             self._reader.open()
         except (AnyReaderError, ReaderError, OSError) as error:
             raise BagError(f"{self.path} cannot be read as a rosbag2 bag: {error}") from error
@@ -84,12 +100,7 @@ class Bag:
     def __enter__(self) -> "Bag":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._reader.close()
 
     @property
@@ -108,18 +119,7 @@ class Bag:
 
     def type_of(self, topic: str, *, among: Sequence[str] = ()) -> str:
         """The message type of `topic`. Raises BagError, which lists the bag's topics."""
-        kind = self.topics.get(topic)
-        if kind is None:
-            listed = "; ".join(f"{name} ({kind})" for name, kind in sorted(self.topics.items()))
-            raise BagError(
-                f"bag {self.path} has no topic '{topic}'. It has: {listed or 'no topics'}"
-            )
-        if among and kind not in among:
-            raise BagError(
-                f"topic '{topic}' of bag {self.path} is of type {kind}, but must be "
-                + " or ".join(among)
-            )
-        return kind
+        return type_of(self.path, self.topics, topic, among=among)
 
     def messages(self, topics: Sequence[str]) -> Iterator[BagMessage]:
         """The messages of `topics` in the order of the bag. Raises BagError."""
@@ -149,16 +149,15 @@ class Bag:
         """The message with its fields as attributes. Raises BagError."""
         try:
             return self._reader.deserialize(message.cdr, message.message_type)
-        except AnyReaderError as error:
+        except (AnyReaderError, SerdeError) as error:
             raise BagError(
                 f"a message on '{message.topic}' of bag {self.path} is damaged: {error}"
             ) from error
 
     def picture(self, message: BagMessage) -> BgrImage:
         """The camera picture in `message`, uint8 [H, W, 3] BGR. Raises BagError."""
-        decode = decode_compressed if message.message_type == COMPRESSED_IMAGE else decode_image
         try:
-            return decode(self.decode(message))
+            return picture_of(message)
         except DecodeError as error:
             raise BagError(
                 f"the picture on '{message.topic}' with stamp {message.stamp} ns of bag "
@@ -170,20 +169,13 @@ class Bag:
 
         Raises BagError for another encoding, or when size and data do not agree.
         """
-        image = self.decode(message)
-        dtype = np.dtype({"mono8": np.uint8, "32FC1": np.float32}[encoding])
-        where = f"the image on '{message.topic}' with stamp {message.stamp} ns of bag {self.path}"
-        if image.encoding != encoding:
-            raise BagError(f"{where} is {image.encoding}, but must be {encoding}")
-        row = image.width * dtype.itemsize
-        if image.step < row or len(image.data) != image.step * image.height:
+        try:
+            return decode_plane(self.decode(message), {encoding: _PLANES[encoding]})
+        except DecodeError as error:
             raise BagError(
-                f"{where} has {len(image.data)} bytes and step {image.step}, which does not fit "
-                f"{image.width}x{image.height} pixels"
-            )
-        dtype = dtype.newbyteorder(">" if image.is_bigendian else "<")
-        rows = np.frombuffer(image.data, np.uint8).reshape(image.height, image.step)[:, :row]
-        return np.ascontiguousarray(rows).view(dtype).astype(dtype.newbyteorder("="), copy=False)
+                f"the image on '{message.topic}' with stamp {message.stamp} ns of bag {self.path} "
+                f"cannot be used: {error}"
+            ) from error
 
 
 def read_frames(
@@ -208,6 +200,33 @@ def read_frames(
             )
 
 
+def type_of(path: Path, topics: Mapping[str, str], topic: str, *, among: Sequence[str] = ()) -> str:
+    """The message type of one of a bag's `topics`. Raises BagError, which lists them."""
+    kind = topics.get(topic)
+    if kind is None:
+        listed = "; ".join(f"{name} ({kind})" for name, kind in sorted(topics.items()))
+        raise BagError(f"bag {path} has no topic '{topic}'. It has: {listed or 'no topics'}")
+    if among and kind not in among:
+        raise BagError(
+            f"topic '{topic}' of bag {path} is of type {kind}, but must be {' or '.join(among)}"
+        )
+    return kind
+
+
+def content_of(message: BagMessage) -> Any:
+    """The fields of a message of one of STAMPED_TYPES. Raises DecodeError."""
+    try:
+        return TYPES.deserialize_cdr(message.cdr, message.message_type)
+    except SerdeError as error:
+        raise DecodeError("unreadable message", f"the message is damaged: {error}") from error
+
+
+def picture_of(message: BagMessage) -> BgrImage:
+    """The picture in an Image or CompressedImage, uint8 [H, W, 3] BGR. Raises DecodeError."""
+    decode = decode_compressed if message.message_type == COMPRESSED_IMAGE else decode_image
+    return decode(content_of(message))
+
+
 def join_by_stamp(
     messages: Iterable[BagMessage], topics: int, *, window: int = JOIN_WINDOW
 ) -> Iterator[dict[str, BagMessage]]:
@@ -229,7 +248,8 @@ def join_by_stamp(
 
 def stamp_of(cdr: bytes) -> int:
     """The stamp in nanoseconds of a serialised message that begins with a std_msgs/Header."""
-    seconds, nanoseconds = struct.unpack_from(_byte_order(cdr) + "iI", cdr, 4)
+    # With the length of the frame_id: what ends before it is no header.
+    seconds, nanoseconds, _ = struct.unpack_from(_byte_order(cdr) + "iII", cdr, 4)
     return int(seconds) * _NANOSECONDS + int(nanoseconds)
 
 

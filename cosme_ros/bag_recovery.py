@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -38,6 +37,7 @@ _STORAGE_SUFFIXES = (".mcap", ".db3")
 _METADATA = "metadata.yaml"
 _ZSTD_SUFFIX = ".zstd"
 _SQLITE_MAGIC = b"SQLite format 3\0"
+_MCAP_MAGIC = b"\x89MCAP"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1; no CDR message begins so
 
 
@@ -79,12 +79,7 @@ class RecoverableBag:
     def __enter__(self) -> "RecoverableBag":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
@@ -107,8 +102,11 @@ class RecoverableBag:
                 yield BagMessage(raw.topic, raw.message_type, raw.bag_time, stamp, data)
 
     def _open_parts(self) -> "list[_SoundPart | _DamagedFile]":
+        files = self._files()
+        if not files:
+            raise BagError(f"{self.path} is no rosbag2 bag: {self._instead()}")
         try:
-            return [self._sound(self.path, self._files())]
+            return [self._sound(self.path, files)]
         except Exception as error:  # what rosbags' parsers meet, they let through
             if self.path.is_dir():
                 self._complain(
@@ -116,7 +114,7 @@ class RecoverableBag:
                     "one by one."
                 )
         parts: list[_SoundPart | _DamagedFile] = []
-        for file in self._files():
+        for file in files:
             opened = self._open_file(file)
             if opened is not None:
                 parts.append(opened)
@@ -133,6 +131,16 @@ class RecoverableBag:
         names = (*_STORAGE_SUFFIXES, *(suffix + _ZSTD_SUFFIX for suffix in _STORAGE_SUFFIXES))
         found = (file for file in self.path.iterdir() if file.name.endswith(names))
         return sorted(found, key=_splitting_order)
+
+    def _instead(self) -> str:
+        """What to do with a folder that holds no storage file."""
+        bags = sorted(file.parent.name for file in self.path.glob(f"*/{_METADATA}"))
+        if bags:
+            return f"the bags in it are {', '.join(bags)}; give these"
+        return (
+            f"it holds neither .mcap nor .db3 files; give a folder with {_METADATA} and such "
+            "files, or one such file"
+        )
 
     def _sound(self, path: Path, files: list[Path]) -> "_SoundPart":
         reader = Reader(path)
@@ -240,8 +248,15 @@ class _DamagedFile:
                 complain(f"{self._named}: {what}")
 
         with self._plain.open("rb") as stream:
-            is_sqlite = stream.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
-        for raw in (_sqlite_messages if is_sqlite else _mcap_messages)(self._plain, tell):
+            begin = stream.read(len(_SQLITE_MAGIC))
+        if begin.startswith(_MCAP_MAGIC):
+            read = _mcap_messages
+        elif begin == _SQLITE_MAGIC:
+            read = _sqlite_messages
+        else:
+            tell("begins neither as MCAP nor as SQLite does.")
+            return
+        for raw in read(self._plain, tell):
             if topics is None or raw.topic in topics:
                 yield raw
 

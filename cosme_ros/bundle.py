@@ -213,19 +213,25 @@ def _clip(value: Any, *, quote: bool = True) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
-def _check_hash(file: Path, expected: str) -> None:
+def sha256_of(file: Path) -> str:
+    """Of a file of any size, in hexadecimal."""
     digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _check_hash(file: Path, expected: str) -> None:
     try:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
+        digest = sha256_of(file)
     except FileNotFoundError:
         raise BundleError(f"{file} is missing from the bundle") from None
     except OSError as error:
         raise BundleError(f"{file} cannot be read: {error.strerror}") from error
-    if digest.hexdigest() != expected:
+    if digest != expected:
         raise BundleError(
-            f"{file} is damaged or was changed: its SHA-256 is {digest.hexdigest()}, and "
+            f"{file} is damaged or was changed: its SHA-256 is {digest}, and "
             f"{MANIFEST} says {expected}"
         )
 

@@ -4,14 +4,14 @@ Drives in which nothing was wrong say how often the detector would have cried wo
 writes the bundle again with a calibration table measured on them, in which one false-positive rate
 is the promised one: at this rate, the node raises no more than --false-alarms-per-hour on drives
 like these, with a confidence of --confidence. What this means, and why it holds, is said in
-`alarm_promise.py`. What the drives do not support is refused.
+`alarm_promise.py`. What the drives do not support is refused. A damaged bag counts as far as it can
+be read; what is done is kept, and whoever stops the command goes on from there.
 
 The promise is about the node as it will run: `region`, `minimum_area`, resolution, provider and
 frame rate should be those of the calibration. The bundle's manifest says what they were.
 """
 
 import argparse
-import math
 import shlex
 import shutil
 import signal
@@ -27,6 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cosme_ros import __version__, bag_topics
+from cosme_ros.alarm_counting import ALARM_GAP, seconds_of_frames
 from cosme_ros.alarm_promise import (
     MOST_ALARMING_FRAMES,
     NormalDrive,
@@ -41,20 +42,12 @@ from cosme_ros.bag_reading import BagError
 from cosme_ros.bundle import BundleError, load_bundle
 from cosme_ros.bundle_copy import check_room, write_recalibrated
 from cosme_ros.detector import Detector
-from cosme_ros.drive_scores import (
-    DriveScores,
-    Scoring,
-    SurveyedBag,
-    check_distinct,
-    load_scores,
-    save_scores,
-    score_bag,
-    scores_file,
-    seconds_of_frames,
-    survey,
-)
-from cosme_ros.execution import PROVIDERS, ProviderError
-from cosme_ros.parameters import PARAMETERS_BY_NAME, REGIONS, Settings
+from cosme_ros.drive_scores import DriveScores, score_bag
+from cosme_ros.drive_survey import Scoring, SurveyedBag, check_distinct, survey
+from cosme_ros.execution import ProviderError
+from cosme_ros.node_options import add_node_options
+from cosme_ros.option_types import positive, probability
+from cosme_ros.parameters import PARAMETERS_BY_NAME
 from cosme_ros.score_counts import ScoreCounts, line_above, with_row
 
 
@@ -81,7 +74,10 @@ class Calibrated:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments, argparse.Namespace(camera=None, keep_scores=None))
+    not_given = argparse.Namespace(
+        camera=None, keep_scores=None, image_topic=[bag_topics.CAMERA_IMAGE]
+    )
+    options = _parser().parse_args(arguments, not_given)
     kept = options.keep_scores or options.out.with_name(f"{options.out.name}.scores")
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -109,14 +105,21 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _say_what_is_kept(kept: Path) -> None:
     if kept.is_dir():
         print(
-            f"The scores of the bags that are done are in {kept}; the same command goes on from "
-            "there, also for another promise.",
+            f"What is done is kept in {kept}; the same command goes on from there, also for "
+            "another promise.",
             file=sys.stderr,
         )
 
 
 def _run(options: argparse.Namespace, kept: Path) -> None:
     promise = Promise(options.false_alarms_per_hour, options.confidence, options.alarm_gap)
+    most = 3600 / promise.gap
+    if promise.rate >= most:
+        raise PromiseError(
+            f"{promise.rate:g} false alarms an hour are no promise: alarming frames no more than "
+            f"{promise.gap:g} s apart are one alarm, so that nothing raises {most:g} an hour; "
+            "promise fewer, or give a shorter --alarm-gap"
+        )
     scoring = Scoring(
         image_topics=tuple(options.image_topic),
         label_topic=options.label_topic,
@@ -124,6 +127,8 @@ def _run(options: argparse.Namespace, kept: Path) -> None:
         minimum_area=options.minimum_area,
     )
     check_room(options.out)
+    if kept.exists() and not kept.is_dir():
+        raise NotADirectoryError(f"{kept} is a file; give a folder with --keep-scores")
     bundle = load_bundle(options.bundle)
     bags = _survey(options.bags, scoring)
     cameras = _cameras(bags, options.camera)
@@ -159,13 +164,12 @@ def _run(options: argparse.Namespace, kept: Path) -> None:
 def _survey(paths: Sequence[Path], scoring: Scoring) -> list[SurveyedBag]:
     bags = []
     with tqdm(desc="stamps", unit=" frames", disable=None) as bar:
+
+        def complain(sentence: str) -> None:
+            bar.write(sentence, file=sys.stderr)
+
         for path in paths:
-            bag = survey(path, scoring, on_frame=bar.update)
-            bags.append(bag)
-            if bag.complaint:
-                bar.write(
-                    f"{bag.complaint}; its first {bag.frames} pictures are used", file=sys.stderr
-                )
+            bags.append(survey(path, scoring, on_frames=bar.update, complain=complain))
     check_distinct(bags)
     return bags
 
@@ -210,19 +214,12 @@ def _score(
     kept: Path,
 ) -> list[dict[str, DriveScores]]:
     """Per bag, the scores of each camera that it has."""
-    scores = []
     with tqdm(
         desc="scores", total=sum(bag.frames for bag in bags), unit=" frames", disable=None
     ) as bar:
-        for bag in bags:
-            file = scores_file(kept, bag, detector, scoring, cameras)
-            if file.exists():
-                bar.update(bag.frames)
-                scores.append(load_scores(file))
-            else:
-                scores.append(score_bag(bag, detector, scoring, cameras, on_frame=bar.update))
-                save_scores(file, scores[-1])
-    return scores
+        return [
+            score_bag(bag, detector, scoring, cameras, kept, on_frames=bar.update) for bag in bags
+        ]
 
 
 def _calibrate(
@@ -241,7 +238,7 @@ def _calibrate(
     counts = ScoreCounts()
     for _, found in of_camera:
         left_out.update(found.left_out)
-        counts.merge(found.counts)
+        counts.include(found.counts)
     sizes = {found.size for _, found in of_camera if found.drive.stamps.size}
     if len(sizes) > 1:
         raise BagError(
@@ -289,6 +286,7 @@ def _calibrate(
                         "frames": len(found.drive.stamps),
                         "first_stamp": int(found.drive.stamps[0]),
                         "last_stamp": int(found.drive.stamps[-1]),
+                        **({"damage": _damage(bag)} if bag.complaints else {}),
                     }
                     for bag, found in of_camera
                     if found.drive.stamps.size
@@ -302,6 +300,12 @@ def _calibrate(
         drives=drives,
         left_out=left_out,
     )
+
+
+def _damage(bag: SurveyedBag) -> list[str]:
+    """What of the bag could not be read; who reads it elsewhere does not need our folders."""
+    above = f"{bag.path.expanduser().parent}/"
+    return [sentence.replace(above, "") for sentence in bag.complaints]
 
 
 def _rate_of(share: float, pixels: int) -> float:
@@ -367,28 +371,6 @@ def _decimal(rate: float) -> str:
     return np.format_float_positional(rate, trim="-")
 
 
-def _number(text: str, *, above: float, below: float) -> float:
-    value = float(text)
-    if not above < value < below:
-        limits = f"above {above:g}" + ("" if math.isinf(below) else f" and below {below:g}")
-        raise argparse.ArgumentTypeError(f"{text} is not {limits}")
-    return value
-
-
-def _positive(text: str) -> float:
-    return _number(text, above=0, below=math.inf)
-
-
-def _probability(text: str) -> float:
-    return _number(text, above=0, below=1)
-
-
-def _area(text: str) -> int:
-    value = int(text)
-    PARAMETERS_BY_NAME["minimum_area"].check(value)
-    return value
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cosme_ros.calibrate",
@@ -397,11 +379,12 @@ def _parser() -> argparse.ArgumentParser:
         "alarm is an obstacle in such a frame; frames near each other are one alarm. The promise "
         "holds with the confidence given, under the node's settings given here; with no alarm at "
         "all, one an hour at 95 % takes 3.0 h of drive. What the drives do not support is "
-        "refused, and what they would support is said. Every other file of the bundle stays as it "
-        "is. Needs no ROS.",
+        "refused, and what they would support is said. Damaged bags count as far as they can be "
+        "read. Stopped by Ctrl-C, the same command goes on where it was. Every other file of the "
+        "bundle stays as it is. Needs no ROS.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="rosbag2 bag")
+    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="rosbag2 folder or file")
     parser.add_argument(
         "--bundle", type=Path, help="bundle directory", required=True, default=argparse.SUPPRESS
     )
@@ -414,23 +397,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--false-alarms-per-hour",
-        type=_positive,
+        type=positive,
         help="what to promise",
         required=True,
         default=argparse.SUPPRESS,
     )
     parser.add_argument(
         "--confidence",
-        type=_probability,
+        type=probability,
         default=0.95,
         help="probability that a promise made like this is kept",
     )
     parser.add_argument(
         "--alarm-gap",
-        type=_positive,
-        default=5.0,
-        help="seconds; alarming frames no further apart are one alarm. What alarms again and "
-        "again for one cause should be one",
+        type=positive,
+        default=ALARM_GAP,
+        help="seconds; alarming frames no further apart are one alarm, as in `evaluate_bag`. What "
+        "alarms again and again for one cause should be one",
     )
     parser.add_argument(
         "--camera",
@@ -440,30 +423,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--image-topic",
         nargs="+",
-        default=[bag_topics.CAMERA_IMAGE],
-        help="Image or CompressedImage; several for several cameras",
+        default=argparse.SUPPRESS,
+        help="Image or CompressedImage; several for several cameras (default: "
+        f"{bag_topics.CAMERA_IMAGE})",
     )
     parser.add_argument(
         "--label-topic",
         default=bag_topics.CAMERA_LABELS,
-        help="mono8 Image: 0 normal, 1 anomaly, 255 ignored. In a bag that has it, frames with "
-        "anomalies or without a label are left out; '' ignores it",
+        help="mono8 or mono16 Image: 0 normal, 1 anomaly, 255 ignored. In a bag that has it, "
+        "frames with anomalies or without a label are left out; '' ignores it",
     )
-    parser.add_argument(
-        "--region", choices=REGIONS, default=Settings.region, help="as the node's parameter"
-    )
-    parser.add_argument(
-        "--minimum-area", type=_area, default=Settings.minimum_area, help="as the node's parameter"
-    )
-    parser.add_argument(
-        "--provider",
-        choices=("auto", *PROVIDERS),
-        default=Settings.provider,
-        help="ONNX Runtime execution provider; best the vehicle's",
-    )
-    parser.add_argument(
-        "--threads", type=int, default=Settings.threads, help="of ONNX Runtime; 0: its own choice"
-    )
+    add_node_options(parser, "region", "minimum_area", "provider", "threads")
     parser.add_argument(
         "--keep-scores",
         type=Path,

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
-from types import TracebackType
 
 LAST_LINES = 12  # of a log, that a failure shows
 POLITE_SECONDS = 5.0  # between asking a process to end and insisting
@@ -46,12 +45,7 @@ class ChildProcesses:
     def __enter__(self) -> "ChildProcesses":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start_module(self, name: str, module: str, arguments: Sequence[str]) -> Child:

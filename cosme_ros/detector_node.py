@@ -250,6 +250,9 @@ class DetectorNode(LifecycleNode):
             self._refusal = None
             self._state = reached
             return TransitionCallbackReturn.SUCCESS
+        finally:
+            if not self.context.ok():  # rclpy would try to complete it, and call that an error
+                raise SystemExit(0)
         if undo is None:
             return TransitionCallbackReturn.ERROR
         undo(previous)

@@ -1,7 +1,6 @@
 """Runs a detector over bags of normal driving, and keeps what a calibration needs of each frame.
 
-A bag is looked through twice: once for its stamps, which say at no cost how long the drive is and
-whose, and once with the detector, which is slow.
+What is done is kept in a file for each bag: whoever is interrupted goes on from there.
 """
 
 import hashlib
@@ -10,68 +9,44 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cosme_ros import __version__
+from cosme_ros.alarm_counting import seconds_of_frames
 from cosme_ros.alarm_promise import NormalDrive
 from cosme_ros.alarm_score import alarm_score
 from cosme_ros.bag_reading import (
     ANOMALY,
-    COMPRESSED_IMAGE,
-    IMAGE,
-    Bag,
+    LABEL_TYPES,
     BagError,
     BagMessage,
+    content_of,
     frame_id_of,
+    join_by_stamp,
+    picture_of,
 )
+from cosme_ros.bag_recovery import RecoverableBag
 from cosme_ros.detector import Detector, ScoreFault
+from cosme_ros.drive_survey import Scoring, SurveyedBag, topics_of
+from cosme_ros.image_codec import DecodeError, decode_plane
 from cosme_ros.obstacles import drivable_region
 from cosme_ros.score_counts import ScoreCounts
 
-_BLOCK = 1 << 20
-# A frame stands for the time to the next one. Where the recorder lost some, or paused, nobody
-# knows what the camera saw: no frame stands for more than this many periods.
-_MOST_PERIODS = 2.0
+CHECKPOINT_SECONDS = 10.0
+"""How much work is lost at most where somebody stops it, but for the frame it is at."""
 
 # Why frames are left out.
 WITH_ANOMALIES = "with labelled anomalies"
 WITHOUT_LABEL = "without a label in a labelled bag"
+LABEL_DAMAGED = "with a damaged label"
 DAMAGED = "damaged"
 REPEATED = "with a stamp seen before"
 NO_ROAD = "without drivable area"
 SCORE_FAULTS = "with a score that is not finite"
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """How frames become scores; all of it changes what comes out."""
-
-    image_topics: tuple[str, ...]
-    label_topic: str
-    """Used in the bags that have it; '' for none."""
-    region: str
-    """'everything' or 'drivable', as the node's parameter."""
-    minimum_area: int
-    """Pixels of the camera image, as the node's parameter."""
-
-
-@dataclass(frozen=True)
-class SurveyedBag:
-    """What a bag holds, by its stamps and files."""
-
-    path: Path
-    files: Mapping[str, str]
-    """Name to SHA-256."""
-    stamps: Mapping[str, NDArray[np.int64]]
-    """Camera (frame_id) to the stamps of its frames in nanoseconds, strictly rising."""
-    frames: int
-    """Messages with a picture."""
-    pictures: frozenset[bytes]
-    """A digest of each message with a picture."""
-    complaint: str
-    """What keeps the rest of the bag from being read, or ''."""
 
 
 @dataclass(frozen=True)
@@ -87,142 +62,70 @@ class DriveScores:
     """Why, to how many frames."""
 
 
-def survey(path: Path, scoring: Scoring, *, on_frame: Callable[[], object]) -> SurveyedBag:
-    """Look through a bag. A bag that is damaged further on counts as far as it can be read.
-
-    Raises BagError where it cannot be opened, or has none of the topics.
-    """
-    stamps: dict[str, set[int]] = {}
-    pictures = set()
-    frames, complaint = 0, ""
-    with Bag(path) as bag:
-        topics = _topics_of(bag, scoring)
-        try:
-            for message in bag.messages(topics):
-                stamps.setdefault(frame_id_of(message.cdr), set()).add(message.stamp)
-                pictures.add(hashlib.blake2b(message.cdr, digest_size=16).digest())
-                frames += 1
-                on_frame()
-        except BagError as error:
-            complaint = str(error)
-    return SurveyedBag(
-        path=Path(path),
-        files={file.name: _sha256(file) for file in _files_of(Path(path).expanduser())},
-        stamps={
-            camera: np.array(sorted(found), np.int64) for camera, found in sorted(stamps.items())
-        },
-        frames=frames,
-        pictures=frozenset(pictures),
-        complaint=complaint,
-    )
-
-
-def check_distinct(bags: Sequence[SurveyedBag]) -> None:
-    """Raise BagError where two bags hold the same frame: one drive is not two."""
-    owners: dict[bytes, Path] = {}
-    for bag in bags:
-        for picture in bag.pictures:
-            other = owners.setdefault(picture, bag.path)
-            if other is not bag.path:
-                raise BagError(
-                    f"bags {other} and {bag.path} hold the same frames; a drive that is counted "
-                    "twice would promise what it cannot, so give each once"
-                )
-
-
-def seconds_of_frames(stamps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How much driving each frame stands for: the time to the next, in seconds, [n].
-
-    Never more than two median periods, of which the last frame gets one. A lone frame gets 0.
-    """
-    if len(stamps) < 2:
-        return np.zeros(len(stamps))
-    periods = np.diff(stamps) * 1e-9
-    period = float(np.median(periods))
-    return np.append(np.minimum(periods, _MOST_PERIODS * period), period)
-
-
 def score_bag(
     bag: SurveyedBag,
     detector: Detector,
     scoring: Scoring,
     cameras: Sequence[str],
+    folder: Path,
     *,
-    on_frame: Callable[[], object],
+    on_frames: Callable[[int], object],
 ) -> dict[str, DriveScores]:
-    """Run the detector on every normal frame of these cameras. Raises BagError."""
-    frames = {camera: _Frames() for camera in cameras if camera in bag.stamps}
-    with Bag(bag.path) as opened:
-        labels = scoring.label_topic if scoring.label_topic in opened.topics else ""
-        if labels:
-            opened.type_of(labels, among=(IMAGE,))
-        for topic in _topics_of(opened, scoring):
-            for joined in _readable(opened, [topic, labels] if labels else [topic], bag):
-                if topic not in joined:
-                    continue
-                message = joined[topic]
-                gathered = frames.get(frame_id_of(message.cdr))
-                if gathered is not None:
-                    gathered.add(opened, message, joined.get(labels), detector, scoring)
-                on_frame()
-    return {camera: found.scores(bag, camera) for camera, found in frames.items()}
+    """Run the detector on every normal frame of these cameras that is not done yet.
 
-
-def _readable(
-    opened: Bag, topics: Sequence[str], surveyed: SurveyedBag
-) -> Iterator[dict[str, BagMessage]]:
-    """What is joined by stamp, as far as the survey came."""
-    try:
-        yield from opened.joined(topics)
-    except BagError:
-        if not surveyed.complaint:
-            raise
+    What is done is kept in `folder`, every CHECKPOINT_SECONDS and at the end: whoever is stopped
+    goes on from there, to the same scores. What was kept of other files, another bundle or other
+    settings is left alone. Raises BagError.
+    """
+    file = _scores_file(folder, bag, detector, scoring, cameras)
+    progress = _kept(file) or _Progress(
+        {camera: _Frames() for camera in cameras if camera in bag.stamps}
+    )
+    if progress.whole:
+        on_frames(bag.frames)
+    else:
+        _go_on(progress, file, bag, detector, scoring, on_frames)
+    return {camera: found.scores(bag, camera) for camera, found in progress.frames.items()}
 
 
 class _Frames:
     """Gathers the frames of one camera in one bag."""
 
     def __init__(self) -> None:
-        self._found: dict[int, float] = {}
-        self._seen: set[int] = set()
-        self._counts = ScoreCounts()
-        self._size: tuple[int, int] | None = None
-        self._left_out: Counter[str] = Counter()
+        self.found: dict[int, float] = {}
+        self.seen: set[int] = set()
+        self.counts = ScoreCounts()
+        self.size: tuple[int, int] | None = None
+        self.left_out: Counter[str] = Counter()
 
     def add(
         self,
-        bag: Bag,
+        path: Path,
         message: BagMessage,
         label: BagMessage | None,
         detector: Detector,
         scoring: Scoring,
+        *,
+        labelled: bool,
     ) -> None:
-        reason = self._score(bag, message, label, detector, scoring)
-        self._seen.add(message.stamp)
+        """One frame; `labelled` if the bag has labels. Raises BagError."""
+        reason = REPEATED if message.stamp in self.seen else ""
+        if not reason and labelled:
+            reason = _not_normal(label)
+        if not reason:
+            reason = self._score(path, message, detector, scoring)
+        self.seen.add(message.stamp)
         if reason:
-            self._left_out[reason] += 1
+            self.left_out[reason] += 1
 
-    def _score(
-        self,
-        bag: Bag,
-        message: BagMessage,
-        label: BagMessage | None,
-        detector: Detector,
-        scoring: Scoring,
-    ) -> str:
+    def _score(self, path: Path, message: BagMessage, detector: Detector, scoring: Scoring) -> str:
         """Keep the frame's scores, or say why not."""
-        if message.stamp in self._seen:
-            return REPEATED
-        if scoring.label_topic in bag.topics:
-            if label is None:
-                return WITHOUT_LABEL
-            if (bag.plane(label, "mono8") == ANOMALY).any():
-                return WITH_ANOMALIES
         try:
-            image = bag.picture(message)
-        except BagError:
+            image = picture_of(message)
+        except DecodeError:
             return DAMAGED
-        self._check_size(bag, message, image.shape[:2])
+        height, width = image.shape[:2]
+        self._check_size(path, message.topic, height, width)
         try:
             detection = detector.detect(image)
         except ScoreFault:
@@ -233,42 +136,109 @@ class _Frames:
             if not region.any():
                 return NO_ROAD
         highest = alarm_score(detection.score, region=region, minimum_area=scoring.minimum_area)
-        self._counts.add(detection.raw_score_grid)
-        self._found[message.stamp] = highest * detector.threshold
+        self.counts.add(detection.raw_score_grid)
+        self.found[message.stamp] = highest * detector.threshold
         return ""
 
-    def _check_size(self, bag: Bag, message: BagMessage, size: tuple[int, ...]) -> None:
-        height, width = size
-        if self._size is None:
-            self._size = (height, width)
-        if self._size != (height, width):
+    def _check_size(self, path: Path, topic: str, height: int, width: int) -> None:
+        if self.size is None:
+            self.size = (height, width)
+        if self.size != (height, width):
             raise BagError(
-                f"bag {bag.path} has pictures of {self._size[1]}x{self._size[0]} and of "
-                f"{width}x{height} pixels on '{message.topic}'; minimum_area is in pixels, so "
+                f"bag {path} has pictures of {self.size[1]}x{self.size[0]} and of "
+                f"{width}x{height} pixels on '{topic}'; minimum_area is in pixels, so "
                 "give drives of one size"
             )
 
     def scores(self, bag: SurveyedBag, camera: str) -> DriveScores:
-        stamps = np.array(sorted(self._found), np.int64)
+        stamps = np.array(sorted(self.found), np.int64)
         every = bag.stamps[camera]
         seconds = seconds_of_frames(every)[np.searchsorted(every, stamps)]
         return DriveScores(
             drive=NormalDrive(
                 stamps=stamps,
-                alarm_scores=np.array([self._found[stamp] for stamp in stamps.tolist()]),
+                alarm_scores=np.array([self.found[stamp] for stamp in stamps.tolist()]),
                 seconds=float(seconds.sum()),
             ),
-            counts=self._counts,
-            size=self._size or (0, 0),
-            left_out=dict(self._left_out),
+            counts=self.counts,
+            size=self.size or (0, 0),
+            left_out=dict(self.left_out),
         )
 
 
-def scores_file(
+@dataclass
+class _Progress:
+    """How far a bag is done; whole between two frames."""
+
+    frames: dict[str, _Frames]
+    """By camera."""
+    done: int = 0
+    """Pictures gone through, whatever came of them."""
+    whole: bool = False
+    """Whether that is all of them."""
+
+
+def _go_on(
+    progress: _Progress,
+    file: Path,
+    bag: SurveyedBag,
+    detector: Detector,
+    scoring: Scoring,
+    on_frames: Callable[[int], object],
+) -> None:
+    number = 0
+    kept_at = monotonic()
+    # What it complains of, the survey has told.
+    with RecoverableBag(bag.path, lambda _: None) as opened:
+        labelled = scoring.label_topic in opened.topics
+        for number, (message, label) in enumerate(_pictures(opened, scoring), start=1):
+            on_frames(1)
+            if number <= progress.done:
+                continue
+            gathered = progress.frames.get(frame_id_of(message.cdr))
+            if gathered is not None:
+                gathered.add(bag.path, message, label, detector, scoring, labelled=labelled)
+            progress.done = number
+            if monotonic() - kept_at >= CHECKPOINT_SECONDS:
+                _keep(file, progress)
+                kept_at = monotonic()
+    if number != bag.frames:
+        raise BagError(
+            f"{bag.path} held {bag.frames} pictures when it was looked through, and {number} now; "
+            "leave a bag as it is while it is calibrated on"
+        )
+    progress.whole = True
+    _keep(file, progress)
+
+
+def _pictures(
+    bag: RecoverableBag, scoring: Scoring
+) -> Iterator[tuple[BagMessage, BagMessage | None]]:
+    """Every picture with its label, always in the same order."""
+    labels = [scoring.label_topic] if scoring.label_topic in bag.topics else []
+    for topic in topics_of(bag, scoring):
+        for joined in join_by_stamp(bag.messages([topic, *labels]), 1 + len(labels)):
+            if topic in joined:
+                yield joined[topic], joined.get(scoring.label_topic)
+
+
+def _not_normal(label: BagMessage | None) -> str:
+    """Why a frame with this label is not known to be normal; '' where it is."""
+    if label is None:
+        return WITHOUT_LABEL
+    try:
+        values = decode_plane(content_of(label), LABEL_TYPES)
+    except DecodeError:
+        return LABEL_DAMAGED
+    return WITH_ANOMALIES if (values == ANOMALY).any() else ""
+
+
+def _scores_file(
     folder: Path, bag: SurveyedBag, detector: Detector, scoring: Scoring, cameras: Sequence[str]
 ) -> Path:
     """Where the scores of a bag are kept: another name whenever they would be others."""
     key = {
+        "cosme_ros": __version__,
         "bundle": detector.bundle.digest,
         "provider": detector.provider,
         "files": dict(bag.files),
@@ -282,69 +252,52 @@ def scores_file(
     return folder / f"{digest[:32]}.npz"
 
 
-def save_scores(file: Path, scores: Mapping[str, DriveScores]) -> None:
-    """Keep the scores of a bag. The file appears when it is whole."""
+def _keep(file: Path, progress: _Progress) -> None:
+    """The file appears, or is replaced, when it is whole."""
     arrays: dict[str, Any] = {}
-    about = []
-    for number, (camera, found) in enumerate(scores.items()):
-        bins, pixels = found.counts.to_sparse()
+    cameras = []
+    for number, (camera, gathered) in enumerate(progress.frames.items()):
+        bins, pixels = gathered.counts.to_sparse()
         arrays |= {
-            f"stamps_{number}": found.drive.stamps,
-            f"alarm_scores_{number}": found.drive.alarm_scores,
+            f"stamps_{number}": np.array(list(gathered.found), np.int64),
+            f"alarm_scores_{number}": np.array(list(gathered.found.values()), np.float64),
+            f"seen_{number}": np.array(sorted(gathered.seen), np.int64),
             f"bins_{number}": bins,
             f"pixels_{number}": pixels,
         }
-        about.append(
-            {
-                "camera": camera,
-                "seconds": found.drive.seconds,
-                "size": found.size,
-                "left_out": dict(found.left_out),
-            }
+        cameras.append(
+            {"camera": camera, "size": gathered.size, "left_out": dict(gathered.left_out)}
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".part.npz")
+    about = {"done": progress.done, "whole": progress.whole, "cameras": cameras}
     np.savez(unfinished, about=json.dumps(about), **arrays)
     unfinished.replace(file)
 
 
-def load_scores(file: Path) -> dict[str, DriveScores]:
-    """What `save_scores` kept."""
-    with np.load(file, allow_pickle=False) as arrays:
-        return {
-            about["camera"]: DriveScores(
-                drive=NormalDrive(
-                    stamps=arrays[f"stamps_{number}"],
-                    alarm_scores=arrays[f"alarm_scores_{number}"],
-                    seconds=about["seconds"],
-                ),
-                counts=ScoreCounts.from_sparse(
-                    arrays[f"bins_{number}"], arrays[f"pixels_{number}"]
-                ),
-                size=(about["size"][0], about["size"][1]),
-                left_out=about["left_out"],
+def _kept(file: Path) -> _Progress | None:
+    """What `_keep` wrote. None where there is nothing, or a computer that fell has spoilt it."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            about = json.loads(str(arrays["about"]))
+            return _Progress(
+                frames={
+                    camera["camera"]: _gathered(camera, arrays, number)
+                    for number, camera in enumerate(about["cameras"])
+                },
+                done=about["done"],
+                whole=about["whole"],
             )
-            for number, about in enumerate(json.loads(str(arrays["about"])))
-        }
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
 
 
-def _topics_of(bag: Bag, scoring: Scoring) -> list[str]:
-    """Those of the image topics that the bag has: of several cameras, each may have its bags."""
-    present = [topic for topic in scoring.image_topics if topic in bag.topics]
-    for topic in present or scoring.image_topics:
-        bag.type_of(topic, among=(IMAGE, COMPRESSED_IMAGE))
-    return present
-
-
-def _files_of(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.is_file())
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+def _gathered(about: Mapping[str, Any], arrays: Mapping[str, Any], number: int) -> _Frames:
+    made = _Frames()
+    stamps, scores = arrays[f"stamps_{number}"], arrays[f"alarm_scores_{number}"]
+    made.found = dict(zip(stamps.tolist(), scores.tolist(), strict=True))
+    made.seen = set(arrays[f"seen_{number}"].tolist())
+    made.counts = ScoreCounts.from_sparse(arrays[f"bins_{number}"], arrays[f"pixels_{number}"])
+    made.size = None if about["size"] is None else (about["size"][0], about["size"][1])
+    made.left_out = Counter(about["left_out"])
+    return made

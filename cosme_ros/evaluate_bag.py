@@ -21,9 +21,15 @@ from typing import Any
 from tqdm import tqdm
 
 from cosme_ros import bag_topics
-from cosme_ros.bag_evaluation.bag_figures import BagFigures, Unreadable, pooled_histogram
+from cosme_ros.bag_evaluation.bag_figures import (
+    BagFigures,
+    Unreadable,
+    named,
+    pooled_histogram,
+)
 from cosme_ros.bag_evaluation.bag_outputs import OutputSettings
 from cosme_ros.bag_evaluation.bag_run import BagTask, evaluate_bag, judge_best_components
+from cosme_ros.bag_evaluation.label_values import unheld_ids
 from cosme_ros.bag_evaluation.parallel import BACKENDS, ClusterError, Workers, workers
 from cosme_ros.bag_evaluation.report_html import write_html
 from cosme_ros.bag_evaluation.report_json import write_json
@@ -32,9 +38,11 @@ from cosme_ros.bag_evaluation.settings import COMPONENT_SIZES, EvaluationSetting
 from cosme_ros.bag_evaluation.summary import BagEvaluation, Summary, summarised
 from cosme_ros.bag_evaluation.work_folder import WorkFolder
 from cosme_ros.bundle import Bundle, BundleError, load_bundle
-from cosme_ros.execution import PROVIDERS, ProviderError
+from cosme_ros.execution import ProviderError
 from cosme_ros.machine_facts import machine_facts
-from cosme_ros.parameters import REGIONS, Settings
+from cosme_ros.node_options import add_node_options
+from cosme_ros.option_types import at_least, positive
+from cosme_ros.promise_check import counting_sentence
 
 _WORK = ".evaluating"
 _POLL_SECONDS = 0.3
@@ -102,6 +110,8 @@ def _run(options: argparse.Namespace, command: str) -> int:
         return 1
     origin = _origin(command, options, jobs, began)
     evaluation = _evaluation(settings, bundle, threshold, bags, unreadable, outputs, origin)
+    for note in evaluation.notes:
+        print(note, file=sys.stderr)
     page, figures = write_html(out, as_page(evaluation)), write_json(out, evaluation)
     print(_summary(evaluation, page, figures))
     return 0
@@ -130,6 +140,7 @@ def _settings(options: argparse.Namespace, jobs: int) -> EvaluationSettings:
         false_positive_rate=options.false_positive_rate,
         region=options.region,
         minimum_area=options.minimum_area,
+        alarm_gap=options.alarm_gap,
         component_sizes=options.component_sizes,
         pictures=options.pictures,
     )
@@ -196,7 +207,7 @@ def _evaluation(
     outputs: Sequence[OutputSettings],
     origin: dict[str, str],
 ) -> BagEvaluation:
-    total, curve = summarised(bags)
+    total, curve = summarised(bags, settings)
     written = {}
     for number, of_bag in enumerate(outputs, start=1):
         which = f" {number}" if len(outputs) > 1 else ""
@@ -212,11 +223,23 @@ def _evaluation(
         bags=bags,
         unreadable=unreadable,
         total=total,
-        by_bag=[summarised([bag])[0] for bag in bags],
+        by_bag=[summarised([bag], settings)[0] for bag in bags],
         curve=curve,
+        notes=_notes(settings, bundle, bags),
         outputs=written,
         origin=origin,
     )
+
+
+def _notes(
+    settings: EvaluationSettings, bundle: Bundle, bags: Sequence[BagFigures]
+) -> tuple[str, ...]:
+    held = {value for bag in bags for value in bag.label_values}
+    notes = (
+        counting_sentence(bundle.manifest["calibration"], settings.alarm_gap),
+        unheld_ids(settings.labels, held),
+    )
+    return tuple(note for note in notes if note)
 
 
 def _origin(command: str, options: argparse.Namespace, jobs: int, began: float) -> dict[str, str]:
@@ -236,10 +259,10 @@ def _origin(command: str, options: argparse.Namespace, jobs: int, began: float) 
 def _tell_troubles(bags: Sequence[BagFigures], unreadable: Sequence[Unreadable]) -> None:
     for refused in unreadable:
         for sentence in (*refused.troubles.sentences(), f"not evaluated: {refused.reason}"):
-            print(f"{refused.path.name}: {sentence}", file=sys.stderr)
+            print(named(refused.path.name, refused.path, sentence), file=sys.stderr)
     for bag in bags:
         for sentence in bag.troubles.sentences():
-            print(f"{bag.name}: {sentence}", file=sys.stderr)
+            print(named(bag.name, bag.path, sentence), file=sys.stderr)
         if bag.interrupted:
             print(
                 f"{bag.name}: interrupted after {len(bag.frames)} of about {bag.expected} frames; "
@@ -259,6 +282,9 @@ def _summary(evaluation: BagEvaluation, page: Path, figures: Path) -> str:
     if len(rows) > 1:
         rows.append(("all bags", evaluation.total))
     lines += [f"{name:{width}}  {_line(summary)}" for name, summary in rows]
+    lines.append(
+        f"alarms: alarming frames no more than {evaluation.settings.alarm_gap:g} s apart are one"
+    )
     if evaluation.total.labelled_frames:
         lines.append("quiet: where labels say that nothing is wrong")
     lines += ["", f"{page}  to look at", f"{figures}  all numbers"]
@@ -342,15 +368,6 @@ def _ids(text: str) -> tuple[int, ...]:
     return ids
 
 
-def _at_least(lowest: int) -> Callable[[str], int]:
-    def whole(text: str) -> int:
-        if int(text) < lowest:
-            raise argparse.ArgumentTypeError(f"{text} is below {lowest}")
-        return int(text)
-
-    return whole
-
-
 def _parser() -> argparse.ArgumentParser:
     labels = LabelSettings()
     parser = argparse.ArgumentParser(
@@ -393,35 +410,27 @@ def _parser() -> argparse.ArgumentParser:
         help="label values that are not judged (default: 255); any other value is normal",
     )
     node = parser.add_argument_group("as the node's parameters")
-    node.add_argument(
-        "--provider",
-        choices=("auto", *PROVIDERS),
-        default=Settings.provider,
-        help="ONNX Runtime execution provider (default: %(default)s)",
-    )
-    node.add_argument(
-        "--false-positive-rate",
-        type=float,
-        default=Settings.false_positive_rate,
-        help="share of normal pixels that may raise an alarm (default: %(default)s)",
-    )
-    node.add_argument(
-        "--region",
-        choices=REGIONS,
-        default=Settings.region,
-        help="where obstacles are looked for (default: %(default)s)",
-    )
-    node.add_argument(
-        "--minimum-area",
-        type=_at_least(1),
-        default=Settings.minimum_area,
-        help="smallest obstacle in pixels (default: %(default)s)",
-    )
+    add_node_options(node, "provider", "false_positive_rate", "region", "minimum_area")
     node.add_argument(
         "--threads",
-        type=_at_least(0),
+        type=at_least(0),
         default=0,
         help="of ONNX Runtime, for each job; 0: the cores divided by the jobs (default: 0)",
+    )
+    counted = parser.add_argument_group("how it is judged")
+    counted.add_argument(
+        "--alarm-gap",
+        type=positive,
+        default=EvaluationSettings.alarm_gap,
+        help="seconds; alarming frames no further apart are one alarm, as in `calibrate` "
+        "(default: %(default)s)",
+    )
+    counted.add_argument(
+        "--component-sizes",
+        choices=tuple(COMPONENT_SIZES),
+        default=EvaluationSettings.component_sizes,
+        help="from which size SegmentMeIfYouCan's anomaly or obstacle track judges components "
+        "(default: %(default)s)",
     )
     written = parser.add_argument_group("what is written")
     written.add_argument(
@@ -437,21 +446,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     written.add_argument(
         "--pictures",
-        type=_at_least(0),
+        type=at_least(0),
         default=EvaluationSettings.pictures,
         help="of each kind in the report: misses, false alarms, alarms (default: %(default)s)",
-    )
-    written.add_argument(
-        "--component-sizes",
-        choices=tuple(COMPONENT_SIZES),
-        default=EvaluationSettings.component_sizes,
-        help="from which size SegmentMeIfYouCan's anomaly or obstacle track judges components "
-        "(default: %(default)s)",
     )
     many = parser.add_argument_group("several bags")
     many.add_argument(
         "--jobs",
-        type=_at_least(0),
+        type=at_least(0),
         default=0,
         help="bags at the same time; 0: as many as there are bags and cores (default: 0)",
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cosme_ros.detector import Detector
 from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
 from cosme_ros.outlines import outlines
-from cosme_ros.overlay import caption_of, draw_overlay
+from cosme_ros.overlay import draw_overlay
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,6 @@ def make_outputs(
                 detection.score,
                 obstacles,
                 mask,
-                caption=caption_of(obstacles, mask),
                 frame_rate=frame_rate,
                 provider=detector.provider,
             )

@@ -6,6 +6,7 @@ sentence, because a picture that is read wrongly would be judged as if it were t
 """
 
 import array
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -106,6 +107,29 @@ def decode_compressed(message: Any) -> BgrImage:
             f"OpenCV cannot decode the {message.format!r} image of {data.size} bytes",
         )
     return picture.astype(np.uint8, copy=False)
+
+
+def decode_plane(message: Any, encodings: Mapping[str, type[np.generic]]) -> NDArray[Any]:
+    """sensor_msgs/Image of one channel to [H, W], of the type that `encodings` has for it.
+
+    Raises DecodeError for another encoding, and where size and data do not agree.
+    """
+    if message.encoding not in encodings:
+        raise DecodeError(
+            "encoding", f"it is {message.encoding}, but must be {' or '.join(encodings)}"
+        )
+    dtype = np.dtype(encodings[message.encoding])
+    row = message.width * dtype.itemsize
+    size = message.step * message.height
+    if not (row and size) or message.step < row or len(message.data) != size:
+        raise DecodeError(
+            "size and data",
+            f"it has {len(message.data)} bytes and step {message.step}, which does not fit "
+            f"{message.width}x{message.height} pixels",
+        )
+    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)[:, :row]
+    sent = dtype.newbyteorder(">" if message.is_bigendian else "<")
+    return np.ascontiguousarray(rows).view(sent).astype(dtype, copy=False)
 
 
 def fill_image(message: Any, picture: NDArray[Any], encoding: str, header: Any) -> None:

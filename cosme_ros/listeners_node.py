@@ -9,13 +9,11 @@ from time import monotonic
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.utilities import remove_ros_args
 
 from cosme_ros import bag_topics
-from cosme_ros.ros_process import ros_process
+from cosme_ros.ros_process import run_to_the_end
 
 NODE = "listeners"
 PARAMETERS: dict[str, tuple[Any, str]] = {
@@ -74,19 +72,12 @@ class Listeners(Node):
 
 
 def main() -> int:
-    with ros_process():
-        try:
-            unknown = remove_ros_args(sys.argv)[1:]
-            if unknown:
-                raise ListenersError(
-                    f"unknown arguments {unknown}; parameters are given as --ros-args -p "
-                    "image_topic:=/camera/image_raw"
-                )
-            Listeners().wait()
-        except (ListenersError, ParameterException) as error:
-            print(f"{NODE}: {error}", file=sys.stderr, flush=True)
-            return 1
-    return 0
+    return run_to_the_end(
+        NODE,
+        lambda: Listeners().wait(),
+        (ListenersError,),
+        example="image_topic:=/camera/image_raw",
+    )
 
 
 if __name__ == "__main__":

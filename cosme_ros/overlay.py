@@ -10,6 +10,7 @@ import numpy as np
 from cosme_ros.lettering import Box, plate, text_height, text_width, unit_of, write
 from cosme_ros.obstacles import Obstacle
 from cosme_ros.outlines import outlines
+from cosme_ros.plural import counted
 from cosme_ros.score_scale import ALARM_COLOUR, draw_scale, mapped
 
 # Of the frame's brightness: no sky is so bright then that colours and letters drown in it.
@@ -42,7 +43,6 @@ def draw_overlay(
     obstacles: Sequence[Obstacle],
     mask: np.ndarray | None,
     *,
-    caption: str,
     frame_rate: float | None = None,
     provider: str = "",
 ) -> np.ndarray:
@@ -52,9 +52,9 @@ def draw_overlay(
     below it nothing is laid over the frame. `obstacles` and `mask`, uint8 [H, W], are what
     `find_obstacles` made of the score; the mask is None where it was withheld, and then there are
     no obstacles. What is coloured but not outlined is anomalous, but no obstacle: too small, or
-    outside the region of interest. In the upper corners stand `caption`, `frame_rate` in frames a
-    second, `provider`, and the scale of the colours: the lower part of a frame is the road before
-    the vehicle, and is left free. Returns a new uint8 [H, W, 3] BGR.
+    outside the region of interest. In the upper corners stand how many obstacles there are,
+    `frame_rate` in frames a second, `provider`, and the scale of the colours: the lower part of a
+    frame is the road before the vehicle, and is left free. Returns a new uint8 [H, W, 3] BGR.
     """
     height, width = image.shape[:2]
     if score.shape != (height, width):
@@ -70,7 +70,7 @@ def draw_overlay(
     taken = [
         *_draw_status(
             picture,
-            caption,
+            _caption(obstacles, mask),
             "  ".join(filter(None, (speed, provider))),
             unit,
             unknown=mask is None,
@@ -83,11 +83,10 @@ def draw_overlay(
     return picture
 
 
-def caption_of(obstacles: Sequence[Obstacle], mask: np.ndarray | None) -> str:
-    """What the overlay says of a frame; `mask` is None where it was withheld."""
+def _caption(obstacles: Sequence[Obstacle], mask: np.ndarray | None) -> str:
     if mask is None:
         return "no drivable area: obstacles unknown"
-    return f"{len(obstacles)} obstacle{'' if len(obstacles) == 1 else 's'}"
+    return counted(len(obstacles), "obstacle")
 
 
 def _colour_alarms(picture: np.ndarray, score: np.ndarray) -> None:
@@ -140,10 +139,8 @@ def _draw_status(
     Dark on amber where it is unknown whether there are obstacles, which is not a clear road.
     Returns what they took."""
     margin = round(5 * unit)
-    lines = [(text, size) for text, size in ((caption, 1.2), (speed, 0.8)) if text]
+    lines = [(caption, 1.2), *([(speed, 0.8)] if speed else [])]
     sizes = [(text_width(text, size * unit), text_height(size * unit)) for text, size in lines]
-    if not lines:
-        return []
     width = max(w for w, _ in sizes) + 2 * margin
     height = sum(h for _, h in sizes) + (len(lines) + 1) * margin
     if 2 * margin + width > picture.shape[1] or 2 * margin + height > picture.shape[0]:

@@ -95,7 +95,7 @@ class Settings:
     provider: str = _row(
         "auto",
         "ONNX Runtime execution provider. 'auto' takes the first that really runs the graphs; a "
-        "named one that does not is an error at configure.",
+        "named one that does not is an error.",
         Changeable.UNCONFIGURED,
         choices=("auto", *PROVIDERS),
     )

@@ -1,4 +1,4 @@
-"""Whether the node runs as its bundle's promise of false alarms supposes."""
+"""Whether the node runs, and alarms are counted, as a bundle's promise of false alarms supposes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,3 +26,15 @@ def promise_sentence(calibration: Mapping[str, Any], settings: Settings) -> tupl
     if differing:
         return f"{said}, but for {' and '.join(differing)}: the promise does not hold", False
     return f"{said}, on drives like those of the calibration", True
+
+
+def counting_sentence(calibration: Mapping[str, Any], alarm_gap: float) -> str | None:
+    """What to say where alarms are told apart by another gap (seconds) than the promise's."""
+    promise = calibration.get("promise")
+    if promise is None or promise["alarm_gap"] == alarm_gap:
+        return None
+    return (
+        f"the bundle's promise of {promise['false_alarms_per_hour']:g} false alarm(s) an hour "
+        f"counts alarms by a gap of {promise['alarm_gap']:g} s, and here it is {alarm_gap:g} s; "
+        f"--alarm-gap {promise['alarm_gap']:g} counts as it does"
+    )

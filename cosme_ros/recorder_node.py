@@ -13,17 +13,15 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.utilities import remove_ros_args
 from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
 
 from cosme_ros import bag_reading, bag_topics, names
-from cosme_ros.ros_process import ros_process
+from cosme_ros.ros_process import run_to_the_end
 
 NODE = "recorder"
 PARAMETERS: dict[str, tuple[Any, str]] = {
@@ -161,18 +159,12 @@ class Recorder(Node):
 
 
 def main() -> int:
-    with ros_process():
-        try:
-            unknown = remove_ros_args(sys.argv)[1:]
-            if unknown:
-                raise RecorderError(
-                    f"unknown arguments {unknown}; parameters are given as --ros-args -p bag:=PATH"
-                )
-            Recorder().record()
-        except (RecorderError, WriterError, ParameterException, OSError) as error:
-            print(f"{NODE}: {error}", file=sys.stderr, flush=True)
-            return 1
-    return 0
+    return run_to_the_end(
+        NODE,
+        lambda: Recorder().record(),
+        (RecorderError, WriterError, OSError),
+        example="bag:=PATH",
+    )
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ from cosme_ros.bag_reading import read_frames
 from cosme_ros.bundle import load_bundle
 from cosme_ros.child_processes import ChildError
 from cosme_ros.detector import Detector
-from cosme_ros.execution import PROVIDERS
 from cosme_ros.judge_recording import ERRORS, judge
-from cosme_ros.parameters import Settings
+from cosme_ros.node_options import add_node_options
+from cosme_ros.option_types import positive
 from cosme_ros.replay import (
     PLAYERS,
     RECORDING,
@@ -139,13 +139,6 @@ def _every_signal_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """All but the bag, the bundle and the folder to write to."""
     parser.add_argument(
@@ -157,7 +150,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="mono8 Image: 0 normal, 1 anomaly, 255 ignored; '' for a bag without labels",
     )
     parser.add_argument(
-        "--rate", type=_positive, default=1.0, help="multiple of the speed of recording"
+        "--rate", type=positive, default=1.0, help="multiple of the speed of recording"
     )
     parser.add_argument(
         "--player",
@@ -165,21 +158,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="`ros2 bag play`, or our own bag_player_node; auto: the former where there is one",
     )
-    parser.add_argument(
-        "--provider",
-        choices=("auto", *PROVIDERS),
-        default=Settings.provider,
-        help="ONNX Runtime execution provider",
-    )
-    parser.add_argument(
-        "--false-positive-rate",
-        type=float,
-        default=Settings.false_positive_rate,
-        help="share of normal pixels that may raise an alarm",
-    )
-    parser.add_argument(
-        "--threads", type=int, default=Settings.threads, help="of ONNX Runtime; 0: its own choice"
-    )
+    add_node_options(parser, "provider", "false_positive_rate", "threads")
     parser.add_argument(
         "--keep-recording",
         action="store_true",

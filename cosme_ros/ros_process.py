@@ -1,12 +1,15 @@
 """The frame around a process's one node: ROS begun, and ended in order by SIGINT and SIGTERM."""
 
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
+from rclpy.utilities import remove_ros_args
 
 
 @contextmanager
@@ -34,6 +37,33 @@ def ros_process(args: list[str] | None = None) -> Iterator[None]:
             rclpy.try_shutdown()
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def run_to_the_end(
+    name: str, work: Callable[[], None], errors: tuple[type[Exception], ...], *, example: str
+) -> int:
+    """All that the process of a node does which ends when its work is done; its exit code.
+
+    0, or 1 after one of `errors` or a wrong parameter, which is told in a line under the node's
+    `name`. Everything is given by parameters, as in `example`; other arguments are refused.
+    """
+    refusals: tuple[type[Exception], ...] = (*errors, ParameterException, _ArgumentError)
+    with ros_process():
+        try:
+            unknown = remove_ros_args(sys.argv)[1:]
+            if unknown:
+                raise _ArgumentError(
+                    f"unknown arguments {unknown}; parameters are given as --ros-args -p {example}"
+                )
+            work()
+        except refusals as error:
+            print(f"{name}: {error}", file=sys.stderr, flush=True)
+            return 1
+    return 0
+
+
+class _ArgumentError(Exception):
+    pass
 
 
 def _leave_it_to_rclpy(_number: int, _frame: FrameType | None) -> None:

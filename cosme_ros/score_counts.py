@@ -34,7 +34,7 @@ class ScoreCounts:
         bits = np.ascontiguousarray(raw_score.ravel() + np.float32(0)).view(np.uint32)
         self._counts += np.bincount(bits >> _DROPPED_BITS, minlength=_BINS)
 
-    def merge(self, other: "ScoreCounts") -> None:
+    def include(self, other: "ScoreCounts") -> None:
         """Count what another has counted, too."""
         self._counts += other._counts
 

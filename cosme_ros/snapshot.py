@@ -21,9 +21,10 @@ from cosme_ros import bag_topics
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, read_frames
 from cosme_ros.bundle import Bundle, BundleError, load_bundle
 from cosme_ros.detector import Detector, ScoreFault
-from cosme_ros.execution import PROVIDERS, ProviderError
+from cosme_ros.execution import ProviderError
 from cosme_ros.frame_outputs import FrameOutputs, Wanted, make_outputs
-from cosme_ros.parameters import REGIONS, Settings
+from cosme_ros.node_options import add_node_options
+from cosme_ros.option_types import at_least
 from cosme_ros.snapshot_picture import snapshot_picture
 
 DEFAULT_WORST = 6
@@ -199,12 +200,6 @@ def _indices(text: str) -> list[int]:
     return indices
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number above 0")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cosme_ros.snapshot",
@@ -216,10 +211,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder for frame_NNNN.png")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--frames", type=_indices, help="these frames, from 0, e.g. 0,10,20")
-    which.add_argument("--every", type=_positive, metavar="N", help="every Nth frame")
+    which.add_argument("--every", type=at_least(1), metavar="N", help="every Nth frame")
     which.add_argument(
         "--worst",
-        type=_positive,
+        type=at_least(1),
         metavar="N",
         help="the N frames with the highest obstacles, or scores where there are no obstacles; "
         f"{DEFAULT_WORST} of them where nothing else is asked for",
@@ -229,36 +224,7 @@ def _parser() -> argparse.ArgumentParser:
         default=bag_topics.CAMERA_IMAGE,
         help="Image or CompressedImage (default: %(default)s)",
     )
-    parser.add_argument(
-        "--provider",
-        choices=("auto", *PROVIDERS),
-        default=Settings.provider,
-        help="ONNX Runtime execution provider (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--false-positive-rate",
-        type=float,
-        default=Settings.false_positive_rate,
-        help="share of normal pixels that may raise an alarm (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--region",
-        choices=REGIONS,
-        default=Settings.region,
-        help="where obstacles are looked for (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--minimum-area",
-        type=_positive,
-        default=Settings.minimum_area,
-        help="smallest obstacle in pixels of the camera image (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=int,
-        default=Settings.threads,
-        help="of ONNX Runtime; 0: its own choice (default: %(default)s)",
-    )
+    add_node_options(parser, "provider", "false_positive_rate", "region", "minimum_area", "threads")
     return parser
 
 

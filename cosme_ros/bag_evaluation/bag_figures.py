@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacle
+from cosme_ros.bag_evaluation.observed_scores import ObservedScores
 from cosme_ros.bag_evaluation.pictures import KINDS, Picture
-from cosme_ros.bag_evaluation.score_counts import ScoreCounts
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 
@@ -77,12 +77,14 @@ class BagFigures:
     """Where they came from, for people; empty: nowhere."""
     histogram: AnomalyHistogram
     """Of the labelled pixels, by raw score."""
-    scores: ScoreCounts
+    scores: ObservedScores
     alarm_components: ComponentAccumulator
     """At the alarm line: the mask as published."""
     best_components: ComponentAccumulator
     """At the score of best F1 over all bags; empty until that is known."""
     troubles: Troubles
+    label_values: tuple[int, ...] = ()
+    """Every value that its labels hold, rising."""
     frames: list[FrameFigures] = field(default_factory=list)
     obstacles: list[LabelledObstacle] = field(default_factory=list)
     pictures: dict[str, list[Picture]] = field(default_factory=lambda: {k: [] for k in KINDS})
@@ -108,7 +110,12 @@ class Unreadable:
     troubles: Troubles
 
 
-def pooled_scores(bags: Sequence[BagFigures]) -> ScoreCounts:
+def named(name: str, path: Path, sentence: str) -> str:
+    """The sentence under the bag's name, unless it names the bag or a file of it itself."""
+    return sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
+
+
+def pooled_scores(bags: Sequence[BagFigures]) -> ObservedScores:
     """Of all grid places of all bags, of which there is one at least."""
     pooled = deepcopy(bags[0].scores)
     for bag in bags[1:]:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from cosme_ros import names
-from cosme_ros.bag_evaluation.frames import TYPES, BagFrame, at_size
-from cosme_ros.bag_reading import IMAGE
+from cosme_ros.bag_evaluation.frames import BagFrame, at_size
+from cosme_ros.bag_reading import IMAGE, TYPES
 from cosme_ros.image_codec import BgrImage
 from cosme_ros.obstacles import Obstacle
-from cosme_ros.overlay import caption_of, draw_overlay
+from cosme_ros.overlay import draw_overlay
 from cosme_ros.recording import Output
 from cosme_ros.report_pictures import open_video, panels, resized
 
@@ -80,9 +80,7 @@ class BagOutputs:
             self._write_message(SCORE, frame, score, "32FC1")
             if mask is not None:
                 self._write_message(MASK, frame, mask, "mono8")
-            overlay = draw_overlay(
-                frame.image, score, obstacles, mask, caption=caption_of(obstacles, mask)
-            )
+            overlay = draw_overlay(frame.image, score, obstacles, mask)
             self._write_message(OVERLAY, frame, overlay, "bgr8")
         if self._settings.video is not None:
             self._append_to_video(frame, score, mask)

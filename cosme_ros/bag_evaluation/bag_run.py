@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from cosme_ros.bag_evaluation.bag_figures import BagFigures, FrameFigures, Troubles, Unreadable
 from cosme_ros.bag_evaluation.bag_outputs import BagOutputs, OutputSettings
 from cosme_ros.bag_evaluation.frames import BagFrame, BagFrames, at_size
+from cosme_ros.bag_evaluation.label_values import without_anomalies
 from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacles, Missed
+from cosme_ros.bag_evaluation.observed_scores import ObservedScores
 from cosme_ros.bag_evaluation.parallel import ignore_interrupts
 from cosme_ros.bag_evaluation.pictures import (
     ALARM,
@@ -26,7 +28,6 @@ from cosme_ros.bag_evaluation.pictures import (
     PictureBook,
     draw_frame,
 )
-from cosme_ros.bag_evaluation.score_counts import ScoreCounts
 from cosme_ros.bag_evaluation.settings import COMPONENT_SIZES, EvaluationSettings
 from cosme_ros.bag_evaluation.work_folder import WorkFolder, write_labelled
 from cosme_ros.bag_reading import ANOMALY, NORMAL, BagError
@@ -35,6 +36,7 @@ from cosme_ros.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
+from cosme_ros.plural import counted
 
 # Frames that do not alarm are alike over so many: of these one may be shown.
 _ALIKE = 15
@@ -117,7 +119,7 @@ class _Run:
             image_topic=frames.image_topic,
             labels=frames.label_topic or ("" if folder is None else str(folder)),
             histogram=AnomalyHistogram(),
-            scores=ScoreCounts(detector.bundle.manifest["calibration"]["table"]),
+            scores=ObservedScores(detector.bundle.manifest["calibration"]["table"]),
             alarm_components=ComponentAccumulator(sizes),
             best_components=ComponentAccumulator(sizes),
             troubles=troubles,
@@ -142,6 +144,10 @@ class _Run:
                     break
                 self._add(frame)
                 progress.write(b".")
+        self._figures.label_values = frames.label_values()
+        reason = without_anomalies(task.settings.labels, self._figures.label_values)
+        if reason:
+            self._figures.troubles.tell("no anomaly", reason)
         self._figures.obstacles = self._obstacles.all
         self._figures.pictures = {
             kind: self._book.pictures(kind) for kind in self._figures.pictures
@@ -255,16 +261,12 @@ class _Run:
             what = f"obstacle {miss.obstacle}, {miss.area} pixels, not found; {peak}"
             offer(MISS, miss.obstacle, miss.area, what)
         if false:
-            what = f"{_count(len(false), 'obstacle')} on nothing labelled; peak {max(false):.2f}"
+            what = f"{counted(len(false), 'obstacle')} on nothing labelled; peak {max(false):.2f}"
             offer(FALSE_ALARM, self._false_alarm_runs, max(false), what)
         if seen.alarm:
-            what = f"{_count(seen.obstacles or 0, 'obstacle')}; {peak}"
+            what = f"{counted(seen.obstacles or 0, 'obstacle')}; {peak}"
             offer(ALARM, self._alarm_runs, seen.peak, what)
         offer(HIGHEST, frame.index // _ALIKE, seen.peak, peak)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _false_peaks(

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cosme_ros.alarm_counting import alarms_of, seconds_of_frames
 from cosme_ros.bag_evaluation.bag_figures import FrameFigures
 from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacle
-
-SAME_ALARM_SECONDS = 1.0
-"""Frames with an alarm that lie no further apart are one alarm to whoever has to react to it."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -20,10 +21,10 @@ class AlarmFigures:
 
     frames: int
     seconds: float
-    """Frames times the usual time from one to the next."""
+    """Of driving that the frames stand for."""
     alarm_frames: int
     alarms: int
-    """Runs of frames with an alarm; see SAME_ALARM_SECONDS."""
+    """As `alarm_counting` counts them."""
     withheld: int
     """Frames whose mask was withheld: neither clear nor an alarm."""
 
@@ -64,41 +65,40 @@ class Detection:
 
 
 def times(frames: Sequence[FrameFigures]) -> list[float]:
-    """Seconds since the first frame: by stamp, or by the recorder's clock if stamps do not rise.
+    """Seconds since the first frame; see `clock`."""
+    return [nanoseconds * 1e-9 for nanoseconds in clock(frames).tolist()]
+
+
+def clock(frames: Sequence[FrameFigures]) -> NDArray[np.int64]:
+    """Nanoseconds since the first frame, strictly rising: by stamp, or by the recorder's clock if
+    stamps do not rise.
 
     Where neither does, frames are taken to follow each other as stamps mostly do.
     """
-    for clock in ("stamp", "bag_time"):
-        values = [getattr(frame, clock) for frame in frames]
-        if all(a < b for a, b in pairwise(values)):
-            return [(value - values[0]) * 1e-9 for value in values]
+    for name in ("stamp", "bag_time"):
+        values = np.array([getattr(frame, name) for frame in frames], np.int64)
+        if (np.diff(values) > 0).all():
+            return values - values[:1]
     steps = [b.stamp - a.stamp for a, b in pairwise(frames)]
-    usual = median([step for step in steps if step > 0] or [_NANOSECONDS]) * 1e-9
-    return [usual * place for place in range(len(frames))]
+    usual = round(median([step for step in steps if step > 0] or [_NANOSECONDS]))
+    return usual * np.arange(len(frames), dtype=np.int64)
 
 
-def period(frames: Sequence[FrameFigures]) -> float:
-    """Seconds from a frame to the next, as a rule; 0 of fewer than two."""
-    at = times(frames)
-    return median([b - a for a, b in pairwise(at)]) if len(at) > 1 else 0.0
+def alarm_figures(frames: Sequence[FrameFigures], *, normal_only: bool, gap: float) -> AlarmFigures:
+    """Of all frames of one bag, or of those that are labelled and show nothing wrong.
 
-
-def alarm_figures(frames: Sequence[FrameFigures], *, normal_only: bool) -> AlarmFigures:
-    """Of all frames of one bag, or of those that are labelled and show nothing wrong."""
-    usual, at = period(frames), times(frames)
-    counted = [(f, t) for f, t in zip(frames, at, strict=True) if f.known_normal or not normal_only]
-    alarming = [t for frame, t in counted if frame.alarm]
-    starts = [
-        t
-        for place, t in enumerate(alarming)
-        if place == 0 or t - alarming[place - 1] > SAME_ALARM_SECONDS
-    ]
+    Alarming frames no more than `gap` seconds apart are one alarm.
+    """
+    at = clock(frames)
+    counted = np.array([frame.known_normal or not normal_only for frame in frames], bool)
+    alarming = counted & np.array([frame.alarm for frame in frames], bool)
+    withheld = counted & np.array([frame.obstacles is None for frame in frames], bool)
     return AlarmFigures(
-        frames=len(counted),
-        seconds=usual * len(counted),
-        alarm_frames=len(alarming),
-        alarms=len(starts),
-        withheld=sum(frame.obstacles is None for frame, _ in counted),
+        frames=int(counted.sum()),
+        seconds=float(seconds_of_frames(at)[counted].sum()),
+        alarm_frames=int(alarming.sum()),
+        alarms=alarms_of(at[alarming], gap=gap),
+        withheld=int(withheld.sum()),
     )
 
 

@@ -11,8 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.serde import SerdeError
-from rosbags.typesys import Stores, get_typestore
 
 from cosme_ros import bag_topics
 from cosme_ros.bag_evaluation.settings import LabelSettings
@@ -21,19 +19,24 @@ from cosme_ros.bag_reading import (
     COMPRESSED_IMAGE,
     IGNORED,
     IMAGE,
+    LABEL_TYPES,
     NORMAL,
     BagError,
     BagMessage,
+    content_of,
     join_by_stamp,
 )
 from cosme_ros.bag_recovery import RecoverableBag
-from cosme_ros.image_codec import BgrImage, DecodeError, decode_compressed, decode_image
+from cosme_ros.image_codec import (
+    BgrImage,
+    DecodeError,
+    decode_compressed,
+    decode_image,
+    decode_plane,
+)
 
 PICTURE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 LABEL_SUFFIX = ".png"
-_LABEL_DTYPES = {"mono8": np.uint8, "8UC1": np.uint8, "mono16": np.uint16, "16UC1": np.uint16}
-# These definitions are the same in every ROS 2; what a bag says of them need not be parsed.
-TYPES = get_typestore(Stores.ROS2_HUMBLE)
 
 Tell = Callable[[str, str], None]
 """Takes a kind of trouble and a sentence: of many of a kind the first is told, and how many."""
@@ -73,6 +76,7 @@ class BagFrames:
         self.count = self._bag.counts[self.image_topic]
         """How many there are, as far as that can be told beforehand."""
         self._values = _label_values(labels)
+        self._held = np.zeros(1 << 16, bool)
 
     def __enter__(self) -> "BagFrames":
         return self
@@ -112,6 +116,10 @@ class BagFrames:
                 f"{unlabelled} of {index + 1} frames have no label with their stamp; they are "
                 "judged as frames without labels",
             )
+
+    def label_values(self) -> tuple[int, ...]:
+        """Every value that the labels read so far hold, rising."""
+        return tuple(np.flatnonzero(self._held).tolist())
 
     def _choose_pictures(self, wanted: str | None) -> str:
         topics = self._bag.topics
@@ -164,23 +172,22 @@ class BagFrames:
 
     def _frame(self, index: int, message: BagMessage, labels: BagMessage | None) -> BagFrame | None:
         try:
-            picture: Any = TYPES.deserialize_cdr(message.cdr, message.message_type)
+            picture = content_of(message)
             compressed = message.message_type == COMPRESSED_IMAGE
             image = decode_compressed(picture) if compressed else decode_image(picture)
-        except (DecodeError, SerdeError, ValueError) as error:
-            reason = error.reason if isinstance(error, DecodeError) else "unreadable message"
+        except DecodeError as error:
             self._tell(
-                f"picture: {reason}",
+                f"picture: {error.reason}",
                 f"the picture of frame {index}, stamp {message.stamp} ns, is left out: {error}",
             )
             return None
         label = None
         try:
             if labels is not None:
-                label = self._values[self._plane(labels)]
+                label = self._meaning(decode_plane(content_of(labels), LABEL_TYPES))
             elif self._labels.folder is not None:
                 label = self._from_folder(self._labels.folder, message.stamp)
-        except (BagError, SerdeError, ValueError, IndexError) as error:
+        except (BagError, DecodeError) as error:
             self._tell(
                 "label",
                 f"the label of frame {index}, stamp {message.stamp} ns, is left out: {error}",
@@ -194,20 +201,9 @@ class BagFrames:
             )
         return BagFrame(index, message.stamp, message.bag_time, picture.header, image, label)
 
-    def _plane(self, message: BagMessage) -> NDArray[Any]:
-        image: Any = TYPES.deserialize_cdr(message.cdr, message.message_type)
-        if image.encoding not in _LABEL_DTYPES:
-            raise BagError(f"it is encoded as {image.encoding}, but labels are mono8 or mono16")
-        dtype = np.dtype(_LABEL_DTYPES[image.encoding])
-        row = image.width * dtype.itemsize
-        if row == 0 or image.step < row or len(image.data) != image.step * image.height:
-            raise BagError(
-                f"its {len(image.data)} bytes with step {image.step} do not fit "
-                f"{image.width}x{image.height} pixels"
-            )
-        rows = np.frombuffer(image.data, np.uint8).reshape(image.height, image.step)[:, :row]
-        dtype = dtype.newbyteorder(">" if image.is_bigendian else "<")
-        return np.ascontiguousarray(rows).view(dtype)
+    def _meaning(self, ids: NDArray[Any]) -> NDArray[np.uint8]:
+        self._held[ids] = True
+        return np.asarray(self._values[ids], np.uint8)
 
     def _from_folder(self, folder: Path, stamp: int) -> NDArray[np.uint8] | None:
         # One folder for all bags, or one of its own for each, named as the bag is.
@@ -223,7 +219,7 @@ class BagFrames:
                 f"{file} is {ids.dtype} {list(ids.shape)}, but must have one channel of 8 or 16 "
                 "bits"
             )
-        return np.asarray(self._values[ids], np.uint8)
+        return self._meaning(ids)
 
 
 def at_size(label: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

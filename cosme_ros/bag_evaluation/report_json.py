@@ -7,6 +7,8 @@ from typing import Any
 
 from cosme_ros.bag_evaluation.bag_figures import BagFigures, FrameFigures
 from cosme_ros.bag_evaluation.drive_figures import times
+from cosme_ros.bag_evaluation.label_values import taken_for
+from cosme_ros.bag_evaluation.settings import LabelSettings
 from cosme_ros.bag_evaluation.summary import BagEvaluation, Summary
 
 JSON_FILE = "report.json"
@@ -36,7 +38,7 @@ def as_content(evaluation: BagEvaluation) -> dict[str, Any]:
         "component_minimum_sizes": asdict(evaluation.sizes),
         "total": _summary(evaluation.total),
         "bags": [
-            _bag(bag, summary)
+            _bag(bag, summary, evaluation.settings.labels)
             for bag, summary in zip(evaluation.bags, evaluation.by_bag, strict=True)
         ],
         "unreadable": [
@@ -48,6 +50,7 @@ def as_content(evaluation: BagEvaluation) -> dict[str, Any]:
             for bag in evaluation.unreadable
         ],
         "outputs": {what: str(path) for what, path in evaluation.outputs.items()},
+        "notes": list(evaluation.notes),
         "origin": evaluation.origin,
     }
 
@@ -62,12 +65,13 @@ def _summary(summary: Summary) -> dict[str, Any]:
     return content
 
 
-def _bag(bag: BagFigures, summary: Summary) -> dict[str, Any]:
+def _bag(bag: BagFigures, summary: Summary, labels: LabelSettings) -> dict[str, Any]:
     return {
         "name": bag.name,
         "path": str(bag.path),
         "image_topic": bag.image_topic,
         "labels": bag.labels or None,
+        "label_values": taken_for(labels, bag.label_values),
         "width": bag.width,
         "height": bag.height,
         "frames_expected": bag.expected,

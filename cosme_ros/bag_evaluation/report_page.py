@@ -4,12 +4,14 @@ import math
 from collections.abc import Sequence
 
 from cosme_ros.bag_evaluation import svg_figures
-from cosme_ros.bag_evaluation.bag_figures import pooled_scores
-from cosme_ros.bag_evaluation.drive_figures import SAME_ALARM_SECONDS, times
+from cosme_ros.bag_evaluation.bag_figures import BagFigures, named, pooled_scores
+from cosme_ros.bag_evaluation.drive_figures import times
+from cosme_ros.bag_evaluation.label_values import listed, taken_for
 from cosme_ros.bag_evaluation.labelled_obstacles import FOUND_SHARE
 from cosme_ros.bag_evaluation.pictures import ALARM, FALSE_ALARM, HIGHEST, MISS, Picture
 from cosme_ros.bag_evaluation.report_html import Figure, Page, Section, Table, Thumbnail, Tile
 from cosme_ros.bag_evaluation.summary import BagEvaluation, Summary
+from cosme_ros.plural import counted
 
 MOST_OBSTACLE_ROWS = 200
 DRIFT_FACTOR = 10
@@ -24,8 +26,8 @@ _EXPLANATIONS = {
     MISS: "Labelled obstacles of which the mask covers less than "
     f"{100 * FOUND_SHARE:.0f} %, largest first, each where it is largest.",
     FALSE_ALARM: "Obstacles in the mask that touch nothing labelled as an anomaly, highest peak "
-    "first, one of each alarm.",
-    ALARM: "Frames with an obstacle in the mask, highest peak first, one of each alarm.",
+    "first, one of each run of such frames.",
+    ALARM: "Frames with an obstacle in the mask, highest peak first, one of each run of them.",
     HIGHEST: "The frames with the highest scores, whether or not they alarm.",
 }
 
@@ -42,7 +44,7 @@ def as_page(evaluation: BagEvaluation) -> Page:
     return Page(
         title=f"Anomaly detection on {names}" if len(names) < 60 else
         f"Anomaly detection on {len(evaluation.bags)} bags",
-        lead=f"{total.frames} frames of {_count(len(evaluation.bags), 'bag')}, judged by bundle "
+        lead=f"{total.frames} frames of {counted(len(evaluation.bags), 'bag')}, judged by bundle "
         f"{evaluation.bundle_name} at a false-positive rate of "
         f"{evaluation.settings.false_positive_rate:g} a pixel. "
         + (
@@ -99,13 +101,13 @@ def _tiles(evaluation: BagEvaluation) -> list[Tile]:
                               f"median; at most {found.worst_frames}"))  # fmt: skip
     quiet = total.alarms_where_nothing_is_wrong
     if quiet is not None:
-        alarms = f"{_count(quiet.alarms, 'alarm')} in {_duration(quiet.seconds)}"
+        alarms = f"{counted(quiet.alarms, 'alarm')} in {_duration(quiet.seconds)}"
         tiles.append(Tile(_number(quiet.alarms_a_minute), "alarms a minute, nothing wrong", alarms))
     elif not total.labelled_frames:
         tiles += [
             Tile(_percent(total.alarms.alarm_rate), "of frames alarm"),
             Tile(_number(total.alarms.alarms_a_minute), "alarms a minute",
-                 f"{_count(total.alarms.alarms, 'alarm')} in {_duration(total.alarms.seconds)}"),
+                 f"{counted(total.alarms.alarms, 'alarm')} in {_duration(total.alarms.seconds)}"),
         ]  # fmt: skip
         peaks = [frame.peak for bag in evaluation.bags for frame in bag.frames]
         tiles.append(Tile(f"{max(peaks):.2f}", "highest score", "1.0 is the alarm line"))
@@ -120,21 +122,22 @@ def _tiles(evaluation: BagEvaluation) -> list[Tile]:
 
 def _warnings(evaluation: BagEvaluation) -> list[str]:
     several = len(evaluation.bags) + len(evaluation.unreadable) > 1
-    sentences = _calibration_warning(evaluation)
+    sentences = [*_calibration_warning(evaluation), *evaluation.notes]
     for refused in evaluation.unreadable:
         sentences.append(f"{refused.path} is not evaluated: {refused.reason}")
         name = refused.path.name
-        sentences += [f"{name}: {sentence}" for sentence in refused.troubles.sentences()]
+        sentences += [named(name, refused.path, told) for told in refused.troubles.sentences()]
     for bag in evaluation.bags:
         prefix = f"{bag.name}: " if several else ""
+        told = bag.troubles.sentences()
         if bag.interrupted:
             sentences.append(
                 f"{prefix}interrupted after {len(bag.frames)} of about {bag.expected} frames; "
                 "all figures are of those"
             )
         if bag.failed:
-            sentences.append(f"{prefix}{_count(bag.failed, 'frame')} without a result")
-        sentences += [prefix + sentence for sentence in bag.troubles.sentences()]
+            sentences.append(f"{prefix}{counted(bag.failed, 'frame')} without a result")
+        sentences += [named(bag.name, bag.path, one) for one in told] if several else told
     return sentences
 
 
@@ -230,9 +233,14 @@ def _by_bag(evaluation: BagEvaluation) -> Section:
             ),
         )
     ]
-    if labelled:
+    if labelled and not evaluation.total.absent:
         tables.append(_components(evaluation, names, summaries))
-    return Section("Figures" if len(names) == 1 else "By bag", tables=tuple(tables))
+    reason = evaluation.total.absent if labelled else ""
+    return Section(
+        "Figures" if len(names) == 1 else "By bag",
+        (f"Absent: {reason}.",) if reason else (),
+        tables=tuple(tables),
+    )
 
 
 def _drive_cells(summary: Summary) -> tuple[str, ...]:
@@ -371,10 +379,10 @@ def _meaning(evaluation: BagEvaluation) -> Section:
         "What the figures mean",
         (
             "AP, AUROC and FPR95 are over the labelled pixels of all frames together.",
-            f"An alarm is a run of frames with an obstacle in the mask; frames no more than "
-            f"{SAME_ALARM_SECONDS:g} s apart belong to one. Alarms a minute where nothing is wrong "
-            "are those of frames that are labelled and show no anomaly, over the time of these "
-            "frames.",
+            "An alarm is a run of frames with an obstacle in the mask; such frames no more than "
+            f"{evaluation.settings.alarm_gap:g} s apart are one (--alarm-gap). Alarms a minute "
+            "where nothing is wrong are those of frames that are labelled and show no anomaly, "
+            "over the time of these frames.",
             "Overlap of masks is the mean intersection over union of the masks of neighbouring "
             "frames, where at least one of the two alarms.",
             "Without a result are frames whose score was not finite, and those whose mask was "
@@ -388,7 +396,7 @@ def _facts(evaluation: BagEvaluation) -> tuple[tuple[str, str], ...]:
     bags = [
         (f"bag {bag.name}",
          f"{bag.path}, pictures {bag.width}x{bag.height} on {bag.image_topic}, "
-         + (f"labels from {bag.labels}" if bag.labels else "no labels"))
+         + (f"labels from {bag.labels}, {_values(evaluation, bag)}" if bag.labels else "no labels"))
         for bag in evaluation.bags
     ]  # fmt: skip
     return (
@@ -399,15 +407,17 @@ def _facts(evaluation: BagEvaluation) -> tuple[tuple[str, str], ...]:
         ("alarm line", f"raw score {evaluation.alarm_threshold:.6g}"),
         ("region", settings.region),
         ("minimum area", f"{settings.minimum_area} pixels"),
-        ("anomaly ids, ignored ids", f"{_ids(settings.labels.anomaly_ids)}; "
-         f"{_ids(settings.labels.ignored_ids)}"),
+        ("alarm gap", f"{settings.alarm_gap:g} s"),
+        ("anomaly ids, ignored ids", f"{listed(settings.labels.anomaly_ids)}; "
+         f"{listed(settings.labels.ignored_ids)}"),
         *((what, str(path)) for what, path in evaluation.outputs.items()),
         *evaluation.origin.items(),
     )  # fmt: skip
 
 
-def _ids(ids: Sequence[int]) -> str:
-    return ", ".join(map(str, ids)) or "none"
+def _values(evaluation: BagEvaluation, bag: BagFigures) -> str:
+    taken = taken_for(evaluation.settings.labels, bag.label_values)
+    return "; ".join(f"{meaning}: {listed(values)}" for meaning, values in taken.items())
 
 
 def _share(value: float | None) -> str:
@@ -425,7 +435,3 @@ def _number(value: float | None) -> str:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"{rest:.1f} s" if not minutes else f"{minutes:.0f} min {rest:.0f} s"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosme_ros.alarm_counting import ALARM_GAP
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK, OBSTACLE_TRACK
 from cosme_ros.parameters import Settings
 
@@ -35,6 +36,8 @@ class EvaluationSettings:
     false_positive_rate: float = Settings.false_positive_rate
     region: str = Settings.region
     minimum_area: int = Settings.minimum_area
+    alarm_gap: float = ALARM_GAP
+    """Seconds; alarming frames no further apart are one alarm."""
     component_sizes: str = "anomaly"
     """One of COMPONENT_SIZES: the size from which components are judged."""
     pictures: int = 12

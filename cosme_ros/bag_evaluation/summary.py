@@ -19,7 +19,8 @@ from cosme_ros.bag_evaluation.drive_figures import (
     stability,
     together,
 )
-from cosme_ros.bag_evaluation.score_counts import Exceedance
+from cosme_ros.bag_evaluation.label_values import without_anomalies
+from cosme_ros.bag_evaluation.observed_scores import Exceedance
 from cosme_ros.bag_evaluation.settings import EvaluationSettings
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics, Curve
 from cosme_ros.metrics.component_metrics import (
@@ -40,6 +41,8 @@ class Summary:
     labelled_frames: int
     normal_pixels: int
     anomalous_pixels: int
+    absent: str
+    """Why figures that need labelled anomalies are None; empty where they are there."""
     pixels: AnomalyMetrics | None
     """Thresholds in it are raw scores."""
     components_at_alarm_line: ComponentMetrics | None
@@ -68,13 +71,17 @@ class BagEvaluation:
     by_bag: list[Summary]
     curve: Curve | None
     """Over all bags."""
+    notes: tuple[str, ...]
+    """What must not be overlooked of the whole, a sentence each."""
     outputs: dict[str, Path]
     """Other files that were written, by what they are."""
     origin: dict[str, str]
     """Command, provider, machine, versions."""
 
 
-def summarised(bags: Sequence[BagFigures]) -> tuple[Summary, Curve | None]:
+def summarised(
+    bags: Sequence[BagFigures], settings: EvaluationSettings
+) -> tuple[Summary, Curve | None]:
     """Of all frames of all bags together, and the curves; those None without labels of both
     kinds."""
     histogram = pooled_histogram(bags)
@@ -88,20 +95,37 @@ def summarised(bags: Sequence[BagFigures]) -> tuple[Summary, Curve | None]:
         alarm_components.include(bag.alarm_components)
         best_components.include(bag.best_components)
     obstacles = [obstacle for bag in bags for obstacle in bag.obstacles]
-    normal_alarms = together([alarm_figures(bag.frames, normal_only=True) for bag in bags])
+
+    def alarms(*, normal_only: bool) -> AlarmFigures:
+        return together(
+            [
+                alarm_figures(bag.frames, normal_only=normal_only, gap=settings.alarm_gap)
+                for bag in bags
+            ]
+        )
+
+    normal_alarms = alarms(normal_only=True)
     summary = Summary(
         frames=sum(len(bag.frames) for bag in bags),
         failed=sum(bag.failed for bag in bags),
         labelled_frames=len(labelled),
         normal_pixels=normal,
         anomalous_pixels=anomalous,
+        absent="" if anomalous else _absent(bags, settings),
         pixels=histogram.result() if both else None,
-        components_at_alarm_line=alarm_components.result() if labelled else None,
+        components_at_alarm_line=alarm_components.result() if anomalous else None,
         components_at_best_f1=best_components.result() if both else None,
-        detection=detection(obstacles) if labelled else None,
-        alarms=together([alarm_figures(bag.frames, normal_only=False) for bag in bags]),
+        detection=detection(obstacles) if anomalous else None,
+        alarms=alarms(normal_only=False),
         alarms_where_nothing_is_wrong=normal_alarms if normal_alarms.frames else None,
         stability=stability([bag.frames for bag in bags]),
         exceedance=pooled_scores(bags).exceedance(),
     )
     return summary, histogram.curve() if both else None
+
+
+def _absent(bags: Sequence[BagFigures], settings: EvaluationSettings) -> str:
+    held = sorted({value for bag in bags for value in bag.label_values})
+    if not held:
+        return "there are no labels"
+    return without_anomalies(settings.labels, held) or "no frame with a result shows an anomaly"

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacle
+from cosme_ros.bag_evaluation.observed_scores import Exceedance, ObservedScores
 from cosme_ros.bag_evaluation.pictures import ALARM, FALSE_ALARM, HIGHEST, MISS
-from cosme_ros.bag_evaluation.score_counts import Exceedance, ScoreCounts
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics, Curve
 
 # Okabe and Ito's palette, made to be told apart by the colour-blind (https://jfly.uni-koeln.de/color).
@@ -116,7 +116,7 @@ def first_detections(obstacles: Sequence[LabelledObstacle]) -> str:
     return _svg(figure, "first detections")
 
 
-def score_distribution(scores: ScoreCounts, alarm_threshold: float) -> str:
+def score_distribution(scores: ObservedScores, alarm_threshold: float) -> str:
     """How many places of the grid have which score; the axis in alarm lines."""
     figure, axes = _axes((5.2, 3.6))
     share = scores.counts / scores.counts.sum()

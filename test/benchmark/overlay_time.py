@@ -57,9 +57,7 @@ def main() -> int:
         overlays, lines = [], []
         for _ in range(options.rounds):
             began = thread_time()
-            draw_overlay(
-                image, score, obstacles, mask, caption="obstacles", frame_rate=9.9, provider="cpu"
-            )
+            draw_overlay(image, score, obstacles, mask, frame_rate=9.9, provider="cpu")
             drawn = thread_time()
             outlines(mask, obstacles)
             lines.append(thread_time() - drawn)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,12 @@ def test_duration_and_counts(tmp_path: Path) -> None:
         assert bag.duration == pytest.approx(0.5, abs=1e-6)
         assert (bag.count(CAMERA_IMAGE), bag.count(CAMERA_LABELS)) == (6, 5)
         assert bag.count("/nothing") == 0
+
+
+def test_a_message_whose_bytes_are_none_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with Bag(write_images(tmp_path / "bag", [(1, image_message(1, np.eye(3), "32FC1"))])) as opened:
+        (message,) = opened.messages(["/image"])
+        cut = replace(message, cdr=message.cdr[:40])
+        for read in (opened.decode, opened.picture):
+            with pytest.raises(BagError, match="is damaged"):
+                read(cut)

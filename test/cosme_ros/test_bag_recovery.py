@@ -216,9 +216,18 @@ def test_what_is_no_bag_is_refused_in_a_sentence(tmp_path: Path, content: bytes)
     complaints: list[str] = []
     with pytest.raises(BagError, match=r"nothing of .* can be read"):
         RecoverableBag(file, complaints.append)
-    assert len(complaints) >= 1
+    assert "begins neither as MCAP nor as SQLite does" in complaints[0] or b"SQLite" in content
     with pytest.raises(BagError, match="does not exist"):
         RecoverableBag(tmp_path / "absent", complaints.append)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(BagError, match="nothing of"):
-        RecoverableBag(tmp_path / "empty", complaints.append)
+
+
+def test_a_folder_that_is_no_bag_is_refused_with_what_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("no bag")
+    with pytest.raises(BagError, match=r"folder is no rosbag2 bag: it holds neither \.mcap nor"):
+        RecoverableBag(folder, pytest.fail)
+    for name in ("tuesday", "monday"):
+        write_small_bag(folder / name, frames=1)
+    with pytest.raises(BagError, match="the bags in it are monday, tuesday; give these"):
+        RecoverableBag(folder, pytest.fail)

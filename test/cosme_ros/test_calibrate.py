@@ -1,6 +1,9 @@
 import json
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from normal_bag import TOPIC, write_normal_bag
 from rosbags.rosbag2 import StoragePlugin
 from tiny_bundle import write_tiny_bundle
 
-from cosme_ros import calibrate
+from cosme_ros import calibrate, drive_scores
 from cosme_ros.alarm_promise import NormalDrive, allowed_alarms, count_alarms
 from cosme_ros.bag_reading import read_frames
 from cosme_ros.bundle import MANIFEST, load_bundle
@@ -35,18 +38,20 @@ def bags(tmp_path_factory) -> list[Path]:
     return [write_normal_bag(folder / f"drive_{i}", frames=30, rate=1.0, seed=i) for i in (1, 2)]
 
 
-def run(
+def arguments(
     *bags: Path, bundle: Path, out: Path, rate: float = RATE, more: tuple[str, ...] = ()
-) -> int:
-    return calibrate.main(
-        [
-            *map(str, bags),
-            *("--bundle", str(bundle), "--out", str(out)),
-            *("--false-alarms-per-hour", str(rate), "--alarm-gap", str(GAP)),
-            *("--image-topic", TOPIC, "--minimum-area", str(AREA)),
-            *("--provider", "cpu", "--threads", "1", *more),
-        ]
-    )
+) -> list[str]:
+    return [
+        *map(str, bags),
+        *("--bundle", str(bundle), "--out", str(out)),
+        *("--false-alarms-per-hour", str(rate), "--alarm-gap", str(GAP)),
+        *("--image-topic", TOPIC, "--minimum-area", str(AREA)),
+        *("--provider", "cpu", "--threads", "1", *more),
+    ]
+
+
+def run(*bags: Path, **options) -> int:
+    return calibrate.main(arguments(*bags, **options))
 
 
 def manifest_of(folder: Path) -> dict:
@@ -121,6 +126,14 @@ def test_what_the_drives_do_not_support_is_refused_before_the_work(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_no_detector_can_break_is_no_promise(bundle, bags, tmp_path, capsys) -> None:
+    assert run(*bags, bundle=bundle, out=tmp_path / "out", rate=3600 / GAP) == 1
+    assert (
+        "1800 false alarms an hour are no promise: alarming frames no more than 2 s apart are one "
+        "alarm, so that nothing raises 1800 an hour"
+    ) in capsys.readouterr().err
+
+
 def test_anomalies_shorten_the_drive(bundle, tmp_path, capsys) -> None:
     bag = write_normal_bag(
         tmp_path / "bag", frames=20, rate=1.0, anomalous=range(15), labelled=range(20)
@@ -167,38 +180,79 @@ def test_an_interrupted_run_goes_on_where_it_was(
     bundle, bags, tmp_path, capsys, monkeypatch
 ) -> None:
     assert run(*bags, bundle=bundle, out=tmp_path / "whole") == 0
-    done = []
-    real = calibrate.score_bag
+    real, frames = Detector.detect, []
 
-    def interrupted_at_the_second(bag, *rest, **more):
-        if done:
+    def interrupted_in_the_second(detector, image):
+        if len(frames) == 40:
             raise KeyboardInterrupt
-        done.append(bag.path)
-        return real(bag, *rest, **more)
+        frames.append(image)
+        return real(detector, image)
 
-    monkeypatch.setattr(calibrate, "score_bag", interrupted_at_the_second)
+    monkeypatch.setattr(drive_scores, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(Detector, "detect", interrupted_in_the_second)
     out = tmp_path / "out"
     assert run(*bags, bundle=bundle, out=out) == 130
-    assert f"are in {tmp_path / 'out.scores'}" in capsys.readouterr().err
+    assert f"What is done is kept in {tmp_path / 'out.scores'}" in capsys.readouterr().err
     assert not out.exists()
 
     again = []
 
-    def noted(bag, *rest, **more):
-        again.append(bag.path)
-        return real(bag, *rest, **more)
+    def noted(detector, image):
+        again.append(image)
+        return real(detector, image)
 
-    monkeypatch.setattr(calibrate, "score_bag", noted)
+    monkeypatch.setattr(Detector, "detect", noted)
     assert run(*bags, bundle=bundle, out=out) == 0
-    assert again == [bags[1]]
+    assert len(again) == 60 - 40
     assert (out / MANIFEST).read_bytes() == (tmp_path / "whole" / MANIFEST).read_bytes()
     assert not (tmp_path / "out.scores").exists()
+
+
+KILLS_ITSELF = """
+import os, pathlib, signal, sys
+import numpy
+from cosme_ros import calibrate, detector, drive_scores
+
+def deadly(owner, name, calls):
+    real = getattr(owner, name)
+    def call(*given, **named):
+        nonlocal calls
+        calls -= 1
+        if calls == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*given, **named)
+    setattr(owner, name, call)
+
+drive_scores.CHECKPOINT_SECONDS = 0.0
+moment, calls, *arguments = sys.argv[1:]
+owners = {"detect": detector.Detector, "savez": numpy, "replace": pathlib.Path}
+deadly(owners[moment], moment, int(calls))
+sys.exit(calibrate.main(arguments))
+"""
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(bundle, bags, tmp_path) -> None:
+    """By SIGKILL, which nothing can be done about: at a frame, before a file of what is done is
+    written, and before it gets its name."""
+    assert run(*bags, bundle=bundle, out=tmp_path / "whole") == 0
+    out, kept = tmp_path / "out", tmp_path / "kept"
+    given = arguments(*bags, bundle=bundle, out=out, more=("--keep-scores", str(kept)))
+
+    def run_until(moment: str, calls: int) -> int:
+        command = [sys.executable, "-c", KILLS_ITSELF, moment, str(calls), *given]
+        return subprocess.run(command, cwd=Path(__file__).parents[2]).returncode
+
+    for moment, calls in (("detect", 8), ("replace", 9), ("savez", 5), ("detect", 25)):
+        assert run_until(moment, calls) == -signal.SIGKILL
+        assert not out.exists()
+    assert run_until("detect", 1000) == 0
+    assert (out / MANIFEST).read_bytes() == (tmp_path / "whole" / MANIFEST).read_bytes()
 
 
 def test_kept_scores_serve_another_promise(bundle, bags, tmp_path, monkeypatch) -> None:
     keep = ("--keep-scores", str(tmp_path / "kept"))
     assert run(*bags, bundle=bundle, out=tmp_path / "one", more=keep) == 0
-    monkeypatch.setattr(calibrate, "score_bag", None)
+    monkeypatch.setattr(Detector, "detect", None)
     assert run(*bags, bundle=bundle, out=tmp_path / "two", rate=300, more=keep) == 0
     lax, strict = (manifest_of(tmp_path / name)["calibration"] for name in ("one", "two"))
     assert strict["promise"]["alarms_allowed"] < lax["promise"]["alarms_allowed"]
@@ -217,6 +271,19 @@ def test_nothing_is_overwritten(bundle, bags, tmp_path, capsys) -> None:
     assert run(*bags, bundle=bundle, out=out) == 0
 
 
+def test_a_file_where_scores_should_go_is_said_before_the_work(
+    bundle, bags, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(calibrate, "Detector", None)
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    more = ("--keep-scores", str(file))
+    assert run(*bags, bundle=bundle, out=tmp_path / "out", more=more) == 1
+    error = capsys.readouterr().err
+    assert f"{file} is a file; give a folder with --keep-scores" in error
+    assert file.read_text() == "mine"
+
+
 def test_a_bundle_calibrated_twice_holds_the_last(bundle, bags, tmp_path) -> None:
     assert run(*bags, bundle=bundle, out=tmp_path / "once") == 0
     assert run(*bags, bundle=tmp_path / "once", out=tmp_path / "twice") == 0
@@ -225,30 +292,55 @@ def test_a_bundle_calibrated_twice_holds_the_last(bundle, bags, tmp_path) -> Non
     assert twice["promise"] == once["promise"]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.6])
-def test_a_bag_that_is_cut_off_is_named(bundle, bags, tmp_path, capsys, share) -> None:
+def test_a_bag_of_which_nothing_can_be_read_is_named(bundle, bags, tmp_path, capsys) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(bags[0], broken)
     (file,) = broken.glob("*.mcap")
-    content = file.read_bytes()
-    file.write_bytes(content[: int(share * len(content))])
+    file.write_bytes(b"")
     assert run(bags[1], broken, bundle=bundle, out=tmp_path / "out") == 1
     error = capsys.readouterr().err
-    assert f"Nothing was calibrated: {broken} cannot be read as a rosbag2 bag" in error
+    assert f"Nothing was calibrated: nothing of {broken} can be read as a rosbag2 bag" in error
     assert not (tmp_path / "out").exists()
 
 
-def test_a_bag_that_is_damaged_further_on_counts_as_far_as_it_goes(
-    bundle, tmp_path, capsys
-) -> None:
-    bag = write_normal_bag(tmp_path / "bag", frames=30, rate=1.0, storage=StoragePlugin.SQLITE3)
+@pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+def test_a_drive_that_is_cut_off_counts_up_to_the_cut(bundle, tmp_path, capsys, storage) -> None:
+    """Its hours and its frames are those of a drive that ended there."""
+    bag = write_normal_bag(tmp_path / "bag", frames=60, rate=1.0, storage=storage)
+    (file,) = (found for found in bag.iterdir() if found.suffix != ".yaml")
+    content = file.read_bytes()
+    file.write_bytes(content[: int(0.75 * len(content))])
+    assert run(bag, bundle=bundle, out=tmp_path / "out") == 0
+    calibration = manifest_of(tmp_path / "out")["calibration"]
+    frames = calibration["frames"]
+    assert 30 < frames < 48
+    assert calibration["promise"]["hours"] == pytest.approx(frames / 3600)
+    (of_bag,) = calibration["measured_on"]["bags"]
+    assert of_bag["frames"] == frames
+    error = capsys.readouterr().err
+    assert "cut off" in error and f"{frames} pictures of it can be read, and are used" in error
+    # In the manifest as on the screen, without folders of this machine.
+    assert any("cut off" in sentence for sentence in of_bag["damage"])
+    assert str(tmp_path) not in str(of_bag)
+    assert [sentence.replace(f"{tmp_path}/", "") in error.replace(f"{tmp_path}/", "")
+            for sentence in of_bag["damage"]] == [True] * len(of_bag["damage"])  # fmt: skip
+
+
+def test_messages_that_are_none_are_left_out_and_told(bundle, tmp_path, capsys) -> None:
+    bag = write_normal_bag(tmp_path / "bag", frames=60, rate=1.0, storage=StoragePlugin.SQLITE3)
     with closing(sqlite3.connect(next(bag.glob("*.db3")))) as database:
-        database.execute("UPDATE messages SET data = substr(data, 1, 6) WHERE id = 26")
+        database.execute("UPDATE messages SET data = substr(data, 1, 14) WHERE id <= 12")
+        # Long enough for its header, but no picture: it is among those that can be read.
+        database.execute("UPDATE messages SET data = substr(data, 1, 40) WHERE id = 20")
         database.commit()
     assert run(bag, bundle=bundle, out=tmp_path / "out") == 0
+    calibration = manifest_of(tmp_path / "out")["calibration"]
+    assert calibration["frames"] == 47
+    assert calibration["measured_on"]["left_out"] == {"damaged": 1}
+    damage = calibration["measured_on"]["bags"][0]["damage"]
+    assert len(damage) == 11 and damage[-1] == "bag: 2 more messages are left out"
     error = capsys.readouterr().err
-    assert f"bag {bag} is damaged: " in error and "its first 25 pictures are used" in error
-    assert manifest_of(tmp_path / "out")["calibration"]["frames"] == 25
+    assert "48 pictures of it can be read" in error and "Traceback" not in error
 
 
 def test_pictures_that_cannot_be_decoded_are_left_out(bundle, tmp_path, capsys) -> None:

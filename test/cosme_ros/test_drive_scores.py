@@ -1,37 +1,40 @@
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from normal_bag import TOPIC, write_normal_bag
+from rosbags.rosbag2 import StoragePlugin
 from small_bag import START
 from tiny_bundle import street_frame, write_tiny_bundle
 
-from cosme_ros import bag_topics
-from cosme_ros.bag_reading import Bag, BagError, frame_id_of, read_frames
+from cosme_ros import bag_topics, drive_scores
+from cosme_ros.bag_reading import BagError, read_frames
 from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
+from cosme_ros.detector import Detection, Detector
 from cosme_ros.drive_scores import (
+    LABEL_DAMAGED,
     REPEATED,
     WITH_ANOMALIES,
     WITHOUT_LABEL,
     DriveScores,
-    Scoring,
-    check_distinct,
-    load_scores,
-    save_scores,
     score_bag,
-    scores_file,
-    seconds_of_frames,
-    survey,
 )
+from cosme_ros.drive_survey import Scoring, SurveyedBag, survey
 from cosme_ros.obstacles import find_obstacles
 
 SCORING = Scoring((TOPIC,), bag_topics.CAMERA_LABELS, "everything", 20)
 
 
-def ignore() -> None:
+def ignore(*_: object) -> None:
     pass
+
+
+def surveyed(path: Path, scoring: Scoring = SCORING) -> SurveyedBag:
+    return survey(path, scoring, on_frames=ignore, complain=pytest.fail)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +48,10 @@ def detector(bundle_folder) -> Detector:
 
 
 def scored(path: Path, detector: Detector, scoring: Scoring = SCORING) -> dict[str, DriveScores]:
-    bag = survey(path, scoring, on_frame=ignore)
-    return score_bag(bag, detector, scoring, list(bag.stamps), on_frame=ignore)
+    """Without a trace."""
+    bag = surveyed(path, scoring)
+    with TemporaryDirectory() as kept:
+        return score_bag(bag, detector, scoring, list(bag.stamps), Path(kept), on_frames=ignore)
 
 
 def test_alarm_scores_part_the_lines_that_alarm_from_those_that_do_not(
@@ -95,8 +100,9 @@ def test_every_camera_has_its_own_scores(tmp_path, detector) -> None:
     found = scored(bag, detector)
     assert list(found) == ["front", "rear"]
     assert all(len(camera.drive.stamps) == 3 for camera in found.values())
-    surveyed = survey(bag, SCORING, on_frame=ignore)
-    alone = score_bag(surveyed, detector, SCORING, ["rear"], on_frame=ignore)
+    alone = score_bag(
+        surveyed(bag), detector, SCORING, ["rear"], tmp_path / "kept", on_frames=ignore
+    )
     assert list(alone) == ["rear"]
     assert (alone["rear"].drive.alarm_scores == found["rear"].drive.alarm_scores).all()
     assert (found["front"].drive.alarm_scores != found["rear"].drive.alarm_scores).any()
@@ -119,51 +125,115 @@ def test_stamps_that_go_backwards_are_put_in_order(tmp_path, detector) -> None:
     assert found.drive.alarm_scores[[2, 3, 0, 1]].tolist() == in_order.drive.alarm_scores.tolist()
 
 
-def test_pauses_and_lost_frames_are_no_driving() -> None:
-    tenths = np.array([0, 1, 2, 4, 5, 605, 606])
-    seconds = seconds_of_frames(tenths * 100_000_000)
-    #                                   one lost      a minute's pause  the last
-    assert seconds == pytest.approx([0.1, 0.1, 0.2, 0.1, 0.2, 0.1, 0.1])
-    assert seconds_of_frames(np.array([START])).tolist() == [0.0]
-    assert seconds_of_frames(np.array([], np.int64)).tolist() == []
+class Impatient:
+    """A detector whose user presses Ctrl-C in the middle of its nth frame."""
+
+    def __init__(self, detector: Detector, frames: int) -> None:
+        self._detector = detector
+        self._left = frames
+
+    def __getattr__(self, name: str):
+        return getattr(self._detector, name)
+
+    def detect(self, image: np.ndarray) -> Detection:
+        if self._left == 0:
+            raise KeyboardInterrupt
+        self._left -= 1
+        return self._detector.detect(image)
 
 
-def test_one_drive_is_not_two(tmp_path) -> None:
-    first = survey(write_normal_bag(tmp_path / "one"), SCORING, on_frame=ignore)
-    other = survey(write_normal_bag(tmp_path / "other", seed=1), SCORING, on_frame=ignore)
-    again = survey(write_normal_bag(tmp_path / "again", frames=3), SCORING, on_frame=ignore)
-    check_distinct([first, other])
-    with pytest.raises(BagError, match=r"one and .*again hold the same frames; .* give each once"):
-        check_distinct([first, other, again])
+def as_numbers(scores: dict[str, DriveScores]) -> list:
+    return [
+        (
+            camera,
+            found.drive.stamps.tolist(),
+            found.drive.alarm_scores.tolist(),
+            found.drive.seconds,
+            [bins.tolist() for bins in found.counts.to_sparse()],
+            found.size,
+            list(found.left_out.items()),
+        )
+        for camera, found in scores.items()
+    ]
 
 
-def test_scores_are_kept_as_they_are(tmp_path, detector) -> None:
-    bag = survey(
-        write_normal_bag(tmp_path / "bag", anomalous=(1,), labelled=range(12)),
-        SCORING,
-        on_frame=ignore,
+def test_wherever_it_is_stopped_it_goes_on_to_the_same_scores(
+    tmp_path, detector, monkeypatch
+) -> None:
+    monkeypatch.setattr(drive_scores, "CHECKPOINT_SECONDS", 0.0)
+    stamps = [START + i * 100_000_000 for i in (0, 1, 2, 1, 3, 4, 5, 6, 7, 8)]
+    bag = surveyed(
+        write_normal_bag(
+            tmp_path / "bag", frames=10, stamps=stamps, anomalous=(2,), labelled=range(9)
+        )
     )
-    found = score_bag(bag, detector, SCORING, ["camera"], on_frame=ignore)
-    file = scores_file(tmp_path / "kept", bag, detector, SCORING, ["camera"])
-    save_scores(file, found)
-    kept = load_scores(file)["camera"]
-    assert kept.drive.stamps.tolist() == found["camera"].drive.stamps.tolist()
-    assert kept.drive.alarm_scores.tolist() == found["camera"].drive.alarm_scores.tolist()
-    assert kept.drive.seconds == found["camera"].drive.seconds
-    assert kept.counts.table() == found["camera"].counts.table()
-    assert (kept.size, kept.left_out) == (found["camera"].size, {WITH_ANOMALIES: 1})
-    other = replace(SCORING, minimum_area=21)
-    assert scores_file(tmp_path / "kept", bag, detector, other, ["camera"]) != file
+    cameras = list(bag.stamps)
+    whole = score_bag(bag, detector, SCORING, cameras, tmp_path / "whole", on_frames=ignore)
+    used = len(whole["camera"].drive.stamps)
+    assert used == 7 and len(whole["camera"].left_out) == 3
+    for frames in range(1, used + 1):
+        kept = tmp_path / f"kept_{frames}"
+        interrupts = 0
+        while True:
+            hasty = Impatient(detector, frames)
+            try:
+                again = score_bag(bag, hasty, SCORING, cameras, kept, on_frames=ignore)
+            except KeyboardInterrupt:
+                interrupts += 1
+            else:
+                break
+        assert interrupts == (used - 1) // frames, "some frame was done twice, or never"
+        assert as_numbers(again) == as_numbers(whole)
+    # What is done needs no detector.
+    again = score_bag(bag, Impatient(detector, 0), SCORING, cameras, kept, on_frames=ignore)
+    assert as_numbers(again) == as_numbers(whole)
 
 
-def test_a_bag_without_the_topic_says_what_it_has(tmp_path) -> None:
-    bag = write_normal_bag(tmp_path / "bag", frames=1)
-    with pytest.raises(BagError, match=f"no topic '/front/image'. It has: {TOPIC}"):
-        survey(bag, replace(SCORING, image_topics=("/front/image",)), on_frame=ignore)
+def test_what_was_kept_of_something_else_is_not_taken(tmp_path, detector, monkeypatch) -> None:
+    monkeypatch.setattr(drive_scores, "CHECKPOINT_SECONDS", 0.0)
+    kept = tmp_path / "kept"
+    path = write_normal_bag(tmp_path / "bag", frames=4)
+    bag = surveyed(path)
+    with pytest.raises(KeyboardInterrupt):
+        score_bag(bag, Impatient(detector, 2), SCORING, ["camera"], kept, on_frames=ignore)
+    other_settings = replace(SCORING, minimum_area=21)
+    (path / "note.txt").write_text("another file of the bag")
+    for other_bag, scoring in ((bag, other_settings), (surveyed(path), SCORING)):
+        fresh = Impatient(detector, 3)
+        with pytest.raises(KeyboardInterrupt):  # at the fourth frame, not done before
+            score_bag(other_bag, fresh, scoring, ["camera"], kept, on_frames=ignore)
+    assert len(list(kept.iterdir())) == 3
 
 
-def test_frame_ids_are_read_from_the_bytes(tmp_path) -> None:
-    path = write_normal_bag(tmp_path / "bag", frames=1, cameras=("vorne/optisch-ü", ""))
-    with Bag(path) as bag:
-        for message in bag.messages([TOPIC]):
-            assert frame_id_of(message.cdr) == bag.decode(message).header.frame_id
+def test_a_spoilt_file_of_scores_is_made_again(tmp_path, detector) -> None:
+    bag = surveyed(write_normal_bag(tmp_path / "bag", frames=3))
+    kept = tmp_path / "kept"
+    whole = score_bag(bag, detector, SCORING, ["camera"], kept, on_frames=ignore)
+    (file,) = kept.iterdir()
+    for content in (b"", file.read_bytes()[:200], b"rubbish"):
+        file.write_bytes(content)
+        again = score_bag(bag, detector, SCORING, ["camera"], kept, on_frames=ignore)
+        assert as_numbers(again) == as_numbers(whole)
+
+
+def test_a_bag_that_changes_meanwhile_is_refused(tmp_path, detector) -> None:
+    path = write_normal_bag(tmp_path / "bag", frames=12)
+    bag = surveyed(path)
+    (file,) = path.glob("*.mcap")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(BagError, match=r"held 12 pictures when it was looked through, and \d now"):
+        score_bag(bag, detector, SCORING, ["camera"], tmp_path / "kept", on_frames=ignore)
+
+
+def test_labels_that_cannot_be_read_leave_their_frames_out(tmp_path, detector) -> None:
+    path = write_normal_bag(
+        tmp_path / "bag", frames=3, labelled=range(3), storage=StoragePlugin.SQLITE3
+    )
+    with closing(sqlite3.connect(next(path.glob("*.db3")))) as database:
+        ((content,),) = database.execute("SELECT data FROM messages WHERE id = 4")
+        changed = content.replace(b"mono8", b"rgb88", 1)
+        assert changed != content
+        database.execute("UPDATE messages SET data = ? WHERE id = 4", (changed,))
+        database.commit()
+    (found,) = scored(path, detector).values()
+    assert found.left_out == {LABEL_DAMAGED: 1} and len(found.drive.stamps) == 2

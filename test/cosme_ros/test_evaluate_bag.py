@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from tiny_bundle import write_tiny_bundle
 from cosme_ros.bag_evaluation.bag_outputs import MASK, OVERLAY, SCORE
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, Bag, read_frames
 from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
-from cosme_ros.bundle import load_bundle
+from cosme_ros.bundle import MANIFEST, load_bundle
 from cosme_ros.detector import Detector
 from cosme_ros.evaluate_bag import bag_names, main
 from cosme_ros.obstacles import find_obstacles
@@ -115,10 +116,54 @@ def test_wrong_labels_make_misses_and_false_alarms(bundle: Path, tmp_path: Path)
         "worst_frames": None,
     }  # fmt: skip
     (of_bag,) = report["bags"]
+    assert of_bag["label_values"] == {"normal": [0], "anomaly": [300], "ignored": []}
     assert of_bag["frames"]["missed"] == [1, 1, 1, 1]
     assert of_bag["frames"]["false_obstacles"] == [0, 1, 0, 1]
     page = (tmp_path / "out" / "report.html").read_text()
     assert "not found" in page and "on nothing labelled" in page
+
+
+def test_an_anomaly_id_that_no_label_holds_is_told(bundle: Path, tmp_path: Path, capsys) -> None:
+    """A wrong id makes every label normal, and a detector that finds them all look worthless."""
+    bag = write_small_bag(tmp_path / "bag", frames=4)
+    report = evaluate(bundle, tmp_path / "out", bag, options=("--anomaly-ids", "9"))
+    reason = (
+        "no label holds an anomaly (anomaly ids: 9); the labels hold the values 0, 1, 255. All "
+        "but the ignored is taken as normal, and figures that need anomalies are absent"
+    )
+    told = capsys.readouterr()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert reason in told.err and reason in page and "Absent: no label holds" in page
+    total, (of_bag,) = report["total"], report["bags"]
+    assert reason in of_bag["not_as_it_should_be"] and total["absent"] == reason
+    assert of_bag["label_values"] == {"normal": [0, 1], "anomaly": [], "ignored": [255]}
+    for figures in (total, of_bag["summary"]):
+        for name in ("pixels", "detection", "components_at_alarm_line", "components_at_best_f1"):
+            assert figures[name] is None
+    assert "0 of 0" not in told.out and "0 of 0" not in page
+    # What the labels say of normal frames is there.
+    assert total["alarms_where_nothing_is_wrong"]["frames"] == 4
+
+    report = evaluate(bundle, tmp_path / "out", bag, options=("--anomaly-ids", "9,1"))
+    assert report["notes"] == [
+        "no label holds the anomaly id 9; the labels hold the values 0, 1, 255"
+    ]
+    assert report["total"]["absent"] == "" and report["total"]["detection"]["obstacles"] == 2
+    assert report["notes"][0] in capsys.readouterr().err
+    assert report["notes"][0] in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_drive_labelled_as_normal_takes_nothing_from_the_others(
+    bundle: Path, tmp_path: Path
+) -> None:
+    bags = [
+        write_small_bag(tmp_path / "quiet", frames=2, boxes=lambda _: None),
+        write_small_bag(tmp_path / "other", frames=2),
+    ]
+    report = evaluate(bundle, tmp_path / "out", *bags)
+    quiet, other = (bag["summary"] for bag in report["bags"])
+    assert quiet["detection"] is None and "the labels hold the values 0, 255" in quiet["absent"]
+    assert other["detection"] == report["total"]["detection"] and report["total"]["absent"] == ""
 
 
 def test_without_labels_there_are_alarms_and_highest_scores(bundle: Path, tmp_path: Path) -> None:
@@ -126,6 +171,7 @@ def test_without_labels_there_are_alarms_and_highest_scores(bundle: Path, tmp_pa
     report = evaluate(bundle, tmp_path / "out", bag, options=("--label-topic", ""))
     total = report["total"]
     assert total["pixels"] is None and total["detection"] is None
+    assert total["absent"] == "there are no labels"
     assert total["alarms"]["alarm_rate"] == 0.5
     raw = np.stack([d.raw_score_grid for _, d in detections(bundle, bag)])
     for row in total["exceedance"]:
@@ -147,6 +193,31 @@ def test_a_drive_unlike_the_calibration_is_warned_of(bundle: Path, tmp_path: Pat
     ordinary = write_small_bag(tmp_path / "ordinary", frames=2)
     evaluate(bundle, tmp_path / "out", ordinary)
     assert "bundle promises of 1 %" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_gap_says_which_frames_are_one_alarm(bundle: Path, tmp_path: Path, capsys) -> None:
+    """Every other frame alarms, 0.2 s apart."""
+    promising = tmp_path / "promising"
+    shutil.copytree(bundle, promising)
+    manifest = json.loads((promising / MANIFEST).read_bytes())
+    manifest["calibration"]["promise"] = {
+        "false_positive_rate": FPR, "false_alarms_per_hour": 1.0, "confidence": 0.95,
+        "alarm_gap": 0.1, "hours": 3.0, "alarms_allowed": 0, "alarms_measured": 0,
+        "region": "everything", "minimum_area": 64, "image_size": {"height": 180, "width": 320},
+    }  # fmt: skip
+    (promising / MANIFEST).write_text(json.dumps(manifest))
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    for options, gap, alarms in (((), 5.0, 1), (("--alarm-gap", "0.1"), 0.1, FRAMES // 2)):
+        report = evaluate(promising, tmp_path / "out", bag, options=options)
+        assert report["total"]["alarms"]["alarms"] == alarms
+        assert report["settings"]["alarm_gap"] == gap
+        page = (tmp_path / "out" / "report.html").read_text()
+        told = capsys.readouterr()
+        assert f"no more than {gap:g} s apart are one" in page
+        assert f"no more than {gap:g} s apart are one" in told.out
+        otherwise = "counts alarms by a gap of 0.1 s, and here it is 5 s"
+        for text in (page, told.err, str(report["notes"])):
+            assert (otherwise in text) == (gap != 0.1)
 
 
 def comparable(out: Path) -> tuple[dict, list[str]]:
@@ -266,7 +337,7 @@ def test_nothing_to_evaluate_is_exit_status_1(bundle: Path, tmp_path: Path, caps
         ([bag, bag], (), "given twice"),
         ([bag], ("--label-folder", str(tmp_path / "absent")), "is no folder"),
         ([bag], ("--anomaly-ids", "1,255"), "id 255 cannot be"),
-        ([bag], ("--provider", "openvino", "--false-positive-rate", "0.9"), "calibrated for"),
+        ([bag], ("--provider", "openvino", "--false-positive-rate", "1e-8"), "calibrated for"),
     ):
         evaluate(bundle, tmp_path / "out", *bags, status=1, options=options)
         told = capsys.readouterr().err

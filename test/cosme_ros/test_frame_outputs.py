@@ -78,7 +78,6 @@ def test_the_overlay_tells_frame_rate_and_provider(detector):
         score,
         obstacles,
         mask,
-        caption="1 obstacle",
         frame_rate=7.5,
         provider="cpu",
     )

@@ -1,10 +1,11 @@
 from cosme_ros.parameters import Settings
-from cosme_ros.promise_check import promise_sentence
+from cosme_ros.promise_check import counting_sentence, promise_sentence
 
 PROMISE = {
     "false_positive_rate": 2e-5,
     "false_alarms_per_hour": 1.0,
     "confidence": 0.95,
+    "alarm_gap": 2.0,
     "region": "drivable",
     "minimum_area": 100,
 }
@@ -32,3 +33,12 @@ def test_other_settings_void_it() -> None:
 def test_nothing_is_said_of_another_rate_or_without_a_promise() -> None:
     assert promise_sentence(CALIBRATION, Settings(false_positive_rate=1e-5)) is None
     assert promise_sentence({"table": []}, Settings()) is None
+
+
+def test_alarms_counted_otherwise_are_told() -> None:
+    assert counting_sentence(CALIBRATION, 5.0) == (
+        "the bundle's promise of 1 false alarm(s) an hour counts alarms by a gap of 2 s, and here "
+        "it is 5 s; --alarm-gap 2 counts as it does"
+    )
+    assert counting_sentence(CALIBRATION, 2.0) is None
+    assert counting_sentence({"table": []}, 5.0) is None

@@ -51,12 +51,12 @@ def test_a_line_above_a_score_is_not_reached_by_it() -> None:
         assert np.float32(line) == line  # the detector divides by it in float32
 
 
-def test_counts_are_kept_and_merged() -> None:
+def test_counts_are_kept_and_put_together() -> None:
     first, second, both = ScoreCounts(), ScoreCounts(), ScoreCounts()
     first.add(scores(5000, seed=1))
     second.add(scores(7000, seed=2))
     both.add(np.concatenate([scores(5000, seed=1), scores(7000, seed=2)]))
-    first.merge(ScoreCounts.from_sparse(*second.to_sparse()))
+    first.include(ScoreCounts.from_sparse(*second.to_sparse()))
     assert first.table() == both.table()
     assert first.pixels == 12_000
 

@@ -52,7 +52,6 @@ def test_outputs_are_the_detectors_to_the_bit(running, reference):
         expected.score,
         obstacles,
         mask=expected_mask,
-        caption="1 obstacle",
         frame_rate=0.0,
         provider=reference.provider,
     )

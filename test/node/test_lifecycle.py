@@ -3,8 +3,10 @@
 import json
 import shutil
 import signal
+import time
 
 import pytest
+from detector_process import REPOSITORY
 from diagnostic_msgs.msg import DiagnosticStatus
 from tiny_bundle import street_frame
 
@@ -201,6 +203,18 @@ def test_signals_end_a_busy_process_well(start, bundle, number):
     camera.ask(lambda: camera.image(large), "score", "overlay")
     for _ in range(5):
         camera.send(camera.image(large))
+    assert detector.stop(number) == 0
+    assert "Traceback" not in detector.log
+    assert "ERROR" not in detector.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_process_that_configures_well(start, number):
+    """The demo's bundle takes some tenths of a second, so that the signal comes in the middle."""
+    detector, _ = start(bundle=REPOSITORY / "demo" / "bundle")
+    while "loading" not in detector.log:
+        assert detector.process.poll() is None
+        time.sleep(0.01)
     assert detector.stop(number) == 0
     assert "Traceback" not in detector.log
     assert "ERROR" not in detector.log

@@ -5,17 +5,12 @@ from typing import Annotated
 
 import typer
 
+from training.commands.faster_options import BundleArgument, CostOption
+
 
 def halve(
-    bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
-    data: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME=PATH",
-            help="Pictures with known anomalies, to measure what it costs; spelled as for "
-            "`evaluate`, for example bag=demo/bag?0:0,1:1.",
-        ),
-    ],
+    bundle: BundleArgument,
+    data: CostOption,
     out: Annotated[Path, typer.Option(help="Folder to write: the bundle in half precision.")],
 ) -> None:
     """Make a bundle that computes in half precision, for a GPU (provider cuda or tensorrt).

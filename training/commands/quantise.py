@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from training.commands.faster_options import BundleArgument, CostOption
+
 
 def quantise(
-    bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
+    bundle: BundleArgument,
     normal: Annotated[
         str,
         typer.Option(
@@ -15,14 +17,7 @@ def quantise(
             help="Normal frames, as for `fit`: a folder of pictures or a rosbag2.",
         ),
     ],
-    data: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME=PATH",
-            help="Pictures with known anomalies, to measure what it costs; spelled as for "
-            "`evaluate`, for example bag=demo/bag?0:0,1:1.",
-        ),
-    ],
+    data: CostOption,
     out: Annotated[Path, typer.Option(help="Folder to write: the bundle in int8.")],
     normal_frames: Annotated[
         int, typer.Option(min=1, help="Use at most this many of them, evenly spread.")

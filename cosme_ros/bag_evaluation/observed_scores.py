@@ -22,8 +22,12 @@ class Exceedance:
     """The same on labelled frames without an anomaly; None where there are none."""
 
 
-class ScoreCounts:
-    """Counts grid places by raw score (Upsilon, Eq. 8); memory does not grow with frames."""
+class ObservedScores:
+    """Counts grid places by raw score (Upsilon, Eq. 8); memory does not grow with frames.
+
+    Exact at the scores of a bundle's table, wherever they lie. `score_counts.ScoreCounts`, of which
+    tables are made, is exact at lines of its own making only.
+    """
 
     def __init__(self, table: Sequence[Mapping[str, float]]) -> None:
         self._rates = [float(row["false_positive_rate"]) for row in table]
@@ -48,7 +52,7 @@ class ScoreCounts:
         inner = np.searchsorted(ordered, self.edges[1:-1])
         self.counts += np.diff(inner, prepend=0, append=ordered.size)
 
-    def include(self, other: "ScoreCounts") -> None:
+    def include(self, other: "ObservedScores") -> None:
         """Count what `other` has counted too; of the same bundle."""
         self.counts += other.counts
         self._places += other._places

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cosme_ros.bag_evaluation.score_counts import ScoreCounts
+from cosme_ros.bag_evaluation.observed_scores import ObservedScores
 
 TABLE = [
     {"false_positive_rate": 0.1, "raw_score": 1.5},
@@ -17,7 +17,7 @@ def grids(count: int, seed: int = 0):
 def test_shares_are_those_of_a_count_by_hand() -> None:
     frames = grids(6)
     frames[0][0, 0] = 1.5  # at the score is above it, as for an alarm
-    counts = ScoreCounts(TABLE)
+    counts = ObservedScores(TABLE)
     for index, grid in enumerate(frames):
         counts.add(grid, known_normal=index < 2)
     for row, of_table in zip(counts.exceedance(), TABLE, strict=True):
@@ -28,7 +28,7 @@ def test_shares_are_those_of_a_count_by_hand() -> None:
 
 def test_every_place_is_in_one_bin_even_those_beyond_the_axis() -> None:
     grid = np.array([[0.0, 1e-9, 0.02, 3.0, 1e6]], np.float32)
-    counts = ScoreCounts(TABLE)
+    counts = ObservedScores(TABLE)
     counts.add(grid, known_normal=False)
     assert counts.counts.sum() == 5
     assert counts.counts[0] == 2 and counts.counts[-1] == 1
@@ -37,7 +37,7 @@ def test_every_place_is_in_one_bin_even_those_beyond_the_axis() -> None:
 
 
 def test_two_parts_are_as_one() -> None:
-    whole, first, second = ScoreCounts(TABLE), ScoreCounts(TABLE), ScoreCounts(TABLE)
+    whole, first, second = ObservedScores(TABLE), ObservedScores(TABLE), ObservedScores(TABLE)
     for index, grid in enumerate(grids(5)):
         whole.add(grid, known_normal=index == 4)
         (first if index < 2 else second).add(grid, known_normal=index == 4)
@@ -47,7 +47,7 @@ def test_two_parts_are_as_one() -> None:
 
 
 def test_of_nothing_there_is_nothing_to_say() -> None:
-    counts = ScoreCounts(TABLE)
+    counts = ObservedScores(TABLE)
     assert counts.exceedance() == ()
     counts.add(grids(1)[0], known_normal=False)
     assert counts.exceedance()[0].observed_normal is None

@@ -1,0 +1,36 @@
+"""The node's parameters as options of a command: the same names, defaults, ranges and meanings."""
+
+import argparse
+from collections.abc import Callable
+
+from cosme_ros.parameters import PARAMETERS_BY_NAME, Parameter
+
+
+def add_node_options(parser: argparse._ActionsContainer, *names: str) -> None:
+    """`--minimum-area` for the parameter minimum_area, and so on. Numbers and choices only."""
+    for name in names:
+        row = PARAMETERS_BY_NAME[name]
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=str if row.choices else _number(row),
+            choices=row.choices or None,
+            default=row.default,
+            help=f"{row.description} (default: %(default)s)",
+        )
+
+
+def _number(row: Parameter) -> Callable[[str], float | int]:
+    kind = int if isinstance(row.default, int) else float
+
+    def number(text: str) -> float | int:
+        try:
+            value = kind(text)
+            row.check(value)
+        except ValueError as error:
+            what = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(
+                f"'{text}' is no {what} from {row.minimum} to {row.maximum}"
+            ) from error
+        return value
+
+    return number
