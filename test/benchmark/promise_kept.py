@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from cosme_ros.alarm_counting import ALARM_GAP
 from cosme_ros.alarm_promise import (
     NormalDrive,
     allowed_alarms,
@@ -182,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=20, help="calibrations of each kind")
     parser.add_argument("--false-alarms-per-hour", type=float, default=60.0, help="the promise")
     parser.add_argument("--confidence", type=float, default=0.95, help="of the promise")
-    parser.add_argument("--alarm-gap", type=float, default=5.0, help="seconds")
+    parser.add_argument("--alarm-gap", type=float, default=ALARM_GAP, help="seconds")
     return parser
 
 
