@@ -9,10 +9,13 @@ from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any
 
+from cosme_ros import names
 from cosme_ros.execution import PROVIDERS, check_affinity
 
 REGIONS = ("everything", "drivable")
 IMAGE_TRANSPORTS = ("raw", "compressed")
+# Not "on" and "off": to YAML, in which ROS reads parameters, these are true and false.
+OVERLAPS = ("auto", "always", "never")
 
 
 class ParameterError(ValueError):
@@ -128,6 +131,27 @@ class Settings:
         Changeable.UNCONFIGURED,
         choices=IMAGE_TRANSPORTS,
     )
+    cameras: str = _row(
+        "",
+        "Names of the cameras, as in 'front,rear': each has the topics under its own name, "
+        "~/front/input/image and so on. Empty: one camera, without a name.",
+        Changeable.UNCONFIGURED,
+    )
+    deadline: float = _row(
+        0.0,
+        "Seconds since arrival after which a frame is not begun any more, but counted as late. "
+        "0.0: no deadline.",
+        Changeable.UNCONFIGURED,
+        minimum=0.0,
+        maximum=60.0,
+    )
+    overlap: str = _row(
+        "auto",
+        "Whether a second thread makes and publishes a frame's outputs while the networks are at "
+        "the next frame: 'auto' where they run on a GPU; on a CPU they keep the cores busy.",
+        Changeable.UNCONFIGURED,
+        choices=OVERLAPS,
+    )
     threads: int = _row(
         0,
         "CPU threads of ONNX Runtime; 0 leaves the number to ONNX Runtime.",
@@ -173,9 +197,10 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
             "parameter 'bundle' is empty, but must be the directory of a bundle "
             "(bundle:=/path/to/bundle)"
         )
-    if settings.thread_affinity:
-        try:
+    try:
+        names.cameras(settings.cameras)
+        if settings.thread_affinity:
             check_affinity(settings.thread_affinity, settings.threads)
-        except ValueError as error:
-            raise ParameterError(f"parameter {error}") from error
+    except ValueError as error:
+        raise ParameterError(f"parameter {error}") from error
     return settings
