@@ -1,0 +1,222 @@
+"""Several cameras through one node: each gets its own answers, in time, and is told of."""
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+from detector_process import PATIENCE
+from diagnostic_msgs.msg import DiagnosticStatus
+from sensor_msgs.msg import CameraInfo
+from tiny_bundle import street_frame
+
+from cosme_ros import names
+from cosme_ros.bundle import load_bundle
+from cosme_ros.detector import Detector
+
+LARGE = street_frame(720, 1280)
+# By camera pictures of its own, and of its own size.
+PICTURES = {
+    "front": [street_frame(180, 320, box=(x, 120, 40, 30)) for x in (20, 140, 250)],
+    "rear": [street_frame(120, 200, box=(x, 80, 30, 20)) for x in (10, 90)],
+}
+DROPPED = "frames dropped (a newer one came)"
+LATE = "frames late (older than the deadline)"
+
+
+@pytest.fixture(scope="module")
+def reference(bundle):
+    return Detector(load_bundle(bundle), provider="cpu")
+
+
+def score_of(message):
+    return np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
+
+
+def spin(*cameras):
+    for camera in cameras:
+        camera.spin_once()
+
+
+def accounted_for(camera):
+    """Frames processed, where every one received has been."""
+    camera.next_status()
+    lost = sum(camera.count(key) for key in (DROPPED, LATE, "frames failed"))
+    processed = camera.count("frames processed")
+    assert processed + lost == camera.count("frames received")
+    return processed
+
+
+@pytest.mark.parametrize("overlap", ["never", "always"])
+def test_each_camera_gets_its_own_answers_to_the_bit(start, bundle, reference, overlap):
+    _, front, rear = start(bundle=bundle, cameras="front,rear", overlap=overlap)
+    for camera in (front, rear):
+        camera.listen("score", "mask")
+        camera.ask(lambda camera=camera: camera.image(PICTURES[camera.name][0]), "score", "mask")
+    expected = {
+        name: [reference.detect(picture).score.tobytes() for picture in pictures]
+        for name, pictures in PICTURES.items()
+    }
+    sent: dict = {"front": {}, "rear": {}}
+    for tick in range(150):
+        for camera, every in ((front, 1), (rear, 5)):
+            if tick % every == 0:
+                which = tick // every % len(PICTURES[camera.name])
+                key = camera.send(camera.image(PICTURES[camera.name][which]))
+                sent[camera.name][key] = which
+        spin(front, rear)
+        time.sleep(0.004)
+    for camera in (front, rear):
+        camera.ask(lambda camera=camera: camera.image(PICTURES[camera.name][0]), "score", "mask")
+        answered = {
+            key: message
+            for key, message in camera.answers["score"].items()
+            if key in sent[camera.name]
+        }
+        assert len(answered) > 1
+        for key, message in answered.items():
+            which = sent[camera.name][key]
+            assert score_of(message).tobytes() == expected[camera.name][which]
+        for output in ("score", "mask"):
+            order = camera.order[output]
+            assert order == sorted(set(order))
+        others = sent["rear" if camera is front else "front"]
+        assert not others.keys() & camera.answers["score"].keys()
+        accounted_for(camera)
+
+
+def test_a_fast_camera_does_not_starve_a_slow_one(start, bundle):
+    _, fast, slow = start(bundle=bundle, cameras="fast,slow")
+    for camera in (fast, slow):
+        camera.listen("score")
+        camera.ask(lambda camera=camera: camera.image(LARGE), "score")
+    accounted_for(slow)
+    before = slow.count("frames received")
+
+    def flood_until(condition, what):
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, f"waited {PATIENCE} s in vain for {what}"
+            # While the node works on the large frame, the small ones come faster than it can look.
+            for picture in (LARGE, *itertools.repeat(PICTURES["front"][0], 20)):
+                fast.send(fast.image(picture))
+                spin(fast, slow)
+
+    fast.next_status()
+    dropped = fast.count(DROPPED)
+    for index in range(8):
+        key = slow.send(slow.image(PICTURES["rear"][0]))
+        flood_until(lambda key=key: key in slow.answers["score"], f"slow frame {index}")
+    flood_until(lambda: fast.count(DROPPED) > dropped, "a frame dropped of the fast one")
+    accounted_for(slow)
+    assert slow.count(DROPPED) == 0
+    assert slow.count("frames received") == before + 8
+    accounted_for(fast)
+
+
+def test_a_deadline_drops_late_frames_and_says_so(start, bundle):
+    _, camera = start(bundle=bundle, deadline=0.004)
+    camera.listen("score")
+    camera.ask(lambda: camera.image(LARGE), "score")
+
+    def late():
+        # While one large frame is worked on, the next waits for longer than the deadline.
+        for _ in range(5):
+            camera.send(camera.image(LARGE))
+        camera.spin_for(0.02)
+        return camera.count(LATE)
+
+    camera.spin_until(late, "a late frame")
+    assert camera.next_status().level in (DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
+    assert "older than the deadline" in camera.status.message
+    camera.ask(lambda: camera.image(LARGE), "score")
+    processed = accounted_for(camera)
+    assert camera.count(LATE) > 0
+    # What was late was never published.
+    assert len(camera.order["score"]) <= processed
+    assert camera.order["score"] == sorted(set(camera.order["score"]))
+
+
+def test_each_camera_is_told_of_by_name_in_every_state(start, bundle):
+    _, front, rear = start(bundle=bundle, cameras="front,rear", autostart=False)
+    assert front.next_status().level == DiagnosticStatus.WARN
+    assert front.status.name == "/cosme_detector: detection of front"
+    assert front.transition("configure")
+    assert front.transition("activate")
+    front.listen("score")
+    front.ask(lambda: front.image(PICTURES["front"][0]), "score")
+    rear.spin_until(
+        lambda: rear.status and rear.status.level == DiagnosticStatus.STALE, "the rear's silence"
+    )
+    assert "/cosme_detector/rear/input/image has a publisher but nothing" in rear.status.message
+    assert rear.value("frames received") == "0"
+    assert int(front.next_status() and front.value("frames processed")) > 0
+    broken = front.image(PICTURES["front"][0])
+    broken.encoding = "cmyk99"
+
+    def counted():
+        front.send(broken)
+        front.spin_for(0.1)
+        return front.count("frames failed: unsupported encoding")
+
+    front.spin_until(counted, "a failure of the front")
+    rear.next_status()
+    assert rear.count("frames failed") == 0
+
+
+def test_each_camera_has_its_own_camera_info(start, bundle):
+    detector, front, rear = start(bundle=bundle, cameras="front,rear")
+    calibration = [300.0, 0.0, 160.0, 0.0, 0.0, 310.0, 90.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    for camera in (front, rear):
+        camera.listen("markers")
+        camera.ask(lambda camera=camera: camera.image(PICTURES[camera.name][0]), "markers")
+
+    def calibrated():
+        image = front.image(PICTURES["front"][0])
+        front.info_publisher.publish(
+            CameraInfo(header=image.header, height=180, width=320, p=calibration)
+        )
+        return image
+
+    def is_guess(camera, make):
+        _, (message,) = camera.ask(make, "markers")
+        return message.markers[1].ns.endswith("(uncalibrated)")
+
+    front.spin_until(lambda: not is_guess(front, calibrated), "markers by camera_info")
+    assert is_guess(rear, lambda: rear.image(PICTURES["rear"][0]))
+    assert "nothing came on /cosme_detector/rear/input/camera_info" in detector.log
+
+
+@pytest.mark.parametrize(
+    ("cameras", "words"),
+    [("front,front", "'front' is there twice"), ("front,2nd", "'2nd' cannot be part of a topic")],
+)
+def test_names_that_cannot_be_are_refused_at_configure(start, bundle, cameras, words):
+    detector, camera = start(bundle=bundle, autostart=False)
+    assert camera.set_parameter("cameras", cameras) == (True, "")
+    assert not camera.transition("configure")
+    assert camera.next_status().level == DiagnosticStatus.ERROR
+    assert words in camera.status.message
+    assert words in detector.log
+    assert "Traceback" not in detector.log
+
+
+def test_cameras_can_be_others_after_a_cleanup(start, bundle):
+    _, camera = start(bundle=bundle, autostart=False)
+    topics = {
+        cameras: [names.resolve(names.of_camera(names.OUTPUT_SCORE, c)) for c in found]
+        for cameras, found in ((text, names.cameras(text)) for text in ("", "left,right"))
+    }
+    for cameras, others in itertools.islice(
+        itertools.cycle((("left,right", ""), ("", "left,right"))), 3
+    ):
+        assert camera.set_parameter("cameras", cameras) == (True, "")
+        assert camera.transition("configure")
+        for topic in topics[cameras]:
+            camera.spin_until(lambda topic=topic: camera.node.count_publishers(topic), topic)
+        for topic in topics[others]:
+            camera.spin_until(lambda topic=topic: not camera.node.count_publishers(topic), topic)
+        accepted, reason = camera.set_parameter("cameras", "elsewhere")
+        assert not accepted
+        assert "while the node is unconfigured" in reason
+        assert camera.transition("cleanup")
