@@ -3,6 +3,7 @@
 import itertools
 import time
 
+import cv2
 import numpy as np
 import pytest
 from detector_process import PATIENCE
@@ -86,32 +87,32 @@ def test_each_camera_gets_its_own_answers_to_the_bit(start, bundle, reference, o
 
 
 def test_a_fast_camera_does_not_starve_a_slow_one(start, bundle):
-    _, fast, slow = start(bundle=bundle, cameras="fast,slow")
-    for camera in (fast, slow):
-        camera.listen("score")
-        camera.ask(lambda camera=camera: camera.image(LARGE), "score")
+    """The fast one's frames come much faster than they can be decoded: one always waits."""
+    _, fast, slow = start(bundle=bundle, cameras="fast,slow", image_transport="compressed")
+    slow.listen("score")
+    large, small = (
+        cv2.imencode(".jpg", picture)[1].tobytes()
+        for picture in (street_frame(1080, 1920), PICTURES["rear"][0])
+    )
+    slow.ask(lambda: slow.jpeg(small), "score")
     accounted_for(slow)
     before = slow.count("frames received")
-
-    def flood_until(condition, what):
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, f"waited {PATIENCE} s in vain for {what}"
-            # While the node works on the large frame, the small ones come faster than it can look.
-            for picture in (LARGE, *itertools.repeat(PICTURES["front"][0], 20)):
-                fast.send(fast.image(picture))
-                spin(fast, slow)
-
-    fast.next_status()
-    dropped = fast.count(DROPPED)
-    for index in range(8):
-        key = slow.send(slow.image(PICTURES["rear"][0]))
-        flood_until(lambda key=key: key in slow.answers["score"], f"slow frame {index}")
-    flood_until(lambda: fast.count(DROPPED) > dropped, "a frame dropped of the fast one")
+    slow_ones = 8
+    for index in range(slow_ones):
+        keys, end, again = set(), time.monotonic() + PATIENCE, 0.0
+        while not keys & slow.answers["score"].keys():
+            assert time.monotonic() < end, f"waited in vain for the answer to slow frame {index}"
+            if time.monotonic() > again:  # best effort may have lost it
+                keys.add(slow.send(slow.jpeg(small)))
+                again = time.monotonic() + PATIENCE / 3
+            fast.send(fast.jpeg(large))
+            spin(fast, slow)
     accounted_for(slow)
+    assert slow.count("frames received") >= before + slow_ones
     assert slow.count(DROPPED) == 0
-    assert slow.count("frames received") == before + 8
     accounted_for(fast)
+    assert fast.count("frames processed") > 0
+    assert fast.count(DROPPED) > slow_ones, "else it was no flood"
 
 
 def test_a_deadline_drops_late_frames_and_says_so(start, bundle):
