@@ -22,7 +22,7 @@ describes_environment := setup.py $(constraints)
 unexport PYTHONPATH AMENT_PREFIX_PATH RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format bench table clean
+.PHONY: help env demo test lint format bench bench-gpu table clean
 
 help:
 	@echo "Targets:"
@@ -32,6 +32,7 @@ help:
 	@echo "  make format   put the formatting right"
 	@echo "  make bench    how near to this machine's limit is it? Half an hour or more on two cores;"
 	@echo "                OPTIONS=--quick is small and rough, --full also runs 1024x2048"
+	@echo "  make bench-gpu  the same on a GPU, with the PyTorch and onnxruntime-gpu of GPU_PYTHON=python3"
 	@echo "  make table    from CamVid to all methods on two sets of real pictures, about an hour on"
 	@echo "                two cores: CAMVID=DIR ROAD_ANOMALY=DIR, result in $(TABLE)/figures"
 	@echo "  make env      $(VENV) with all that development needs (demo makes itself a smaller one)"
@@ -79,6 +80,13 @@ format: $(VENV)/.development
 bench: $(VENV)/.development
 	PYTHONPATH=. $(bin)/python test/benchmark/run.py --bundle $(BUNDLE) --bag $(BAG) --out bench_output $(OPTIONS)
 
+# All that there is to know of a GPU in one run, with what PyTorch and ONNX Runtime are there.
+GPU_PYTHON = python3
+bench-gpu:
+	PYTHONPATH=. $(GPU_PYTHON) test/benchmark/run.py --bundle $(BUNDLE) --bag $(BAG) \
+		--out bench_output_gpu --provider cuda --torch-device cuda --full --half \
+		--runtime-options prefer_nhwc=1 prefer_nhwc=1,enable_cuda_graph=1 $(OPTIONS)
+
 # Each step goes on where it was stopped, so the whole does too.
 table: $(VENV)/.development
 	@test -d "$(CAMVID)" -a -d "$(ROAD_ANOMALY)" || \
@@ -93,6 +101,6 @@ table: $(VENV)/.development
 		--data composited:0:camvid=$(CAMVID):test --data road_anomaly=$(ROAD_ANOMALY)
 
 clean:
-	rm -rf $(VENV) build install log *.egg-info demo_output bench_output table_output
+	rm -rf $(VENV) build install log *.egg-info demo_output bench_output* table_output
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -88,7 +88,7 @@ class Detector:
 
     `provider` is 'auto' or one of `execution.PROVIDERS`; `false_positive_rate` chooses the alarm
     line from the bundle's calibration; `threads` inside one operator, 0 for the library's default,
-    and `affinity` where they run, as in `execution.open_session`.
+    `affinity` where they run, and `runtime_options` as in `execution.open_session`.
     Raises BundleError where a graph is damaged or not the manifest's, ProviderError where the
     provider does not run the graphs, ValueError for a rate outside the calibration.
     """
@@ -101,6 +101,7 @@ class Detector:
         false_positive_rate: float = 0.001,
         threads: int = 0,
         affinity: str = "",
+        runtime_options: Mapping[str, str] | None = None,
     ) -> None:
         self.bundle = bundle
         self.threshold: float = bundle.calibration.threshold(false_positive_rate)
@@ -111,6 +112,7 @@ class Detector:
                 provider,
                 threads=threads,
                 affinity=affinity,
+                runtime_options=runtime_options or {},
                 engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest),
             )
         except ModelError as error:

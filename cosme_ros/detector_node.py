@@ -49,6 +49,7 @@ from cosme_ros.parameters import (
 )
 from cosme_ros.promise_check import promise_sentence
 from cosme_ros.ros_process import ros_process
+from cosme_ros.runtime_options import parse_runtime_options
 
 # What keeps a node from being configured, and is the user's to put right.
 CONFIGURATION_ERRORS = (ParameterError, BundleError, ProviderError)
@@ -199,6 +200,7 @@ class DetectorNode(LifecycleNode):
             false_positive_rate=settings.false_positive_rate,
             threads=settings.threads,
             affinity=settings.thread_affinity,
+            runtime_options=parse_runtime_options(settings.runtime_options),
         )
         detector.warm_up(*bundle.input_size)
         lowest, highest = bundle.calibration.rates

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from cosme_ros.runtime_options import SESSION_PREFIX, captures_graphs, split_options
+
 PROVIDERS = ("tensorrt", "cuda", "openvino", "cpu")
 """In the order in which 'auto' tries them."""
 
@@ -47,6 +49,7 @@ _NUMPY_NAMES = {
     "tensor(int64)": "int64",
 }
 _PROCESSORS = re.compile(r"[0-9]+-[0-9]+|[0-9]+(,[0-9]+)*")
+_NO_OPTIONS: Mapping[str, str] = {}
 EngineCache = Callable[[], Path] | None
 """Gives the folder for what TensorRT builds; asked only when TensorRT is about to build."""
 
@@ -73,6 +76,8 @@ class Session:
     """Name to NumPy dtype name and shape; a free length is a name or None."""
     outputs: Tensors
     _session: ort.InferenceSession
+    captures: bool = False
+    """Whether its kernels are recorded at the first runs and replayed, on the same addresses."""
 
     @property
     def device(self) -> str:
@@ -88,9 +93,18 @@ class Session:
         """A new binding: which tensors `run_bound` reads and writes."""
         return self._session.io_binding()
 
-    def run_bound(self, binding: ort.IOBinding) -> None:
-        """Run on the tensors of `binding`; when it returns they are written."""
-        self._session.run_with_iobinding(binding)
+    def run_bound(self, binding: ort.IOBinding, recording: int = 0) -> None:
+        """Run on the tensors of `binding`; when it returns they are written.
+
+        `recording` numbers what a session that `captures` has recorded: another number for tensors
+        that lie elsewhere or have another shape.
+        """
+        if not self.captures:
+            self._session.run_with_iobinding(binding)
+            return
+        options = ort.RunOptions()
+        options.add_run_config_entry("gpu_graph_id", str(recording))
+        self._session.run_with_iobinding(binding, options)
 
     def value_of(self, array: np.ndarray) -> ort.OrtValue:
         """`array` where the graph reads it: a copy on a GPU; on the CPU the same memory, which the
@@ -110,6 +124,7 @@ def open_session(
     *,
     threads: int = 0,
     affinity: str = "",
+    runtime_options: Mapping[str, str] = _NO_OPTIONS,
     engine_cache: EngineCache = None,
 ) -> Session:
     """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
@@ -118,6 +133,8 @@ def open_session(
     `affinity` says on which processors each of them but the caller's own runs, as ONNX Runtime's
     session.intra_op_thread_affinities does: '2;3' or '1-2;3-4', counted from 1, a part for each of
     `threads` - 1 threads; empty leaves it to the system. It is for provider cpu.
+    `runtime_options` go to ONNX Runtime as they are: the session's, which begin with 'session.',
+    and the provider's own; they win over what is set here.
     `engine_cache` gives the folder for what TensorRT builds; nothing is kept without it.
     Raises ProviderError, or ModelError where the file itself is at fault.
     """
@@ -130,13 +147,22 @@ def open_session(
     if affinity:
         check_affinity(affinity, threads)
         options.add_session_config_entry("session.intra_op_thread_affinities", affinity)
-    runtime_providers = _PREPARATIONS[provider](options, threads, engine_cache)
+    of_session, of_provider = split_options(runtime_options)
+    runtime_providers = _PREPARATIONS[provider](options, threads, of_provider, engine_cache)
+    for name, value in of_session.items():
+        options.add_session_config_entry(name, value)
     if provider == "cpu":
-        return _wrap(_open(model_path, options, runtime_providers, provider), provider)
+        try:
+            return _wrap(_open(model_path, options, runtime_providers, provider), provider)
+        except ModelError as error:
+            if not runtime_options:
+                raise
+            _open(model_path, ort.SessionOptions(), [_CPU], "cpu")  # is it the graph after all?
+            raise ProviderError(f"ONNX Runtime refuses runtime_options: {error}") from error
 
     session, assigned = _open_and_ask(model_path, options, runtime_providers, provider)
     check_assignment(assigned, provider, model_path.name)
-    return _wrap(session, provider)
+    return _wrap(session, provider, captures=captures_graphs(of_provider))
 
 
 def open_sessions(
@@ -145,6 +171,7 @@ def open_sessions(
     *,
     threads: int = 0,
     affinity: str = "",
+    runtime_options: Mapping[str, str] = _NO_OPTIONS,
     engine_cache: EngineCache = None,
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.
@@ -161,6 +188,7 @@ def open_sessions(
                     candidate,
                     threads=threads,
                     affinity=affinity,
+                    runtime_options=runtime_options,
                     engine_cache=engine_cache,
                 )
                 for name, path in model_paths.items()
@@ -222,7 +250,17 @@ def check_assignment(assigned: Iterable[tuple[str, str]], provider: str, file_na
         )
 
 
-def _prepare_cpu(options: ort.SessionOptions, threads: int, engine_cache: EngineCache) -> list[Any]:
+def _prepare_cpu(
+    options: ort.SessionOptions,
+    threads: int,
+    own: Mapping[str, str],
+    engine_cache: EngineCache,
+) -> list[Any]:
+    if own:
+        raise ProviderError(
+            f"runtime_options has {', '.join(own)}, but provider cpu takes none of its own; only "
+            f"those that begin with '{SESSION_PREFIX}' are for it"
+        )
     # Threads that wait for work by spinning take the cores from the other graphs, and from
     # everything else on the vehicle.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -230,22 +268,28 @@ def _prepare_cpu(options: ort.SessionOptions, threads: int, engine_cache: Engine
 
 
 def _prepare_cuda(
-    options: ort.SessionOptions, threads: int, engine_cache: EngineCache
+    options: ort.SessionOptions,
+    threads: int,
+    own: Mapping[str, str],
+    engine_cache: EngineCache,
 ) -> list[Any]:
     _require("cuda")
     _preload_cuda()
-    return [_CUDA, _CPU]
+    return [(_CUDA, dict(own)), _CPU]
 
 
 def _prepare_tensorrt(
-    options: ort.SessionOptions, threads: int, engine_cache: EngineCache
+    options: ort.SessionOptions,
+    threads: int,
+    own: Mapping[str, str],
+    engine_cache: EngineCache,
 ) -> list[Any]:
     _require("tensorrt")
     _preload_cuda()
     folder = _writable(engine_cache()) if engine_cache is not None else None
     if folder is None:
         _log.warning("TensorRT builds its engines now: minutes, and again at every start")
-        return [_TENSORRT, _CUDA, _CPU]
+        return [(_TENSORRT, dict(own)), _CUDA, _CPU]
     if not any(folder.iterdir()):
         _log.warning("TensorRT builds its engines now: minutes, this once. Kept in %s", folder)
     settings = {
@@ -254,7 +298,7 @@ def _prepare_tensorrt(
         "trt_timing_cache_enable": "1",
         "trt_timing_cache_path": str(folder),
     }
-    return [(_TENSORRT, settings), _CUDA, _CPU]
+    return [(_TENSORRT, {**settings, **own}), _CUDA, _CPU]
 
 
 def _writable(folder: Path) -> Path | None:
@@ -267,13 +311,16 @@ def _writable(folder: Path) -> Path | None:
 
 
 def _prepare_openvino(
-    options: ort.SessionOptions, threads: int, engine_cache: EngineCache
+    options: ort.SessionOptions,
+    threads: int,
+    own: Mapping[str, str],
+    engine_cache: EngineCache,
 ) -> list[Any]:
     if _OPENVINO in ort.get_available_providers():
         settings = {"device_type": "CPU"}
         if threads:
             settings["num_of_threads"] = str(threads)
-        return [(_OPENVINO, settings), _CPU]
+        return [(_OPENVINO, {**settings, **own}), _CPU]
     if importlib.util.find_spec(_OPENVINO_PLUGIN) is None or not hasattr(ort, "get_ep_devices"):
         raise ProviderError(
             f"ONNX Runtime {ort.__version__} here has no OpenVINO; {_REMEDIES['openvino']}"
@@ -290,11 +337,12 @@ def _prepare_openvino(
         settings["load_config"] = json.dumps({"CPU": {"INFERENCE_NUM_THREADS": str(threads)}})
     # The CPU before GPU and NPU: it is what was measured, and every machine with OpenVINO has it.
     on_cpu = [device for device in devices if device.device.type == ort.OrtHardwareDeviceType.CPU]
-    options.add_provider_for_devices(on_cpu or devices, settings)
+    options.add_provider_for_devices(on_cpu or devices, {**settings, **own})
     return []  # providers given as devices are not named again; the CPU is always behind them
 
 
-_PREPARATIONS: Mapping[str, Callable[[ort.SessionOptions, int, EngineCache], list[Any]]] = {
+_Prepare = Callable[[ort.SessionOptions, int, Mapping[str, str], EngineCache], list[Any]]
+_PREPARATIONS: Mapping[str, _Prepare] = {
     "tensorrt": _prepare_tensorrt,
     "cuda": _prepare_cuda,
     "openvino": _prepare_openvino,
@@ -358,12 +406,16 @@ def _open(
         ) from error
 
 
-def _wrap(session: ort.InferenceSession, provider: str) -> Session:
+def _wrap(session: ort.InferenceSession, provider: str, *, captures: bool = False) -> Session:
     def described(arguments: Iterable[Any]) -> Tensors:
         return {a.name: (_NUMPY_NAMES.get(a.type, a.type), tuple(a.shape)) for a in arguments}
 
     return Session(
-        provider, described(session.get_inputs()), described(session.get_outputs()), session
+        provider,
+        described(session.get_inputs()),
+        described(session.get_outputs()),
+        session,
+        captures,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from cosme_ros import names
 from cosme_ros.execution import PROVIDERS, check_affinity
+from cosme_ros.runtime_options import parse_runtime_options
 
 REGIONS = ("everything", "drivable")
 IMAGE_TRANSPORTS = ("raw", "compressed")
@@ -165,6 +166,12 @@ class Settings:
         "provider cpu: '2;3' for threads 3. Empty leaves them to the system.",
         Changeable.UNCONFIGURED,
     )
+    runtime_options: str = _row(
+        "",
+        "ONNX Runtime's own options, name=value with commas between: 'prefer_nhwc=1' for provider "
+        "cuda, or session options, which begin with 'session.'.",
+        Changeable.UNCONFIGURED,
+    )
     diagnostics_period: float = _row(
         1.0,
         "Seconds between two messages on /diagnostics.",
@@ -201,6 +208,7 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
         names.cameras(settings.cameras)
         if settings.thread_affinity:
             check_affinity(settings.thread_affinity, settings.threads)
+        parse_runtime_options(settings.runtime_options)
     except ValueError as error:
         raise ParameterError(f"parameter {error}") from error
     return settings

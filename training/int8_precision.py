@@ -22,9 +22,7 @@ from training.faster_bundle import NETWORKS, Convert
 from training.graph_runner import GraphRunner
 
 _QUANTISED = ("Conv", "Relu", "Add", "MaxPool", "Concat")
-_FIRST_CONVOLUTIONS = 2
-"""The normalisation of the pixels and the network's stem, which stay in float32: every feature is
-made of them, and they cost next to nothing."""
+_COLOURS = 3
 
 
 class _Frames(CalibrationDataReader):
@@ -80,8 +78,7 @@ def quantise_network(source: Path, target: Path, frames: Iterable[np.ndarray]) -
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / source.name
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-        nodes = onnx.load(prepared).graph.node
-        first = [node.name for node in nodes if node.op_type == "Conv"][:_FIRST_CONVOLUTIONS]
+        first = _first_convolutions(onnx.load(prepared).graph)
         quantize_static(
             str(prepared),
             str(target),
@@ -94,3 +91,18 @@ def quantise_network(source: Path, target: Path, frames: Iterable[np.ndarray]) -
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
+
+
+def _first_convolutions(graph: onnx.GraphProto) -> list[str]:
+    """The network's stem, and a normalisation of the pixels that is a convolution.
+
+    They stay in float32: every feature is made of them, and they cost next to nothing.
+    """
+    outputs = {weight.name: weight.dims[0] for weight in graph.initializer if weight.dims}
+    names = []
+    for node in graph.node:
+        if node.op_type == "Conv":
+            names.append(node.name)
+            if outputs[node.input[1]] > _COLOURS:
+                break
+    return names

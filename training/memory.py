@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
+from training.channel_sum import channel_sum
+
 MAXIMUM_MISSES = 20_000
 """Candidates in a row that bring nothing new, after which Algorithm 1 gives up filling K."""
 
@@ -197,6 +199,6 @@ def _nearest_similarity(vectors: torch.Tensor, bank: torch.Tensor) -> torch.Tens
     """The largest cosine of each column of [C, n] with a row of the bank [K, C]: [n]."""
     # The norm of a feature is the same for every prototype: dividing the one maximum by it
     # is n divisions instead of C*n, and never holds a normalised copy.
-    norm = vectors.square().sum(dim=0).sqrt().clamp(min=_SMALLEST_NORM)
+    norm = channel_sum(vectors.square()).sqrt().clamp(min=_SMALLEST_NORM)
     # A row per place, so that the maximum is along what lies side by side in memory.
     return (vectors.T @ bank.T).amax(dim=1) / norm

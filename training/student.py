@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
+from training.channel_sum import channel_sum
 from training.layers import SUPERVISED_LAYERS
 from training.teachers import build_student_network
 
@@ -95,4 +96,6 @@ def layer_score(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
     Returns:
         float32 [N, 1, h, w], >= 0.
     """
-    return (teacher - on_grid_of(teacher, student)).square().mean(dim=1, keepdim=True)
+    squares = (teacher - on_grid_of(teacher, student)).square()
+    total = channel_sum(squares.flatten(2)).reshape(-1, 1, *teacher.shape[2:])
+    return total / teacher.shape[1]

@@ -16,9 +16,10 @@ from rounds import time_side_by_side
 from torch_cosme import TorchCosme, TorchTeacher, on_host
 from workloads import Workload
 
-from cosme_ros.bundle import GRAPHS
+from cosme_ros.bundle import GRAPHS, Bundle
 from cosme_ros.detector import Detector
 from cosme_ros.execution import PROVIDERS, ProviderError
+from cosme_ros.runtime_options import parse_runtime_options
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Choices:
     """Seconds; what takes longer is measured once."""
     compiled: bool
     """Whether to try torch.compile."""
+    runtime_options: tuple[str, ...] = ()
+    """Written as the node's parameter of that name: `Detector` is timed with each of them too."""
 
 
 def measure_networks(
@@ -55,16 +58,22 @@ def measure_networks(
     grids: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
     missing: dict[str, str] = {}
 
-    detector = Detector(
-        workload.bundle,
-        provider=choices.provider,
-        false_positive_rate=workload.false_positive_rate,
-        threads=choices.threads,
-    )
+    def add_detector(name: str, one: Detector) -> None:
+        calls[name] = lambda: one.detect(next(images)).score
+        grids[name] = lambda image: one.detect(image).raw_score_grid
+
     in_half = "" if workload.bundle is workload.single else " float16"
+    detector = _detector(workload, workload.bundle, choices)
     ours = f"Detector, {detector.provider}{in_half}"
-    calls[ours] = lambda: detector.detect(next(images)).score
-    grids[ours] = lambda image: detector.detect(image).raw_score_grid
+    add_detector(ours, detector)
+    for text in choices.runtime_options:
+        try:
+            add_detector(f"{ours}, {text}", _detector(workload, workload.bundle, choices, text))
+        except ProviderError as error:
+            missing[f"{ours}, {text}"] = str(error)
+    if workload.int8 is not None:
+        quantised = _detector(workload, workload.int8, choices)
+        add_detector(f"Detector, {quantised.provider} int8", quantised)
 
     bare_names: list[str] = []
     for provider in PROVIDERS:
@@ -145,6 +154,18 @@ def score_errors(
             "largest": float(np.max(differences)) / scale,
         }
     return errors
+
+
+def _detector(
+    workload: Workload, bundle: Bundle, choices: Choices, runtime_options: str = ""
+) -> Detector:
+    return Detector(
+        bundle,
+        provider=choices.provider,
+        false_positive_rate=workload.false_positive_rate,
+        threads=choices.threads,
+        runtime_options=parse_runtime_options(runtime_options),
+    )
 
 
 def _session_calls(bare: BareSessions, image: np.ndarray) -> list[Callable[[], object]]:

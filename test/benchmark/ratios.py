@@ -1,7 +1,10 @@
 """The few numbers by which one machine, or one version, is compared with another."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from spread import spread
 
 Tree = Mapping[str, Any]
 MATRIX_PRODUCT = "matrix product"
@@ -10,10 +13,23 @@ EAGER = "PyTorch eager"
 """Name of all of CosMe in PyTorch as it comes, in float32."""
 
 
-def ratios(tree: Tree) -> tuple[dict[str, float], dict[str, str]]:
-    """What can be made of the measurements in `tree`, the content of bench.json.
+@dataclass(frozen=True)
+class Ratio:
+    """One of them, round by round: what a machine does meanwhile meets both sides of a round."""
 
-    The numbers by name, and what each was taken from. One that was not measured is missing.
+    values: list[float]
+    of: str
+    """The network, number type or provider that it was measured with."""
+
+    def described(self) -> dict[str, Any]:
+        """Median, quartiles and values, and `of`."""
+        return {**spread(self.values), "of": self.of}
+
+
+def ratios(tree: Tree) -> dict[str, Ratio]:
+    """What can be made of the measurements in `tree`, the content of bench.json, by name.
+
+    One that was not measured is missing.
 
     - speedup_over_torch_eager: time of PyTorch eager over the time of `Detector`
     - detector_over_bare_sessions: time of `Detector` over the sum of teacher, student and memory
@@ -25,13 +41,11 @@ def ratios(tree: Tree) -> tuple[dict[str, float], dict[str, str]]:
     - memory_growth_over_teacher: time that the memory graph takes longer with K 4096 than with 512,
       over the teacher's time
     """
-    found = {
+    return {
         **_from_networks(tree.get("networks", {})),
         **_from_node(tree.get("node", {})),
         **_from_prototypes(tree.get("growth", {}).get("prototypes", {})),
     }
-    values = {name: round(value, 4) for name, (value, _) in found.items()}
-    return values, {name: of for name, (_, of) in found.items()}
 
 
 def largest_paper_network(networks: Tree) -> str | None:
@@ -45,52 +59,64 @@ def largest_paper_network(networks: Tree) -> str | None:
     return sized[max(sized)] if sized else None
 
 
-def _from_networks(networks: Tree) -> dict[str, tuple[float, str]]:
+def _from_networks(networks: Tree) -> dict[str, Ratio]:
     name = largest_paper_network(networks)
     if name is None:
         return {}
     network = networks[name]
-    times = {
-        key: entry["median"]
-        for key, entry in network.get("milliseconds", {}).items()
-        if "median" in entry
-    }
-    detector = times.get(network["detector"])
-    if detector is None:
-        return {}
+    times = _Times(network.get("milliseconds", {}))
+    ours = network["detector"]
     found = {}
-    eager = times.get(EAGER)
-    if eager is not None:
-        found["speedup_over_torch_eager"] = (eager / detector, name)
-    bare = [times.get(key) for key in network["bare_sessions"]]
-    if bare and None not in bare:
-        found["detector_over_bare_sessions"] = (detector / sum(bare), name)
-    product = times.get(MATRIX_PRODUCT)
-    if product is not None:
-        rate = network["matrix_product"]["multiply_adds"] / product
-        floor = network["multiply_adds"]["all"] / rate
+    if times.have(ours, EAGER):
+        values = [eager / own for eager, own in times.rounds(EAGER, ours)]
+        found["speedup_over_torch_eager"] = Ratio(values, name)
+    bare = network["bare_sessions"]
+    if bare and times.have(ours, *bare):
+        values = [own / sum(sessions) for own, *sessions in times.rounds(ours, *bare)]
+        found["detector_over_bare_sessions"] = Ratio(values, name)
+    if times.have(ours, MATRIX_PRODUCT):
+        counted = network["multiply_adds"]["all"] / network["matrix_product"]["multiply_adds"]
+        values = [counted * product / own for product, own in times.rounds(MATRIX_PRODUCT, ours)]
         of = f"{name}, {network['matrix_product']['dtype']}"
-        found["share_of_matrix_rate"] = (floor / detector, of)
+        found["share_of_matrix_rate"] = Ratio(values, of)
     return found
 
 
-def _from_node(node: Tree) -> dict[str, tuple[float, str]]:
+def _from_node(node: Tree) -> dict[str, Ratio]:
     found = {}
     overhead = node.get("overhead", {})
-    times = overhead.get("milliseconds", {})
-    if "node" in times and "detector" in times:
-        value = times["node"]["median"] / times["detector"]["median"]
-        found["node_over_detector"] = (value, overhead["of"])
-    for run in node.get("rates", {}).values():
-        if run.get("share_of_highest") == 0.8 and "latency_ms" in run:
-            latency = run["latency_ms"]
-            found["p99_over_p50"] = (latency["p99"] / latency["p50"], node["of"])
+    times = _Times(overhead.get("milliseconds", {}))
+    if times.have("node", "detector"):
+        values = [node_ms / own for node_ms, own in times.rounds("node", "detector")]
+        found["node_over_detector"] = Ratio(values, overhead["of"])
+    for rate in node.get("rates", {}).values():
+        latencies = [run["latency_ms"] for run in rate["runs"] if run["latency_ms"]]
+        if rate["share_of_highest"] == 0.8 and latencies:
+            values = [latency["p99"] / latency["p50"] for latency in latencies]
+            found["p99_over_p50"] = Ratio(values, node["of"])
     return found
 
 
-def _from_prototypes(growth: Tree) -> dict[str, tuple[float, str]]:
-    times = growth.get("milliseconds", {})
-    if not {"teacher", "K 512", "K 4096"} <= times.keys():
+def _from_prototypes(growth: Tree) -> dict[str, Ratio]:
+    times = _Times(growth.get("milliseconds", {}))
+    if not times.have("teacher", "K 512", "K 4096"):
         return {}
-    more = times["K 4096"]["median"] - times["K 512"]["median"]
-    return {"memory_growth_over_teacher": (more / times["teacher"]["median"], growth["of"])}
+    rounds = times.rounds("teacher", "K 512", "K 4096")
+    values = [(many - few) / teacher for teacher, few, many in rounds]
+    return {"memory_growth_over_teacher": Ratio(values, growth["of"])}
+
+
+class _Times:
+    """Milliseconds that took turns with one another, by name."""
+
+    def __init__(self, milliseconds: Tree) -> None:
+        self._values: dict[str, Sequence[float]] = {
+            name: entry["values"] for name, entry in milliseconds.items() if "values" in entry
+        }
+
+    def have(self, *names: str) -> bool:
+        return all(self._values.get(name) for name in names)
+
+    def rounds(self, *names: str) -> list[tuple[float, ...]]:
+        """One row a round in which all of them ran: what takes too long runs in the first only."""
+        return list(zip(*(self._values[name] for name in names), strict=False))

@@ -12,7 +12,7 @@ def report(tree: Tree) -> str:
     """The page for `tree`, the content of bench.json; parts that were not measured are left out."""
     parts = [
         _head(tree),
-        _ratios(tree.get("ratios", {}), tree.get("ratios_of", {})),
+        _ratios(tree.get("ratio_rounds", {})),
         _limits(tree.get("limits", {})),
         *(_network(name, network) for name, network in tree.get("networks", {}).items()),
         *(_stages(name, stages) for name, stages in tree.get("stages", {}).items()),
@@ -41,9 +41,9 @@ def _head(tree: Tree) -> str:
     return "\n".join(lines)
 
 
-def _ratios(ratios: Tree, sources: Tree) -> str:
-    rows = [[name, f"{value:.3g}", sources[name]] for name, value in ratios.items()]
-    return _section("Ratios", _table(["", "", "of"], rows))
+def _ratios(rounds: Tree) -> str:
+    rows = [[name, _number(entry), entry["of"]] for name, entry in rounds.items()]
+    return _section("Ratios, round by round", _table(["", "", "of"], rows))
 
 
 def _limits(limits: Tree) -> str:

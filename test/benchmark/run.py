@@ -43,6 +43,7 @@ from cosme_ros.detector import Detector
 from cosme_ros.execution import PROVIDERS, ProviderError
 from cosme_ros.machine_facts import machine_facts
 from cosme_ros.parameters import Settings
+from cosme_ros.runtime_options import parse_runtime_options
 from training.errors import UsageError
 
 PARTS = ("limits", "networks", "stages", "node", "growth")
@@ -72,6 +73,7 @@ class Benchmark:
             rounds=options.rounds,
             longest=options.longest,
             compiled=not (options.no_compile or options.quick),
+            runtime_options=tuple(options.runtime_options),
         )
         in_half = options.half and self._choices.device == "cuda"
         self._precision: str = options.precision or ("float16" if in_half else "float32")
@@ -120,7 +122,7 @@ class Benchmark:
             seconds=self._options.node_seconds,
             fewest_frames=self._options.node_frames,
         )
-        measure_overhead(self._workload(self._sizes[-1]), self._choices, self._record)
+        measure_overhead(self._workload(self._options.node_size), self._choices, self._record)
 
     def growth(self) -> None:
         """Part e."""
@@ -152,7 +154,7 @@ class Benchmark:
         if self._paper is None:
             self._paper = PaperMethod(self._options.width)
         folder = self._folder / f"paper_{size[0]}x{size[1]}"
-        return self._paper.at(size, folder, half=self._options.half)
+        return self._paper.at(size, folder, half=self._options.half, int8=self._options.int8)
 
     def _matrix_rates(self) -> list[dict[str, Any]]:
         if self._rates is None:
@@ -163,9 +165,13 @@ class Benchmark:
 
 def main() -> int:
     options = _parser().parse_args()
+    if options.node_size is None and not options.quick and options.sizes is None:
+        options.node_size = FULL_SIZES[-1]
     if options.sizes is None:
         quick_or_not = QUICK_SIZES if options.quick else PAPER_SIZES
         options.sizes = FULL_SIZES if options.full else quick_or_not
+    if options.node_size is None:
+        options.node_size = options.sizes[-1]
     for name, (normal, quick) in _QUICKER.items():
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else normal)
@@ -192,8 +198,9 @@ def main() -> int:
         status = 1
     finally:
         record.put("minutes", value=(perf_counter() - began) / 60)
-        for key, value in zip(("ratios", "ratios_of"), ratios(record.tree), strict=True):
-            record.put(key, value=value)
+        rounds = {name: ratio.described() for name, ratio in ratios(record.tree).items()}
+        record.put("ratios", value={name: round(r["median"], 4) for name, r in rounds.items()})
+        record.put("ratio_rounds", value=rounds)
         page.write_text(report(record.tree), encoding="utf-8")
     print(page.read_text(encoding="utf-8"))
     print(f"{record.path}\n{page}")
@@ -257,6 +264,14 @@ def _size(text: str) -> tuple[int, int]:
     return height, width
 
 
+def _runtime_options(text: str) -> str:
+    try:
+        parse_runtime_options(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -265,6 +280,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small and rough: does it all work?")
     parser.add_argument("--full", action="store_true", help="1024x2048 too: minutes more on a CPU")
     parser.add_argument("--sizes", type=_size, nargs="+", help="of the paper's networks, HxW")
+    parser.add_argument(
+        "--node-size",
+        type=_size,
+        help="of the paper's network in the node and in Detector alone; the last of --sizes where "
+        "they are given, else 1024x2048",
+    )
     parser.add_argument("--provider", choices=("auto", *PROVIDERS), default="auto")
     parser.add_argument("--torch-device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
@@ -276,6 +297,18 @@ def _parser() -> argparse.ArgumentParser:
         "--half",
         action="store_true",
         help="the paper's networks as a bundle in half precision, for a GPU",
+    )
+    parser.add_argument(
+        "--int8", action="store_true", help="the paper's networks in int8 too, for a CPU"
+    )
+    parser.add_argument(
+        "--runtime-options",
+        type=_runtime_options,
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE,...",
+        help="time Detector with each of these beside the one without: options of ONNX Runtime, as "
+        "the node's parameter runtime_options takes them; prefer_nhwc=1 for one on a GPU",
     )
     parser.add_argument(
         "--no-compile", action="store_true", help="leave torch.compile out, as --quick does"

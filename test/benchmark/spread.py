@@ -7,7 +7,7 @@ import numpy as np
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Median and quartiles, in the unit of `values`, which holds at least one.
+    """Median and quartiles of `values`, which holds at least one, in their unit, and they.
 
     The quartiles, and not a standard deviation: what disturbs a measurement only ever makes it
     slower, and one long pause would widen the latter without end.
@@ -15,7 +15,13 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
     if not values:
         raise ValueError("there is no value to take the median of; at least one is right")
     q25, median, q75 = (float(value) for value in np.percentile(values, (25, 50, 75)))
-    return {"median": median, "q25": q25, "q75": q75, "runs": len(values)}
+    return {
+        "median": median,
+        "q25": q25,
+        "q75": q75,
+        "runs": len(values),
+        "values": [float(f"{value:.6g}") for value in values],
+    }
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:

@@ -41,6 +41,14 @@ def test_a_size_that_is_none_is_refused(monkeypatch, tmp_path, capsys, size):
     assert "512x1024 is one" in capsys.readouterr().err
 
 
+def test_options_that_are_none_are_refused_before_anything_is_measured(
+    monkeypatch, tmp_path, capsys
+):
+    with pytest.raises(SystemExit):
+        start(monkeypatch, tmp_path, "--runtime-options", "prefer_nhwc")
+    assert "'prefer_nhwc' is no option" in capsys.readouterr().err
+
+
 def test_without_ros_the_node_is_left_out_and_it_is_said(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(run, "why_not", lambda: "there is no ROS here")
     assert start(monkeypatch, tmp_path, "--only", "node") == 0

@@ -7,11 +7,19 @@ from spread import jitter, percentiles, spread
 def test_one_long_pause_does_not_move_median_or_quartiles():
     quiet = [10.0, 11.0, 12.0, 13.0, 14.0]
     disturbed = [10.0, 11.0, 12.0, 13.0, 9000.0]
-    assert spread(quiet) == spread(disturbed) == {"median": 12, "q25": 11, "q75": 13, "runs": 5}
+    for values in (quiet, disturbed):
+        assert spread(values) == {
+            "median": 12,
+            "q25": 11,
+            "q75": 13,
+            "runs": 5,
+            "values": values,
+        }
 
 
 def test_a_single_run_has_no_width():
-    assert spread([3.5]) == {"median": 3.5, "q25": 3.5, "q75": 3.5, "runs": 1}
+    alone = {"median": 3.5, "q25": 3.5, "q75": 3.5, "runs": 1, "values": [3.5]}
+    assert spread([3.5]) == alone
 
 
 def test_percentiles_of_a_hundred_and_one_numbers_are_those_numbers():

@@ -82,13 +82,14 @@ def test_multiply_adds_are_those_that_pytorch_does(workload):
 
                 module.register_forward_hook(add)
     on_host(cosme, workload.images[0], "cpu")
-    # The graphs' first convolution, which normalises, is no module: 3 channels from 3, 1x1.
-    normalising = SIZE[0] * SIZE[1] * 9
     for name, multiply_adds in counted.items():
-        assert workload.multiply_adds[name] - multiply_adds == normalising
-    banks = workload.bundle.banks.values()
+        assert workload.multiply_adds[name] == multiply_adds
+    banks = workload.bundle.banks
     coarse = (SIZE[0] // 16) * (SIZE[1] // 16)
-    assert workload.multiply_adds["memory"] == coarse * sum(bank.size for bank in banks)
+    # Beside the products with the banks: sums over channels, for the norms and for AuxCon.
+    sums = sum(bank.shape[1] for bank in banks.values()) + banks["bank_c5"].shape[1]
+    products = sum(bank.size for bank in banks.values())
+    assert workload.multiply_adds["memory"] == coarse * (products + sums)
     graphs = ("teacher", "student", "memory")
     assert workload.multiply_adds["all"] == sum(workload.multiply_adds[graph] for graph in graphs)
 
@@ -109,6 +110,24 @@ def test_a_gpu_that_is_not_there_is_refused():
     assert torch_device("auto") == "cpu"
     with pytest.raises(ValueError, match="--torch-device cpu"):
         torch_device("cuda")
+
+
+def test_a_bundle_in_int8_is_smaller_and_scores_alike(tmp_path):
+    shallow = "deeplabv3plus_resnet18"
+    method = PaperMethod(width=0.25, teacher_name=shallow, student_name=shallow)
+    workload = method.at(SIZE, tmp_path / "bundle", prototypes=PROTOTYPES, int8=True)
+    assert workload.bundle is workload.single
+    sizes = [
+        (bundle.path / "teacher.onnx").stat().st_size for bundle in (workload.int8, workload.single)
+    ]
+    assert sizes[0] < 0.5 * sizes[1]
+    found, wanted = (
+        Detector(bundle, provider="cpu", false_positive_rate=0.1)
+        .detect(workload.images[0])
+        .raw_score_grid
+        for bundle in (workload.int8, workload.single)
+    )
+    assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.7
 
 
 def test_a_bundle_in_half_precision_is_half_as_large_and_scores_nearly_the_same(tmp_path):

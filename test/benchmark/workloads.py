@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
-from half_bundle import write_half_bundle
 from multiply_adds import count_multiply_adds
 from settled_norms import settle
 from tqdm import tqdm
+from unjudged_bundle import write_unjudged
 
 from cosme_ros.bag_reading import read_frames
 from cosme_ros.bundle import GRAPHS, Bundle, load_bundle
@@ -20,8 +20,11 @@ from training.checkpoint import TeacherCheckpoint
 from training.datasets.registry import load_class_list
 from training.datasets.synthetic_streets import SyntheticStreets
 from training.export import FittedMethod, write_bundle
+from training.faster_bundle import Convert
 from training.fit_frames import FitFrames
 from training.graph_runner import GraphRunner
+from training.half_precision import halve
+from training.int8_precision import to_int8
 from training.student import Student
 from training.teachers import build_teacher
 
@@ -56,6 +59,8 @@ class Workload:
     false_positive_rate: float
     multiply_adds: Mapping[str, int]
     """By graph, and `all`, for one frame."""
+    int8: Bundle | None = None
+    """The same in int8, where it was asked for."""
 
 
 class PaperMethod:
@@ -97,10 +102,12 @@ class PaperMethod:
         *,
         prototypes: int = PROTOTYPES,
         half: bool = False,
+        int8: bool = False,
     ) -> Workload:
         """The workload at `size` (H, W); its bundle is written to `folder`, which may be there.
 
-        With `half` the bundle is in half precision, and lies beside it.
+        With `half` the bundle is in half precision, and lies beside it; with `int8` there is one in
+        int8 too.
         """
         frames = _frames(size)
         unfilled = replace(self._method, size=size, banks=dict.fromkeys(MEMORY_LAYERS))
@@ -115,8 +122,12 @@ class PaperMethod:
             fitted_on={"description": "nothing: random weights", "frames": 1, "seed": 0},
         )
         single = load_bundle(folder)
-        bundle = _halved(folder) if half else single
-        return _workload(name, bundle, single, method, True, frames, _PAPER_RATE)
+        bundle = _lowered(folder, "half", halve) if half else single
+        workload = _workload(name, bundle, single, method, True, frames, _PAPER_RATE)
+        if not int8:
+            return workload
+        convert = to_int8(frames, lambda title, numbers: tqdm(numbers, title, unit="frame"))
+        return replace(workload, int8=_lowered(folder, "int8", convert))
 
 
 def demo_workload(path: Path, bag: Path, image_topic: str, false_positive_rate: float) -> Workload:
@@ -147,9 +158,9 @@ def _workload(
     return Workload(name, bundle, single, method, own, images, rate, counts)
 
 
-def _halved(folder: Path) -> Bundle:
-    out = folder.with_name(f"{folder.name}_half")
-    write_half_bundle(folder, out)
+def _lowered(folder: Path, precision: str, convert: Convert) -> Bundle:
+    out = folder.with_name(f"{folder.name}_{precision}")
+    write_unjudged(folder, out, convert)
     return load_bundle(out)
 
 

@@ -256,13 +256,19 @@ class TestWithLaunch:
         ],
     )
     def test_every_cameras_inputs_are_remapped(self, given, image, info):
-        detector, _ = self.module["nodes"](self.context(**given))
+        from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+
+        context = self.context(**given)
+        detector, _ = self.module["nodes"](context)
         remapped = {
-            "".join(part.text for part in source): "".join(part.text for part in target)
-            for source, target in detector._Node__remappings
+            tuple(
+                perform_substitutions(context, normalize_to_list_of_substitutions(side))
+                for side in rule
+            )
+            for rule in detector._Node__remappings
         }
         assert remapped == {
-            names.of_camera(name, camera): topic
+            (names.of_camera(name, camera), topic)
             for name, topics in ((names.INPUT_IMAGE, image), (names.INPUT_CAMERA_INFO, info))
             for camera, topic in topics.items()
         }

@@ -1,0 +1,22 @@
+"""A benchmark's bundle in a lower precision.
+
+`python -m training halve` and `quantise` write one only if it keeps the average precision. The
+weights here are random, and have none to keep: what is asked is how fast it runs, and how far its
+scores move.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from training.faster_bundle import Convert
+
+
+def write_unjudged(bundle: Path, out: Path, convert: Convert) -> None:
+    """Write the bundle in the folder `bundle`, of single precision, to `out` as `convert` does."""
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    out.mkdir(parents=True, exist_ok=True)
+    convert(bundle, out, manifest)
+    for file, entry in manifest["files"].items():
+        entry["sha256"] = hashlib.sha256((out / file).read_bytes()).hexdigest()
+    (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
