@@ -15,7 +15,6 @@ from cosme_ros import names
 from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detector
 
-LARGE = street_frame(720, 1280)
 # By camera pictures of its own, and of its own size.
 PICTURES = {
     "front": [street_frame(180, 320, box=(x, 120, 40, 30)) for x in (20, 140, 250)],
@@ -32,6 +31,10 @@ def reference(bundle):
 
 def score_of(message):
     return np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
+
+
+def jpeg_of(picture):
+    return cv2.imencode(".jpg", picture)[1].tobytes()
 
 
 def spin(*cameras):
@@ -90,10 +93,7 @@ def test_a_fast_camera_does_not_starve_a_slow_one(start, bundle):
     """The fast one's frames come much faster than they can be decoded: one always waits."""
     _, fast, slow = start(bundle=bundle, cameras="fast,slow", image_transport="compressed")
     slow.listen("score")
-    large, small = (
-        cv2.imencode(".jpg", picture)[1].tobytes()
-        for picture in (street_frame(1080, 1920), PICTURES["rear"][0])
-    )
+    large, small = jpeg_of(street_frame(1080, 1920)), jpeg_of(PICTURES["rear"][0])
     slow.ask(lambda: slow.jpeg(small), "score")
     accounted_for(slow)
     before = slow.count("frames received")
@@ -116,26 +116,28 @@ def test_a_fast_camera_does_not_starve_a_slow_one(start, bundle):
 
 
 def test_a_deadline_drops_late_frames_and_says_so(start, bundle):
-    _, camera = start(bundle=bundle, deadline=0.004)
-    camera.listen("score")
-    camera.ask(lambda: camera.image(LARGE), "score")
+    """To decode one of the front's frames takes longer than the rear's may wait."""
+    _, front, rear = start(
+        bundle=bundle, cameras="front,rear", image_transport="compressed", deadline=0.05
+    )
+    rear.listen("score")
+    large, small = jpeg_of(street_frame(2160, 3840)), jpeg_of(PICTURES["rear"][0])
+    rear.ask(lambda: rear.jpeg(small), "score")
 
     def late():
-        # While one large frame is worked on, the next waits for longer than the deadline.
-        for _ in range(5):
-            camera.send(camera.image(LARGE))
-        camera.spin_for(0.02)
-        return camera.count(LATE)
+        front.send(front.jpeg(large))
+        rear.spin_for(0.02)
+        rear.send(rear.jpeg(small))
+        rear.spin_for(0.3)
+        return rear.count(LATE)
 
-    camera.spin_until(late, "a late frame")
-    assert camera.next_status().level in (DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
-    assert "older than the deadline" in camera.status.message
-    camera.ask(lambda: camera.image(LARGE), "score")
-    processed = accounted_for(camera)
-    assert camera.count(LATE) > 0
+    rear.spin_until(late, "a late frame")
+    assert rear.next_status().level in (DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
+    assert "older than the deadline" in rear.status.message
+    rear.ask(lambda: rear.jpeg(small), "score")
     # What was late was never published.
-    assert len(camera.order["score"]) <= processed
-    assert camera.order["score"] == sorted(set(camera.order["score"]))
+    assert len(rear.order["score"]) <= accounted_for(rear)
+    assert rear.order["score"] == sorted(set(rear.order["score"]))
 
 
 def test_each_camera_is_told_of_by_name_in_every_state(start, bundle):
