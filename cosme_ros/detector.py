@@ -121,8 +121,10 @@ class Detector:
             check_graph(bundle, graph, session.inputs, session.outputs)
         self.provider: str = sessions["teacher"].provider
         """The one that runs the graphs, e.g. 'cpu'."""
+        self.device: str = sessions["teacher"].device
+        """Where it runs them, as in `execution.Session`."""
         self._chain = GraphChain(sessions, bundle.banks)
-        self._aspect_asked = False
+        self._sizes_seen: set[tuple[int, int]] = set()
 
     def warm_up(self, height: int, width: int) -> None:
         """Run once on a blank frame of this size in pixels: the first run of a size is slow."""
@@ -157,9 +159,9 @@ class Detector:
         return 1 / stretch if abs(stretch - 1) > _ASPECT_TOLERANCE else None
 
     def _compare_aspect(self, height: int, width: int) -> None:
-        if self._aspect_asked:
+        if (height, width) in self._sizes_seen:  # each is told once: cameras may differ
             return
-        self._aspect_asked = True
+        self._sizes_seen.add((height, width))
         stretch = self.stretch(height, width)
         if stretch is not None:
             own_height, own_width = self.bundle.input_size

@@ -1,23 +1,22 @@
-"""The lifecycle node `/cosme_detector`: camera images in, anomaly score and obstacle mask out.
+"""The lifecycle node `/cosme_detector`: camera images in, anomaly scores and obstacle masks out.
 
-A frame's way is one way: subscription, slot, worker thread, codec, detector, obstacles,
-publishers. The executor's one thread serves subscription, services and diagnostics; it never waits
-for the worker but in transitions.
+A frame's way is one way: its camera's subscription, the wait for its turn, codec, detector; then,
+in a second thread where that pays, obstacles and its camera's publishers. The executor's one thread
+serves subscriptions, services and diagnostics; it never waits for the worker but in transitions.
 """
 
 import logging
 import platform
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from geometry_msgs.msg import Point
 from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,
@@ -27,46 +26,18 @@ from rcl_interfaces.msg import (
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import (
-    DurabilityPolicy,
-    HistoryPolicy,
-    QoSPolicyKind,
-    QoSProfile,
-    ReliabilityPolicy,
-)
-from rclpy.qos_overriding_options import QoSOverridingOptions
-
-# Its home is rclpy.qos_event in Humble and rclpy.event_handler since Iron; this works in both.
-from rclpy.subscription import SubscriptionEventCallbacks
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from visualization_msgs.msg import Marker, MarkerArray
 
 from cosme_ros import names
 from cosme_ros.bundle import Bundle, BundleError, load_bundle
-from cosme_ros.detector import Detector, ScoreFault
-from cosme_ros.diagnostic_report import (
-    DRIFT_RATE,
-    INPUT_TIMEOUT,
-    SCORE_FAULT,
-    Configured,
-    Report,
-    report,
-)
+from cosme_ros.camera_channel_node import CameraChannel
+from cosme_ros.camera_turns import Turn
+from cosme_ros.detector import Detection, Detector
+from cosme_ros.diagnostic_report import DRIFT_RATE, INPUT_TIMEOUT, Configured, Report, report
 from cosme_ros.execution import ProviderError
-from cosme_ros.frame_outputs import FrameOutputs, Wanted, make_outputs
-from cosme_ros.frame_statistics import FrameStatistics, Processed
-from cosme_ros.image_codec import (
-    BgrImage,
-    DecodeError,
-    decode_compressed,
-    decode_image,
-    fill_image,
-)
-from cosme_ros.image_plane import ImagePlane, image_plane, uncalibrated_plane
-from cosme_ros.latest_slot import LatestSlot
-from cosme_ros.log_throttle import LogThrottle
-from cosme_ros.obstacle_detections import fill_detections
-from cosme_ros.obstacle_markers import fill_markers
+from cosme_ros.frame_outputs import make_outputs
+from cosme_ros.frame_statistics import Processed
+from cosme_ros.frame_worker import FrameWorker
+from cosme_ros.image_codec import BgrImage, decode_compressed, decode_image
 from cosme_ros.parameters import (
     PARAMETERS,
     PARAMETERS_BY_NAME,
@@ -80,53 +51,9 @@ from cosme_ros.promise_check import promise_sentence
 from cosme_ros.ros_process import ros_process
 from cosme_ros.runtime_options import parse_runtime_options
 
-try:  # not in every installation of ROS
-    from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
-except ImportError:
-    Detection2DArray = None
-
-OUTPUT_TYPES = {
-    names.OUTPUT_SCORE: Image,
-    names.OUTPUT_MASK: Image,
-    names.OUTPUT_OVERLAY: Image,
-    names.OUTPUT_MARKERS: MarkerArray,
-    **({} if Detection2DArray is None else {names.OUTPUT_DETECTIONS: Detection2DArray}),
-}
 # What keeps a node from being configured, and is the user's to put right.
 CONFIGURATION_ERRORS = (ParameterError, BundleError, ProviderError)
-COMPLAINT_PERIOD = 5.0  # seconds between two log lines about the same kind of broken frame
 PLAUSIBLE_AGE = 60.0  # seconds; a stamp further off is not of this node's clock
-UNEXPECTED = "unexpected error"
-
-
-def input_qos() -> QoSProfile:
-    """The newest frame is the only one of interest, and best effort hears every publisher."""
-    return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST,
-        depth=1,
-        reliability=ReliabilityPolicy.BEST_EFFORT,
-        durability=DurabilityPolicy.VOLATILE,
-    )
-
-
-def output_qos() -> QoSProfile:
-    """Reliable, so that every subscriber hears it: RViz and `ros2 bag record` ask for reliable by
-    default, and would silently get nothing from a best-effort publisher. With a depth of 1 a slow
-    listener still cannot make anything queue here."""
-    return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST,
-        depth=1,
-        reliability=ReliabilityPolicy.RELIABLE,
-        durability=DurabilityPolicy.VOLATILE,
-    )
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """A message that arrived. `arrived` is seconds of the monotonic clock."""
-
-    message: Any
-    arrived: float
 
 
 @dataclass(frozen=True)
@@ -147,6 +74,20 @@ class _Loaded:
             threshold=self.detector.threshold,
             drift_rate=self.drift_rate,
         )
+
+    def overlaps(self) -> bool:
+        """Whether a frame's outputs are made beside the next frame's networks."""
+        choice = self.settings.overlap
+        return choice == "always" or (choice == "auto" and self.detector.device != "cpu")
+
+
+@dataclass(frozen=True)
+class _Detected:
+    """A frame that the networks are done with, and by what its outputs are to be made."""
+
+    loaded: _Loaded
+    image: BgrImage
+    detection: Detection
 
 
 class _LogBridge(logging.Handler):
@@ -177,17 +118,8 @@ class DetectorNode(LifecycleNode):
         self._state = "unconfigured"
         self._refusal: str | None = None
         self._loaded: _Loaded | None = None
-        self._outputs: dict[str, Any] = {}
-        self._input: Any = None
-        self._camera_info_input: Any = None
-        self._camera_info: Any = None
-        self._guess_reason: str | None = None
-        self._slot: LatestSlot[_Frame] | None = None
-        self._worker: threading.Thread | None = None
-        self._stopping = threading.Event()
-        self._statistics = FrameStatistics()
-        self._throttle = LogThrottle(COMPLAINT_PERIOD)
-        self._incompatible: str | None = None
+        self._cameras: dict[str, CameraChannel] = {}
+        self._worker: FrameWorker[Any, _Detected] | None = None
         # Not lifecycle publishers: diagnostics speak in every state.
         self._diagnostics = self.create_publisher(DiagnosticArray, names.DIAGNOSTICS, 10)
         self.create_timer(self.get_parameter("diagnostics_period").value, self._say_how_it_is)
@@ -279,17 +211,13 @@ class DetectorNode(LifecycleNode):
         self._loaded = _Loaded(
             settings, bundle, detector, drift_rate, bundle.calibration.threshold(drift_rate)
         )
-        # One by one, so that an override that cannot be leaves those before it to be released.
-        for name, message_type in OUTPUT_TYPES.items():
-            self._outputs[name] = self.create_lifecycle_publisher(
-                message_type,
-                name,
-                output_qos(),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
+        for camera in names.cameras(settings.cameras):
+            self._cameras[camera] = CameraChannel(self, camera)
+            self._cameras[camera].advertise()
         self.get_logger().info(
             f"ready: bundle {bundle.name}, provider {detector.provider}, alarm at a raw score of "
             f"{detector.threshold:.4g} (false_positive_rate {settings.false_positive_rate:g})"
+            + ("; outputs are made beside the next frame" if self._loaded.overlaps() else "")
         )
         promised = promise_sentence(bundle.manifest["calibration"], settings)
         if promised is not None:
@@ -301,35 +229,22 @@ class DetectorNode(LifecycleNode):
 
     def _activate(self, state: LifecycleState) -> None:
         super().on_activate(state)
-        assert self._loaded is not None
-        compressed = self._loaded.settings.image_transport == "compressed"
-        self._statistics = FrameStatistics()
-        self._incompatible = None
-        self._camera_info = self._guess_reason = None
-        self._stopping.clear()
-        self._slot = LatestSlot()
-        self._worker = threading.Thread(
-            target=self._work,
-            args=(self._slot, decode_compressed if compressed else decode_image),
-            name="detector",
+        loaded = self._loaded
+        assert loaded is not None
+        compressed = loaded.settings.image_transport == "compressed"
+        for camera in self._cameras.values():
+            camera.reset()
+        self._worker = worker = FrameWorker(
+            {name: camera.statistics for name, camera in self._cameras.items()},
+            detect=partial(self._detect, decode_compressed if compressed else decode_image),
+            finish=self._finish,
+            failed=self._failed,
+            deadline=loaded.settings.deadline,
+            overlap=loaded.overlaps(),
         )
-        self._worker.start()
-        self._input = self.create_subscription(
-            CompressedImage if compressed else Image,
-            names.INPUT_IMAGE,
-            self._on_image,
-            input_qos(),
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        self._camera_info_input = self.create_subscription(
-            CameraInfo,
-            names.INPUT_CAMERA_INFO,
-            self._on_camera_info,
-            input_qos(),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        self.get_logger().info(f"listening to {self._input.topic_name}")
+        worker.start()
+        for name, camera in self._cameras.items():
+            camera.listen(partial(worker.offer, name), compressed=compressed)
 
     def _deactivate(self, state: LifecycleState) -> None:
         self._stop_working()
@@ -337,158 +252,62 @@ class DetectorNode(LifecycleNode):
 
     def _release(self, _: LifecycleState) -> None:
         self.stop()
-        for publisher in self._outputs.values():
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs = {}
+        for camera in self._cameras.values():
+            camera.release()
+        self._cameras = {}
 
     def _stop_working(self) -> None:
         """Afterwards nothing is published for a frame that came before."""
-        if self._input is not None:
-            self.destroy_subscription(self._input)
-            self._input = None
-        if self._camera_info_input is not None:
-            self.destroy_subscription(self._camera_info_input)
-            self._camera_info_input = None
-        if self._slot is not None:
-            self._stopping.set()
-            if self._slot.close() is not None:
-                self._statistics.drop()
-            self._slot = None
+        for camera in self._cameras.values():
+            camera.stop_listening()
         if self._worker is not None:
-            self._worker.join()
+            self._worker.close()
             self._worker = None
 
     # Frames
 
-    def _on_image(self, message: Any) -> None:
-        if self._slot is None:
-            return
-        self._statistics.receive()
-        if self._slot.put(_Frame(message, monotonic())) is not None:
-            self._statistics.drop()
-
-    def _on_camera_info(self, message: Any) -> None:
-        self._camera_info = message
-
-    def _work(self, slot: LatestSlot[_Frame], decode: Callable[[Any], BgrImage]) -> None:
-        while (frame := slot.take()) is not None:
-            try:
-                self._process(frame, decode)
-            except DecodeError as error:
-                self._skip(error.reason, str(error))
-            except ScoreFault as error:
-                self._skip(SCORE_FAULT, str(error))
-            except Exception:
-                if not self.context.ok():  # the process is ending, and publishers with it
-                    self._statistics.drop()
-                    return
-                self._skip(UNEXPECTED, traceback.format_exc())
-
-    def _process(self, frame: _Frame, decode: Callable[[Any], BgrImage]) -> None:
-        started = monotonic()
+    def _detect(self, decode: Callable[[Any], BgrImage], turn: Turn[Any]) -> _Detected:
         loaded = self._loaded
         assert loaded is not None
-        settings = loaded.settings
-        heard = {name: pub.get_subscription_count() > 0 for name, pub in self._outputs.items()}
+        image = decode(turn.frame)
+        return _Detected(loaded, image, loaded.detector.detect(image))
+
+    def _finish(self, turn: Turn[Any], detected: _Detected) -> Processed | None:
+        camera, loaded = self._cameras[turn.camera], detected.loaded
         made = make_outputs(
-            loaded.detector,
-            decode(frame.message),
-            Wanted(
-                score=heard[names.OUTPUT_SCORE],
-                mask=heard[names.OUTPUT_MASK],
-                overlay=heard[names.OUTPUT_OVERLAY],
-                obstacles=heard[names.OUTPUT_MARKERS] or heard.get(names.OUTPUT_DETECTIONS, False),
-            ),
+            detected.detection,
+            detected.image,
+            camera.wanted(),
+            provider=loaded.detector.provider,
             drivable_class_ids=(
-                loaded.bundle.drivable_class_ids if settings.region == "drivable" else None
+                loaded.bundle.drivable_class_ids if loaded.settings.region == "drivable" else None
             ),
-            minimum_area=settings.minimum_area,
+            minimum_area=loaded.settings.minimum_area,
             drift_threshold=loaded.drift_threshold,
-            frame_rate=self._statistics.output_rate(),
+            frame_rate=camera.statistics.output_rate(),
         )
-        if self._stopping.is_set():
-            self._statistics.drop()
-            return
-        for name, picture, encoding in (
-            (names.OUTPUT_SCORE, made.score, "32FC1"),
-            (names.OUTPUT_MASK, made.mask, "mono8"),
-            (names.OUTPUT_OVERLAY, made.overlay, "bgr8"),
-        ):
-            if picture is not None:
-                message = Image()
-                fill_image(message, picture, encoding, frame.message.header)
-                self._outputs[name].publish(message)
-        self._publish_obstacles(made, frame.message.header, heard)
-        done = monotonic()
-        self._statistics.process(
-            Processed(
-                age_at_start=started - frame.arrived,
-                latency=done - frame.arrived,
-                stamp_latency=self._age(frame.message.header.stamp),
-                drift_share=made.drift_share,
-                mask_withheld=made.mask_withheld,
-            )
+        assert self._worker is not None
+        if self._worker.closing:
+            return None
+        camera.publish(made, turn.frame.header)
+        return Processed(
+            age_at_start=turn.began - turn.arrived,
+            latency=monotonic() - turn.arrived,
+            stamp_latency=self._age(turn.frame.header.stamp),
+            drift_share=made.drift_share,
+            mask_withheld=made.mask_withheld,
         )
 
-    def _publish_obstacles(self, made: FrameOutputs, header: Any, heard: dict[str, bool]) -> None:
-        if made.obstacles is None or made.outlines is None:
-            return
-        if heard[names.OUTPUT_MARKERS]:
-            markers = MarkerArray()
-            height, width = made.size
-            fill_markers(
-                markers,
-                Marker,
-                Point,
-                header,
-                made.obstacles,
-                made.outlines,
-                self._plane(width, height),
-                height=height,
-                width=width,
-            )
-            self._outputs[names.OUTPUT_MARKERS].publish(markers)
-        if heard.get(names.OUTPUT_DETECTIONS, False):
-            detections = Detection2DArray()
-            fill_detections(
-                detections, Detection2D, ObjectHypothesisWithPose, header, made.obstacles
-            )
-            self._outputs[names.OUTPUT_DETECTIONS].publish(detections)
-
-    def _plane(self, width: int, height: int) -> ImagePlane:
-        """By the newest camera_info; a guess, which says so, where there is none to go by."""
-        info = self._camera_info
-        topic = self.resolve_topic_name(names.INPUT_CAMERA_INFO)
-        try:
-            if info is None:
-                raise ValueError(f"nothing came on {topic}")
-            return image_plane(info, width, height)
-        except ValueError as error:
-            if self._guess_reason != str(error):
-                self._guess_reason = str(error)
-                self.get_logger().warning(
-                    f"markers show guessed directions (a field of view of 53 degrees): {error}"
-                )
-        return uncalibrated_plane(width, height)
+    def _failed(self, camera: str, error: Exception) -> str | None:
+        """Whatever is wrong with a frame, it is skipped and counted. No fault is what fails because
+        the process is ending, and publishers with it."""
+        return self._cameras[camera].complain(error) if self.context.ok() else None
 
     def _age(self, stamp: Any) -> float | None:
         """Seconds since `stamp`; None where it cannot be of this node's clock."""
         sent = stamp.sec * 10**9 + stamp.nanosec
         age = (self.get_clock().now().nanoseconds - sent) * 1e-9
         return age if 0.0 <= age < PLAUSIBLE_AGE else None
-
-    def _skip(self, reason: str, sentence: str) -> None:
-        self._statistics.fail(reason)
-        kept_back = self._throttle.admit(reason)
-        if kept_back is None:
-            return
-        more = f" ({kept_back} more since the last such line)" if kept_back else ""
-        line = f"frame of {self._input_topic()} skipped, {reason}: {sentence}{more}"
-        # One line of code a severity: rclpy forbids changing it.
-        if reason in (SCORE_FAULT, UNEXPECTED):
-            self.get_logger().error(line)
-        else:
-            self.get_logger().warning(line)
 
     # Parameters
 
@@ -522,58 +341,44 @@ class DetectorNode(LifecycleNode):
     # Diagnostics
 
     def _say_how_it_is(self) -> None:
-        status = self._report()
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
-        message.status = [
-            DiagnosticStatus(
-                level=bytes([status.level]),
-                name=f"{self.get_fully_qualified_name()}: detection",
-                message=status.message,
-                hardware_id=platform.node(),
-                values=[KeyValue(key=key, value=value) for key, value in status.values.items()],
-            )
-        ]
+        message.status = [self._status(camera) for camera in self._camera_names()]
         self._diagnostics.publish(message)
 
-    def _report(self) -> Report:
-        snapshot = None if self._input is None else self._statistics.snapshot()
-        silent = snapshot is not None and snapshot.seconds_since_input > INPUT_TIMEOUT
+    def _status(self, camera: str) -> DiagnosticStatus:
+        said = self._report(self._cameras.get(camera))
+        of_camera = "" if camera == names.ONLY_CAMERA else f" of {camera}"
+        return DiagnosticStatus(
+            level=bytes([said.level]),
+            name=f"{self.get_fully_qualified_name()}: detection{of_camera}",
+            message=said.message,
+            hardware_id=platform.node(),
+            values=[KeyValue(key=key, value=value) for key, value in said.values.items()],
+        )
+
+    def _report(self, camera: CameraChannel | None) -> Report:
+        """Of one camera; None where there are none, because the node is not configured."""
+        snapshot = silence = None
+        if camera is not None and self._worker is not None:
+            snapshot = camera.statistics.snapshot()
+            if snapshot.seconds_since_input > INPUT_TIMEOUT:
+                silence = camera.silence()
         return report(
             state=self._state,
             refusal=self._refusal,
             configured=None if self._loaded is None else self._loaded.known(),
             snapshot=snapshot,
-            silence=self._silence() if silent else None,
+            silence=silence,
         )
 
-    def _silence(self) -> str:
-        """Why no image may be coming, as far as this node can see."""
-        topic = self._input_topic()
-        if self._incompatible is not None:
-            return f"{self._incompatible} on {topic}"
-        publishers = self.get_publishers_info_by_topic(topic)
-        if not publishers:
-            return f"nobody publishes {topic}"
-        wanted = "sensor_msgs/msg/" + self._input.msg_type.__name__
-        offered = {publisher.topic_type for publisher in publishers}
-        if wanted not in offered:
-            return (
-                f"{topic} carries {', '.join(sorted(offered))}, but {wanted} is listened for: "
-                "see the parameter image_transport"
-            )
-        return (
-            f"{topic} has a publisher but nothing arrives; images of megabytes need its Fast DDS "
-            "profile enlarged, as config/fastdds_large_images.xml does"
-        )
-
-    def _on_incompatible_qos(self, event: Any) -> None:
-        policy = QoSPolicyKind(event.last_policy_kind).name.lower()
-        self._incompatible = f"a publisher's {policy} is less than this subscription asks for"
-        self.get_logger().warning(f"{self._incompatible} on {self._input_topic()}")
-
-    def _input_topic(self) -> str:
-        return self.resolve_topic_name(names.INPUT_IMAGE)
+    def _camera_names(self) -> tuple[str, ...]:
+        """Of the cameras there are, or would be: no entry on /diagnostics goes silent because the
+        node has been configured."""
+        try:
+            return names.cameras(self.get_parameter("cameras").value)
+        except ValueError:
+            return (names.ONLY_CAMERA,)
 
 
 def _check_against_bundle(settings: Settings, bundle: Bundle) -> None:

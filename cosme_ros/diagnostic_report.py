@@ -8,6 +8,7 @@ from cosme_ros.frame_statistics import WINDOW, Percentiles, Snapshot
 INPUT_TIMEOUT = 1.0  # seconds; a road changes within it
 DRIFT_RATE = 0.01  # false-positive rate at which drift is watched: common enough to measure
 DRIFT_FACTOR = 10.0  # times the promised share: an obstacle alone does not fill a tenth of the road
+LATE = "older than the deadline"
 SCORE_FAULT = "score fault"  # the reason under which ScoreFaults are counted
 
 
@@ -73,12 +74,13 @@ def _judge(s: Snapshot, configured: Configured, silence: str | None) -> tuple[Le
     if s.seconds_since_input > INPUT_TIMEOUT:
         hint = f": {silence}" if silence else ""
         return Level.STALE, f"no image for {s.seconds_since_input:.1f} s{hint}"
-    failures = ", ".join(f"{count} x {reason}" for reason, count in s.recent_failures.items())
+    lost = {**s.recent_failures, **({LATE: s.recent_late} if s.recent_late else {})}
+    failures = ", ".join(f"{count} x {reason}" for reason, count in lost.items())
     if SCORE_FAULT in s.recent_failures:
         return Level.ERROR, f"the score is not a number, nothing was published: {failures}"
-    if s.recent_failures and not s.recent_processed:
+    if lost and not s.recent_processed:
         return Level.ERROR, f"no frame of the last {WINDOW:g} s could be used: {failures}"
-    if s.recent_failures:
+    if lost:
         return Level.WARN, f"frames skipped in the last {WINDOW:g} s: {failures}"
     if s.recent_masks_withheld:
         return Level.WARN, (
@@ -100,6 +102,7 @@ def _numbers(s: Snapshot, configured: Configured) -> dict[str, str]:
         "frames received": str(s.received),
         "frames processed": str(s.processed),
         "frames dropped (a newer one came)": str(s.dropped),
+        f"frames late ({LATE})": str(s.late),
         "frames failed": str(sum(s.failed.values())),
         **{f"frames failed: {reason}": str(count) for reason, count in sorted(s.failed.items())},
         "masks withheld (no drivable area)": str(s.masks_withheld),

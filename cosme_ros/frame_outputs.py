@@ -1,4 +1,4 @@
-"""From one camera picture to what the node publishes of it: only what somebody listens to."""
+"""From what was detected in a picture to what the node publishes: only what somebody hears."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.detector import Detector
+from cosme_ros.detector import Detection
 from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
 from cosme_ros.outlines import outlines
 from cosme_ros.overlay import draw_overlay
@@ -37,23 +37,23 @@ class FrameOutputs:
 
 
 def make_outputs(
-    detector: Detector,
+    detection: Detection,
     image: NDArray[np.uint8],
     wanted: Wanted,
     *,
+    provider: str,
     drivable_class_ids: Collection[int] | None,
     minimum_area: int,
     drift_threshold: float,
     frame_rate: float | None = None,
 ) -> FrameOutputs:
-    """Detect in `image` uint8 [H, W, 3] BGR and make the wanted outputs, all at its resolution.
+    """Make the wanted outputs of what was detected in `image` uint8 [H, W, 3] BGR, all of its size.
 
     `drivable_class_ids` limits obstacles to the drivable area; None looks everywhere. Where no
     pixel is drivable the mask is withheld: an empty one would say that the road is clear, and
-    there is no road. `minimum_area` is in pixels, `drift_threshold` a raw score; `frame_rate`, in
-    frames a second, is for the overlay to tell. Raises ScoreFault.
+    there is no road. `minimum_area` is in pixels, `drift_threshold` a raw score; `provider` and
+    `frame_rate`, in frames a second, are for the overlay to tell.
     """
-    detection = detector.detect(image)
     drift_share = float(np.mean(detection.raw_score_grid >= drift_threshold))
     region = None
     withheld = False
@@ -75,7 +75,7 @@ def make_outputs(
                 obstacles,
                 mask,
                 frame_rate=frame_rate,
-                provider=detector.provider,
+                provider=provider,
             )
     lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
     height, width = image.shape[:2]

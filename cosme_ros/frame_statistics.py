@@ -22,7 +22,8 @@ class Percentiles:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All frames received are processed, dropped, failed, or (one at most) still under way.
+    """All frames received are processed, dropped, late, failed, or still under way: waiting for
+    their turn or being worked on.
 
     Rates are frames a second over the last WINDOW seconds, or since the start where that is
     shorter. Percentiles and means are None when the window holds nothing to take them of.
@@ -32,6 +33,7 @@ class Snapshot:
     received: int
     processed: int
     dropped: int
+    late: int
     failed: dict[str, int]
     masks_withheld: int
     input_rate: float
@@ -43,6 +45,7 @@ class Snapshot:
     drift_share: float | None
     seconds_since_input: float
     recent_processed: int
+    recent_late: int
     recent_failures: dict[str, int]
     recent_masks_withheld: int
 
@@ -75,10 +78,12 @@ class FrameStatistics:
         self._received = 0
         self._processed = 0
         self._dropped = 0
+        self._late = 0
         self._masks_withheld = 0
         self._failed: Counter[str] = Counter()
         self._inputs: deque[tuple[float, None]] = deque()
         self._outputs: deque[tuple[float, Processed]] = deque()
+        self._misses: deque[tuple[float, None]] = deque()
         self._failures: deque[tuple[float, str]] = deque()
 
     def receive(self) -> None:
@@ -89,8 +94,15 @@ class FrameStatistics:
             self._forget(self._last_input)
 
     def drop(self) -> None:
+        """A newer frame came, or the end, before it was done with."""
         with self._lock:
             self._dropped += 1
+
+    def miss(self) -> None:
+        """A frame was older than the deadline when its turn came."""
+        with self._lock:
+            self._late += 1
+            self._misses.append((self._clock(), None))
 
     def fail(self, reason: str) -> None:
         with self._lock:
@@ -121,6 +133,7 @@ class FrameStatistics:
                 received=self._received,
                 processed=self._processed,
                 dropped=self._dropped,
+                late=self._late,
                 failed=dict(self._failed),
                 masks_withheld=self._masks_withheld,
                 input_rate=len(self._inputs) / span,
@@ -132,6 +145,7 @@ class FrameStatistics:
                 drift_share=(float(np.mean([f.drift_share for f in frames])) if frames else None),
                 seconds_since_input=now - self._last_input,
                 recent_processed=len(frames),
+                recent_late=len(self._misses),
                 recent_failures=dict(Counter(reason for _, reason in self._failures)),
                 recent_masks_withheld=sum(f.mask_withheld for f in frames),
             )
@@ -140,7 +154,7 @@ class FrameStatistics:
         return max(min(WINDOW, now - self._started), 1e-9)
 
     def _forget(self, now: float) -> None:
-        for events in (self._inputs, self._outputs, self._failures):
+        for events in (self._inputs, self._outputs, self._misses, self._failures):
             while events and events[0][0] < now - WINDOW:
                 events.popleft()
 

@@ -1,7 +1,12 @@
 """The ROS names of the detector: its node, its topics. Each is remappable in the usual way.
 
-A leading `~/` stands for the node's own name, for example `/cosme_detector/output/overlay`.
+A leading `~/` stands for the node's own name, for example `/cosme_detector/output/overlay`. Where
+the node serves several cameras that have names, each has the input and output topics under its own:
+`/cosme_detector/front/output/overlay`.
 """
+
+import re
+from collections.abc import Sequence
 
 DETECTOR_NODE = "cosme_detector"
 
@@ -13,6 +18,51 @@ OUTPUT_OVERLAY = "~/output/overlay"  # sensor_msgs/Image, bgr8
 OUTPUT_MARKERS = "~/output/markers"  # visualization_msgs/MarkerArray
 OUTPUT_DETECTIONS = "~/output/detections"  # vision_msgs/Detection2DArray, where it is installed
 DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray
+
+ONLY_CAMERA = ""
+"""The name of a node's one camera, which needs none."""
+CAMERA_PLACEHOLDER = "{camera}"
+# A token of a ROS name.
+_CAMERA = re.compile(r"(?!.*__)[A-Za-z_][A-Za-z0-9_]*")
+
+
+def cameras(text: str) -> tuple[str, ...]:
+    """The names in a list such as "front,rear"; the one camera without a name where it is empty.
+
+    Raises ValueError for what cannot be part of a topic's name, and for a name given twice.
+    """
+    if not text.strip():
+        return (ONLY_CAMERA,)
+    found = tuple(name.strip() for name in text.split(","))
+    for name in found:
+        if not _CAMERA.fullmatch(name):
+            raise ValueError(
+                f"cameras '{text}': '{name}' cannot be part of a topic's name; a letter, then "
+                "letters, digits and single underscores are right, as in 'front,rear_left'"
+            )
+        if found.count(name) > 1:
+            raise ValueError(f"cameras '{text}': '{name}' is there twice; each needs its own name")
+    return found
+
+
+def of_camera(topic: str, camera: str) -> str:
+    """An input or output above, as it is called for the camera of that name."""
+    return topic if camera == ONLY_CAMERA else f"~/{camera}/{topic.removeprefix('~/')}"
+
+
+def of_each_camera(pattern: str, cameras: Sequence[str]) -> dict[str, str]:
+    """A topic outside the node for each camera: `pattern` with its name for "{camera}".
+
+    Raises ValueError where cameras would share one.
+    """
+    topics = {camera: pattern.replace(CAMERA_PLACEHOLDER, camera) for camera in cameras}
+    if len(set(topics.values())) < len(topics):
+        raise ValueError(
+            f"topic '{pattern}' would be that of {', '.join(cameras)}; one with "
+            f"{CAMERA_PLACEHOLDER} in place of the name is right, as in "
+            f"/{CAMERA_PLACEHOLDER}/image_raw"
+        )
+    return topics
 
 
 def resolve(name: str, *, namespace: str = "", node: str = DETECTOR_NODE) -> str:

@@ -9,11 +9,14 @@ from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any
 
+from cosme_ros import names
 from cosme_ros.execution import PROVIDERS, check_affinity
 from cosme_ros.runtime_options import parse_runtime_options
 
 REGIONS = ("everything", "drivable")
 IMAGE_TRANSPORTS = ("raw", "compressed")
+# Not "on" and "off": to YAML, in which ROS reads parameters, these are true and false.
+OVERLAPS = ("auto", "always", "never")
 
 
 class ParameterError(ValueError):
@@ -129,6 +132,27 @@ class Settings:
         Changeable.UNCONFIGURED,
         choices=IMAGE_TRANSPORTS,
     )
+    cameras: str = _row(
+        "",
+        "Names of the cameras, as in 'front,rear': each has the topics under its own name, "
+        "~/front/input/image and so on. Empty: one camera, without a name.",
+        Changeable.UNCONFIGURED,
+    )
+    deadline: float = _row(
+        0.0,
+        "Seconds since arrival after which a frame is not begun any more, but counted as late. "
+        "0.0: no deadline.",
+        Changeable.UNCONFIGURED,
+        minimum=0.0,
+        maximum=60.0,
+    )
+    overlap: str = _row(
+        "auto",
+        "Whether a second thread makes and publishes a frame's outputs while the networks are at "
+        "the next frame: 'auto' where they run on a GPU; on a CPU they keep the cores busy.",
+        Changeable.UNCONFIGURED,
+        choices=OVERLAPS,
+    )
     threads: int = _row(
         0,
         "CPU threads of ONNX Runtime; 0 leaves the number to ONNX Runtime.",
@@ -180,12 +204,10 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
             "parameter 'bundle' is empty, but must be the directory of a bundle "
             "(bundle:=/path/to/bundle)"
         )
-    if settings.thread_affinity:
-        try:
-            check_affinity(settings.thread_affinity, settings.threads)
-        except ValueError as error:
-            raise ParameterError(f"parameter {error}") from error
     try:
+        names.cameras(settings.cameras)
+        if settings.thread_affinity:
+            check_affinity(settings.thread_affinity, settings.threads)
         parse_runtime_options(settings.runtime_options)
     except ValueError as error:
         raise ParameterError(f"parameter {error}") from error

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cosme_ros import names
 from cosme_ros.parameters import Settings
 
 
@@ -23,6 +24,9 @@ def promise_sentence(calibration: Mapping[str, Any], settings: Settings) -> tupl
         for name in ("region", "minimum_area")
         if promise[name] != getattr(settings, name)
     ]
+    cameras = len(names.cameras(settings.cameras))
+    if cameras > 1:  # each of them may raise as many
+        differing.append(f"one camera (there are {cameras})")
     if differing:
         return f"{said}, but for {' and '.join(differing)}: the promise does not hold", False
     return f"{said}, on drives like those of the calibration", True

@@ -170,9 +170,10 @@ def _outputs(
     detector: Detector, image: np.ndarray, options: argparse.Namespace, wanted: Wanted
 ) -> FrameOutputs:
     return make_outputs(
-        detector,
+        detector.detect(image),
         image,
         wanted,
+        provider=detector.provider,
         drivable_class_ids=(
             detector.bundle.drivable_class_ids if options.region == "drivable" else None
         ),

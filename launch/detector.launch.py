@@ -1,5 +1,8 @@
 """Starts the detector node: `ros2 launch cosme_ros detector.launch.py bundle:=/path/to/bundle`.
 
+With several cameras, `cameras:=front,rear image_topic:=/{camera}/image_raw` listens to
+/front/image_raw and /rear/image_raw.
+
 The node configures and activates itself (unless autostart:=false), so this is a plain Node action
 without lifecycle event handlers.
 """
@@ -27,15 +30,23 @@ PARAMETER_ARGUMENTS = {
     "provider": (str, "auto, tensorrt, cuda, openvino or cpu"),
     "false_positive_rate": (float, "Share of normal pixels that may raise an alarm"),
     "region": (str, "Where obstacles are looked for: everything or drivable"),
+    "cameras": (str, "Names of several cameras, as in front,rear"),
     "autostart": (bool, "Whether the node configures and activates itself"),
 }
 OTHER_ARGUMENTS = {
-    "image_topic": ("/camera/image_raw", "Topic of the camera images, of image_transport's type"),
-    "camera_info_topic": ("", "Of the camera's calibration. Empty: camera_info beside image_topic"),
+    "image_topic": (
+        "",
+        "Topic of the camera images, of image_transport's type; {camera} in it stands for the name "
+        "of each of cameras. Empty: /camera/image_raw, with cameras /{camera}/image_raw",
+    ),
+    "camera_info_topic": (
+        "",
+        "Of the camera's calibration, likewise. Empty: camera_info beside image_topic",
+    ),
     "namespace": ("", "Namespace of the node, for example /front"),
     "params_file": (str(CONFIG / "detector.yaml"), "Parameters of the node"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
-    "rviz": ("false", "Whether to start RViz with the detector's pictures"),
+    "rviz": ("false", "Whether to start RViz with the detector's pictures, of the first camera"),
     "camera_frame": ("camera", "frame_id of the images, in which RViz shows the obstacles"),
 }
 
@@ -72,6 +83,12 @@ def parameter_value(text, kind):
     return float(text) if kind is float else ParameterValue(text, value_type=kind)
 
 
+def image_topic_of(cameras):
+    """Where drivers publish by the convention of image_pipeline."""
+    named = cameras != (names.ONLY_CAMERA,)
+    return f"/{names.CAMERA_PLACEHOLDER if named else 'camera'}/image_raw"
+
+
 def camera_info_beside(image_topic):
     """Where drivers publish it by the convention of image_transport."""
     return image_topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
@@ -80,8 +97,13 @@ def camera_info_beside(image_topic):
 def nodes(context):
     """The nodes, once the values of the arguments are known."""
     given = context.launch_configurations
-    image_topic = given["image_topic"]
-    camera_info_topic = given["camera_info_topic"] or camera_info_beside(image_topic)
+    cameras = names.cameras(given["cameras"])
+    topics = names.of_each_camera(given["image_topic"] or image_topic_of(cameras), cameras)
+    info_topics = (
+        names.of_each_camera(given["camera_info_topic"], cameras)
+        if given["camera_info_topic"]
+        else {camera: camera_info_beside(topic) for camera, topic in topics.items()}
+    )
     overrides = {
         name: parameter_value(given[name], kind)
         for name, (kind, _) in PARAMETER_ARGUMENTS.items()
@@ -94,13 +116,18 @@ def nodes(context):
         namespace=given["namespace"],
         parameters=[given["params_file"], *([overrides] if overrides else [])],
         remappings=[
-            (names.INPUT_IMAGE, image_topic),
-            (names.INPUT_CAMERA_INFO, camera_info_topic),
+            (names.of_camera(name, camera), of_camera[camera])
+            for camera in cameras
+            for name, of_camera in (
+                (names.INPUT_IMAGE, topics),
+                (names.INPUT_CAMERA_INFO, info_topics),
+            )
         ],
         ros_arguments=["--log-level", given["log_level"]],
         output="screen",
     )
-    # The RViz configuration names the topics of a node without namespace.
+    # The RViz configuration names the topics of a node without namespace, whose camera has no name.
+    shown = cameras[0]
     outputs = (
         names.OUTPUT_OVERLAY,
         names.OUTPUT_SCORE,
@@ -113,10 +140,13 @@ def nodes(context):
         name="cosme_rviz",
         arguments=["-d", str(CONFIG / "cosme.rviz"), "-f", given["camera_frame"]],
         remappings=[
-            ("/camera/image_raw", image_topic),
-            ("/camera/camera_info", camera_info_topic),
+            ("/camera/image_raw", topics[shown]),
+            ("/camera/camera_info", info_topics[shown]),
             *(
-                (names.resolve(output), names.resolve(output, namespace=given["namespace"]))
+                (
+                    names.resolve(output),
+                    names.resolve(names.of_camera(output, shown), namespace=given["namespace"]),
+                )
                 for output in outputs
             ),
         ],

@@ -218,7 +218,9 @@ def test_what_is_no_image_is_refused(detector: Detector, image: np.ndarray, sent
         detector.detect(image)
 
 
-def test_another_aspect_is_told_once(bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+def test_another_aspect_is_told_once_a_size(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.WARNING, "cosme_ros.detector")
     wide = Detector(bundle, provider="cpu")
     for _ in range(3):
@@ -226,6 +228,11 @@ def test_another_aspect_is_told_once(bundle: Bundle, caplog: pytest.LogCaptureFi
     (record,) = caplog.records
     assert "640 x 320 pixels, and bundle tiny was fitted to 96 x 64" in record.getMessage()
     assert "by a factor of 0.75" in record.getMessage()
+    caplog.clear()
+    wide.detect(street_frame(200, 600))  # of another camera
+    wide.detect(street_frame(320, 640))
+    (record,) = caplog.records
+    assert "600 x 200 pixels" in record.getMessage()
     caplog.clear()
     alike = Detector(bundle, provider="cpu")
     alike.detect(street_frame(400, 620))  # 3 % wider than 96 x 64

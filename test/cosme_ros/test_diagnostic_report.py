@@ -16,6 +16,7 @@ GOOD = Snapshot(
     received=100,
     processed=90,
     dropped=10,
+    late=0,
     failed={},
     masks_withheld=0,
     input_rate=10.0,
@@ -27,6 +28,7 @@ GOOD = Snapshot(
     drift_share=0.012,
     seconds_since_input=0.1,
     recent_processed=90,
+    recent_late=0,
     recent_failures={},
     recent_masks_withheld=0,
 )
@@ -79,6 +81,13 @@ def test_a_refused_configuration_is_an_error_with_its_sentence():
             "3 x truncated data",
         ),
         ({"recent_failures": {"truncated data": 3}}, Level.WARN, "3 x truncated data"),
+        ({"recent_late": 5}, Level.WARN, "5 x older than the deadline"),
+        ({"recent_late": 5, "recent_processed": 0}, Level.ERROR, "5 x older than the deadline"),
+        (
+            {"recent_late": 5, "recent_failures": {"wrong step": 2}},
+            Level.WARN,
+            "2 x wrong step, 5 x older than the deadline",
+        ),
         ({"recent_masks_withheld": 4}, Level.WARN, "no drivable area in 4 frames"),
         ({"drift_share": 0.11}, Level.WARN, "11.0% of the pixels"),
         ({"drift_share": 0.09}, Level.OK, "frames/s"),
@@ -100,6 +109,13 @@ def test_failures_are_counted_by_reason():
     assert values["frames failed"] == "5"
     assert values["frames failed: wrong step"] == "2"
     assert values["frames failed: truncated data"] == "3"
+
+
+def test_late_frames_have_a_count_of_their_own():
+    values = status(replace(GOOD, late=4)).values
+    assert values["frames late (older than the deadline)"] == "4"
+    assert values["frames dropped (a newer one came)"] == "10"
+    assert values["frames failed"] == "0"
 
 
 def test_levels_are_those_of_the_message():

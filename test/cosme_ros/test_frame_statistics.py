@@ -31,18 +31,21 @@ def frame(latency=0.02, *, stamp_latency=0.05, drift_share=0.01, mask_withheld=F
 
 
 def test_counters_account_for_every_frame(statistics):
-    for _ in range(7):
+    for _ in range(9):
         statistics.receive()
     for _ in range(3):
         statistics.drop()
+    for _ in range(2):
+        statistics.miss()
     statistics.fail("truncated data")
     statistics.fail("truncated data")
     statistics.fail("wrong step")
     statistics.process(frame(mask_withheld=True))
     s = statistics.snapshot()
-    assert (s.received, s.dropped, s.processed, s.masks_withheld) == (7, 3, 1, 1)
+    assert (s.received, s.dropped, s.processed, s.masks_withheld) == (9, 3, 1, 1)
+    assert s.late == s.recent_late == 2
     assert s.failed == {"truncated data": 2, "wrong step": 1}
-    assert s.received == s.processed + s.dropped + sum(s.failed.values())
+    assert s.received == s.processed + s.dropped + s.late + sum(s.failed.values())
 
 
 def test_rates_are_over_the_window_and_over_less_at_the_start(statistics, clock):

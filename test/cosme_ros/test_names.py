@@ -15,3 +15,63 @@ from cosme_ros import names
 )
 def test_names_resolve_as_in_ros(name, namespace, topic):
     assert names.resolve(name, namespace=namespace) == topic
+
+
+@pytest.mark.parametrize(
+    ("text", "cameras"),
+    [
+        ("", ("",)),
+        ("  ", ("",)),
+        ("front", ("front",)),
+        ("front,rear_left,_2", ("front", "rear_left", "_2")),
+        (" front , rear ", ("front", "rear")),
+    ],
+)
+def test_cameras_are_named_in_one_string(text, cameras):
+    assert names.cameras(text) == cameras
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("front,", "'' cannot be"),
+        ("front,,rear", "'' cannot be"),
+        ("2nd", "'2nd' cannot be"),
+        ("front/left", "'front/left' cannot be"),
+        ("front-left", "'front-left' cannot be"),
+        ("a__b", "'a__b' cannot be"),
+        ("front left", "'front left' cannot be"),
+        ("für", "'für' cannot be"),
+        ("front,rear, front", "'front' is there twice"),
+    ],
+)
+def test_what_cannot_be_part_of_a_topic_is_refused(text, words):
+    with pytest.raises(ValueError, match="cameras") as caught:
+        names.cameras(text)
+    assert words in str(caught.value)
+
+
+def test_ros_takes_the_names_that_are_taken_here():
+    topics = pytest.importorskip("rclpy.validate_topic_name")
+    for camera in names.cameras("front,rear_left,_2,x9_,A"):
+        assert topics.validate_topic_name(names.of_camera(names.INPUT_IMAGE, camera))
+
+
+def test_each_camera_has_the_topics_under_its_own_name():
+    assert names.of_camera(names.OUTPUT_SCORE, "front") == "~/front/output/anomaly_score"
+    assert names.of_camera(names.OUTPUT_SCORE, names.ONLY_CAMERA) == names.OUTPUT_SCORE
+    resolved = names.resolve(names.of_camera(names.INPUT_IMAGE, "rear"), namespace="/car")
+    assert resolved == "/car/cosme_detector/rear/input/image"
+
+
+def test_a_topic_outside_is_told_for_each_camera():
+    assert names.of_each_camera("/{camera}/image_{camera}", ("a", "b")) == {
+        "a": "/a/image_a",
+        "b": "/b/image_b",
+    }
+    assert names.of_each_camera("/image", (names.ONLY_CAMERA,)) == {names.ONLY_CAMERA: "/image"}
+    assert names.of_each_camera("/image", ("front",)) == {"front": "/image"}
+    with pytest.raises(
+        ValueError, match=r"'/image' would be that of front, rear; one with \{camera\}"
+    ):
+        names.of_each_camera("/image", ("front", "rear"))

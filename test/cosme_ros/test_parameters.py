@@ -40,6 +40,11 @@ def test_every_row_tells_what_it_is_for():
         ("minimum_area", True, "of type int"),
         ("threads", -1, "between 0 and"),
         ("thread_affinity", "2", "places 1 threads and threads is 0"),
+        ("cameras", "front,rear,front", "'front' is there twice"),
+        ("cameras", "front/left", "cannot be part of a topic's name"),
+        ("deadline", -0.1, "between 0.0 and 60.0"),
+        ("deadline", 1, "of type float"),
+        ("overlap", "on", "auto, always, never"),
         ("autostart", 1, "of type bool"),
         ("diagnostics_period", 0.01, "between 0.1 and"),
     ],
@@ -56,6 +61,14 @@ def test_bounds_are_inclusive(row):
     for bound in (row.minimum, row.maximum):
         if bound is not None:
             PARAMETERS_BY_NAME[row.name].check(type(row.default)(bound))
+
+
+@pytest.mark.parametrize("row", PARAMETERS, ids=lambda row: row.name)
+def test_every_choice_is_a_string_to_yaml(row):
+    """ROS reads parameters as YAML 1.1, in which on, off, yes and no are true and false."""
+    yaml = pytest.importorskip("yaml")
+    for choice in row.choices:
+        assert yaml.safe_load(choice) == choice
 
 
 def test_the_shipped_file_holds_every_parameter_at_its_default():

@@ -30,6 +30,16 @@ def test_other_settings_void_it() -> None:
     )
 
 
+def test_it_is_of_one_camera() -> None:
+    kept = {"false_positive_rate": 2e-5, "region": "drivable", "minimum_area": 100}
+    assert promise_sentence(CALIBRATION, Settings(**kept, cameras="front"))[1]
+    assert promise_sentence(CALIBRATION, Settings(**kept, cameras="front,rear,left")) == (
+        "no more than 1 false alarm(s) an hour promised at 95 % confidence, but for one camera "
+        "(there are 3): the promise does not hold",
+        False,
+    )
+
+
 def test_nothing_is_said_of_another_rate_or_without_a_promise() -> None:
     assert promise_sentence(CALIBRATION, Settings(false_positive_rate=1e-5)) is None
     assert promise_sentence({"table": []}, Settings()) is None

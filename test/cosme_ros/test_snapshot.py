@@ -90,9 +90,10 @@ def test_a_withheld_mask_is_told_and_empty(bundle) -> None:
 
     def shown(drivable_class_ids) -> np.ndarray:
         made = make_outputs(
-            detector,
+            detector.detect(sky),
             sky,
             Wanted(True, True, True, True),
+            provider="cpu",
             drivable_class_ids=drivable_class_ids,
             minimum_area=1,
             drift_threshold=1.0,
@@ -111,9 +112,10 @@ def test_a_picture_fits_a_screen_whatever_the_camera(bundle, size) -> None:
     detector = Detector(load_bundle(bundle), provider="cpu")
     image = street_frame(*size)
     made = make_outputs(
-        detector,
+        detector.detect(image),
         image,
         Wanted(True, True, True, True),
+        provider="cpu",
         drivable_class_ids=None,
         minimum_area=1,
         drift_threshold=1.0,

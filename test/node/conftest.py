@@ -2,6 +2,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ DOMAINS = iter(1 + (os.getpid() * 7 + offset) % 100 for offset in range(100))
 from detector_process import Camera, DetectorProcess  # noqa: E402
 from tiny_bundle import write_tiny_bundle  # noqa: E402
 
+from cosme_ros import names  # noqa: E402
+
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory) -> Path:
@@ -22,17 +25,20 @@ def bundle(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory) -> Iterator[Callable[..., tuple[DetectorProcess, Camera]]]:
-    """Starts a detector and a camera in a domain of their own; ends both with the module."""
+def start(tmp_path_factory) -> Iterator[Callable[..., tuple[Any, ...]]]:
+    """Starts a detector and its camera, or cameras, in a domain of their own; ends all with the
+    module."""
     with ExitStack() as stack:
 
-        def start_pair(camera_transport=None, **parameters):
+        def start_all(camera_transport=None, **parameters):
             domain = next(DOMAINS)
             detector = DetectorProcess(tmp_path_factory.mktemp("detector"), domain, **parameters)
             stack.callback(detector.stop)
             transport = camera_transport or parameters.get("image_transport", "raw")
-            camera = Camera(domain, image_transport=transport)
-            stack.callback(camera.close)
-            return detector, camera
+            cameras = []
+            for name in names.cameras(parameters.get("cameras", "")):
+                cameras.append(Camera(domain, image_transport=transport, name=name))
+                stack.callback(cameras[-1].close)
+            return detector, *cameras
 
-        yield start_pair
+        yield start_all

@@ -87,16 +87,22 @@ class DetectorProcess:
 
 
 def _as_yaml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value) or "''"
 
 
 class Camera:
-    """The other side: sends frames, keeps what the detector publishes, calls its services."""
+    """The other side: sends frames, keeps what the detector publishes, calls its services.
 
-    def __init__(self, domain: int, *, image_transport: str = "raw") -> None:
+    `name` is the detector's for this camera, where it has several.
+    """
+
+    def __init__(
+        self, domain: int, *, image_transport: str = "raw", name: str = names.ONLY_CAMERA
+    ) -> None:
+        self.name = name
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain)
-        self.node = rclpy.create_node(f"test_camera_{domain}", context=self._context)
+        self.node = rclpy.create_node(f"test_camera_{name}{domain}", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._stamp = 0
@@ -106,11 +112,11 @@ class Camera:
         self._clients: dict[str, Any] = {}
         self.publisher = self.node.create_publisher(
             CompressedImage if image_transport == "compressed" else Image,
-            names.resolve(names.INPUT_IMAGE),
+            self.topic(names.INPUT_IMAGE),
             10,
         )
         self.info_publisher = self.node.create_publisher(
-            CameraInfo, names.resolve(names.INPUT_CAMERA_INFO), 1
+            CameraInfo, self.topic(names.INPUT_CAMERA_INFO), 1
         )
         self.node.create_subscription(DiagnosticArray, names.DIAGNOSTICS, self._on_status, 10)
 
@@ -118,6 +124,9 @@ class Camera:
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self._context)
+
+    def topic(self, name: str) -> str:
+        return names.resolve(names.of_camera(name, self.name))
 
     # Time
 
@@ -135,6 +144,10 @@ class Camera:
         while time.monotonic() < end:
             self._executor.spin_once(timeout_sec=0.05)
 
+    def spin_once(self) -> None:
+        """Without waiting: for who has more than one camera to spin."""
+        self._executor.spin_once(timeout_sec=0.0)
+
     # Outputs
 
     def listen(self, *outputs: str, reliable: bool = True) -> None:
@@ -145,7 +158,7 @@ class Camera:
             topic, message_type = OUTPUTS[output]
             self.node.create_subscription(
                 message_type,
-                names.resolve(topic),
+                self.topic(topic),
                 lambda message, output=output: self._on_output(output, message),
                 QoSProfile(depth=50, reliability=policy),
             )
@@ -195,7 +208,8 @@ class Camera:
     # Diagnostics
 
     def _on_status(self, message: DiagnosticArray) -> None:
-        (self.status,) = message.status
+        of_this = ": detection" + (f" of {self.name}" if self.name else "")
+        self.status = next((s for s in message.status if s.name.endswith(of_this)), None)
 
     def value(self, key: str) -> str | None:
         if self.status is None:

@@ -24,6 +24,7 @@ ARGUMENTS = {
     "provider",
     "false_positive_rate",
     "region",
+    "cameras",
     "autostart",
     "rviz",
     "namespace",
@@ -150,14 +151,32 @@ def test_foxglove_plots_values_that_the_diagnostics_have() -> None:
     ],
 )
 def test_camera_info_is_looked_for_beside_the_image(image_topic: str, beside: str) -> None:
-    (function,) = [
+    assert function("camera_info_beside")(image_topic) == beside
+
+
+@pytest.mark.parametrize(
+    ("cameras", "topics"),
+    [
+        ("", ["/camera/image_raw"]),
+        ("front,rear", ["/front/image_raw", "/rear/image_raw"]),
+    ],
+)
+def test_images_are_looked_for_where_drivers_publish_them(cameras: str, topics: list[str]) -> None:
+    found = names.cameras(cameras)
+    pattern = function("image_topic_of")(found)
+    assert list(names.of_each_camera(pattern, found).values()) == topics
+
+
+def function(name: str):
+    """One of the launch file, without ROS's `launch`."""
+    (definition,) = [
         node
         for node in ast.parse(LAUNCH_FILE.read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name == "camera_info_beside"
+        if isinstance(node, ast.FunctionDef) and node.name == name
     ]
-    space: dict = {}
-    exec(compile(ast.Module([function], []), str(LAUNCH_FILE), "exec"), space)
-    assert space["camera_info_beside"](image_topic) == beside
+    space: dict = {"names": names}
+    exec(compile(ast.Module([definition], []), str(LAUNCH_FILE), "exec"), space)
+    return space[name]
 
 
 def test_dds_profile_is_the_default_and_has_room_for_large_images():
@@ -215,3 +234,45 @@ class TestWithLaunch:
             detector, _ = self.module["nodes"](context)
             parameters = evaluate_parameters(context, detector._Node__parameters)
             assert [p for p in parameters if isinstance(p, dict)] == expected
+
+    @pytest.mark.parametrize(
+        ("given", "image", "info"),
+        [
+            ({}, {"": "/camera/image_raw"}, {"": "/camera/camera_info"}),
+            (
+                {"cameras": "front,rear"},
+                {"front": "/front/image_raw", "rear": "/rear/image_raw"},
+                {"front": "/front/camera_info", "rear": "/rear/camera_info"},
+            ),
+            (
+                {
+                    "cameras": "left,right",
+                    "image_topic": "/stereo/{camera}/image_rect",
+                    "camera_info_topic": "/info_{camera}",
+                },
+                {"left": "/stereo/left/image_rect", "right": "/stereo/right/image_rect"},
+                {"left": "/info_left", "right": "/info_right"},
+            ),
+        ],
+    )
+    def test_every_cameras_inputs_are_remapped(self, given, image, info):
+        from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+
+        context = self.context(**given)
+        detector, _ = self.module["nodes"](context)
+        remapped = {
+            tuple(
+                perform_substitutions(context, normalize_to_list_of_substitutions(side))
+                for side in rule
+            )
+            for rule in detector._Node__remappings
+        }
+        assert remapped == {
+            (names.of_camera(name, camera), topic)
+            for name, topics in ((names.INPUT_IMAGE, image), (names.INPUT_CAMERA_INFO, info))
+            for camera, topic in topics.items()
+        }
+
+    def test_cameras_that_would_share_a_topic_are_refused(self):
+        with pytest.raises(ValueError, match="would be that of front, rear"):
+            self.module["nodes"](self.context(cameras="front,rear", image_topic="/image"))

@@ -1,0 +1,86 @@
+"""Whose frame is next: of each camera the newest, and the camera first that was served longest ago.
+
+One thread receives frames and puts them here, another takes them and works on them.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Turn(Generic[T]):
+    """A frame whose turn has come. Times are seconds of the monotonic clock."""
+
+    camera: str
+    frame: T
+    arrived: float
+    began: float
+    late: bool
+    """Older than the deadline when its turn came: not to be worked on."""
+
+
+class CameraTurns(Generic[T]):
+    """Room for one frame of each camera. A second one displaces the first, so nothing ever queues.
+
+    Among the cameras that have a frame, the one whose last turn is longest ago comes first; at the
+    start, in the order of `cameras`. So between a frame's arrival and its own turn no other camera
+    has two turns: of n cameras, a frame that is not displaced waits for the frame under way and
+    n - 1 others at most, however fast they come.
+
+    `deadline` is in seconds since arrival, 0.0 is none. A frame that is late takes no turn from its
+    camera: it stays first, and its next frame waits for no more than what is under way.
+    """
+
+    def __init__(
+        self,
+        cameras: Iterable[str],
+        *,
+        deadline: float = 0.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._deadline = deadline
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._order = list(cameras)  # the first was served longest ago
+        self._waiting: dict[str, tuple[T, float]] = {}
+        self._closed = False
+
+    def put(self, camera: str, frame: T) -> T | None:
+        """Offer a frame that has just arrived; returns what will never be taken: the frame it
+        displaced, None if there was none, or `frame` itself once all is closed."""
+        with self._changed:
+            if self._closed:
+                return frame
+            displaced = self._waiting.get(camera)
+            self._waiting[camera] = (frame, self._clock())
+            self._changed.notify()
+            return None if displaced is None else displaced[0]
+
+    def take(self) -> Turn[T] | None:
+        """Wait for a frame and take it; None once all is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if self._closed:
+                return None
+            camera = next(camera for camera in self._order if camera in self._waiting)
+            frame, arrived = self._waiting.pop(camera)
+            now = self._clock()
+            late = 0.0 < self._deadline < now - arrived
+            if not late:
+                self._order.remove(camera)
+                self._order.append(camera)
+            return Turn(camera, frame, arrived, now, late)
+
+    def close(self) -> dict[str, T]:
+        """End every present and future take(); returns the frames that nobody took, by camera."""
+        with self._changed:
+            self._closed = True
+            left = {camera: frame for camera, (frame, _) in self._waiting.items()}
+            self._waiting.clear()
+            self._changed.notify_all()
+            return left
