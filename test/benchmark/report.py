@@ -86,10 +86,6 @@ def _network(name: str, network: Tree) -> str:
                 f"{error['mean']:.1e} / {error['largest']:.1e}" if error else "",
             ]
         )
-    sums = [name for name in network["bare_sessions"] if "median" in _times(network, name)]
-    if sums and len(sums) == len(network["bare_sessions"]):
-        together = sum(_times(network, name)["median"] for name in sums)
-        rows.append([f"sum of the {len(sums)} sessions", f"{together:.4g}", ""])
     return _section(
         f"CosMe, {name}: {total / 1e9:.1f} x 10^9 multiply-adds",
         _table(["", "ms a frame", "score error, mean / largest"], _fastest_first(rows)),
@@ -104,11 +100,6 @@ def _missing(networks: Tree) -> str:
         for key, why in network.get("missing", {}).items()
     }
     return _section("What was not run", "\n".join(sorted(reasons)))
-
-
-def _times(network: Tree, name: str) -> Tree:
-    entry: Tree = network.get("milliseconds", {}).get(name, {})
-    return entry
 
 
 def _stages(name: str, stages: Tree) -> str:

@@ -15,10 +15,9 @@ def test_nothing_measured_is_a_head_that_says_so():
     assert "|" not in page and "##" not in page
 
 
-def test_a_network_s_table_has_the_fastest_first_and_the_sum_of_the_sessions():
+def test_a_network_s_table_has_the_fastest_first():
     network = {
         "multiply_adds": {"all": 2.2e9},
-        "bare_sessions": ["one", "two"],
         "matrix_product": {"multiply_adds": 5e9, "dtype": "float32"},
         "milliseconds": {
             "eager": number(90.0),
@@ -35,14 +34,12 @@ def test_a_network_s_table_has_the_fastest_first_and_the_sum_of_the_sessions():
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows[2:]] == [
         "two",
         "one",
-        "sum of the 2 sessions",
         "matrix product: 5.0 x 10^9, float32",
         "eager",
         "compiled",
     ]
     assert "| two | 12.5 (once) |" in page
     assert "| one | 30 (29 to 31) |" in page
-    assert "| sum of the 2 sessions | 42.5 |" in page
     assert "| eager | 90 (89 to 91) | 1.0e-06 / 2.0e-05 |" in page
     assert "failed: RuntimeError: no compiler" in page
     assert "- cuda: not here" in page
