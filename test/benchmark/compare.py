@@ -2,8 +2,8 @@
 
     python test/benchmark/compare.py FIRST/bench.json SECOND/bench.json
 
-A figure is reproduced when the ranges between the quartiles of both runs meet. Exits 1 where one of
-the ratios is not; the other figures move with what else the machine does, and are listed only.
+A figure is reproduced when the intervals meet in which each run leaves the median (at 95 %). Exits 1 where one of the ratios is not; the other figures move with what else the machine does, and
+are listed only.
 """
 
 import argparse
@@ -13,13 +13,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from spread import median_interval
+
 Tree = Mapping[str, Any]
 RATIOS = "ratio_rounds"
 
 
 def figures(tree: Tree, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Tree]]:
-    """Everything in `tree` that has a median and quartiles, with where it stands."""
-    if "median" in tree and "q25" in tree:
+    """Every figure in `tree` that was measured repeatedly, with where it stands."""
+    if "median" in tree and "values" in tree:
         yield place, tree
         return
     for key, branch in tree.items():
@@ -28,8 +30,11 @@ def figures(tree: Tree, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 
 
 def is_reproduced(first: Tree, second: Tree) -> bool:
-    """Whether the ranges between the quartiles meet."""
-    return bool(first["q25"] <= second["q75"] and second["q25"] <= first["q75"])
+    """Whether the intervals in which the medians lie meet."""
+    (low, high), (other_low, other_high) = (
+        median_interval(figure["values"]) for figure in (first, second)
+    )
+    return low <= other_high and other_low <= high
 
 
 def compared(first: Tree, second: Tree) -> list[tuple[tuple[str, ...], Tree, Tree]]:
@@ -37,6 +42,11 @@ def compared(first: Tree, second: Tree) -> list[tuple[tuple[str, ...], Tree, Tre
     theirs = dict(figures(second))
     both = [(place, one, theirs[place]) for place, one in figures(first) if place in theirs]
     return sorted(both, key=lambda row: row[0][0] != RATIOS)
+
+
+def _shown(figure: Tree) -> str:
+    low, high = median_interval(figure["values"])
+    return f"{figure['median']:.4g} ({low:.4g} to {high:.4g})"
 
 
 def main() -> int:
@@ -61,7 +71,7 @@ def main() -> int:
     print("| figure | first | second | change | reproduced |\n| --- | --- | --- | --- | --- |")
     for (place, one, two), same in zip(rows, reproduced, strict=True):
         change = two["median"] / one["median"] - 1 if one["median"] else 0.0
-        shown = [f"{f['median']:.4g} ({f['q25']:.4g} to {f['q75']:.4g})" for f in (one, two)]
+        shown = [_shown(figure) for figure in (one, two)]
         cells = (", ".join(place), *shown, f"{change:+.1%}", "yes" if same else "no")
         print(f"| {' | '.join(cells)} |")
     ratios = [

@@ -1,7 +1,7 @@
 """Medians, quartiles, percentiles and jitter, against numbers made by hand."""
 
 import pytest
-from spread import jitter, percentiles, spread
+from spread import jitter, median_interval, percentiles, spread
 
 
 def test_one_long_pause_does_not_move_median_or_quartiles():
@@ -20,6 +20,16 @@ def test_one_long_pause_does_not_move_median_or_quartiles():
 def test_a_single_run_has_no_width():
     alone = {"median": 3.5, "q25": 3.5, "q75": 3.5, "runs": 1, "values": [3.5]}
     assert spread([3.5]) == alone
+
+
+def test_the_median_s_interval_is_by_order_whatever_the_values():
+    """Of 9 the second and the second last: 1 - 2 * (1 + 9) / 2**9 = 96 %."""
+    assert median_interval([9.0, 1.0, 2.0, 3.0, 5.0, 4.0, 6.0, 7.0, 8000.0]) == (2.0, 9.0)
+
+
+@pytest.mark.parametrize("values", [[3.0], [4.0, 2.0, 3.0], [5.0, 1.0, 2.0, 3.0, 4.0]])
+def test_few_values_leave_the_median_anywhere_between_them(values):
+    assert median_interval(values) == (min(values), max(values))
 
 
 def test_percentiles_of_a_hundred_and_one_numbers_are_those_numbers():
