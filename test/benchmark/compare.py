@@ -2,7 +2,8 @@
 
     python test/benchmark/compare.py FIRST/bench.json SECOND/bench.json
 
-A figure is reproduced when the intervals meet in which each run leaves the median (at 95 %). Exits 1 where one of the ratios is not; the other figures move with what else the machine does, and
+A figure is reproduced when the intervals meet in which each run leaves the median (at 95 %).
+Exits 1 where one of the ratios is not; the other figures move with what else the machine does, and
 are listed only.
 """
 
