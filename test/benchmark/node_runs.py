@@ -126,6 +126,7 @@ def measure_overhead(workload: Workload, choices: Choices, record: Record) -> No
         stack.callback(alone.terminate)
         parameters = _parameters(workload, choices, provider)
         load = stack.enter_context(DetectorUnderLoad(parameters, _images(workload)))
+        load.ask("ask", frames=1)  # else it is still at what was sent while it started
 
         def seconds_alone() -> float:
             assert alone.stdin is not None and alone.stdout is not None
