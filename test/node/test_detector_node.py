@@ -4,7 +4,6 @@ import array
 
 import numpy as np
 import pytest
-from detector_process import key_of
 from diagnostic_msgs.msg import DiagnosticStatus
 from tiny_bundle import street_frame
 
@@ -155,14 +154,14 @@ def test_every_frame_is_accounted_for_and_the_newest_wins(start, bundle):
     camera.ask(lambda: camera.image(large), "score")
 
     def flood() -> bool:
-        # While the node works on the large frame, the small ones come faster than it can look at.
-        messages = [camera.image(large), *(camera.image(STREET) for _ in range(20))]
+        # All of them large: the node is at each for longer than it takes until the next one comes.
+        messages = [camera.image(large) for _ in range(12)]
         messages[7].encoding = "cmyk99"
         for message in messages:
             camera.send(message)
-            camera.spin_for(0.0)
-        last = key_of(messages[-1].header)
-        camera.spin_until(lambda: last in camera.answers["score"], "the newest frame's score")
+            camera.spin_for(0.005)
+        # Until one is answered: best effort may lose any, the last one too.
+        camera.ask(lambda: camera.image(STREET), "score")
         camera.next_status()
         return camera.count("frames dropped (a newer one came)") > 0
 
