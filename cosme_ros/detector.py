@@ -13,6 +13,7 @@ from cosme_ros.bundle import GRAPHS, SCORE_MAPS, Bundle, BundleError, check_grap
 from cosme_ros.engine_cache import engine_cache_folder
 from cosme_ros.execution import ModelError, open_sessions
 from cosme_ros.graph_chain import GraphChain
+from cosme_ros.runtime_options import NO_OPTIONS
 
 # A wheel or a face stretched by more than this is no longer what the teacher was trained on.
 _ASPECT_TOLERANCE = 0.05
@@ -101,7 +102,7 @@ class Detector:
         false_positive_rate: float = 0.001,
         threads: int = 0,
         affinity: str = "",
-        runtime_options: Mapping[str, str] | None = None,
+        runtime_options: Mapping[str, str] = NO_OPTIONS,
     ) -> None:
         self.bundle = bundle
         self.threshold: float = bundle.calibration.threshold(false_positive_rate)
@@ -112,7 +113,7 @@ class Detector:
                 provider,
                 threads=threads,
                 affinity=affinity,
-                runtime_options=runtime_options or {},
+                runtime_options=runtime_options,
                 engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest),
             )
         except ModelError as error:

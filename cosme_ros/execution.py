@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from cosme_ros.runtime_options import SESSION_PREFIX, captures_graphs, split_options
+from cosme_ros.runtime_options import NO_OPTIONS, SESSION_PREFIX, captures_graphs, split_options
 
 PROVIDERS = ("tensorrt", "cuda", "openvino", "cpu")
 """In the order in which 'auto' tries them."""
@@ -49,7 +49,6 @@ _NUMPY_NAMES = {
     "tensor(int64)": "int64",
 }
 _PROCESSORS = re.compile(r"[0-9]+-[0-9]+|[0-9]+(,[0-9]+)*")
-_NO_OPTIONS: Mapping[str, str] = {}
 EngineCache = Callable[[], Path] | None
 """Gives the folder for what TensorRT builds; asked only when TensorRT is about to build."""
 
@@ -124,7 +123,7 @@ def open_session(
     *,
     threads: int = 0,
     affinity: str = "",
-    runtime_options: Mapping[str, str] = _NO_OPTIONS,
+    runtime_options: Mapping[str, str] = NO_OPTIONS,
     engine_cache: EngineCache = None,
 ) -> Session:
     """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
@@ -171,7 +170,7 @@ def open_sessions(
     *,
     threads: int = 0,
     affinity: str = "",
-    runtime_options: Mapping[str, str] = _NO_OPTIONS,
+    runtime_options: Mapping[str, str] = NO_OPTIONS,
     engine_cache: EngineCache = None,
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.

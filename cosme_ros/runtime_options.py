@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 SESSION_PREFIX = "session."
 """Begins the name of every option that is the session's and not an execution provider's."""
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 _GRAPH_CAPTURE = ("enable_cuda_graph", "trt_cuda_graph_enable")
 
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 from bare_sessions import BareSessions
-from networks import Choices
+from networks import Choices, open_detector
 from record import Record
 from rounds import time_side_by_side
 from tqdm import tqdm
 from workloads import Workload
 
 from cosme_ros.bundle import GRAPHS
-from cosme_ros.detector import Detector
 
 PROTOTYPES = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 CAMERAS = (1, 2, 4)
@@ -31,7 +30,7 @@ def measure_prototypes(workload: Workload, choices: Choices, record: Record) -> 
     Beside the time it says how far the peak of a process's memory grows in the graph's first run,
     and how much of that a whole matrix of positions x K would be.
     """
-    provider = _provider(workload, choices)
+    provider = open_detector(workload, choices).provider
     bare = BareSessions(workload.bundle, provider, choices.threads)
     inputs = bare.inputs_of(workload.images[0])
     teacher, memory = bare.by_graph["teacher"], bare.by_graph["memory"]
@@ -67,7 +66,7 @@ def measure_resolutions(workloads: Iterable[Workload], choices: Choices, record:
     """Time `Detector` at several sizes, each beside nothing; put under growth/resolution."""
     detectors = {}
     for workload in workloads:
-        detector = _detector(workload, choices)
+        detector = open_detector(workload, choices)
         detectors[workload.name] = lambda d=detector, w=workload: d.detect(w.images[0]).score
         record.put(
             "growth",
@@ -91,7 +90,7 @@ def measure_cameras(workload: Workload, choices: Choices, record: Record) -> Non
     `in turn` passes them through one `Detector`, `at once` through n of them in n threads, as n
     nodes on one machine would.
     """
-    detectors = [_detector(workload, choices) for _ in range(max(CAMERAS))]
+    detectors = [open_detector(workload, choices) for _ in range(max(CAMERAS))]
     image = workload.images[0]
     calls: dict[str, Callable[[], object]] = {}
     with ThreadPoolExecutor(max(CAMERAS)) as threads:
@@ -113,19 +112,6 @@ def measure_cameras(workload: Workload, choices: Choices, record: Record) -> Non
         )
     value = {"of": workload.name, "milliseconds": result.milliseconds()}
     record.put("growth", "cameras", value=value)
-
-
-def _detector(workload: Workload, choices: Choices) -> Detector:
-    return Detector(
-        workload.bundle,
-        provider=choices.provider,
-        false_positive_rate=workload.false_positive_rate,
-        threads=choices.threads,
-    )
-
-
-def _provider(workload: Workload, choices: Choices) -> str:
-    return _detector(workload, choices).provider
 
 
 def _with_banks(workload: Workload, count: int) -> dict[str, np.ndarray]:

@@ -40,6 +40,19 @@ class Choices:
     """Written as the node's parameter of that name: `Detector` is timed with each of them too."""
 
 
+def open_detector(
+    workload: Workload, choices: Choices, *, bundle: Bundle | None = None, runtime_options: str = ""
+) -> Detector:
+    """`Detector` on the workload's bundle, or another `bundle` of the same networks."""
+    return Detector(
+        bundle or workload.bundle,
+        provider=choices.provider,
+        false_positive_rate=workload.false_positive_rate,
+        threads=choices.threads,
+        runtime_options=parse_runtime_options(runtime_options),
+    )
+
+
 def measure_networks(
     workload: Workload,
     choices: Choices,
@@ -63,16 +76,17 @@ def measure_networks(
         grids[name] = lambda image: one.detect(image).raw_score_grid
 
     in_half = "" if workload.bundle is workload.single else " float16"
-    detector = _detector(workload, workload.bundle, choices)
+    detector = open_detector(workload, choices)
     ours = f"Detector, {detector.provider}{in_half}"
     add_detector(ours, detector)
     for text in choices.runtime_options:
         try:
-            add_detector(f"{ours}, {text}", _detector(workload, workload.bundle, choices, text))
+            with_options = open_detector(workload, choices, runtime_options=text)
+            add_detector(f"{ours}, {text}", with_options)
         except ProviderError as error:
             missing[f"{ours}, {text}"] = str(error)
     if workload.int8 is not None:
-        quantised = _detector(workload, workload.int8, choices)
+        quantised = open_detector(workload, choices, bundle=workload.int8)
         add_detector(f"Detector, {quantised.provider} int8", quantised)
 
     in_a_row = ""
@@ -158,18 +172,6 @@ def score_errors(
             "largest": float(np.max(differences)) / scale,
         }
     return errors
-
-
-def _detector(
-    workload: Workload, bundle: Bundle, choices: Choices, runtime_options: str = ""
-) -> Detector:
-    return Detector(
-        bundle,
-        provider=choices.provider,
-        false_positive_rate=workload.false_positive_rate,
-        threads=choices.threads,
-        runtime_options=parse_runtime_options(runtime_options),
-    )
 
 
 def _session_calls(bare: BareSessions, image: np.ndarray) -> list[Callable[[], object]]:

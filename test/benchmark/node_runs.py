@@ -23,14 +23,13 @@ import numpy as np
 import psutil
 from highest_rate import MOST_LOSS, highest_rate
 from load_process import DetectorUnderLoad
-from networks import Choices
+from networks import Choices, open_detector
 from record import Record
 from spread import jitter, percentiles, spread
 from tqdm import tqdm
 from workloads import Workload
 
 from cosme_ros.child_processes import ChildError
-from cosme_ros.detector import Detector
 
 FIXED_RATES = (10.0, 30.0)
 SHARES_OF_HIGHEST = (0.5, 0.8)
@@ -101,7 +100,7 @@ def measure_node(
 def measure_overhead(workload: Workload, choices: Choices, record: Record) -> None:
     """The node beside `Detector` in a process of its own, a frame each in turn; put under
     node/overhead."""
-    provider = _detector(workload, choices).provider
+    provider = open_detector(workload, choices).provider
     times: dict[str, list[float]] = {"detector": [], "node": []}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
@@ -233,20 +232,11 @@ def _described(run: dict[str, Any]) -> dict[str, Any]:
 
 def _alone(workload: Workload, choices: Choices) -> tuple[str, float]:
     """The provider, and seconds a frame without ROS."""
-    detector = _detector(workload, choices)
+    detector = open_detector(workload, choices)
     _ = detector.detect(workload.images[0]).score
     began = perf_counter()
     _ = detector.detect(workload.images[0]).score
     return detector.provider, perf_counter() - began
-
-
-def _detector(workload: Workload, choices: Choices) -> Detector:
-    return Detector(
-        workload.bundle,
-        provider=choices.provider,
-        false_positive_rate=workload.false_positive_rate,
-        threads=choices.threads,
-    )
 
 
 def _parameters(workload: Workload, choices: Choices, provider: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from copy_rate import copy_rates
 from device import HALF, name_of, torch_device
 from growth import measure_cameras, measure_prototypes, measure_resolutions
 from matrix_rate import best_product, matrix_rates
-from networks import Choices, measure_networks
+from networks import Choices, measure_networks, open_detector
 from node_runs import measure_node, measure_overhead, why_not
 from ratios import ratios
 from record import Record
@@ -39,7 +39,6 @@ from cosme_ros import bag_topics
 from cosme_ros.bag_reading import BagError
 from cosme_ros.bundle import BundleError
 from cosme_ros.child_processes import ChildError
-from cosme_ros.detector import Detector
 from cosme_ros.execution import PROVIDERS, ProviderError
 from cosme_ros.machine_facts import machine_facts
 from cosme_ros.parameters import Settings
@@ -158,20 +157,19 @@ class Benchmark:
 
     def _matrix_rates(self) -> list[dict[str, Any]]:
         if self._rates is None:
-            provider = _provider(self._workload(None), self._choices)
+            provider = open_detector(self._workload(None), self._choices).provider
             self._rates = matrix_rates(self._choices.device, provider, quick=self._options.quick)
         return self._rates
 
 
 def main() -> int:
     options = _parser().parse_args()
-    if options.node_size is None and not options.quick and options.sizes is None:
-        options.node_size = FULL_SIZES[-1]
+    judged_by_default = options.sizes is None and not options.quick
     if options.sizes is None:
         quick_or_not = QUICK_SIZES if options.quick else PAPER_SIZES
         options.sizes = FULL_SIZES if options.full else quick_or_not
     if options.node_size is None:
-        options.node_size = options.sizes[-1]
+        options.node_size = FULL_SIZES[-1] if judged_by_default else options.sizes[-1]
     for name, (normal, quick) in _QUICKER.items():
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else normal)
@@ -221,15 +219,6 @@ def _measure(parts: list[str], benchmark: Benchmark, record: Record) -> None:
 def _best_rate(rates: list[dict[str, Any]], dtype: str) -> float:
     """10^9 multiply-adds a second, whoever reached it."""
     return max(float(entry["gmacs"]["median"]) for entry in rates if entry["dtype"] == dtype)
-
-
-def _provider(workload: Workload, choices: Choices) -> str:
-    return Detector(
-        workload.bundle,
-        provider=choices.provider,
-        false_positive_rate=workload.false_positive_rate,
-        threads=choices.threads,
-    ).provider
 
 
 def _torch_facts() -> dict[str, Any]:

@@ -7,12 +7,12 @@ from typing import Any
 import cv2
 import numpy as np
 from bare_sessions import BareSessions
-from networks import Choices
+from networks import Choices, open_detector
 from record import Record
 from rounds import time_side_by_side
 from workloads import Workload
 
-from cosme_ros.detector import Detection, Detector
+from cosme_ros.detector import Detection
 from cosme_ros.image_codec import decode_compressed, decode_image, fill_image
 from cosme_ros.obstacles import find_obstacles
 from cosme_ros.parameters import Settings
@@ -44,12 +44,7 @@ def measure_stages(workload: Workload, choices: Choices, record: Record) -> None
     The stages of one frame, in their order; graphs run in bare sessions of the provider that
     `Detector` takes. What ROS adds is measured with the node, in part d.
     """
-    detector = Detector(
-        workload.bundle,
-        provider=choices.provider,
-        false_positive_rate=workload.false_positive_rate,
-        threads=choices.threads,
-    )
+    detector = open_detector(workload, choices)
     bare = BareSessions(workload.bundle, detector.provider, choices.threads)
     image = workload.images[0]
     height, width = image.shape[:2]

@@ -5,10 +5,10 @@ weights here are random, and have none to keep: what is asked is how fast it run
 scores move.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
+from cosme_ros.bundle import sha256_of
 from training.faster_bundle import Convert
 
 
@@ -18,5 +18,5 @@ def write_unjudged(bundle: Path, out: Path, convert: Convert) -> None:
     out.mkdir(parents=True, exist_ok=True)
     convert(bundle, out, manifest)
     for file, entry in manifest["files"].items():
-        entry["sha256"] = hashlib.sha256((out / file).read_bytes()).hexdigest()
+        entry["sha256"] = sha256_of(out / file)
     (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
