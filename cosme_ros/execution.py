@@ -48,6 +48,9 @@ _NUMPY_NAMES = {
     "tensor(float16)": "float16",
     "tensor(int64)": "int64",
 }
+# Threads that wait for work by spinning take the cores from the other graphs, and from everything
+# else on the vehicle.
+_SESSION_DEFAULTS = {"session.intra_op.allow_spinning": "0"}
 _PROCESSORS = re.compile(r"[0-9]+-[0-9]+|[0-9]+(,[0-9]+)*")
 EngineCache = Callable[[], Path] | None
 """Gives the folder for what TensorRT builds; asked only when TensorRT is about to build."""
@@ -148,7 +151,7 @@ def open_session(
         options.add_session_config_entry("session.intra_op_thread_affinities", affinity)
     of_session, of_provider = split_options(runtime_options)
     runtime_providers = _PREPARATIONS[provider](options, threads, of_provider, engine_cache)
-    for name, value in of_session.items():
+    for name, value in {**_SESSION_DEFAULTS, **of_session}.items():
         options.add_session_config_entry(name, value)
     if provider == "cpu":
         try:
@@ -159,7 +162,14 @@ def open_session(
             _open(model_path, ort.SessionOptions(), [_CPU], "cpu")  # is it the graph after all?
             raise ProviderError(f"ONNX Runtime refuses runtime_options: {error}") from error
 
-    session, assigned = _open_and_ask(model_path, options, runtime_providers, provider)
+    try:
+        session, assigned = _open_and_ask(model_path, options, runtime_providers, provider)
+    except ProviderError as error:
+        if not runtime_options:
+            raise
+        raise ProviderError(
+            f"{error}; or something in runtime_options ({', '.join(runtime_options)}) is wrong"
+        ) from error
     check_assignment(assigned, provider, model_path.name)
     return _wrap(session, provider, captures=captures_graphs(of_provider))
 
@@ -260,9 +270,6 @@ def _prepare_cpu(
             f"runtime_options has {', '.join(own)}, but provider cpu takes none of its own; only "
             f"those that begin with '{SESSION_PREFIX}' are for it"
         )
-    # Threads that wait for work by spinning take the cores from the other graphs, and from
-    # everything else on the vehicle.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return [_CPU]
 
 

@@ -11,6 +11,8 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.utilities import remove_ros_args
 
+from cosme_ros.freed_memory import keep_freed_memory
+
 
 @contextmanager
 def ros_process(args: list[str] | None = None) -> Iterator[None]:
@@ -21,6 +23,7 @@ def ros_process(args: list[str] | None = None) -> Iterator[None]:
     middleware raises once it is gone. To be entered in the main thread, which Python gives its
     signals to.
     """
+    keep_freed_memory()
     # KeyboardInterrupt would come up anywhere, also where C++ calls back into Python, which makes
     # a RuntimeError of it that says nothing.
     previous = signal.signal(signal.SIGINT, _leave_it_to_rclpy)

@@ -5,6 +5,7 @@ is searched for, and latency is measured at fixed rates. Detector, camera and li
 machine, as on a vehicle.
 """
 
+import itertools
 import random
 import subprocess
 import sys
@@ -30,11 +31,13 @@ from tqdm import tqdm
 from workloads import Workload
 
 from cosme_ros.child_processes import ChildError
+from cosme_ros.detector import Detector
 
 FIXED_RATES = (10.0, 30.0)
 SHARES_OF_HIGHEST = (0.5, 0.8)
 RESOLUTION = 0.03
 RUNS = 3  # at each fixed rate, taking turns
+DETECTOR = "Detector"
 PUBLISHED = 30  # times that outputs are published alone
 
 
@@ -51,9 +54,11 @@ def measure_node(
     """Highest rate, and latency at fixed rates; put under node.
 
     Each run lasts `seconds` at least, and has `fewest_frames` at least. A run of fewer than 100
-    frames keeps a rate only if not one is lost.
+    frames keeps a rate only if not one is lost. Between the runs at fixed rates there are some of
+    `Detector` without a node, one frame after the other: how steady this machine is by itself.
     """
-    provider, alone = _alone(workload, choices)
+    detector, alone = _alone(workload, choices)
+    provider = detector.provider
     record.put("node", "of", value=f"{workload.name}, {provider}")
     record.put("node", "most_loss", value=MOST_LOSS)
     with DetectorUnderLoad(_parameters(workload, choices, provider), _images(workload)) as load:
@@ -88,7 +93,13 @@ def measure_node(
                 for share in SHARES_OF_HIGHEST
             }
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name in rates}
-        for name in tqdm(_turns(rates), "node at fixed rates", unit="run"):
+        bare: list[dict[str, float]] = []
+        for name in tqdm(_turns([*rates, DETECTOR]), "node at fixed rates", unit="run"):
+            if name == DETECTOR:
+                frames = max(fewest_frames, round(seconds / alone))
+                bare.append(percentiles(_milliseconds(detector, workload, frames)))
+                record.put("node", "detector_ms", value={"runs": bare, **_medians(bare)})
+                continue
             rate, share = rates[name]
             with _Usage(load.pid) as usage:
                 run = play(rate)
@@ -165,9 +176,13 @@ def together(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         found[key] = median(values) if values else None
     for key in ("latency_ms", "sent_late_ms", "age_at_start_ms", "arrival_gap_ms"):
         told = [run[key] for run in runs if run[key]]
-        found[key] = {p: median(one[p] for one in told) for p in told[0]} if told else None
+        found[key] = _medians(told) if told else None
     found["starts_within_a_period"] = all(run["starts_within_a_period"] for run in runs)
     return found
+
+
+def _medians(percentiles: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {p: median(one[p] for one in percentiles) for p in percentiles[0]}
 
 
 def _turns(names: Iterable[str]) -> list[str]:
@@ -230,13 +245,21 @@ def _described(run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _alone(workload: Workload, choices: Choices) -> tuple[str, float]:
-    """The provider, and seconds a frame without ROS."""
+def _alone(workload: Workload, choices: Choices) -> tuple[Detector, float]:
+    """The detector, and its seconds a frame without ROS."""
     detector = open_detector(workload, choices)
-    _ = detector.detect(workload.images[0]).score
-    began = perf_counter()
-    _ = detector.detect(workload.images[0]).score
-    return detector.provider, perf_counter() - began
+    _milliseconds(detector, workload, 1)  # the first run of a size is slow
+    return detector, _milliseconds(detector, workload, 1)[0] / 1000
+
+
+def _milliseconds(detector: Detector, workload: Workload, frames: int) -> list[float]:
+    """Of each of so many frames, without ROS."""
+    taken = []
+    for image in itertools.islice(itertools.cycle(workload.images), frames):
+        began = perf_counter()
+        _ = detector.detect(image).score
+        taken.append(1000 * (perf_counter() - began))
+    return taken
 
 
 def _parameters(workload: Workload, choices: Choices, provider: str) -> dict[str, Any]:

@@ -39,6 +39,8 @@ def ratios(tree: Tree) -> dict[str, Ratio]:
       the same rounds measured
     - node_over_detector: camera message to published score and mask, over `Detector`
     - p99_over_p50: of the node's latency at 80 % of its highest rate
+    - detector_p99_over_p50: of `Detector` without a node, one frame after the other, in between: so
+      much of the above is the machine
     - memory_growth_over_teacher: time that the memory graph takes longer with K 4096 than with 512,
       over the teacher's time
     """
@@ -93,9 +95,14 @@ def _from_node(node: Tree) -> dict[str, Ratio]:
     for rate in node.get("rates", {}).values():
         latencies = [run["latency_ms"] for run in rate["runs"] if run["latency_ms"]]
         if rate["share_of_highest"] == 0.8 and latencies:
-            values = [latency["p99"] / latency["p50"] for latency in latencies]
-            found["p99_over_p50"] = Ratio(values, node["of"])
+            found["p99_over_p50"] = Ratio(_tails(latencies), node["of"])
+    if "detector_ms" in node:
+        found["detector_p99_over_p50"] = Ratio(_tails(node["detector_ms"]["runs"]), node["of"])
     return found
+
+
+def _tails(runs: Sequence[Mapping[str, float]]) -> list[float]:
+    return [run["p99"] / run["p50"] for run in runs]
 
 
 def _from_prototypes(growth: Tree) -> dict[str, Ratio]:

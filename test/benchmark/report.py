@@ -137,6 +137,11 @@ def _node(node: Tree) -> str:
         lines.append(
             f"First result {node['seconds_to_first_answer']:.1f} s after the start of its process."
         )
+    if "detector_ms" in node:
+        lines.append(
+            "Detector without the node, one frame after the other: p50 / p95 / p99 "
+            f"{_percentiles(node['detector_ms'])} ms."
+        )
     header = [
         "rate",
         "Hz",

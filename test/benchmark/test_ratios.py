@@ -37,6 +37,7 @@ def tree():
                 "10 Hz": {"share_of_highest": None, "runs": [run(1.0, 9.0)]},
                 "80 %": {"share_of_highest": 0.8, "runs": [run(50.0, 60.0), run(40.0, 60.0)]},
             },
+            "detector_ms": {"runs": [{"p50": 40.0, "p99": 56.0}], "p50": 40.0, "p99": 56.0},
             "overhead": {
                 "of": "paper 1024x2048, cpu",
                 "milliseconds": {"node": times(8160.0), "detector": times(8000.0)},
@@ -64,6 +65,7 @@ def test_all_of_them_round_by_round(tree):
         "share_of_matrix_rate": pytest.approx([0.625, 0.625, 0.7]),
         "node_over_detector": [1.02],
         "p99_over_p50": [1.2, 1.5],
+        "detector_p99_over_p50": [1.4],
         "memory_growth_over_teacher": [0.2],
     }
     assert found["share_of_matrix_rate"].of == "paper 512x1024, float32"
