@@ -54,6 +54,12 @@ class Detection:
         self.raw_score_grid: np.ndarray = grids["score"]
         """CosMe score Upsilon (Eq. 8), float32 [h_lh, w_lh], 0 or more, no unit."""
 
+    @property
+    def score_grid(self) -> np.ndarray:
+        """Upsilon (Eq. 8) over the alarm threshold where the graphs score it, float32
+        [h_lh, w_lh]: `score` before it is enlarged."""
+        return self._grids["score"]
+
     @cached_property
     def score(self) -> np.ndarray:
         """Upsilon (Eq. 8) over the alarm threshold, float32 [H, W]: 0 or more, 1.0 is the alarm

@@ -290,6 +290,7 @@ class DetectorNode(LifecycleNode):
             minimum_area=loaded.settings.minimum_area,
             drift_threshold=loaded.drift_threshold,
             frame_rate=camera.statistics.output_rate(),
+            score_on_grid=loaded.settings.score_resolution == "network",
         )
         assert self._worker is not None
         if self._worker.closing:

@@ -27,7 +27,7 @@ class FrameOutputs:
     """None is what nobody wanted, and mask and obstacles that cannot be trusted."""
 
     size: tuple[int, int]  # of the image: H, W
-    score: NDArray[np.float32] | None  # [H, W], 1.0 is the alarm line
+    score: NDArray[np.float32] | None  # [H, W] or the networks' grid, 1.0 is the alarm line
     mask: NDArray[np.uint8] | None  # [H, W], 0 or 255
     overlay: NDArray[np.uint8] | None  # [H, W, 3] BGR
     obstacles: tuple[Obstacle, ...] | None
@@ -46,8 +46,10 @@ def make_outputs(
     minimum_area: int,
     drift_threshold: float,
     frame_rate: float | None = None,
+    score_on_grid: bool = False,
 ) -> FrameOutputs:
-    """Make the wanted outputs of what was detected in `image` uint8 [H, W, 3] BGR, all of its size.
+    """Make the wanted outputs of what was detected in `image` uint8 [H, W, 3] BGR, all of its size;
+    with `score_on_grid` the score as the networks give it instead.
 
     `drivable_class_ids` limits obstacles to the drivable area; None looks everywhere. Where no
     pixel is drivable the mask is withheld: an empty one would say that the road is clear, and
@@ -78,10 +80,13 @@ def make_outputs(
                 provider=provider,
             )
     lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
+    score: NDArray[np.float32] | None = None
+    if wanted.score:
+        score = detection.score_grid if score_on_grid else detection.score
     height, width = image.shape[:2]
     return FrameOutputs(
         size=(height, width),
-        score=detection.score if wanted.score else None,
+        score=score,
         mask=mask if wanted.mask else None,
         overlay=overlay,
         obstacles=None if lines is None else obstacles,

@@ -15,6 +15,7 @@ from cosme_ros.runtime_options import parse_runtime_options
 
 REGIONS = ("everything", "drivable")
 IMAGE_TRANSPORTS = ("raw", "compressed")
+SCORE_RESOLUTIONS = ("camera", "network")
 # Not "on" and "off": to YAML, in which ROS reads parameters, these are true and false.
 OVERLAPS = ("auto", "always", "never")
 
@@ -124,6 +125,13 @@ class Settings:
         Changeable.ALWAYS,
         minimum=1,
         maximum=100_000_000,
+    )
+    score_resolution: str = _row(
+        "camera",
+        "Size of ~/output/anomaly_score: the camera image's, or 'network': as the networks score, "
+        "hundreds of times fewer pixels. The former is the latter enlarged.",
+        Changeable.ALWAYS,
+        choices=SCORE_RESOLUTIONS,
     )
     image_transport: str = _row(
         "raw",

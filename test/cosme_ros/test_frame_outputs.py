@@ -1,5 +1,6 @@
 """Only what is wanted is made; an unknown road gives no mask."""
 
+import cv2
 import numpy as np
 import pytest
 from tiny_bundle import street_frame, write_tiny_bundle
@@ -31,6 +32,7 @@ def outputs(
     minimum_area=16,
     drift_threshold=1.0,
     frame_rate=None,
+    score_on_grid=False,
 ):
     return make_outputs(
         detector.detect(image),
@@ -41,6 +43,7 @@ def outputs(
         minimum_area=minimum_area,
         drift_threshold=drift_threshold,
         frame_rate=frame_rate,
+        score_on_grid=score_on_grid,
     )
 
 
@@ -68,6 +71,17 @@ def test_obstacles_are_those_of_the_mask(detector):
     np.testing.assert_array_equal(made.mask, expected)
     for line, wanted in zip(made.outlines, outlines(expected, obstacles), strict=True):
         np.testing.assert_array_equal(line, wanted)
+
+
+def test_the_score_as_the_networks_give_it_is_that_of_the_camera_before_it_is_enlarged(detector):
+    made = outputs(detector, STREET, EVERYTHING)
+    coarse = outputs(detector, STREET, EVERYTHING, score_on_grid=True)
+    assert coarse.score.shape < made.score.shape == STREET.shape[:2]
+    height, width = STREET.shape[:2]
+    enlarged = cv2.resize(coarse.score, (width, height), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(enlarged, made.score)
+    np.testing.assert_array_equal(coarse.mask, made.mask)
+    np.testing.assert_array_equal(coarse.overlay, made.overlay)
 
 
 def test_the_overlay_tells_frame_rate_and_provider(detector):

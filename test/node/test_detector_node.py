@@ -180,3 +180,17 @@ def test_outputs_come_to_late_and_to_best_effort_listeners(start, bundle):
     camera.ask(lambda: camera.image(STREET), "mask")
     camera.listen("overlay", reliable=False)
     camera.ask(lambda: camera.image(STREET), "overlay")
+
+
+def test_the_score_can_be_as_small_as_the_networks_make_it(running, reference):
+    _, camera = running
+    assert camera.set_parameter("score_resolution", "network") == (True, "")
+    try:
+        header, (score, mask) = camera.ask(lambda: camera.image(STREET), "score", "mask")
+    finally:
+        assert camera.set_parameter("score_resolution", "camera") == (True, "")
+    expected = reference.detect(STREET)
+    assert as_array(score).tobytes() == expected.score_grid.tobytes()
+    assert as_array(score).shape == expected.score_grid.shape
+    assert (mask.height, mask.width) == STREET.shape[:2]
+    assert score.header == header
