@@ -53,12 +53,8 @@ class Detection:
         self._size = (width, height)
         self.raw_score_grid: np.ndarray = grids["score"]
         """CosMe score Upsilon (Eq. 8), float32 [h_lh, w_lh], 0 or more, no unit."""
-
-    @property
-    def score_grid(self) -> np.ndarray:
-        """Upsilon (Eq. 8) over the alarm threshold where the graphs score it, float32
-        [h_lh, w_lh]: `score` before it is enlarged."""
-        return self._grids["score"]
+        self.score_grid: np.ndarray = scaled
+        """The same over the alarm threshold: `score` before it is enlarged."""
 
     @cached_property
     def score(self) -> np.ndarray:
