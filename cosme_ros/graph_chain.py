@@ -80,11 +80,9 @@ class GraphChain:
         self._numbers = itertools.count(1)
         # Two graphs at a time fill a GPU better than one. A processor's cores are kept busy by one,
         # and two would push each other out of its caches.
-        self._beside = (
-            None
-            if self._device == "cpu"
-            else ThreadPoolExecutor(1, thread_name_prefix="cosme_student")
-        )
+        self._beside = _thread("cosme_student") if self._device != "cpu" else None
+        # What ONNX Runtime records it replays in the thread that recorded it, and in no other.
+        self._recorder = _thread("cosme_graphs") if self._captures else None
         self._one_at_a_time = threading.Lock()
 
     def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -92,6 +90,11 @@ class GraphChain:
 
         `image` is uint8 [H, W, 3] BGR of any size.
         """
+        if self._recorder is None:
+            return self._run(image)
+        return self._recorder.submit(self._run, image).result()
+
+    def _run(self, image: np.ndarray) -> dict[str, np.ndarray]:
         frame = np.ascontiguousarray(image)[np.newaxis]  # held here, while it is read
         with self._one_at_a_time:  # the buffers hold one frame
             recording, beside = self._bind_image(frame)
@@ -104,9 +107,11 @@ class GraphChain:
 
     def _features(self, recording: int, *, beside: bool) -> dict[str, Any]:
         """What teacher and student say of the bound image."""
-        if self._beside is None or not beside:
+        if self._beside is None:
             return self._teacher.run(recording) | self._student.run(recording)
         student = self._beside.submit(self._student.run, recording)
+        if not beside:
+            wait([student])
         try:
             made = self._teacher.run(recording)
         finally:
@@ -132,6 +137,10 @@ class GraphChain:
             wired.binding.bind_ortvalue_input(_IMAGE, place.image)
         place.runs += 1
         return place.recording, not self._captures or place.runs > _RECORDING_RUNS
+
+
+def _thread(name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix=name)
 
 
 def _wired(session: Session) -> _Wired:

@@ -2,9 +2,15 @@
 
 There may be no GPU here, so the sessions are replayed by their rule: a run under a number that was
 recorded before uses the memory of that recording, whatever is bound now. A chain that handed them
-an image of another place would score a picture of long ago.
+an image of another place would score a picture of long ago. A recording is known to the thread that
+made it, and nothing else may run while it is made.
 """
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock, get_ident
+from time import sleep
 from types import SimpleNamespace
 
 import numpy as np
@@ -42,17 +48,41 @@ class Binding:
         return list(self.outputs.values())
 
 
+class Gpu:
+    """Refuses to run anything while something is recorded."""
+
+    def __init__(self) -> None:
+        self._running: list[bool] = []
+        self._lock = Lock()
+
+    @contextmanager
+    def running(self, *, records: bool) -> Iterator[None]:
+        with self._lock:
+            if self._running and (records or any(self._running)):
+                raise RuntimeError("something ran while a graph was recorded")
+            self._running.append(records)
+        try:
+            sleep(0.002)  # time in which another could come
+            yield
+        finally:
+            with self._lock:
+                self._running.remove(records)
+
+
 class RecordedSession:
     """Writes `compute(its inputs)` to its one or two outputs of shape [1, 1, 1, 1]."""
 
     device = "cuda"
     captures = True
 
-    def __init__(self, compute, inputs: tuple[str, ...], outputs: tuple[str, ...], log) -> None:
+    def __init__(
+        self, compute, inputs: tuple[str, ...], outputs: tuple[str, ...], gpu: Gpu, log
+    ) -> None:
         self.inputs = dict.fromkeys(inputs, ("float32", ()))
         self.outputs = dict.fromkeys(outputs, ("float32", (1, 1, 1, 1)))
         self._compute = compute
-        self._recorded: dict[int, SimpleNamespace] = {}
+        self._recorded: dict[tuple[int, int], SimpleNamespace] = {}
+        self._gpu = gpu
         self._log = log
 
     def binding(self) -> Binding:
@@ -66,13 +96,15 @@ class RecordedSession:
 
     def run_bound(self, binding: Binding, recording: int) -> None:
         self._log.append(recording)
-        memory = self._recorded.setdefault(
-            recording,
-            SimpleNamespace(inputs=dict(binding.inputs), outputs=dict(binding.outputs)),
+        recorded = self._recorded.setdefault(
+            (get_ident(), recording),
+            SimpleNamespace(inputs=dict(binding.inputs), outputs=dict(binding.outputs), runs=0),
         )
-        value = self._compute({name: kept.array for name, kept in memory.inputs.items()})
-        for output in memory.outputs.values():
-            output.array[...] = value
+        recorded.runs += 1
+        with self._gpu.running(records=recorded.runs <= _RECORDING_RUNS):
+            value = self._compute({name: kept.array for name, kept in recorded.inputs.items()})
+            for output in recorded.outputs.values():
+                output.array[...] = value
 
 
 @pytest.fixture
@@ -82,15 +114,19 @@ def runs() -> list[int]:
 
 @pytest.fixture
 def chain(runs) -> GraphChain:
+    gpu = Gpu()
     sessions = {
         "teacher": RecordedSession(
-            lambda x: x["image"].sum(), ("image",), ("lh", "class_id"), runs
+            lambda x: x["image"].sum(), ("image",), ("lh", "class_id"), gpu, runs
         ),
-        "student": RecordedSession(lambda x: x["image"].max(), ("image",), ("student_lh",), runs),
+        "student": RecordedSession(
+            lambda x: x["image"].max(), ("image",), ("student_lh",), gpu, runs
+        ),
         "memory": RecordedSession(
             lambda x: x["lh"] + 1000 * x["student_lh"] + x["bank_lh"].sum(),
             ("lh", "student_lh", "bank_lh"),
             ("score",),
+            gpu,
             runs,
         ),
     }
@@ -120,11 +156,34 @@ def test_a_frame_size_has_one_number_for_all_three_graphs(chain, runs):
     assert runs == [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2]
 
 
-def test_while_it_is_recorded_one_graph_follows_the_other(chain, monkeypatch):
+def test_while_it_is_recorded_one_graph_follows_the_other_and_then_two_run_at_a_time(
+    chain, monkeypatch
+):
     """Whoever asks the GPU for memory meanwhile breaks the recording."""
-    beside = []
-    submit = chain._beside.submit
-    monkeypatch.setattr(chain._beside, "submit", lambda *x: beside.append(x) or submit(*x))
+    at_a_time = []
+    running = chain._teacher.session._gpu._running
+    compute = chain._teacher.session._compute
+
+    def watched(inputs):
+        sleep(0.02)
+        at_a_time.append(len(running))
+        return compute(inputs)
+
+    monkeypatch.setattr(chain._teacher.session, "_compute", watched)
+    monkeypatch.setattr(
+        chain._student.session, "_compute", lambda x: sleep(0.05) or x["image"].max()
+    )
     for run in range(1, _RECORDING_RUNS + 3):
         assert_scored(chain, np.full((2, 2, 3), run, np.uint8))
-        assert len(beside) == max(0, run - _RECORDING_RUNS)
+    assert at_a_time == [1] * _RECORDING_RUNS + [2, 2]
+
+
+def test_what_was_recorded_is_replayed_whoever_asks(chain):
+    """A node warms up in one thread, and works in another from each activation on."""
+    for number in range(4):
+        with ThreadPoolExecutor(1) as caller:
+            for run in range(2):
+                image = np.full((2, 2, 3), 10 * number + run, np.uint8)
+                caller.submit(assert_scored, chain, image).result()
+    for wired in (chain._teacher, chain._student, chain._memory):
+        assert len(wired.session._recorded) == 1
