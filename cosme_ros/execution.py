@@ -22,7 +22,13 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from cosme_ros.runtime_options import NO_OPTIONS, SESSION_PREFIX, captures_graphs, split_options
+from cosme_ros.runtime_options import (
+    NO_OPTIONS,
+    SESSION_PREFIX,
+    captures_graphs,
+    check_recording,
+    split_options,
+)
 
 PROVIDERS = ("tensorrt", "cuda", "openvino", "cpu")
 """In the order in which 'auto' tries them."""
@@ -150,6 +156,10 @@ def open_session(
         check_affinity(affinity, threads)
         options.add_session_config_entry("session.intra_op_thread_affinities", affinity)
     of_session, of_provider = split_options(runtime_options)
+    try:
+        check_recording(of_provider, ort.__version__)
+    except ValueError as error:
+        raise ProviderError(str(error)) from error
     runtime_providers = _PREPARATIONS[provider](options, threads, of_provider, engine_cache)
     for name, value in {**_SESSION_DEFAULTS, **of_session}.items():
         options.add_session_config_entry(name, value)

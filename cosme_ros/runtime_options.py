@@ -8,7 +8,9 @@ from types import MappingProxyType
 SESSION_PREFIX = "session."
 """Begins the name of every option that is the session's and not an execution provider's."""
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
-_GRAPH_CAPTURE = ("enable_cuda_graph", "trt_cuda_graph_enable")
+_CUDA_GRAPH = "enable_cuda_graph"
+_TENSORRT_GRAPH = "trt_cuda_graph_enable"
+_NUMBERED_RECORDINGS = (1, 18)
 
 
 def parse_runtime_options(text: str) -> dict[str, str]:
@@ -35,4 +37,29 @@ def split_options(options: Mapping[str, str]) -> tuple[dict[str, str], dict[str,
 
 def captures_graphs(options: Mapping[str, str]) -> bool:
     """Whether a GPU's provider is to record its kernels once and replay them (CUDA graphs)."""
-    return any(options.get(name, "0").lower() in ("1", "true") for name in _GRAPH_CAPTURE)
+    return _is_on(options, _CUDA_GRAPH)
+
+
+def check_recording(options: Mapping[str, str], runtime_version: str) -> None:
+    """Raise ValueError where graphs would be recorded without a number for every recording.
+
+    What was recorded reads where the picture was. Without numbers a frame of another size is
+    answered by what an old picture holds. ONNX Runtime has them since 1.18 (pull request 19636),
+    for CUDA alone.
+    """
+    if _is_on(options, _TENSORRT_GRAPH):
+        raise ValueError(
+            f"runtime_options has {_TENSORRT_GRAPH}, but TensorRT keeps one recording, and would "
+            "answer a frame of another size by an old picture; leave it out"
+        )
+    major, minor = (int(part) for part in runtime_version.split(".")[:2])
+    if captures_graphs(options) and (major, minor) < _NUMBERED_RECORDINGS:
+        raise ValueError(
+            f"runtime_options has {_CUDA_GRAPH}, but ONNX Runtime {runtime_version} keeps one "
+            "recording, and would answer a frame of another size by an old picture; leave it out, "
+            "or take 1.18 or later"
+        )
+
+
+def _is_on(options: Mapping[str, str], name: str) -> bool:
+    return options.get(name, "0").lower() in ("1", "true")

@@ -9,7 +9,12 @@ from tiny_bundle import write_tiny_bundle
 from cosme_ros.bundle import GRAPHS, load_bundle
 from cosme_ros.execution import ProviderError, open_session, open_sessions
 from cosme_ros.graph_chain import GraphChain
-from cosme_ros.runtime_options import captures_graphs, parse_runtime_options, split_options
+from cosme_ros.runtime_options import (
+    captures_graphs,
+    check_recording,
+    parse_runtime_options,
+    split_options,
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +51,28 @@ def test_the_session_s_are_told_from_the_provider_s_by_their_name() -> None:
         ({}, False),
         ({"enable_cuda_graph": "0"}, False),
         ({"enable_cuda_graph": "1"}, True),
-        ({"trt_cuda_graph_enable": "True"}, True),
+        ({"enable_cuda_graph": "True"}, True),
     ],
 )
-def test_recording_is_known_by_either_provider_s_option(options, captures: bool) -> None:
+def test_recording_is_known_by_its_option(options, captures: bool) -> None:
     assert captures_graphs(options) is captures
+    check_recording(options, "1.18.0")
+
+
+@pytest.mark.parametrize("version", ["1.17.3", "0.5.0"])
+def test_without_numbered_recordings_nothing_is_recorded(version: str) -> None:
+    """A frame of another size would be answered by an old picture."""
+    check_recording({"enable_cuda_graph": "0", "prefer_nhwc": "1"}, version)
+    with pytest.raises(ValueError, match=f"ONNX Runtime {version} keeps one recording"):
+        check_recording({"enable_cuda_graph": "1"}, version)
+
+
+@pytest.mark.parametrize("provider", ["tensorrt", "cuda"])
+def test_tensorrt_s_one_recording_is_refused(folder: Path, provider: str) -> None:
+    with pytest.raises(ProviderError, match="trt_cuda_graph_enable, but TensorRT keeps one"):
+        open_session(
+            folder / "teacher.onnx", provider, runtime_options={"trt_cuda_graph_enable": "1"}
+        )
 
 
 def test_a_provider_s_option_is_nothing_for_the_cpu(folder: Path) -> None:
