@@ -21,7 +21,7 @@ def ros_process(args: list[str] | None = None) -> Iterator[None]:
     SIGINT and SIGTERM do the same: they shut the context down, whoever spins gets rclpy's
     ExternalShutdownException, and that ends the block without an error, as does whatever else the
     middleware raises once it is gone. To be entered in the main thread, which Python gives its
-    signals to.
+    signals to, and before there are others: freed memory is kept for the process (`freed_memory`).
     """
     keep_freed_memory()
     # KeyboardInterrupt would come up anywhere, also where C++ calls back into Python, which makes

@@ -160,19 +160,21 @@ def test_while_it_is_recorded_one_graph_follows_the_other_and_then_two_run_at_a_
     chain, monkeypatch
 ):
     """Whoever asks the GPU for memory meanwhile breaks the recording."""
+    teacher, student = chain._teacher.session, chain._student.session
+    sum_of, largest_of = teacher._compute, student._compute
     at_a_time = []
-    running = chain._teacher.session._gpu._running
-    compute = chain._teacher.session._compute
 
     def watched(inputs):
         sleep(0.02)
-        at_a_time.append(len(running))
-        return compute(inputs)
+        at_a_time.append(len(teacher._gpu._running))
+        return sum_of(inputs)
 
-    monkeypatch.setattr(chain._teacher.session, "_compute", watched)
-    monkeypatch.setattr(
-        chain._student.session, "_compute", lambda x: sleep(0.05) or x["image"].max()
-    )
+    def slow(inputs):
+        sleep(0.05)
+        return largest_of(inputs)
+
+    monkeypatch.setattr(teacher, "_compute", watched)
+    monkeypatch.setattr(student, "_compute", slow)
     for run in range(1, _RECORDING_RUNS + 3):
         assert_scored(chain, np.full((2, 2, 3), run, np.uint8))
     assert at_a_time == [1] * _RECORDING_RUNS + [2, 2]
