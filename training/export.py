@@ -19,16 +19,17 @@ from training.checkpoint import TeacherCheckpoint
 from training.errors import UsageError
 from training.fit_frames import FitFrames
 from training.graph_runner import PROVIDER, GraphRunner
-from training.graphs import CLASS_ID, MemoryGraph, StudentGraph, TeacherGraph
+from training.graphs import CLASS_ID, Consensus, MemoryGraph, StudentGraph, TeacherGraph
 from training.layers import LAST_HIDDEN, bank_of
 from training.onnx_export import OPSET, write_image_graph, write_memory_graph
+from training.ridge_student import RidgeStudent
 from training.standardisation import ClassStatistics
-from training.students import AnyStudent
+from training.students import FittedStudent
 
 SCHEMA_PATH = Path(__file__).parents[1] / "cosme_ros" / "bundle_schema.json"
 """The contract with the vehicle half, read as a document: the halves share no code."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PARITY_FRAMES = 10
 
 PARITY_TOLERANCE = 1e-3
@@ -49,7 +50,7 @@ class FittedMethod:
 
     Attributes:
         teacher: frozen.
-        student: frozen.
+        student: frozen, and the way back from the teacher, if there is one.
         student_description: for the manifest: architecture, width, supervised_layers, ...
         banks: layer to float32 [K, C], rows of norm 1.
         evaluation_layers: L_e of Eq. 7.
@@ -57,11 +58,12 @@ class FittedMethod:
         size: (height, width) of the network input in pixels.
         pooled: the banks remember all layers on the grid of the coarsest.
         smoothing: of CosMe's score, standard deviation in pixels of the network input; 0 for none.
-        auxcon_power: of Psi in the product of Eq. 8.
+        auxcon_power: of Eq. 7 in the product of Eq. 8.
+        backward_power: of each backward score in it.
     """
 
     teacher: TeacherCheckpoint
-    student: AnyStudent
+    student: FittedStudent
     student_description: dict[str, Any]
     banks: dict[str, torch.Tensor]
     evaluation_layers: tuple[str, ...]
@@ -70,6 +72,7 @@ class FittedMethod:
     pooled: bool
     smoothing: float = 0.0
     auxcon_power: float = 1.0
+    backward_power: float = 1.0
 
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
         """The modules that are exported."""
@@ -81,12 +84,26 @@ class FittedMethod:
             pooled=self.pooled,
             smoothing=self.smoothing / self.teacher.network.strides[LAST_HIDDEN],
             auxcon_power=self.auxcon_power,
+            consensus=self._consensus(),
+        )
+        student = StudentGraph(
+            self.student.network,
+            self.evaluation_layers,
+            self.size,
+            with_generalist=memory.reads_generalist,
         )
         return (
             TeacherGraph(self.teacher.network, memory.features, self.size).eval(),
-            StudentGraph(self.student, self.evaluation_layers, self.size).eval(),
-            memory,
+            student.eval(),
+            memory.eval(),
         )
+
+    def _consensus(self) -> Consensus | None:
+        network = self.student.network
+        if not isinstance(network, RidgeStudent):
+            return None
+        channels = network.generalist.layer_channels
+        return Consensus(channels, self.student.backward, self.backward_power)
 
 
 def run_torch(method: FittedMethod, image: np.ndarray) -> dict[str, torch.Tensor]:
@@ -156,6 +173,8 @@ def write_bundle(
             "pooled": method.pooled,
             "smoothing": method.smoothing,
             "auxcon_power": method.auxcon_power,
+            "backward_layers": list(method.student.backward),
+            "backward_power": method.backward_power,
             "standardisation": "none" if method.statistics is None else "class",
         },
         "calibration": {"frames": frames, "pixels": pixels, "table": table},

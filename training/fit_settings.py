@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, SUPERVISED_LAYERS
+from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, NOTHING, SUPERVISED_LAYERS
 
 SAVE_EVERY = 100
 """Steps between two saves of progress; decides nothing but what a kill costs."""
@@ -61,24 +61,52 @@ class StudentSettings:
     seed: int = 0
 
 
-RIDGE_BACKBONES = ("efficientnet_lite0", "resnet18", "resnet34", "resnet50", "resnet101")
+RIDGE_BACKBONES = (
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+)
 
 
 @dataclass(frozen=True)
 class RidgeSettings:
-    """How the closed-form student is fitted.
+    """How the closed-form student and the way back from the teacher are fitted.
 
     Attributes:
-        backbone: one of RIDGE_BACKBONES.
-        weights: file of its weights, or None for those of a package.
-        layers: that it imitates.
-        penalty: of the ridge regression, relative to the variance of its inputs.
+        backbone: the generalist: one of RIDGE_BACKBONES, or any module as FILE_OR_MODULE:FUNCTION.
+        weights: file of its weights, or None for those of a package (or the module's own).
+        size: (height, width) in pixels of its input; None: the teacher's.
+        backbone_layers: of the backbone, that are used; None: all of them.
+        module_layers: of a module: `c4=path,c5=path`, the layers that are read; None otherwise.
+        normalization: of a module's input, as `--normalization` takes it.
+        layers: of the teacher, that the student imitates.
+        penalty: of the student's ridge regression, relative to the variance of its inputs.
+        backward_layers: of the teacher, that explain the generalist, each by itself; NOTHING for
+            the generalist alone; none for the paper's one way.
+        backward_penalty: of that ridge regression, relative to the variance of its standardised
+            inputs.
     """
 
     backbone: str = "efficientnet_lite0"
     weights: str | None = None
+    size: tuple[int, int] | None = None
+    backbone_layers: tuple[str, ...] | None = None
+    module_layers: str | None = None
+    normalization: str = "imagenet"
     layers: tuple[str, ...] = ("c4", "c5")
     penalty: float = 1.0
+    backward_layers: tuple[str, ...] = ()
+    backward_penalty: float = 1e-3
+
+    @property
+    def compared_layers(self) -> tuple[str, ...]:
+        """The teacher's layers that either way needs."""
+        wanted = dict.fromkeys((*self.layers, *self.backward_layers))
+        return tuple(layer for layer in wanted if layer != NOTHING)
 
 
 @dataclass(frozen=True)
@@ -92,7 +120,8 @@ class FitSettings:
         evaluation_layers: L_e of Eq. 7.
         smoothing: standard deviation of the Gaussian that CosMe's score is averaged by, in pixels
             of the network input; 0 leaves it as it is.
-        auxcon_power: of Psi in the product of Eq. 8, > 0; 1 in the paper.
+        auxcon_power: of Eq. 7 in the product of Eq. 8, > 0; 1 in the paper.
+        backward_power: of each backward score in that product, > 0.
         standardised: standardise MulMem per predicted class.
         calibration_share: of the frames, held out of fitting.
         most_frames: use at most this many frames; None uses all.
@@ -104,6 +133,7 @@ class FitSettings:
     evaluation_layers: tuple[str, ...] = EVALUATION_LAYERS
     smoothing: float = 0.0
     auxcon_power: float = 1.0
+    backward_power: float = 1.0
     standardised: bool = False
     calibration_share: float = 0.2
     most_frames: int | None = None

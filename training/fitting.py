@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from training.checkpoint import TeacherCheckpoint
@@ -15,14 +16,18 @@ from training.datasets.frames import FrameSource
 from training.errors import UsageError
 from training.export import FittedMethod, write_bundle
 from training.fit_frames import FitFrames, split_frames
-from training.fit_settings import SAVE_EVERY, FitSettings, StudentSettings
+from training.fit_settings import SAVE_EVERY, FitSettings, RidgeSettings, StudentSettings
+from training.generalist import Generalist
 from training.graphs import CLASS_ID, MemoryGraph, TeacherGraph
 from training.imitation import explained_variance
-from training.layers import bank_of
+from training.layers import bank_of, is_generalist_layer
 from training.memory_fitting import fit_memory
+from training.ridge_fitting import build_generalist
+from training.ridge_student import RidgeStudent
 from training.standardisation import ClassStatistics, StatisticsAccumulator
-from training.students import described, make_student
+from training.students import AnyStudent, described, fit_student
 from training.suitability import measure_suitability
+from training.teachers import Teacher
 
 MOST_STATISTICS_FRAMES = 200
 
@@ -70,9 +75,12 @@ def fit(
     if isinstance(settings.student, StudentSettings):
         # Now, not when the memory is done and the student's turn has come.
         batch_share(fabric, settings.student.batch)
-    record = _record(settings, teacher, description, compute.precision)
+    generalist = _open_generalist(teacher.network, fitting, settings)
+    record = _record(settings, teacher, generalist, description, compute.precision)
     _claim(work, record, write=fabric.is_global_zero)
     teacher.network.to(fabric.device)
+    if generalist is not None:
+        generalist.to(fabric.device)
     banks = fit_memory(
         teacher.network,
         fitting,
@@ -80,9 +88,11 @@ def fit(
         work / "memory.pt",
         fabric=fabric,
         save_every=save_every,
+        generalist=generalist,
     )
-    student = make_student(
+    student = fit_student(
         teacher.network,
+        generalist,
         fitting,
         settings.student,
         work / "student.pt",
@@ -94,15 +104,28 @@ def fit(
     statistics = (
         class_statistics(teacher, banks, fitting, settings) if settings.standardised else None
     )
-    suitability = measure_suitability(
-        teacher.network, banks, fitting, held_out, pooled=settings.memory.pooled
-    )
-    for warning in suitability.warnings():
-        tqdm.write(f"warning: {warning}")
-    explained = explained_variance(teacher.network, student.to(fabric.device), held_out)
+    fitted_on: dict[str, Any] = {
+        "description": description,
+        "frames": len(fitting),
+        "seed": settings.memory.seed,
+    }
+    explained: dict[str, float] = {}
+    if student.network.layers:
+        suitability = measure_suitability(
+            teacher.network,
+            {layer: bank for layer, bank in banks.items() if not is_generalist_layer(layer)},
+            fitting,
+            held_out,
+            pooled=settings.memory.pooled,
+        )
+        for warning in suitability.warnings():
+            tqdm.write(f"warning: {warning}")
+        fitted_on["suitability"] = suitability.as_dict()
+        student.network.to(fabric.device)
+        explained = explained_variance(teacher.network, student.network, held_out)
     # What is exported and checked runs where vehicles and parity checks run: on the CPU.
     teacher.network.to("cpu")
-    student.to("cpu")
+    student.network.to("cpu")
     for layer, share in explained.items():
         tqdm.write(f"student, {layer}: explains {share:.0%} of the teacher's variance")
     method = FittedMethod(
@@ -112,6 +135,7 @@ def fit(
             **described(settings.student),
             "supervised_layers": list(settings.student.layers),
             "explained_variance": explained,
+            **_generalist_description(student.network),
         },
         banks=banks,
         evaluation_layers=settings.evaluation_layers,
@@ -120,6 +144,7 @@ def fit(
         pooled=settings.memory.pooled,
         smoothing=settings.smoothing,
         auxcon_power=settings.auxcon_power,
+        backward_power=settings.backward_power,
     )
     return write_bundle(
         out,
@@ -127,12 +152,7 @@ def fit(
         held_out,
         name=name,
         licence=licence,
-        fitted_on={
-            "description": description,
-            "frames": len(fitting),
-            "seed": settings.memory.seed,
-            "suitability": suitability.as_dict(),
-        },
+        fitted_on=fitted_on,
     )
 
 
@@ -163,6 +183,30 @@ def class_statistics(
     return sums.statistics()
 
 
+def _open_generalist(
+    teacher: Teacher, frames: FitFrames, settings: FitSettings
+) -> Generalist | None:
+    """Return the generalist, where there is to be one.
+
+    Raises:
+        UsageError: it cannot be had, or its layers are to be remembered and it is not wanted.
+    """
+    if isinstance(settings.student, RidgeSettings):
+        return build_generalist(teacher, frames, settings.student)
+    if any(is_generalist_layer(layer) for layer in settings.memory.layers):
+        raise UsageError(
+            "a student that is trained from scratch has no generalist; its layers cannot be "
+            f"remembered: {', '.join(settings.memory.layers)}"
+        )
+    return None
+
+
+def _generalist_description(network: AnyStudent) -> dict[str, Any]:
+    if not isinstance(network, RidgeStudent):
+        return {}
+    return {"channels": network.generalist.layer_channels}
+
+
 def _check_layers(settings: FitSettings) -> None:
     unsupervised = set(settings.evaluation_layers) - set(settings.student.layers)
     if unsupervised:
@@ -173,12 +217,13 @@ def _check_layers(settings: FitSettings) -> None:
 
 
 def _record(
-    settings: FitSettings, teacher: TeacherCheckpoint, description: str, precision: str
+    settings: FitSettings,
+    teacher: TeacherCheckpoint,
+    generalist: Generalist | None,
+    description: str,
+    precision: str,
 ) -> str:
     """All that decides the result, as text."""
-    digest = hashlib.sha256()
-    for value in teacher.network.state_dict().values():
-        digest.update(value.numpy().tobytes())
     decisive = asdict(settings)
     # Frames are prepared alike by any number of processes.
     decisive["student"].pop("workers", None)
@@ -186,10 +231,18 @@ def _record(
         "settings": decisive,
         "frames": description,
         "teacher": {"architecture": teacher.architecture, **teacher.network.settings},
-        "teacher_sha256": digest.hexdigest(),
+        "teacher_sha256": _weights_sha256(teacher.network),
+        "generalist_sha256": None if generalist is None else _weights_sha256(generalist),
         "precision": precision,
     }
     return json.dumps(content, indent=2) + "\n"
+
+
+def _weights_sha256(network: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for value in network.state_dict().values():
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _claim(work: Path, record: str, *, write: bool) -> None:

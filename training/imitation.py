@@ -20,7 +20,8 @@ def explained_variance(
     """
     device = next(teacher.parameters()).device
     teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
-    student_input = Preprocessing(student.mean, student.standard_deviation).to(device)
+    student_input = Preprocessing(student.mean, student.standard_deviation, student.input_size)
+    student_input.to(device)
     squared_error = dict.fromkeys(student.layers, 0.0)
     moments: dict[str, list[torch.Tensor]] = {}
     for index in tqdm(range(len(frames)), "imitation", unit="frame"):

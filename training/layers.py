@@ -11,6 +11,12 @@ LAST_HIDDEN = "lh"
 OUTPUT = "o"
 """Logits over the classes."""
 
+GENERALIST = "generalist"
+"""The features of the frozen backbone that a closed-form student stands on, all layers of it."""
+
+NOTHING = "nothing"
+"""In place of a layer of the teacher, where no teacher explains the generalist."""
+
 LAYERS = (*BACKBONE_LAYERS, LAST_HIDDEN, OUTPUT)
 
 MEMORY_LAYERS = ("c4", "c5", "lh")
@@ -38,6 +44,16 @@ def evaluation_layers_among(present: Iterable[str], wanted: Iterable[str]) -> tu
 def student_layer(layer: str) -> str:
     """Name of the student's view of a teacher's layer among a bundle's tensors."""
     return f"student_{layer}"
+
+
+def generalist_layer(layer: str) -> str:
+    """Name of a layer of the generalist where it stands beside the teacher's layers."""
+    return f"{GENERALIST}_{layer}"
+
+
+def is_generalist_layer(name: str) -> bool:
+    """Tell whether a name among the memory's layers is that of a layer of the generalist."""
+    return name.startswith(f"{GENERALIST}_")
 
 
 def bank_of(layer: str) -> str:

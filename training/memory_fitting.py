@@ -13,6 +13,7 @@ from training import memory
 from training.compute import load_progress, sum_over_ranks
 from training.fit_frames import FitFrames
 from training.fit_settings import SAVE_EVERY, MemorySettings
+from training.generalist import Generalist, split_layers
 from training.preprocessing import Preprocessing
 from training.teachers import Teacher
 
@@ -32,6 +33,7 @@ def fit_memory(
     *,
     fabric: Fabric,
     save_every: int = SAVE_EVERY,
+    generalist: Generalist | None = None,
 ) -> dict[str, torch.Tensor]:
     """Run Algorithm 1, then Algorithm 2 over all frames.
 
@@ -45,21 +47,17 @@ def fit_memory(
         state_path: keeps the progress; a run that was cut off goes on from there.
         fabric: the processes that share the work.
         save_every: batches between two saves; does not change the result.
+        generalist: on the device of `fabric`; None where no layer of it is remembered.
 
     Returns:
         layer to bank, float32 [K, C] with rows of norm 1, on the CPU; the same in all processes.
     """
     device = fabric.device
-    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
+    remember = _Remembered(teacher, generalist, settings, fabric)
 
     def features(indices: np.ndarray) -> dict[str, torch.Tensor]:
         images = torch.from_numpy(np.stack([frames[int(index)] for index in indices]))
-        with torch.inference_mode(), fabric.autocast():
-            maps = teacher(preprocessing(images.to(device)))
-        remembered = {layer: maps[layer].float() for layer in settings.layers}
-        if settings.pooled:
-            remembered = memory.pooled(remembered)
-        return {layer: memory.as_vectors(x) for layer, x in remembered.items()}
+        return {layer: memory.as_vectors(x) for layer, x in remember(images.to(device)).items()}
 
     order = np.concatenate(
         [
@@ -99,6 +97,48 @@ def fit_memory(
     return {
         layer: torch.nn.functional.normalize(bank, dim=1).cpu() for layer, bank in banks.items()
     }
+
+
+class _Remembered:
+    """The layers that have a bank, of both networks, on the grids that they are remembered on."""
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        generalist: Generalist | None,
+        settings: MemorySettings,
+        fabric: Fabric,
+    ) -> None:
+        self._teacher = teacher
+        self._teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation).to(
+            fabric.device
+        )
+        self._generalist = generalist
+        self._places: dict[str, slice] = {}
+        if generalist is not None:
+            places = generalist.slices()
+            self._places = {layer: places[layer] for layer in settings.layers if layer in places}
+            self._generalist_input = Preprocessing(
+                generalist.mean, generalist.standard_deviation, generalist.size
+            ).to(fabric.device)
+        self._teacher_layers = [layer for layer in settings.layers if layer not in self._places]
+        self._layers = settings.layers
+        self._pooled = settings.pooled
+        self._fabric = fabric
+
+    def __call__(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return layer -> float32 [N, C, h, w] of images uint8 [N, H, W, 3] BGR."""
+        remembered: dict[str, torch.Tensor] = {}
+        with torch.inference_mode(), self._fabric.autocast():
+            if self._teacher_layers:
+                maps = self._teacher(self._teacher_input(images))
+                remembered = {layer: maps[layer].float() for layer in self._teacher_layers}
+                if self._pooled:
+                    remembered = memory.pooled(remembered)
+            if self._places and self._generalist is not None:
+                features = self._generalist(self._generalist_input(images)).float()
+                remembered |= split_layers(features, self._places)
+        return {layer: remembered[layer] for layer in self._layers}
 
 
 def _initial_banks(

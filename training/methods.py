@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from training.layers import EVALUATION_LAYERS
+from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS
 
 
 class StudentKind(StrEnum):
@@ -30,7 +30,11 @@ class Method:
         standardisation: of MulMem.
         pooled: MulMem reads all layers on the grid of the coarsest.
         smoothing: of CosMe's score, standard deviation in pixels of the network input.
-        auxcon_power: of Psi in the product of Eq. 8.
+        auxcon_power: of Eq. 7 in the product of Eq. 8.
+        backward_layers: that explain the generalist's features, each by itself; none for the
+            paper's one way.
+        backward_power: of each backward score in the product of Eq. 8.
+        memory_layers: L of Eq. 4.
     """
 
     student: StudentKind
@@ -39,12 +43,23 @@ class Method:
     pooled: bool
     smoothing: float
     auxcon_power: float
+    backward_layers: tuple[str, ...] = ()
+    backward_power: float = 1.0
+    memory_layers: tuple[str, ...] = MEMORY_LAYERS
 
 
 PAPER = Method(StudentKind.SCRATCH, EVALUATION_LAYERS, Standardisation.CLASS, False, 0.0, 1.0)
 """Sections 3 and 4.2."""
 
-DEFAULT = Method(StudentKind.RIDGE, ("c4", "c5"), Standardisation.NONE, True, 8.0, 0.5)
+DEFAULT = Method(
+    StudentKind.RIDGE,
+    ("c4",),
+    Standardisation.NONE,
+    True,
+    8.0,
+    0.5,
+    backward_layers=("c4", "c5"),
+)
 """What training/README.md measures."""
 
 METHODS = {"default": DEFAULT, "paper": PAPER}

@@ -1,22 +1,24 @@
 """Opens a teacher, whether a checkpoint of this package or anybody's network."""
 
-import importlib
-import operator
-import re
 from pathlib import Path
 
-from torch import nn
-
-from training.checkpoint import TeacherCheckpoint, load_teacher
+from training.checkpoint import SegmentationClass, TeacherCheckpoint, load_teacher
 from training.datasets.registry import load_class_list
 from training.errors import UsageError
-from training.public_weights import load_whole, read_weights
+from training.module_loading import MODULE, load_module
+from training.teachers.absent import AbsentTeacher
 from training.teachers.any_module import AnyModule, parse_layers, parse_normalization
 
-MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-"""`package.module:function`, as entry points are written."""
-
 DEFAULT_NORMALIZATION = "imagenet"
+
+NO_TEACHER = "none"
+"""What `--teacher` is where there is no segmentation network."""
+
+ANYTHING = (
+    SegmentationClass("anything", (128, 128, 128), False),
+    SegmentationClass("unused", (0, 0, 0), False),
+)
+"""The classes of a bundle without a teacher."""
 
 
 def open_teacher(
@@ -32,7 +34,8 @@ def open_teacher(
 
     Args:
         teacher: path of a checkpoint that `teacher` or `import-teacher` wrote, or
-            `my_module:build`, a function without arguments that returns an `nn.Module`.
+            `my_module:build`, a function without arguments that returns an `nn.Module`; or
+            `none`.
         sizes: (height, width) in pixels of every input that it will be given, the first of them
             the network input of the bundle.
         layers: for a module: `c4=backbone.layer3,...`, see `AnyModule`.
@@ -43,6 +46,9 @@ def open_teacher(
     Raises:
         UsageError: there is no such teacher, or what is said of it does not hold.
     """
+    if teacher == NO_TEACHER:
+        _refuse_module_options(teacher, layers, normalization, classes, weights)
+        return TeacherCheckpoint(AbsentTeacher().eval(), NO_TEACHER, 1.0, ANYTHING, "nothing")
     if not MODULE.fullmatch(teacher) or Path(teacher).exists():
         _refuse_module_options(teacher, layers, normalization, classes, weights)
         try:
@@ -62,9 +68,7 @@ def open_teacher(
     mapping = parse_layers(layers)
     statistics = parse_normalization(normalization or DEFAULT_NORMALIZATION)
     names = load_class_list(classes).classes
-    module = _build(teacher)
-    if weights is not None:
-        load_whole(module, read_weights(weights), weights)
+    module = load_module(teacher, weights)
     network = AnyModule(module, mapping, classes=len(names), normalization=statistics, sizes=sizes)
     return TeacherCheckpoint(
         network,
@@ -80,36 +84,6 @@ def _refuse_module_options(teacher: str, *values: object) -> None:
     given = [option for option, value in zip(options, values, strict=True) if value is not None]
     if given:
         raise UsageError(
-            f"{' and '.join(given)} describe a teacher given as my_module:build; {teacher} is a "
-            "checkpoint, which knows these itself"
+            f"{' and '.join(given)} describe a teacher given as my_module:build; {teacher} is "
+            "none, and knows these itself"
         )
-
-
-def _build(teacher: str) -> nn.Module:
-    name, _, attribute = teacher.partition(":")
-    try:
-        found = importlib.import_module(name)
-    # An import runs whatever the module does, so anything may come out of it.
-    except Exception as error:
-        raise UsageError(
-            f"cannot import {name} of the teacher {teacher}: {type(error).__name__}: {error}; it "
-            "has to lie in the current folder, in PYTHONPATH or among the installed packages"
-        ) from error
-    try:
-        build = operator.attrgetter(attribute)(found)
-    except AttributeError:
-        raise UsageError(f"{name} has no {attribute}, which the teacher {teacher} names") from None
-    if not callable(build):
-        raise UsageError(
-            f"{teacher} is a {type(build).__name__}; a function without arguments that returns "
-            "a torch.nn.Module is needed"
-        )
-    try:
-        module = build()
-    except Exception as error:
-        raise UsageError(f"{teacher}() failed: {type(error).__name__}: {error}") from error
-    if not isinstance(module, nn.Module):
-        raise UsageError(
-            f"{teacher}() returns a {type(module).__name__}; a torch.nn.Module is needed"
-        )
-    return module

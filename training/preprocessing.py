@@ -43,6 +43,9 @@ class Preprocessing(nn.Module):
         # them apart again for the network's first convolution.
         pixels = image.permute(0, 3, 1, 2).flip(1).to(torch.float32)
         if self.size is not None:
-            # Without antialiasing: the same arithmetic as ONNX Resize (linear, half_pixel).
-            pixels = F.interpolate(pixels, size=self.size, mode="bilinear", align_corners=False)
+            # Antialiased, where it makes smaller: plain bilinear would skip pixels of a large
+            # picture, and with them what is small and far away. ONNX Resize of opset 18 has it.
+            pixels = F.interpolate(
+                pixels, size=self.size, mode="bilinear", align_corners=False, antialias=True
+            )
         return pixels * self.scale + self.shift

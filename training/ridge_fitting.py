@@ -1,34 +1,88 @@
-"""Fits AuxCon's closed-form student to normal frames, resumable."""
+"""Fits the two closed forms of the consensus to normal frames, resumable."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 from tqdm import tqdm
 
-from training.backbones import load_backbone
+from training.backbones import load_generalist_encoder
 from training.compute import load_progress, sum_over_ranks
+from training.consensus import BackwardMap, SecondMoments
+from training.errors import UsageError
 from training.fit_frames import FitFrames
 from training.fit_settings import SAVE_EVERY, RidgeSettings
+from training.generalist import Generalist, on_grid
+from training.layers import NOTHING
 from training.preprocessing import Preprocessing
-from training.ridge_student import NormalEquations, RidgeStudent
+from training.ridge_student import RidgeStudent
 from training.teachers import Teacher
 
 
+@dataclass(frozen=True)
+class ClosedForm:
+    """What one pass over the frames decides.
+
+    Attributes:
+        student: says the teacher's layers from the generalist; in evaluation mode, frozen, on the
+            CPU.
+        backward: layer of the teacher to the map that explains the generalist by it.
+    """
+
+    student: RidgeStudent
+    backward: Mapping[str, BackwardMap]
+
+
 @torch.inference_mode()
-def fit_ridge_student(
+def build_generalist(teacher: Teacher, frames: FitFrames, settings: RidgeSettings) -> Generalist:
+    """Return the frozen generalist on the finest grid of the teacher's layers that it is for.
+
+    Args:
+        teacher: gives that grid; on the CPU.
+        frames: of the teacher's input size.
+        settings: which generalist.
+
+    Raises:
+        UsageError: no such backbone, weights or layers.
+    """
+    frame = torch.from_numpy(frames[0])[None]
+    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation)
+    features = teacher(preprocessing(frame))
+    size = settings.size or (frame.shape[1], frame.shape[2])
+    encoder = load_generalist_encoder(settings, size)
+    compared = [tuple(features[layer].shape[2:]) for layer in settings.compared_layers]
+    if not compared:
+        own = encoder(torch.zeros(1, 3, *size))
+        compared = [tuple(x.shape[2:]) for x in own.values()][-1:]
+    grid = max(compared)
+    known: dict[str, int] = encoder.channels  # type: ignore[assignment]
+    unknown = set(settings.backbone_layers or ()) - set(known)
+    if unknown:
+        raise UsageError(
+            f"the generalist {settings.backbone} has no layer {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(known)}"
+        )
+    return Generalist(encoder, (grid[0], grid[1]), settings.size, settings.backbone_layers)
+
+
+@torch.inference_mode()
+def fit_closed_form(
     teacher: Teacher,
+    generalist: Generalist,
     frames: FitFrames,
     settings: RidgeSettings,
     state_path: Path,
     *,
     fabric: Fabric,
     save_every: int = SAVE_EVERY,
-) -> RidgeStudent:
-    """Minimise Eq. 5 over all positions of all frames, each frame as it is and mirrored.
+) -> ClosedForm:
+    """Minimise Eq. 5 and its counterpart over all frames and their mirror images.
 
     Args:
         teacher: on the device of `fabric`.
+        generalist: that `build_generalist` made for both.
         frames: normal frames.
         settings: what to compute.
         state_path: keeps the sums so far; a run that was cut off goes on from there.
@@ -36,32 +90,26 @@ def fit_ridge_student(
         save_every: frames between two saves; does not change the result.
 
     Returns:
-        The student, in evaluation mode and frozen, on the CPU; the same in all processes.
-
-    Raises:
-        UsageError: no such backbone or weights.
+        Student and backward maps; the same in all processes.
     """
     device = fabric.device
-    encoder = load_backbone(settings.backbone, settings.weights)
+    generalist.to(device)
     teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
-    wanted = teacher(teacher_input(torch.from_numpy(frames[0])[None].to(device)))
-    sizes = {layer: tuple(wanted[layer].shape[2:]) for layer in settings.layers}
-    student = RidgeStudent(encoder, teacher.channels, sizes).to(device)
-    student_input = Preprocessing(student.mean, student.standard_deviation).to(device)
-    inputs = sum(encoder.channels.values())
-    equations = {
-        layer: NormalEquations(inputs, teacher.channels[layer]) for layer in settings.layers
-    }
+    own_input = Preprocessing(generalist.mean, generalist.standard_deviation, settings.size).to(
+        device
+    )
+    moments = SecondMoments(
+        generalist.channels, {layer: teacher.channels[layer] for layer in settings.compared_layers}
+    )
     first = 0
     state = load_progress(fabric, state_path)
     if state is not None:
         first = state["frames"]
         if fabric.is_global_zero:
-            for layer, sums in state["sums"].items():
-                equations[layer].sums = sums
+            moments.sums = state["sums"]
     progress = tqdm(
         range(first, len(frames)),
-        "student",
+        "consensus",
         len(frames),
         initial=first,
         unit="frame",
@@ -71,17 +119,25 @@ def fit_ridge_student(
         if index % fabric.world_size == fabric.global_rank:
             image = torch.from_numpy(frames[index])[None].to(device)
             images = torch.cat([image, image.flip(2)])
-            views = student.inputs(student_input(images))
-            wanted = teacher(teacher_input(images))
-            for layer, own in equations.items():
-                own.add(views[layer], wanted[layer])
+            wanted = teacher(teacher_input(images)) if settings.compared_layers else {}
+            moments.add(
+                generalist(own_input(images)),
+                {
+                    layer: on_grid(wanted[layer], generalist.grid)
+                    for layer in settings.compared_layers
+                },
+            )
         if (index + 1) % save_every == 0 or index + 1 == len(frames):
-            sums_by_layer = {
-                layer: sum_over_ranks(fabric, own.sums.to(device)).cpu()
-                for layer, own in equations.items()
-            }
-            fabric.save(state_path, {"frames": index + 1, "sums": sums_by_layer})
-    for layer, own in equations.items():
-        own.sums = sum_over_ranks(fabric, own.sums.to(device)).cpu()
-        student.set_map(layer, *own.solve(settings.penalty))
-    return student.cpu().requires_grad_(False).eval()
+            sums = sum_over_ranks(fabric, moments.sums.to(device)).cpu()
+            fabric.save(state_path, {"frames": index + 1, "sums": sums})
+    moments.sums = sum_over_ranks(fabric, moments.sums.to(device)).cpu()
+    student = RidgeStudent(
+        generalist.cpu(), {layer: teacher.channels[layer] for layer in settings.layers}
+    )
+    for layer in settings.layers:
+        student.set_map(layer, *moments.forward_map(layer, settings.penalty))
+    backward = {
+        layer: moments.backward_map(None if layer == NOTHING else layer, settings.backward_penalty)
+        for layer in settings.backward_layers
+    }
+    return ClosedForm(student.requires_grad_(False).eval(), backward)

@@ -35,6 +35,8 @@ class Student(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = tuple(layers)
+        self.input_size: tuple[int, int] | None = None
+        """(height, width) of the input in pixels; None: the teacher's."""
         self.network = build_student_network(architecture, teacher_channels, teacher_strides, width)
         self.mean = self.network.mean
         self.standard_deviation = self.network.standard_deviation

@@ -233,7 +233,7 @@ class _Graph:
         bias = self.constant(f"{output}_bias", rows[:, -1].copy())
         return self.add("Conv", [source, weight, bias], output)
 
-    def resize(self, source: str, output: str, shape: list[int]) -> str:
+    def resize(self, source: str, output: str, shape: list[int], *, antialias: bool = False) -> str:
         sizes = self.constant(f"{output}_sizes", np.array(shape, np.int64))
         return self.add(
             "Resize",
@@ -241,13 +241,14 @@ class _Graph:
             output,
             mode="linear",
             coordinate_transformation_mode="half_pixel",
+            antialias=int(antialias),
         )
 
     def pixels(self, height: int, width: int) -> str:
         """uint8 [1, h, w, 3] BGR -> float32 [1, 3, height, width] RGB in 0..1."""
         self.add("Cast", ["image"], "bgr_last", to=TensorProto.FLOAT)
         self.add("Transpose", ["bgr_last"], "bgr", perm=[0, 3, 1, 2])
-        self.resize("bgr", "bgr_resized", [1, 3, height, width])
+        self.resize("bgr", "bgr_resized", [1, 3, height, width], antialias=True)
         order = self.constant("rgb_order", np.array([2, 1, 0], np.int64))
         self.add("Gather", ["bgr_resized", order], "rgb_255", axis=1)
         return self.add("Div", ["rgb_255", self.constant("white", np.float32(255))], "rgb")

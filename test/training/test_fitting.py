@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 import onnx  # noqa: E402
 
+from cosme_ros.bundle import load_bundle  # noqa: E402
 from training import export, memory_fitting, student_training  # noqa: E402
 from training.checkpoint import (  # noqa: E402
     SegmentationClass,
@@ -127,9 +128,38 @@ def test_closed_form_student_and_smoothed_score_make_a_bundle(
     assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
     outputs = GraphRunner(tmp_path / "bundle").run(NoiseFrames()[0])
     # lh is at stride 4.
-    wanted_score = smoothed(torch.from_numpy(outputs["mulmem"] * np.sqrt(outputs["auxcon"])), 2.0)
+    wanted_score = smoothed(torch.from_numpy(outputs["mulmem"] * outputs["auxcon"]), 2.0)
     np.testing.assert_allclose(outputs["score"], wanted_score, rtol=1e-4)
     assert set(manifest["fitted_on"]["suitability"]["similarity"]) == {"c4", "c5", "lh"}
+
+
+@pytest.mark.parametrize("size", [None, (96, 144)], ids=["teachers_size", "own_size"])
+def test_two_way_consensus_and_banks_of_the_generalist_make_a_bundle(
+    teacher: TeacherCheckpoint, tmp_path: Path, size: tuple[int, int] | None
+) -> None:
+    weights = tmp_path / "backbone.pt"
+    torch.manual_seed(5)
+    other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
+    save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    wanted = settings(
+        memory=MemorySettings(layers=("c5", "lh", "generalist_c3"), prototypes=16),
+        student=RidgeSettings(
+            weights=str(weights), layers=("c4",), backward_layers=("c4", "c5"), size=size
+        ),
+        evaluation_layers=("c4",),
+        auxcon_power=0.5,
+        backward_power=2.0,
+    )
+    manifest = run(teacher, tmp_path / "bundle", wanted)
+    assert manifest["format_version"] == 2
+    assert manifest["method"]["backward_layers"] == ["c4", "c5"]
+    assert manifest["method"]["layers"] == ["c5", "lh", "generalist_c3"]
+    assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
+    outputs = GraphRunner(tmp_path / "bundle").run(NoiseFrames()[0])
+    channels = sum(other.encoder.channels.values())
+    assert outputs["generalist"].shape == (1, channels, *outputs["c4"].shape[2:])
+    np.testing.assert_allclose(outputs["score"], outputs["mulmem"] * outputs["auxcon"], rtol=1e-5)
+    assert load_bundle(tmp_path / "bundle").banks["bank_generalist_c3"].shape[1] == 16
 
 
 def test_graphs_are_old_enough_for_vehicles_and_name_no_folder(bundle: Path) -> None:

@@ -124,12 +124,34 @@ def test_scores_are_equations_3_to_8() -> None:
                 assert float(output[0, 0, i, j]) == pytest.approx(value, rel=2e-5, abs=1e-6)
 
 
+def antialiased(grid: list[list[float]], height: int, width: int) -> list[list[float]]:
+    """Half-pixel bilinear interpolation whose triangle covers all that a pixel stands for.
+
+    The definition of ONNX Resize (linear, antialias).
+    """
+
+    def along(line: list[float], size: int) -> list[float]:
+        scale = len(line) / size
+        reach = max(scale, 1.0)
+        result = []
+        for target in range(size):
+            centre = (target + 0.5) * scale - 0.5
+            weights = [max(0.0, 1.0 - abs(i - centre) / reach) for i in range(len(line))]
+            mixed = sum(w * value for w, value in zip(weights, line, strict=True))
+            result.append(mixed / sum(weights))
+        return result
+
+    rows = [along(row, width) for row in grid]
+    columns = [along(list(column), height) for column in zip(*rows, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
 def test_preprocessing_is_resize_swap_and_normalise() -> None:
     image = torch.randint(256, (1, 4, 6, 3), generator=torch.Generator().manual_seed(1))
     mean, deviation = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
     result = Preprocessing(mean, deviation, (6, 3))(image.byte())
     for rgb in range(3):
-        resized = bilinear(image[0, :, :, 2 - rgb].double().tolist(), 6, 3)
+        resized = antialiased(image[0, :, :, 2 - rgb].double().tolist(), 6, 3)
         wanted = (torch.tensor(resized) / 255 - mean[rgb]) / deviation[rgb]
         torch.testing.assert_close(result[0, rgb].double(), wanted.double(), rtol=0, atol=1e-5)
 

@@ -13,7 +13,7 @@ from training.errors import UsageError  # noqa: E402
 from training.fit_frames import FitFrames  # noqa: E402
 from training.fit_settings import RidgeSettings  # noqa: E402
 from training.imitation import explained_variance  # noqa: E402
-from training.ridge_fitting import fit_ridge_student  # noqa: E402
+from training.ridge_fitting import build_generalist, fit_closed_form  # noqa: E402
 from training.ridge_student import RidgeStudent  # noqa: E402
 from training.teachers import Teacher, build_teacher  # noqa: E402
 
@@ -42,7 +42,10 @@ def fitted(
     teacher: Teacher, frames: FitFrames, settings: RidgeSettings, state: Path
 ) -> RidgeStudent:
     fabric = Compute(accelerator="cpu").launch()
-    return fit_ridge_student(teacher, frames, settings, state, fabric=fabric, save_every=2)
+    generalist = build_generalist(teacher, frames, settings)
+    return fit_closed_form(
+        teacher, generalist, frames, settings, state, fabric=fabric, save_every=2
+    ).student
 
 
 def network(seed: int) -> Teacher:

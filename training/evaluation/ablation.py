@@ -1,7 +1,8 @@
 """Table 4 of the paper for a bundle: which layers are remembered, and which are compared."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,12 +13,69 @@ from training import memory, student
 from training.datasets.registry import Dataset
 from training.errors import UsageError
 from training.evaluation.frame_scores import SAME_TEACHER, FrameScorer, to_size
-from training.layers import LAST_HIDDEN, MEMORY_LAYERS, bank_of, student_layer
+from training.generalist import layer_slices, split_layers
+from training.layers import (
+    GENERALIST,
+    LAST_HIDDEN,
+    bank_of,
+    is_generalist_layer,
+    student_layer,
+)
 from training.preprocessing import Preprocessing
 from training.published import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
+from training.smoothing import smoothed
 from training.student import Student
 
 LayerSet = tuple[str, ...]
+
+_SMALLEST_PSI = 1e-12
+
+
+@dataclass(frozen=True)
+class ScoreArithmetic:
+    """What a bundle makes of its layers' scores.
+
+    Attributes:
+        pooled: the banks are of layers that were pooled to the grid of the coarsest.
+        auxcon_power: of Eq. 7 in the product of Eq. 8.
+        smoothing: standard deviation of the score's Gaussian, in places of `lh`.
+        evaluation_layers: L_e of Eq. 7.
+        backward_layers: of the teacher, that explain the generalist.
+    """
+
+    pooled: bool
+    auxcon_power: float
+    smoothing: float
+    evaluation_layers: LayerSet
+    backward_layers: LayerSet = ()
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> "ScoreArithmetic":
+        """Read it from a bundle's manifest; bundles of before there was a choice say nothing."""
+        method = manifest["method"]
+        stride = manifest["teacher"].get("strides", {}).get(LAST_HIDDEN, 1)
+        return cls(
+            pooled=method.get("pooled", False),
+            auxcon_power=method.get("auxcon_power", 1.0),
+            smoothing=method.get("smoothing", 0.0) / stride,
+            evaluation_layers=tuple(method["evaluation_layers"]),
+            backward_layers=tuple(method.get("backward_layers", ())),
+        )
+
+
+@dataclass(frozen=True)
+class LayerMaps:
+    """The scores of single layers of one frame, float32 [1, 1, h, w] at the stride of `lh`.
+
+    Attributes:
+        gamma: Eq. 3 by layer with a bank, before any standardisation.
+        psi: Eq. 6 by layer that the student knows.
+        backward: the product of the backward scores, as the bundle weighs them; 1 without any.
+    """
+
+    gamma: dict[str, torch.Tensor]
+    psi: dict[str, torch.Tensor]
+    backward: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -38,21 +96,22 @@ class Ablation:
 
 
 class LayerScores:
-    """gamma of Eq. 3 and psi of Eq. 6 of single layers, at the stride of `lh`.
+    """The scores of single layers as the bundle computes them.
 
-    As the bundle computes them, before any standardisation: that would be another one for each
-    set of layers.
+    Before any standardisation: that would be another one for each set of layers.
 
     Args:
         scorer: of the bundle, with its teacher.
         trained: the student with all layers it learned; without it only those in the bundle are
             compared.
-        pooled: whether the bundle's banks are of pooled layers.
+        arithmetic: the bundle's.
     """
 
-    def __init__(self, scorer: FrameScorer, trained: Student | None, *, pooled: bool) -> None:
+    def __init__(
+        self, scorer: FrameScorer, trained: Student | None, arithmetic: ScoreArithmetic
+    ) -> None:
         self._scorer = scorer
-        self._pooled = pooled
+        self.arithmetic = arithmetic
         self._trained = trained
         self._agrees = False
         self._preprocessing = (
@@ -62,25 +121,26 @@ class LayerScores:
         )
 
     @torch.inference_mode()
-    def __call__(self, image: np.ndarray) -> tuple[dict[str, torch.Tensor], ...]:
+    def __call__(self, image: np.ndarray) -> LayerMaps:
         """Score one image uint8 [H, W, 3] BGR.
-
-        Returns:
-            gamma by layer with a bank, and psi by layer that the student knows; float32
-            [1, 1, h, w] each.
 
         Raises:
             UsageError: the trained student is not the bundle's.
         """
-        arrays = self._scorer.features(image)
+        arrays = self._scorer.tensors(image)
         tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
+        tensors |= self._generalist_layers(tensors)
+        own_views = {
+            layer: tensors[student_layer(layer)] for layer in self.arithmetic.evaluation_layers
+        }
         if self._trained is not None and self._preprocessing is not None:
             views = self._trained(self._preprocessing(torch.from_numpy(image)[None]))
             self._check(tensors, views)
             tensors |= {student_layer(layer): view for layer, view in views.items()}
         remembered = {layer: x for layer, x in tensors.items() if bank_of(layer) in tensors}
-        if self._pooled:
-            remembered = memory.pooled(remembered)
+        if self.arithmetic.pooled:
+            pooled = {x: m for x, m in remembered.items() if not is_generalist_layer(x)}
+            remembered |= memory.pooled(pooled) if pooled else {}
         compared = [layer for layer in tensors if student_layer(layer) in tensors]
         size = tensors[LAST_HIDDEN].shape[2:]
         gamma = {
@@ -91,7 +151,27 @@ class LayerScores:
             layer: _at(size, student.layer_score(tensors[layer], tensors[student_layer(layer)]))
             for layer in compared
         }
-        return gamma, psi
+        own = {
+            layer: _at(size, student.layer_score(tensors[layer], view))
+            for layer, view in own_views.items()
+        }
+        return LayerMaps(gamma, psi, self._backward(tensors["auxcon"], own))
+
+    def _backward(self, auxcon: torch.Tensor, own: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return what is left of the bundle's Psi when its forward way is divided out."""
+        if not self.arithmetic.backward_layers:
+            return torch.ones_like(auxcon)
+        if not own:
+            return auxcon
+        forward = torch.stack(list(own.values())).prod(dim=0).clamp(min=_SMALLEST_PSI)
+        return auxcon / forward.pow(self.arithmetic.auxcon_power)
+
+    def _generalist_layers(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Take apart what the student graph gives in one piece."""
+        if GENERALIST not in tensors:
+            return {}
+        places = layer_slices(self._scorer.generalist_channels)
+        return split_layers(tensors[GENERALIST], places)
 
     def _check(self, tensors: dict[str, torch.Tensor], views: dict[str, torch.Tensor]) -> None:
         if self._agrees:
@@ -136,10 +216,11 @@ def ablate(
     frames = range(len(dataset.source))
     for index in count(dataset.name, frames):
         image, label = dataset.source[index]
-        gamma, psi = scores(image)
+        maps = scores(image)
+        gamma, psi = maps.gamma, maps.psi
         if index == 0:
             banks, learned = set(gamma), set(psi)
-            all_layers = tuple(layer for layer in MEMORY_LAYERS if layer in banks) or tuple(gamma)
+            all_layers = tuple(gamma)
             of_memory = {s: AnomalyHistogram() for s in MEMORY_LAYER_SETS if banks >= set(s)}
             of_evaluation = {
                 s: AnomalyHistogram() for s in EVALUATION_LAYER_SETS if learned >= set(s)
@@ -148,7 +229,11 @@ def ablate(
             _add(histogram, _product(gamma, layers), label)
         whole = _product(gamma, all_layers)
         for layers, histogram in of_evaluation.items():
-            _add(histogram, whole * _product(psi, layers), label)
+            forward = _product(psi, layers).pow(scores.arithmetic.auxcon_power)
+            score = whole * forward * maps.backward
+            if scores.arithmetic.smoothing > 0:
+                score = smoothed(score, scores.arithmetic.smoothing)
+            _add(histogram, score, label)
     try:
         return Ablation(
             {s: _row(of_memory.get(s), s, banks, "no bank of") for s in MEMORY_LAYER_SETS},

@@ -67,6 +67,8 @@ class FrameScorer:
                 raise UsageError(f"no method {method!r}; there are {', '.join(TITLES)}")
         manifest = read_manifest(bundle)
         self.input_size = (manifest["input_size"]["height"], manifest["input_size"]["width"])
+        self.generalist_channels: dict[str, int] = manifest["student"].get("channels", {})
+        """Of the layers of the bundle's generalist, in order; empty where there is none."""
         self.skipped: dict[str, str] = {}
         """Methods that were wanted and cannot be had, and why."""
         self._bundle = bundle
@@ -156,6 +158,15 @@ class FrameScorer:
         layers = None if self._teacher is None else self._features(image)
         known = self._known(image, layers)
         return {**self._graphs.banks, **self._graphs.run(image, known, ("teacher", "student"))}
+
+    def tensors(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the same, and the bundle's score maps float32 [1, 1, h, w].
+
+        Raises:
+            UsageError: as `maps`.
+        """
+        layers = None if self._teacher is None else self._features(image)
+        return {**self._graphs.banks, **self._graphs.run(image, self._known(image, layers))}
 
     def _features(self, image: np.ndarray) -> dict[str, torch.Tensor]:
         assert self._teacher is not None

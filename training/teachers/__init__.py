@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from training.layers import OUTPUT
 from training.teachers.deeplabv3plus import DeepLabV3Plus
-from training.teachers.efficientnet_lite0 import EfficientNetLite0, imagenet_weights
+from training.teachers.efficientnet_lite import VARIANTS as EFFICIENTNETS
+from training.teachers.efficientnet_lite import EfficientNetLite, imagenet_weights
 from training.teachers.interface import Teacher
 from training.teachers.pspnet import PSPNet
 from training.teachers.resnet import BLOCKS_PER_STAGE, ResNet
@@ -29,8 +30,7 @@ SegmentationNetwork = DeepLabV3Plus | PSPNet
 
 _DEEPLAB = "deeplabv3plus_"
 _PSPNET = "pspnet_"
-_EFFICIENTNET = "efficientnet_lite0"
-_BACKBONES = (*BLOCKS_PER_STAGE, _EFFICIENTNET)
+_BACKBONES = (*BLOCKS_PER_STAGE, *EFFICIENTNETS)
 
 ARCHITECTURES = (
     *(_DEEPLAB + backbone for backbone in _BACKBONES),
@@ -65,12 +65,12 @@ def build_teacher(
     Args:
         architecture: one of ARCHITECTURES.
         classes: number of classes, at least 2.
-        width: factor on the numbers of channels, of the head alone for EfficientNet-lite0
+        width: factor on the numbers of channels, of the head alone for an EfficientNet-lite
             (whose weights have one width).
-        pretrained: start the backbone from ImageNet weights; here only EfficientNet-lite0's
-            come out of a package. For a ResNet, load a public checkpoint yourself with
-            `teacher.encoder.load_public(state)`.
-        output_stride: of c5, 8 or 16; EfficientNet-lite0 has 16 only.
+        pretrained: start the backbone from ImageNet weights; here only those of an
+            EfficientNet-lite come out of a package. For a ResNet, load a public checkpoint
+            yourself with `teacher.encoder.load_public(state)`.
+        output_stride: of c5, 8 or 16; an EfficientNet-lite has 16 only.
         variant: a key of VARIANTS; others than `own` are DeepLabV3+ on a ResNet.
 
     Raises:
@@ -85,20 +85,20 @@ def build_teacher(
         raise ValueError(f"output stride {output_stride}; choose 8 or 16")
     if variant not in VARIANTS:
         raise ValueError(f"unknown variant {variant!r}; known are {', '.join(VARIANTS)}")
-    if variant != OWN and (head != _DEEPLAB or backbone == _EFFICIENTNET):
+    if variant != OWN and (head != _DEEPLAB or backbone in EFFICIENTNETS):
         raise ValueError(f"variant {variant} is a DeepLabV3+ on a ResNet, not {architecture}")
-    if pretrained and backbone != _EFFICIENTNET:
+    if pretrained and backbone not in EFFICIENTNETS:
         raise ValueError(
             f"no ImageNet weights for {backbone} come with this package; "
             "pass a public checkpoint with --backbone-weights instead"
         )
-    encoder: ResNet | EfficientNetLite0
-    if backbone == _EFFICIENTNET:
+    encoder: ResNet | EfficientNetLite
+    if backbone in EFFICIENTNETS:
         if output_stride != 16:
-            raise ValueError(f"{_EFFICIENTNET} has output stride 16 only, not {output_stride}")
-        encoder = EfficientNetLite0()
+            raise ValueError(f"{backbone} has output stride 16 only, not {output_stride}")
+        encoder = EfficientNetLite(backbone)
         if pretrained:
-            encoder.load_public(imagenet_weights())
+            encoder.load_public(imagenet_weights(backbone))
     else:
         encoder = ResNet(backbone, width, stage_strides(output_stride), VARIANTS[variant])
     network: SegmentationNetwork
@@ -115,7 +115,7 @@ def build_student_network(
 ) -> SegmentationNetwork:
     """Make a network whose layers come at a teacher's strides, as near as it can.
 
-    A ResNet's stages stride or dilate as the teacher's do; EfficientNet-lite0 stays as it is. A
+    A ResNet's stages stride or dilate as the teacher's do; an EfficientNet-lite stays as it is. A
     DeepLabV3+ decoder works on the grid of the stage that is nearest to the teacher's `lh`.
 
     Args:
@@ -128,9 +128,9 @@ def build_student_network(
         ValueError: unknown architecture.
     """
     head, backbone = _split(full_architecture(architecture))
-    encoder: ResNet | EfficientNetLite0
-    if backbone == _EFFICIENTNET:
-        encoder = EfficientNetLite0()
+    encoder: ResNet | EfficientNetLite
+    if backbone in EFFICIENTNETS:
+        encoder = EfficientNetLite(backbone)
     else:
         encoder = ResNet(backbone, width, matching_stage_strides(strides))
     if head == _PSPNET:

@@ -18,18 +18,24 @@ Normalization = tuple[tuple[float, float, float], tuple[float, float, float]]
 IMAGENET: Normalization = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-class AnyModule(Teacher):
+_MOST_EXTRA_TOKENS = 16
+"""Class and register tokens in front of those of the patches."""
+
+
+class FeatureModule(nn.Module):
     """Reads named layers of a network that knows nothing of them.
 
     The network takes one float32 tensor [N, 3, H, W], normalised RGB, and may return anything;
     other inputs (BGR, several tensors, half precision) take a wrapper module of yours. What lies
     behind the last layer that is named runs in PyTorch, but is not exported.
 
+    A layer gives maps [N, C, h, w], or the tokens of a vision transformer [N, T, C]: those of the
+    patches, row by row, behind the class and register tokens.
+
     Args:
         module: the network; put into evaluation mode and frozen.
-        layers: layer (c2..c5, lh, o) to the path of the module whose output it is, as in
-            `module.named_modules()`; `lh` and `o` have to be there, `o` gives logits.
-        classes: number of classes, which is the number of channels of `o`.
+        layers: layer to the path of the module whose output it is, as in
+            `module.named_modules()`.
         normalization: of the network's input.
         sizes: (height, width) in pixels of every input that it will be given; it is tried on
             each, and its channels and strides are taken from the first.
@@ -38,25 +44,23 @@ class AnyModule(Teacher):
         UsageError: a layer or path that does not exist, or outputs that are no feature maps.
     """
 
+    mean: tuple[float, float, float]
+    standard_deviation: tuple[float, float, float]
+    channels: dict[str, int]
+    strides: dict[str, int]
+
     def __init__(
         self,
         module: nn.Module,
         layers: Mapping[str, str],
         *,
-        classes: int,
         normalization: Normalization,
         sizes: tuple[tuple[int, int], ...],
     ) -> None:
         super().__init__()
-        _check_names(layers)
         self.module = module.cpu().requires_grad_(False)
         self.eval()
         self.mean, self.standard_deviation = normalization
-        self.settings = {
-            "layers": dict(layers),
-            "mean": list(self.mean),
-            "standard_deviation": list(self.standard_deviation),
-        }
         self._seen: dict[str, Any] = {}
         self._runs: Counter[str] = Counter()
         for layer, path in layers.items():
@@ -66,17 +70,16 @@ class AnyModule(Teacher):
         self.strides = {
             layer: max(1, round(sizes[0][0] / maps.shape[2])) for layer, maps in features[0].items()
         }
-        if self.channels[OUTPUT] != classes:
-            raise UsageError(
-                f"{OUTPUT}={layers[OUTPUT]} gives {self.channels[OUTPUT]} channels and there are "
-                f"{classes} classes; {OUTPUT} is the layer whose channels are the classes' logits"
-            )
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features of the named layers; see `Teacher`."""
+        """Return the features of the named layers, float32 [N, C, h, w] each."""
         self._seen.clear()
         self.module(x)
-        features = {layer: self._seen[layer] for layer in LAYERS if layer in self._seen}
+        features = {
+            layer: _as_maps(self._seen[layer], (x.shape[2], x.shape[3]))
+            for layer in LAYERS
+            if layer in self._seen
+        }
         self._seen.clear()
         return features
 
@@ -116,13 +119,82 @@ class AnyModule(Teacher):
             if maps.dim() != 4 or maps.shape[0] != 1 or maps.dtype != torch.float32:
                 raise UsageError(
                     f"{layer}={path} gives {str(maps.dtype).removeprefix('torch.')} "
-                    f"{list(maps.shape)} for one image; float32 [1, C, h, w] is needed"
+                    f"{list(maps.shape)} for one image; float32 [1, C, h, w] is needed, or the "
+                    "tokens [1, T, C] of patches that divide the input"
                 )
         return features
 
 
-def parse_layers(text: str) -> dict[str, str]:
+class AnyModule(FeatureModule, Teacher):
+    """Any network as a teacher; see `FeatureModule`.
+
+    Args:
+        module: the network.
+        layers: layer (c2..c5, lh, o) to the path of its module; `lh` and `o` have to be there,
+            `o` gives logits.
+        classes: number of classes, which is the number of channels of `o`.
+        normalization: of the network's input.
+        sizes: (height, width) in pixels of every input that it will be given.
+
+    Raises:
+        UsageError: as `FeatureModule`, or logits of another number of classes.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        layers: Mapping[str, str],
+        *,
+        classes: int,
+        normalization: Normalization,
+        sizes: tuple[tuple[int, int], ...],
+    ) -> None:
+        _check_names(layers)
+        super().__init__(module, layers, normalization=normalization, sizes=sizes)
+        self.settings = {
+            "layers": dict(layers),
+            "mean": list(self.mean),
+            "standard_deviation": list(self.standard_deviation),
+        }
+        if self.channels[OUTPUT] != classes:
+            raise UsageError(
+                f"{OUTPUT}={layers[OUTPUT]} gives {self.channels[OUTPUT]} channels and there are "
+                f"{classes} classes; {OUTPUT} is the layer whose channels are the classes' logits"
+            )
+
+
+def _as_maps(output: Any, size: tuple[int, int]) -> Any:
+    """Lay the tokens of a transformer out as the patches lie; leave anything else as it is."""
+    if not torch.is_tensor(output) or output.dim() != 3:
+        return output
+    grid = _patch_grid(output.shape[1], size)
+    if grid is None:
+        return output
+    height, width = grid
+    patches = output[:, output.shape[1] - height * width :]
+    return patches.transpose(1, 2).reshape(output.shape[0], output.shape[2], height, width)
+
+
+def _patch_grid(tokens: int, size: tuple[int, int]) -> tuple[int, int] | None:
+    """Return rows and columns of square patches that divide the input and leave few tokens over."""
+    height, width = size
+    best = None
+    for patch in range(1, min(height, width) + 1):
+        if height % patch or width % patch:
+            continue
+        rows, columns = height // patch, width // patch
+        extra = tokens - rows * columns
+        if 0 <= extra <= _MOST_EXTRA_TOKENS and (best is None or extra < best[0]):
+            best = extra, rows, columns
+    return None if best is None else best[1:]
+
+
+def parse_layers(text: str, option: str = "--layers") -> dict[str, str]:
     """Read `c4=backbone.layer3,c5=backbone.layer4,lh=head.3,o=head.4`.
+
+    Args:
+        text: what was given.
+        option: what it was given as, for the message.
 
     Raises:
         UsageError: not of that form, or a layer given twice.
@@ -131,9 +203,9 @@ def parse_layers(text: str) -> dict[str, str]:
     for part in text.split(","):
         layer, equals, path = (piece.strip() for piece in part.partition("="))
         if not (layer and equals and path):
-            raise UsageError(f"--layers {text!r}: {part!r} is not LAYER=path.to.module")
+            raise UsageError(f"{option} {text!r}: {part!r} is not LAYER=path.to.module")
         if layer.lower() in layers:
-            raise UsageError(f"--layers {text!r} gives {layer.lower()} twice")
+            raise UsageError(f"{option} {text!r} gives {layer.lower()} twice")
         layers[layer.lower()] = path
     return layers
 

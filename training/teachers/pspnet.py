@@ -10,7 +10,7 @@ from torch import nn
 
 from training.teachers.channels import scaled
 from training.teachers.convolution import convolution_block, mean_block
-from training.teachers.efficientnet_lite0 import EfficientNetLite0
+from training.teachers.efficientnet_lite import EfficientNetLite
 from training.teachers.interface import Teacher
 from training.teachers.resnet import ResNet
 
@@ -58,7 +58,7 @@ class PSPNet(Teacher):
     """
 
     def __init__(
-        self, encoder: ResNet | EfficientNetLite0, classes: int, width: float = 1.0
+        self, encoder: ResNet | EfficientNetLite, classes: int, width: float = 1.0
     ) -> None:
         super().__init__()
         self.encoder = encoder

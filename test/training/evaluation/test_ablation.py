@@ -9,7 +9,7 @@ from training import fit_state
 from training.checkpoint import save_atomically
 from training.datasets.registry import open_dataset
 from training.errors import UsageError
-from training.evaluation.ablation import LayerScores, ablate
+from training.evaluation.ablation import LayerScores, ScoreArithmetic, ablate
 from training.evaluation.ablation_report import ablation_tables, write_ablation
 from training.evaluation.frame_scores import FrameScorer, to_size
 from training.published import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
@@ -18,6 +18,10 @@ from training.teachers import build_teacher
 
 ARCHITECTURE = "deeplabv3plus_resnet18"
 WIDTH = 0.0625
+
+
+PLAIN = ScoreArithmetic(False, 1.0, 0.0, ("c5",))
+POOLED = ScoreArithmetic(True, 1.0, 0.0, ("c5",))
 
 
 def uncounted(_, frames):
@@ -46,7 +50,7 @@ def scorer(bundle, teacher):
 
 
 def test_whole_sets_give_the_bundles_own_scores(bundle, scorer, dataset):
-    ablation = ablate(dataset, LayerScores(scorer, None, pooled=False), uncounted)
+    ablation = ablate(dataset, LayerScores(scorer, None, PLAIN), uncounted)
     maps = FrameScorer(bundle, None, ("mulmem", "score"))
     pooled = {"mulmem": [], "score": []}
     truth = []
@@ -66,7 +70,7 @@ def test_whole_sets_give_the_bundles_own_scores(bundle, scorer, dataset):
 
 
 def test_rows_nobody_learned_are_missing_and_say_so(scorer, dataset):
-    ablation = ablate(dataset, LayerScores(scorer, None, pooled=False), uncounted)
+    ablation = ablate(dataset, LayerScores(scorer, None, PLAIN), uncounted)
     assert list(ablation.memory) == list(MEMORY_LAYER_SETS)
     assert not any(isinstance(row, str) for row in ablation.memory.values())
     assert list(ablation.evaluation) == list(EVALUATION_LAYER_SETS)
@@ -76,7 +80,7 @@ def test_rows_nobody_learned_are_missing_and_say_so(scorer, dataset):
 
 
 def test_the_kept_student_fills_the_lower_half(scorer, dataset, teacher):
-    ablation = ablate(dataset, LayerScores(scorer, Faded(teacher.network), pooled=False), uncounted)
+    ablation = ablate(dataset, LayerScores(scorer, Faded(teacher.network), PLAIN), uncounted)
     figures = [row.average_precision for row in ablation.evaluation.values()]
     # Each row is another product.
     assert len(set(figures)) == len(EVALUATION_LAYER_SETS)
@@ -84,13 +88,15 @@ def test_the_kept_student_fills_the_lower_half(scorer, dataset, teacher):
 
 def test_rows_are_products_of_their_layers(scorer, dataset, teacher):
     image, _ = dataset.source[1]
-    gamma, psi = LayerScores(scorer, Faded(teacher.network), pooled=False)(image)
+    maps = LayerScores(scorer, Faded(teacher.network), PLAIN)(image)
+    gamma, psi = maps.gamma, maps.psi
     assert (set(gamma), set(psi)) == ({"c4", "c5", "lh"}, {"c4", "c5", "lh", "o"})
     layers = teacher.network(
         torch.nn.functional.interpolate(
             torch.tensor(image[..., ::-1].copy()).permute(2, 0, 1)[None] / 255,
             (64, 96),
             mode="bilinear",
+            antialias=True,
         )
     )
     bank = scorer.features(image)["bank_lh"].astype(np.float64)
@@ -107,13 +113,13 @@ def test_a_student_of_another_run_is_refused(scorer, dataset, teacher):
     other = Faded(teacher.network)
     other.forward = lambda x: {"c5": 3 * teacher.network(x)["c5"]}
     with pytest.raises(UsageError, match="they are of different runs"):
-        LayerScores(scorer, other, pooled=False)(dataset.source[0][0])
+        LayerScores(scorer, other, PLAIN)(dataset.source[0][0])
 
 
 def test_pooled_banks_are_compared_with_pooled_layers(scorer, dataset):
     image = dataset.source[0][0]
-    plain, _ = LayerScores(scorer, None, pooled=False)(image)
-    pooled, _ = LayerScores(scorer, None, pooled=True)(image)
+    plain = LayerScores(scorer, None, PLAIN)(image).gamma
+    pooled = LayerScores(scorer, None, POOLED)(image).gamma
     # c5 is the coarsest there is and stays as it is; lh loses what is small.
     assert torch.equal(plain["c5"], pooled["c5"])
     assert not torch.allclose(plain["lh"], pooled["lh"])
@@ -121,11 +127,11 @@ def test_pooled_banks_are_compared_with_pooled_layers(scorer, dataset):
 
 def test_sets_labelled_with_classes_are_refused(scorer):
     with pytest.raises(UsageError, match="labelled with classes"):
-        ablate(open_dataset("synthetic:0:1"), LayerScores(scorer, None, pooled=False), uncounted)
+        ablate(open_dataset("synthetic:0:1"), LayerScores(scorer, None, PLAIN), uncounted)
 
 
 def test_table_has_both_halves_and_quotes_where_the_set_is_the_papers(scorer, dataset, tmp_path):
-    ablation = ablate(dataset, LayerScores(scorer, None, pooled=False), uncounted)
+    ablation = ablate(dataset, LayerScores(scorer, None, PLAIN), uncounted)
     write_ablation(tmp_path / "out", dataset, ablation, {"seed": "0"})
     text = (tmp_path / "out/ablation.md").read_text()
     row = ablation.memory["c4", "c5"]

@@ -43,7 +43,7 @@ def test_baselines_see_the_bundles_network_input(bundle, teacher, dataset):
     image, _ = dataset.source[1]
     maps = FrameScorer(bundle, teacher, ("maxlogit",)).maps(image)
     pixels = torch.tensor(image[..., ::-1].copy()).permute(2, 0, 1)[None].float()
-    resized = torch.nn.functional.interpolate(pixels, (64, 96), mode="bilinear")
+    resized = torch.nn.functional.interpolate(pixels, (64, 96), mode="bilinear", antialias=True)
     logits = teacher.network(resized / 255)["o"]
     np.testing.assert_allclose(maps["maxlogit"], maximum_logit_score(logits)[0, 0], atol=1e-5)
 
