@@ -31,7 +31,7 @@ from .streets.weather import Weather, choose_weather
 
 __all__ = ["CLASSES", "Frame", "StreetClass", "StreetDrive"]
 
-_CAMERA = 110
+_CAMERA, _DRIVING = 110, 111
 # Cells are cheap to make again: a long drive must not keep the whole street.
 _MOST_CELLS = 256
 _SIGHT_M = 125.0
@@ -75,34 +75,46 @@ class StreetDrive:
     of asking. With anomalies=True the same street is driven, with things on the road that never
     occur otherwise; elsewhere its pixels are unchanged.
 
-    seed: >= 0. height, width: pixels, >= 16. Raises ValueError for anything else.
+    seed: >= 0. height, width: pixels, >= 16. camera: >= 0; drives of the same number are driven
+    with the same camera at the same height, on the same side of the road; without it each drive
+    has its own, by its seed. Raises ValueError for anything else.
     """
 
     def __init__(
-        self, seed: int, height: int = 360, width: int = 640, anomalies: bool = False
+        self,
+        seed: int,
+        height: int = 360,
+        width: int = 640,
+        anomalies: bool = False,
+        camera: int | None = None,
     ) -> None:
         if seed < 0:
             raise ValueError(f"seed is {seed}; it must be 0 or more")
+        camera_seed = seed if camera is None else camera
+        if camera_seed < 0:
+            raise ValueError(f"camera is {camera}; it must be 0 or more")
         if height < 16 or width < 16:
             raise ValueError(f"size is {height} x {width} pixels; each side must be 16 or more")
         self._seed, self._height, self._width = seed, height, width
         self._anomalies = anomalies
         self._street = plan_street(seed)
         self._weather = choose_weather(seed)
-        self._sensor = make_sensor(seed, self._weather, height, width)
+        self._sensor = make_sensor(camera_seed, self._weather, height, width)
         self._surface = ground.make_surface(self._street, self._weather)
         self._crowns = [
             greenery.make_crown(self._street, self._weather, i) for i in range(greenery.CROWN_COUNT)
         ]
-        rng = stream(seed, _CAMERA)
+        rng = stream(camera_seed, _CAMERA)
         self._focal = width * float(rng.uniform(0.68, 0.98))
         self._mount = float(rng.uniform(1.25, 1.7))
         self._horizon = height * float(rng.uniform(0.36, 0.5))
+        if camera is not None:
+            rng = stream(seed, _DRIVING)
         self._speed = float(rng.uniform(4.0, 12.0))
         self._start = float(rng.uniform(0.0, 2000.0))
         self._across = float(rng.normal(0.0, 0.18))
         self._phases = rng.uniform(0.0, 2.0 * math.pi, 4)
-        self._mirrored = bool(rng.random() < 0.3)
+        self._mirrored = bool(rng.random() < 0.3) and camera is None
         self._remembered: dict[tuple[str, int], object] = {}
 
     def frame(self, t: float) -> Frame:
