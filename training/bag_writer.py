@@ -20,6 +20,7 @@ IMAGE_TOPIC = "/camera/image_raw"
 COMPRESSED_TOPIC = "/camera/image_raw/compressed"
 LABEL_TOPIC = "/camera/labels"
 CAMERA_INFO_TOPIC = "/camera/camera_info"
+SCENE_TOPIC = "/camera/scene"
 
 START_STAMP_S = 1_704_067_200
 """2024-01-01 00:00:00 UTC: fixed, so that the same frames give the same bag."""
@@ -39,10 +40,12 @@ class BagFrame:
     Attributes:
         image: uint8 [H, W, 3], BGR.
         label: uint8 [H, W], or None where there is none.
+        scene: what begins with this frame, for people: a place, a weather. None: nothing new.
     """
 
     image: np.ndarray
     label: np.ndarray | None = None
+    scene: str | None = None
 
 
 def write_bag(
@@ -62,7 +65,8 @@ def write_bag(
     Per frame, all with the same stamp: sensor_msgs/CameraInfo on /camera/camera_info,
     sensor_msgs/Image (bgr8) on /camera/image_raw or sensor_msgs/CompressedImage on
     /camera/image_raw/compressed, and where there is a label, sensor_msgs/Image (mono8) on
-    /camera/labels. The bag appears under its name when it is whole, never before.
+    /camera/labels. Where a scene begins, std_msgs/String with its title on /camera/scene, at the
+    time of its first frame. The bag appears under its name when it is whole, never before.
 
     Args:
         path: the bag's folder.
@@ -126,7 +130,7 @@ def _remove(path: Path) -> None:
 
 
 class _Bag:
-    """An open bag with our four topics."""
+    """An open bag with our topics."""
 
     def __init__(
         self,
@@ -155,6 +159,9 @@ class _Bag:
             ),
             frame_id=self._frame_id,
         )
+        if frame.scene is not None:
+            title = self._message("std_msgs/msg/String", data=frame.scene)
+            self._put(SCENE_TOPIC, stamp, title)
         self._put(CAMERA_INFO_TOPIC, stamp, self._camera_info(header, height, width))
         if self._format == "raw":
             self._put(IMAGE_TOPIC, stamp, self._image(header, frame.image, "bgr8"))

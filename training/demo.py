@@ -1,7 +1,5 @@
 """Makes the bundle and the bag that the repository ships, from synthetic streets alone."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -9,24 +7,21 @@ import numpy as np
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from training.bag_writer import BagFrame
 from training.datasets.synthetic import StreetDrive
+from training.demo_drive import HEIGHT, WIDTH
 from training.fit_settings import FitSettings, MemorySettings, StudentSettings
 from training.layers import BACKBONE_LAYERS, MEMORY_LAYERS
 from training.methods import DEFAULT
 from training.teacher_settings import TeacherSettings
 
-HEIGHT = 360
-WIDTH = 640
-RATE_HZ = 10.0
 JPEG_QUALITY = 90
+"""Of the frames that are trained on."""
 
 ARCHITECTURE = "deeplabv3plus_resnet18"
 CHANNEL_WIDTH = 0.1875
 """3/16 of ResNet-18's channels: about 1.5 G multiply-adds a frame, for two CPU cores."""
 
 PROTOTYPES = 256
-
 
 ROADS = tuple(range(700_001, 700_009))
 """Seeds of the eight roads that the demo's camera knows, each with its own light and weather.
@@ -37,40 +32,6 @@ on two cores goes further. How far it goes stands in README.md beside this file.
 
 SECONDS_BETWEEN_FRAMES = 1.2
 """Along each road, so that neighbouring training frames show other places."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A part of the demo bag.
-
-    Attributes:
-        seed: of the road.
-        anomalies: whether there are any on it.
-        start_s: where on the road it begins, in seconds of driving.
-        frames: how many.
-    """
-
-    seed: int
-    anomalies: bool
-    start_s: float
-    frames: int
-
-
-DRIVE = (
-    Stretch(ROADS[0], anomalies=False, start_s=520.0, frames=12),
-    Stretch(ROADS[1], anomalies=True, start_s=533.2, frames=12),
-    Stretch(ROADS[2], anomalies=True, start_s=520.8, frames=12),
-    Stretch(ROADS[3], anomalies=False, start_s=520.0, frames=12),
-    Stretch(ROADS[4], anomalies=True, start_s=534.8, frames=12),
-    Stretch(ROADS[5], anomalies=True, start_s=529.2, frames=12),
-    Stretch(ROADS[6], anomalies=False, start_s=520.0, frames=12),
-    Stretch(ROADS[7], anomalies=True, start_s=533.2, frames=12),
-)
-"""The demo bag: 96 frames at 10 Hz, further along each road than any frame of training (480 s).
-
-Where there are anomalies: the first stretch from 520 s on in which they cover 1.5 percent of the
-picture, that is, one is some ten metres ahead. Smaller ones are further away and much harder.
-"""
 
 
 def render_streets(folder: Path, count: int, jobs: int) -> None:
@@ -111,18 +72,6 @@ def _render(folder: Path, seed: int, indices: np.ndarray) -> int:
         cv2.imwrite(str(unfinished), frame.class_id)
         unfinished.replace(label)
     return len(indices)
-
-
-def drive_frames(drive: tuple[Stretch, ...]) -> Iterator[BagFrame]:
-    """Frames of a drive with labels: 0 normal, 1 anomaly."""
-    total = sum(stretch.frames for stretch in drive)
-    with tqdm(desc="drive", total=total, unit="frame") as bar:
-        for stretch in drive:
-            road = StreetDrive(stretch.seed, HEIGHT, WIDTH, anomalies=stretch.anomalies)
-            for number in range(stretch.frames):
-                frame = road.frame(stretch.start_s + number / RATE_HZ)
-                yield BagFrame(frame.image, frame.anomaly)
-                bar.update()
 
 
 def teacher_settings(steps: int, seed: int) -> TeacherSettings:

@@ -10,6 +10,7 @@ from training.bag_writer import (
     COMPRESSED_TOPIC,
     IMAGE_TOPIC,
     LABEL_TOPIC,
+    SCENE_TOPIC,
     START_STAMP_S,
     BagFrame,
     write_bag,
@@ -72,6 +73,16 @@ def test_labels_are_mono8_and_exact(tmp_path):
 def test_without_labels_there_is_no_label_topic(tmp_path):
     write_bag(tmp_path / "bag", [BagFrame(f.image) for f in frames()], rate=10)
     assert read(tmp_path / "bag").keys() == {COMPRESSED_TOPIC, CAMERA_INFO_TOPIC}
+
+
+def test_a_scene_begins_at_the_time_of_its_first_frame(tmp_path):
+    titles = ["rain", None, None, "fog"]
+    shown = [BagFrame(f.image, f.label, t) for f, t in zip(frames(4), titles, strict=True)]
+    write_bag(tmp_path / "bag", shown, rate=10)
+    topics = read(tmp_path / "bag")
+    times = [time for time, _ in topics[COMPRESSED_TOPIC]]
+    scenes = [(time, message.data) for time, message in topics[SCENE_TOPIC]]
+    assert scenes == [(times[0], "rain"), (times[3], "fog")]
 
 
 def test_all_messages_of_a_frame_have_one_stamp_and_frame_id(tmp_path):

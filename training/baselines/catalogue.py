@@ -9,11 +9,12 @@ from torch import nn
 from training.baselines.gaussian_density import GaussianDensity
 from training.baselines.interface import Baseline, Features
 from training.baselines.logits import energy_score, maximum_logit_score
+from training.baselines.minimum_density import MinimumDensity
 from training.baselines.monte_carlo_dropout import MonteCarloDropout
 from training.baselines.nearest_neighbours import NearestNeighbours
 from training.baselines.softmax import entropy_score, maximum_softmax_score
 from training.baselines.standardised_max_logit import StandardisedMaxLogit
-from training.layers import LAST_HIDDEN, OUTPUT
+from training.layers import LAST_HIDDEN, OUTPUT, memory_layers_among
 
 _NEIGHBOUR_LAYERS = ("c5", "c4", LAST_HIDDEN)
 """Deepest first; a teacher may lack some."""
@@ -71,5 +72,14 @@ BASELINES = {
     "gaussian": CatalogueEntry(
         "Gaussian density",
         lambda teacher: GaussianDensity(LAST_HIDDEN, teacher.channels[OUTPUT], seed=teacher.seed),
+    ),
+    "mindensity": CatalogueEntry(
+        "minimum NLL",
+        lambda teacher: MinimumDensity(
+            # The layers that MulMem reads, so that the comparison is of methods alone.
+            memory_layers_among(teacher.channels),
+            teacher.channels[OUTPUT],
+            seed=teacher.seed,
+        ),
     ),
 }

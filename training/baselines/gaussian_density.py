@@ -86,15 +86,21 @@ class GaussianDensity:
         means_kept = self._sums[kept] / self._counts[kept, None]
         self._whitened_means = (means_kept @ whitening.T).float()
 
+    def distances(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return the score of feature vectors [n, C], float32 [n], >= 0."""
+        return (
+            torch.cdist(
+                vectors @ self._whitening.T.to(vectors.device),
+                self._whitened_means.to(vectors.device),
+                # |a|^2 + |b|^2 - 2ab would lose the digits that tell near distances apart.
+                compute_mode="donot_use_mm_for_euclid_dist",
+            )
+            .amin(dim=1)
+            .square()
+        )
+
     def score(self, features: Features) -> torch.Tensor:
         """float32 [N, 1, h, w] at the stride of the layer, >= 0."""
         feature_map = features[self._layer]
         number, _, height, width = feature_map.shape
-        vectors = as_vectors(feature_map) @ self._whitening.T.to(feature_map.device)
-        distances = torch.cdist(
-            vectors,
-            self._whitened_means.to(feature_map.device),
-            # |a|^2 + |b|^2 - 2ab would lose the digits that tell near distances apart.
-            compute_mode="donot_use_mm_for_euclid_dist",
-        )
-        return distances.amin(dim=1).square().view(number, 1, height, width)
+        return self.distances(as_vectors(feature_map)).view(number, 1, height, width)

@@ -7,7 +7,7 @@ import typer
 
 from training.commands import teacher_options
 
-METHODS = "msp,entropy,maxlogit,energy,sml,dropout,knn,gaussian,mulmem,auxcon,score"
+METHODS = "msp,entropy,maxlogit,energy,sml,dropout,knn,gaussian,mindensity,mulmem,auxcon,score"
 
 
 def evaluate(
@@ -48,8 +48,8 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="FRAMES",
-            help="Normal frames for the baselines that learn from some (sml, knn, gaussian): a "
-            "folder of pictures, a rosbag2 or synthetic:SEED; best those of `fit`.",
+            help="Normal frames for the baselines that learn from some (sml, knn, gaussian, "
+            "mindensity): a folder of pictures, a rosbag2 or synthetic:SEED; best those of `fit`.",
         ),
     ] = None,
     normal_frames: Annotated[
@@ -73,8 +73,8 @@ def evaluate(
     commit, the bundle's hash and the seed.
 
     Methods: msp (maximum softmax probability), entropy, maxlogit, energy, sml (standardized max
-    logit), dropout (Monte-Carlo), knn and gaussian (embedding densities), mulmem, auxcon, score
-    (CosMe). The formula and source of each stand in training/baselines/.
+    logit), dropout (Monte-Carlo), knn, gaussian and mindensity (embedding densities), mulmem,
+    auxcon, score (CosMe). The formula and source of each stand in training/baselines/.
 
     Each picture is brought whole to the network's input size, as on the vehicle, so a picture
     of another ratio of sides is squashed unless --crop cuts it. The bundle's graphs run in ONNX

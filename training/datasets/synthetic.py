@@ -159,6 +159,28 @@ class StreetDrive:
             class_id = np.ascontiguousarray(class_id[:, ::-1])
         return Frame(image, class_id, (class_id == VOID).astype(np.uint8))
 
+    @property
+    def speed_m_s(self) -> float:
+        """Of the vehicle along the street, but for a slow sway."""
+        return self._speed
+
+    @property
+    def nearest_m(self) -> float:
+        """How near an anomaly comes before it is below the view."""
+        return odd.NEAREST_M
+
+    def anomalies_ahead(self, t: float) -> dict[float, float]:
+        """Return what `frame(t)` has on the road, without painting it.
+
+        Where along the street an anomaly stands, in metres and the same at any t, to its distance
+        from the camera in metres. Posts, plants and the picture's edges may hide some of it.
+        """
+        if not self._anomalies:
+            return {}
+        here = self._camera(t).z
+        *_, cars, walkers = self._normal_things(t)
+        return {a.s: a.s - here for a in self._strange_things(cars, walkers, here)}
+
     def _camera(self, t: float) -> Camera:
         """The camera at t: it follows its lane, and the car under it sways and nods."""
         a, b, c, d = (float(phase) for phase in self._phases)

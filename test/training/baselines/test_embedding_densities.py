@@ -5,6 +5,7 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.neighbors import NearestNeighbors
 
 from training.baselines.gaussian_density import RIDGE, GaussianDensity
+from training.baselines.minimum_density import MinimumDensity
 from training.baselines.nearest_neighbours import NearestNeighbours
 from training.errors import UsageError
 
@@ -81,6 +82,69 @@ def test_gaussian_reads_classes_of_another_stride():
     )
 
 
+def deeper(features):
+    """The same frame with a layer of half the size and other channels."""
+    pooled = torch.nn.functional.avg_pool2d(features["lh"], 2)[:, :4].square()
+    return {**features, "c5": pooled}
+
+
+def slow_nll(frames, layer, test):
+    """Normalised negative log-likelihood at each place of `test`, in float64, row by row."""
+    size = test[layer].shape[2:]
+
+    def places(features):
+        logits = torch.nn.functional.interpolate(features["o"], size, mode="bilinear")
+        ids = logits.argmax(1).flatten().tolist()
+        return features[layer][0].permute(1, 2, 0).flatten(0, 1).double().numpy(), ids
+
+    seen = [(f, c) for features in frames for f, c in zip(*places(features), strict=True)]
+    means = {k: np.mean([f for f, c in seen if c == k], axis=0) for k in {c for _, c in seen}}
+    covariance = sum(np.outer(f - means[c], f - means[c]) for f, c in seen) / len(seen)
+    channels = len(covariance)
+    covariance = covariance + RIDGE * np.trace(covariance) / channels * np.eye(channels)
+    inverse, log_det = np.linalg.inv(covariance), np.linalg.slogdet(covariance)[1]
+
+    def nll(f):
+        nearest = min((f - m) @ inverse @ (f - m) for m in means.values())
+        return 0.5 * (nearest + log_det + channels * np.log(2 * np.pi))
+
+    return [nll(f) - np.mean([nll(g) for g, _ in seen]) for f in places(test)[0]]
+
+
+def test_minimum_density_against_a_slow_statement(monkeypatch):
+    monkeypatch.setattr("training.baselines.minimum_density.PLACES_A_FRAME", SIZE[0] * SIZE[1])
+    # So many that each class has a mean in the coarse layer too.
+    frames = [deeper(frame(seed)) for seed in range(24)]
+    test = deeper(frame(99))
+    coarse = torch.tensor(slow_nll(frames, "c5", test)).view(1, 1, SIZE[0] // 2, SIZE[1] // 2)
+    wanted = torch.minimum(
+        torch.nn.functional.interpolate(coarse, SIZE, mode="bilinear").flatten(),
+        torch.tensor(slow_nll(frames, "lh", test)),
+    )
+    score = learned(MinimumDensity(("c5", "lh"), CLASSES), frames).score(test)
+    assert score.shape == (1, 1, *SIZE)
+    # Whitened in float32.
+    np.testing.assert_allclose(score.flatten(), wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_minimum_density_takes_for_normal_what_one_layer_does():
+    frames = [deeper(frame(seed)) for seed in range(16)]
+    method = learned(MinimumDensity(("c5", "lh"), CLASSES), frames)
+    strange = frames[0]["lh"].clone()
+    strange[..., 2:4, 2:4] = 50.0
+    assert method.score({**frames[0], "lh": strange}).max() < 50
+    both = deeper({**frames[0], "lh": strange})
+    assert method.score(both)[0, 0, 2:4, 2:4].min() > 50
+
+
+def test_a_small_sample_gives_nearly_the_same_normalisation():
+    frames = [deeper(frame(seed)) for seed in range(16)]
+    # The mean of a score that is 0 on the mean normal place, but for the minimum of one layer.
+    method = learned(MinimumDensity(("lh",), CLASSES), frames)
+    mean = torch.cat([method.score(features) for features in frames]).mean()
+    assert abs(float(mean)) < 0.3  # of about 2.5, half the mean squared distance
+
+
 def test_neighbours_against_scikit_learn():
     frames = [frame(seed) for seed in range(3)]
     # Frames have 80 places, fewer than are drawn of each: the bank holds all of them.
@@ -113,3 +177,5 @@ def test_too_few_normal_frames_are_refused():
         learned(GaussianDensity("lh", CLASSES), [frame(0)])
     with pytest.raises(UsageError, match="give more"):
         learned(GaussianDensity("lh", CLASSES), [])
+    with pytest.raises(UsageError, match="give more"):
+        learned(MinimumDensity(("lh",), CLASSES), [])

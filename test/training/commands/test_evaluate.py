@@ -57,7 +57,7 @@ def test_without_a_teacher_the_bundles_own_scores_are_measured(place):
     # The tiny bundle's magenta box stands out, and it alone.
     assert entry["methods"]["score"]["auroc"] > 0.95
     assert set(content["skipped"]) == set(TITLES) - {"mulmem", "auxcon", "score"}
-    assert "Gaussian density; they need the teacher's logits: give --teacher" in result.output
+    assert "minimum NLL; they need the teacher's logits: give --teacher" in result.output
     table = (place / "out/evaluation.md").read_text()
     line = next(line for line in table.splitlines() if line.startswith("| CosMe"))
     assert line in result.output

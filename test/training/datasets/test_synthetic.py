@@ -107,6 +107,21 @@ def test_the_street_is_unchanged_beyond_the_reach_of_its_anomalies(seed: int) ->
     assert (changed & ~near).mean() < 0.1
 
 
+def test_drives_of_one_camera_share_its_mount_and_not_their_streets() -> None:
+    drives = [StreetDrive(seed, 180, 320, camera=10) for seed in (2, 3, 5, 8)]
+    mounts = {(drive._focal, drive._mount, drive._horizon) for drive in drives}
+    assert len(mounts) == 1
+    assert not any(drive._mirrored for drive in drives), "all drive on the same side"
+    first, second = (drive.frame(0.0).image.astype(float) for drive in drives[:2])
+    assert np.abs(first - second).mean() > 8.0
+    again = StreetDrive(2, 180, 320, camera=10).frame(0.0)
+    assert same(again, drives[0].frame(0.0))
+    other = StreetDrive(2, 180, 320, camera=11)
+    assert (other._focal, other._mount, other._horizon) not in mounts
+    with pytest.raises(ValueError, match="camera is -1; it must be 0 or more"):
+        StreetDrive(2, 180, 320, camera=-1)
+
+
 def test_motion_is_smooth() -> None:
     drive = StreetDrive(9, 180, 320)
     here, soon = (drive.frame(t).image.astype(float) for t in (1.0, 1.05))

@@ -33,7 +33,7 @@ def test_every_method_scores_higher_where_it_looks(bundle, teacher, dataset, nor
         assert (score.dtype, score.ndim) == (np.float32, 2)
         assert np.isfinite(score).all()
     # The magenta box: no colour of the streets, and blind to it is the student.
-    for method in ("knn", "gaussian", "mulmem", "auxcon", "score"):
+    for method in ("knn", "gaussian", "mindensity", "mulmem", "auxcon", "score"):
         height, width = maps[method].shape
         box = maps[method][height * 63 // 96 : height * 73 // 96, width * 44 // 144 :][:, :3]
         assert box.min() > np.median(maps[method]), method
@@ -64,6 +64,7 @@ def test_methods_that_cannot_be_had_are_left_out_with_a_reason(bundle, teacher, 
         "sml": True,
         "knn": True,
         "gaussian": True,
+        "mindensity": True,
     }
     teacher.network.dropout.p = 0.0
     scorer = FrameScorer(bundle, teacher, ("dropout", "msp"), normal=normal)
