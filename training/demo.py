@@ -3,51 +3,61 @@
 from pathlib import Path
 
 import cv2
-import numpy as np
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from training.datasets.synthetic import StreetDrive
-from training.demo_drive import HEIGHT, WIDTH
-from training.fit_settings import FitSettings, MemorySettings, StudentSettings
-from training.layers import BACKBONE_LAYERS, MEMORY_LAYERS
+from training.demo_drive import CAMERA, HEIGHT, WIDTH
+from training.fit_settings import FitSettings, MemorySettings, RidgeSettings
+from training.layers import MEMORY_LAYERS, generalist_layer
 from training.methods import DEFAULT
 from training.teacher_settings import TeacherSettings
 
 JPEG_QUALITY = 90
 """Of the frames that are trained on."""
 
-ARCHITECTURE = "deeplabv3plus_resnet18"
-CHANNEL_WIDTH = 0.1875
-"""3/16 of ResNet-18's channels: about 1.5 G multiply-adds a frame, for two CPU cores."""
+ARCHITECTURE = "deeplabv3plus_efficientnet_lite0"
+HEAD_WIDTH = 0.25
+"""Of DeepLabV3+'s channels; the backbone has the width of its ImageNet weights."""
 
-PROTOTYPES = 256
+FIT_FRAMES = 1500
+"""Of all that are painted, evenly spread: memory and student are settled by then."""
 
-ROADS = tuple(range(700_001, 700_009))
-"""Seeds of the eight roads that the demo's camera knows, each with its own light and weather.
+PROTOTYPES = 1024
 
-A bundle is fitted to a camera and where it drives: here to few roads, so that an hour of training
-on two cores goes further. How far it goes stands in README.md beside this file.
-"""
+GENERALIST = "efficientnet_lite0"
+GENERALIST_LAYERS = ("c2", "c3", "c4")
+"""Without c5, which takes half of the backbone's time and found no more (docs/method.md)."""
 
-SECONDS_BETWEEN_FRAMES = 1.2
+REMEMBERED = ("c3", "c4")
+"""Layers of the generalist with a bank."""
+
+FIRST_ROAD = 710_000
+FRAMES_A_ROAD = 16
+"""Each road has its own houses, traffic, light and weather; the camera is the same on all."""
+
+SECONDS_BETWEEN_FRAMES = 6.0
 """Along each road, so that neighbouring training frames show other places."""
 
 
 def render_streets(folder: Path, count: int, jobs: int) -> None:
     """Write `count` normal frames to `folder`/images and `folder`/labels; those there stay.
 
-    Frame i is on road i mod 8, and the later, the further along it. Training looks at each frame
-    several times; reading it back is many times as fast as painting it again.
+    Training looks at each frame several times; reading it back is many times as fast as painting
+    it again.
+
+    Args:
+        folder: is made if it does not exist.
+        count: of frames, FRAMES_A_ROAD on each road.
+        jobs: processes that paint.
     """
     for name in ("images", "labels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     missing = [i for i in range(count) if not _label_path(folder, i).exists()]
-    tasks = []
-    for number, seed in enumerate(ROADS):
-        on_road = [i for i in missing if i % len(ROADS) == number]
-        parts = np.array_split(on_road, max(1, len(on_road) // 20))
-        tasks += [delayed(_render)(folder, seed, part) for part in parts]
+    by_road: dict[int, list[int]] = {}
+    for index in missing:
+        by_road.setdefault(index // FRAMES_A_ROAD, []).append(index)
+    tasks = [delayed(_render)(folder, road, indices) for road, indices in by_road.items()]
     results = Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)
     with tqdm(desc="streets", total=count, initial=count - len(missing), unit="frame") as bar:
         for done in results:
@@ -58,11 +68,11 @@ def _label_path(folder: Path, index: int) -> Path:
     return folder / "labels" / f"{index:06d}.png"
 
 
-def _render(folder: Path, seed: int, indices: np.ndarray) -> int:
+def _render(folder: Path, road: int, indices: list[int]) -> int:
     cv2.setNumThreads(1)
-    drive = StreetDrive(seed, HEIGHT, WIDTH)
-    for index in indices.astype(int).tolist():
-        frame = drive.frame(index // len(ROADS) * SECONDS_BETWEEN_FRAMES)
+    drive = StreetDrive(FIRST_ROAD + road, HEIGHT, WIDTH, camera=CAMERA)
+    for index in indices:
+        frame = drive.frame(index % FRAMES_A_ROAD * SECONDS_BETWEEN_FRAMES)
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         cv2.imwrite(str(folder / "images" / f"{index:06d}.jpg"), frame.image, quality)
         # The label last and under another name first: where there is one, all of it is there, and
@@ -75,19 +85,20 @@ def _render(folder: Path, seed: int, indices: np.ndarray) -> int:
 
 
 def teacher_settings(steps: int, seed: int) -> TeacherSettings:
-    """How the demo's teacher is trained."""
+    """Return how the demo's teacher is trained."""
     return TeacherSettings(
         architecture=ARCHITECTURE,
-        width=CHANNEL_WIDTH,
-        pretrained=False,
+        width=HEAD_WIDTH,
+        pretrained=True,
         backbone_weights=None,
         crop_height=256,
         crop_width=384,
         batch=8,
         steps=steps,
         optimiser="adamw",
-        learning_rate=3e-3,
-        backbone_rate=1.0,
+        learning_rate=2e-3,
+        # What ImageNet taught the backbone is worth keeping: it tells an unknown thing from road.
+        backbone_rate=0.2,
         weight_decay=1e-2,
         balance=True,
         seed=seed,
@@ -99,27 +110,24 @@ def teacher_settings(steps: int, seed: int) -> TeacherSettings:
     )
 
 
-def fit_settings(steps: int, seed: int, workers: int) -> FitSettings:
-    """How the demo's memory and student are fitted."""
+def fit_settings(seed: int) -> FitSettings:
+    """Return how the demo's memory and student are fitted.
+
+    On roads that nothing was fitted to (docs/method.md) banks on the generalist's own layers
+    found more than its backward consensus, which the demo therefore leaves out.
+    """
     return FitSettings(
         size=(HEIGHT, WIDTH),
-        memory=MemorySettings(layers=MEMORY_LAYERS, prototypes=PROTOTYPES, seed=seed),
-        student=StudentSettings(
-            ARCHITECTURE,
-            width=CHANNEL_WIDTH,
-            # The decoder would cost more than the backbone to train, and nothing compares it.
-            layers=BACKBONE_LAYERS,
-            steps=steps,
-            batch=8,
-            crop_height=256,
-            crop_width=384,
-            workers=workers,
+        memory=MemorySettings(
+            layers=(*MEMORY_LAYERS, *(generalist_layer(layer) for layer in REMEMBERED)),
+            prototypes=PROTOTYPES,
             seed=seed,
         ),
-        # On stretches further along these roads, none of them the bag's, AP of CosMe with c5,
-        # with c4 and c5, with c3 to c5: 0.154, 0.150, 0.092 where anomalies are near, 0.033,
-        # 0.049, 0.031 on all frames.
+        student=RidgeSettings(
+            backbone=GENERALIST, backbone_layers=GENERALIST_LAYERS, layers=("c4", "c5")
+        ),
         evaluation_layers=("c4", "c5"),
         smoothing=DEFAULT.smoothing,
         auxcon_power=DEFAULT.auxcon_power,
+        most_frames=FIT_FRAMES,
     )

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from training.demo_size import FRAMES, TEACHER_STEPS
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder that gets bundle/ and bag/.")] = Path("demo"),
@@ -13,9 +15,8 @@ def demo(
         Path, typer.Option(help="Frames, checkpoints and progress; may be deleted afterwards.")
     ] = Path("demo_work"),
     seed: Annotated[int, typer.Option(help="Of weights and every random choice.")] = 0,
-    frames: Annotated[int, typer.Option(min=20, help="Normal frames to train on.")] = 3200,
-    teacher_steps: Annotated[int, typer.Option(min=1, help="Of teacher training.")] = 7000,
-    student_steps: Annotated[int, typer.Option(min=1, help="Of student training.")] = 2500,
+    frames: Annotated[int, typer.Option(min=20, help="Normal frames to train on.")] = FRAMES,
+    teacher_steps: Annotated[int, typer.Option(min=1, help="Of teacher training.")] = TEACHER_STEPS,
     bag_only: Annotated[
         bool, typer.Option("--bag-only", help="Write the bag, leave the bundle as it is.")
     ] = False,
@@ -29,13 +30,13 @@ def demo(
 ) -> None:
     """Make the demo bundle and the demo bag again, from synthetic streets alone.
 
-    Paints drives down eight roads, trains a small teacher on their labels, fits memory and
-    student to the frames without labels. The bag is a drive of six scenes on other roads; four of
+    Paints drives down 300 roads, trains a teacher that starts from ImageNet weights on their
+    labels, fits memory and student to the frames without labels. The bag is a drive of six scenes on other roads; four of
     them have things on the road that occur nowhere in training. How the scenes are chosen stands
     in training/demo_drive.py; `--bag-only --drive-seed 1 --out other` makes a drive of other roads
     by the same rule, to test on.
 
-    Takes an hour and a half on two CPU cores; the same command goes on after Ctrl-C or a kill.
+    Takes about an hour on two CPU cores; the same command goes on after Ctrl-C or a kill.
 
     Example:
 
@@ -51,7 +52,7 @@ def demo(
     from training.datasets.synthetic_streets import SYNTHETIC
     from training.demo import (
         ARCHITECTURE,
-        CHANNEL_WIDTH,
+        HEAD_WIDTH,
         fit_settings,
         render_streets,
         teacher_settings,
@@ -99,15 +100,14 @@ def demo(
         fit(
             load_teacher(work / "teacher" / TEACHER_FILE),
             ImageFolder(streets / "images"),
-            fit_settings(student_steps, seed, workers),
+            fit_settings(seed),
             out / "bundle",
             name="demo",
             licence="Apache-2.0",
-            description="synthetic streets: eight roads, each by one light and weather",
+            description="synthetic streets: 300 roads in all weathers, one camera",
         )
     except KeyboardInterrupt:
         raise Interrupted(f"{work} keeps what was done; the same command goes on") from None
     typer.echo(
-        f"{out / 'bundle'} ({ARCHITECTURE}, width {CHANNEL_WIDTH}) and {out / 'bag'}: "
-        "next, make demo"
+        f"{out / 'bundle'} ({ARCHITECTURE}, head {HEAD_WIDTH}) and {out / 'bag'}: next, make demo"
     )
