@@ -20,6 +20,7 @@ from training.graphs import CLASS_ID, MemoryGraph, TeacherGraph
 from training.imitation import explained_variance
 from training.layers import bank_of
 from training.memory_fitting import fit_memory
+from training.quality import SHEET_FILE, FitFacts, grade_bundle
 from training.standardisation import ClassStatistics, StatisticsAccumulator
 from training.students import described, make_student
 from training.suitability import measure_suitability
@@ -97,8 +98,6 @@ def fit(
     suitability = measure_suitability(
         teacher.network, banks, fitting, held_out, pooled=settings.memory.pooled
     )
-    for warning in suitability.warnings():
-        tqdm.write(f"warning: {warning}")
     explained = explained_variance(teacher.network, student.to(fabric.device), held_out)
     # What is exported and checked runs where vehicles and parity checks run: on the CPU.
     teacher.network.to("cpu")
@@ -121,7 +120,7 @@ def fit(
         smoothing=settings.smoothing,
         auxcon_power=settings.auxcon_power,
     )
-    return write_bundle(
+    write_bundle(
         out,
         method,
         held_out,
@@ -134,6 +133,13 @@ def fit(
             "suitability": suitability.as_dict(),
         },
     )
+    facts = FitFacts(len(fitting), suitability.similarity_gap)
+    sheet = work / SHEET_FILE
+    quality, manifest = grade_bundle(out, held_out, facts, settings.memory.seed, sheet)
+    for line in quality.lines():
+        tqdm.write(line)
+    tqdm.write(f"{sheet} shows what was painted, and what of it raised an alarm")
+    return manifest
 
 
 def class_statistics(
