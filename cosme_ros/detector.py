@@ -161,6 +161,17 @@ class Detector:
         stretch = (width / height) / (own_width / own_height)
         return 1 / stretch if abs(stretch - 1) > _ASPECT_TOLERANCE else None
 
+    def matching_crop(self, height: int, width: int) -> tuple[int, int]:
+        """Return (height, width) of the middle of an H x W frame with the input's ratio of sides.
+
+        `fit` and `evaluate` cut frames to it. The node never does: what it cut away would be
+        unknown, and unknown is not clear.
+        """
+        own_height, own_width = self.bundle.input_size
+        if width * own_height > height * own_width:
+            return height, max(1, round(height * own_width / own_height))
+        return max(1, round(width * own_height / own_width)), width
+
     def _compare_aspect(self, height: int, width: int) -> None:
         if (height, width) in self._sizes_seen:  # each is told once: cameras may differ
             return
@@ -168,14 +179,18 @@ class Detector:
         stretch = self.stretch(height, width)
         if stretch is not None:
             own_height, own_width = self.bundle.input_size
+            crop_height, crop_width = self.matching_crop(height, width)
             _log.warning(
                 "frames are %d x %d pixels, and bundle %s was fitted to %d x %d: the network sees "
                 "them stretched by a factor of %.2f, and may find the ordinary anomalous; crop "
-                "the frames or fit a bundle to this camera",
+                "the frames to their middle %d x %d, as fit and evaluate do, or fit a bundle with "
+                "this camera's ratio of sides",
                 width,
                 height,
                 self.bundle.name,
                 own_width,
                 own_height,
                 stretch,
+                crop_width,
+                crop_height,
             )

@@ -22,6 +22,7 @@ from training.graphs import CLASS_ID, MemoryGraph, TeacherGraph
 from training.imitation import explained_variance
 from training.layers import bank_of, is_generalist_layer
 from training.memory_fitting import fit_memory
+from training.quality import SHEET_FILE, FitFacts, grade_bundle
 from training.ridge_fitting import build_generalist
 from training.ridge_student import RidgeStudent
 from training.standardisation import ClassStatistics, StatisticsAccumulator
@@ -110,6 +111,7 @@ def fit(
         "seed": settings.memory.seed,
     }
     explained: dict[str, float] = {}
+    similarity_gap: dict[str, float] = {}
     if student.network.layers:
         suitability = measure_suitability(
             teacher.network,
@@ -118,8 +120,7 @@ def fit(
             held_out,
             pooled=settings.memory.pooled,
         )
-        for warning in suitability.warnings():
-            tqdm.write(f"warning: {warning}")
+        similarity_gap = suitability.similarity_gap
         fitted_on["suitability"] = suitability.as_dict()
         student.network.to(fabric.device)
         explained = explained_variance(teacher.network, student.network, held_out)
@@ -146,7 +147,7 @@ def fit(
         auxcon_power=settings.auxcon_power,
         backward_power=settings.backward_power,
     )
-    return write_bundle(
+    write_bundle(
         out,
         method,
         held_out,
@@ -154,6 +155,13 @@ def fit(
         licence=licence,
         fitted_on=fitted_on,
     )
+    facts = FitFacts(len(fitting), similarity_gap)
+    sheet = work / SHEET_FILE
+    quality, manifest = grade_bundle(out, held_out, facts, settings.memory.seed, sheet)
+    for line in quality.lines():
+        tqdm.write(line)
+    tqdm.write(f"{sheet} shows what was painted, and what of it raised an alarm")
+    return manifest
 
 
 def class_statistics(

@@ -1,7 +1,7 @@
-"""How well normal frames suit a teacher and its memory: told in plain words before anyone drives.
+"""How well normal frames suit a teacher and its memory: figures for the manifest.
 
-A teacher that sees what it was not trained on gives features in which everything is unusual; a
-bundle fitted to them is blind. Nothing fails then, so it has to be measured.
+They do not say how good a bundle is: a teacher that was trained for longer is surer of itself and
+finds less. That is what `quality.py` is for, which also says what these figures are read for.
 """
 
 from collections.abc import Iterator
@@ -19,18 +19,6 @@ from training.teachers import Teacher
 
 MOST_FRAMES = 60
 """Of either part, evenly spread."""
-
-LOW_CONFIDENCE = 0.79
-"""Mean largest softmax; training/README.md has what was measured on frames that suit and do not."""
-
-LARGEST_GAP = 0.05
-"""Of mean similarity to the nearest prototype, from fitted to held-out frames."""
-
-MANY_DEAD = 0.3
-"""Share of prototypes that are nearest to no feature of the fitted frames."""
-
-NORM_RANGE = (0.8, 1.25)
-"""Mean norm of features on held-out over that on fitted frames."""
 
 
 @dataclass(frozen=True)
@@ -56,37 +44,6 @@ class Suitability:
     def as_dict(self) -> dict[str, Any]:
         """For the manifest."""
         return asdict(self)
-
-    def warnings(self) -> list[str]:
-        """What an engineer should know before trusting the bundle; empty where all is well."""
-        found = []
-        if self.confidence < LOW_CONFIDENCE:
-            found.append(
-                f"the teacher is unsure on these frames (mean confidence {self.confidence:.2f}, "
-                f"below {LOW_CONFIDENCE}): they are unlike what it was trained on, and the bundle "
-                "will tell little; train a teacher on frames of this camera, or take another"
-            )
-        for layer, gap in self.similarity_gap.items():
-            if gap > LARGEST_GAP:
-                found.append(
-                    f"{layer}: held-out frames resemble the memory less than the fitted ones do "
-                    f"(by {gap:.2f}): the frames do not cover what the camera sees; add frames "
-                    "of other places, light and weather"
-                )
-        for layer, ratio in self.norm_ratio.items():
-            if not NORM_RANGE[0] <= ratio <= NORM_RANGE[1]:
-                found.append(
-                    f"{layer}: features of held-out frames are {ratio:.2f} times as strong as "
-                    "those of the fitted ones: light or exposure differ; add frames like the "
-                    "later ones of the drive"
-                )
-        for layer, share in self.dead_prototypes.items():
-            if share > MANY_DEAD:
-                found.append(
-                    f"{layer}: {share:.0%} of the prototypes resemble nothing in the fitted "
-                    "frames; fewer --prototypes do as well"
-                )
-        return found
 
 
 @torch.inference_mode()

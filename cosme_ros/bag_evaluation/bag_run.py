@@ -204,11 +204,13 @@ class _Run:
         stretch = self._detector.stretch(height, width)
         if stretch is not None:
             own_height, own_width = self._detector.bundle.input_size
+            crop_height, crop_width = self._detector.matching_crop(height, width)
             self._figures.troubles.tell(
                 "aspect",
                 f"pictures are {width}x{height} pixels and the bundle was fitted to "
                 f"{own_width}x{own_height}: the network sees them stretched by a factor of "
-                f"{stretch:.2f}, and may find the ordinary anomalous",
+                f"{stretch:.2f}, and may find the ordinary anomalous; their middle "
+                f"{crop_width}x{crop_height} has the bundle's ratio of sides",
             )
 
     def _mask(self, detection: Detection) -> tuple[NDArray[np.uint8] | None, tuple[Obstacle, ...]]:

@@ -228,6 +228,7 @@ def test_another_aspect_is_told_once_a_size(
     (record,) = caplog.records
     assert "640 x 320 pixels, and bundle tiny was fitted to 96 x 64" in record.getMessage()
     assert "by a factor of 0.75" in record.getMessage()
+    assert "to their middle 480 x 320" in record.getMessage()
     caplog.clear()
     wide.detect(street_frame(200, 600))  # of another camera
     wide.detect(street_frame(320, 640))

@@ -55,8 +55,10 @@ def ablate(
     than those they were chosen by.
     """
     import sys
+    from dataclasses import replace
 
     from training.commands.progress import with_bar
+    from training.datasets.cropped import Cropped
     from training.datasets.registry import open_dataset
     from training.errors import Interrupted, UsageError
     from training.evaluation.ablation import LayerScores, ScoreArithmetic
@@ -68,9 +70,13 @@ def ablate(
     from training.fit_state import read_student, state_folder
     from training.open_teacher import open_teacher
 
-    dataset = open_dataset(data)
     manifest = read_manifest(bundle)
     of_input = manifest["input_size"]
+    # As `fit` and `evaluate` do.
+    dataset = open_dataset(data)
+    dataset = replace(
+        dataset, source=Cropped(dataset.source, of_input["height"], of_input["width"])
+    )
     checkpoint = open_teacher(
         teacher,
         sizes=((of_input["height"], of_input["width"]),),

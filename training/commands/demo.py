@@ -31,7 +31,8 @@ def demo(
     """Make the demo bundle and the demo bag again, from synthetic streets alone.
 
     Paints drives down 300 roads, trains a teacher that starts from ImageNet weights on their
-    labels, fits memory and student to the frames without labels. The bag is a drive of six scenes on other roads; four of
+    labels, fits memory and student to the frames without labels. The bag is a drive of six
+    scenes on other roads; four of
     them have things on the road that occur nowhere in training. How the scenes are chosen stands
     in training/demo_drive.py; `--bag-only --drive-seed 1 --out other` makes a drive of other roads
     by the same rule, to test on.

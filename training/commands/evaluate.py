@@ -37,10 +37,11 @@ def evaluate(
     crop: Annotated[
         bool,
         typer.Option(
-            "--crop",
-            help="Cut pictures and labels to the network input's ratio of sides, as `fit` does.",
+            "--crop/--no-crop",
+            help="Cut pictures and labels to the network input's ratio of sides, as `fit` does; "
+            "or squash them, as the node does with frames of another ratio.",
         ),
-    ] = False,
+    ] = True,
     methods: Annotated[
         str, typer.Option(metavar="A,B,...", help="Which methods, in any order.")
     ] = METHODS,
@@ -76,8 +77,9 @@ def evaluate(
     logit), dropout (Monte-Carlo), knn, gaussian and mindensity (embedding densities), mulmem,
     auxcon, score (CosMe). The formula and source of each stand in training/baselines/.
 
-    Each picture is brought whole to the network's input size, as on the vehicle, so a picture
-    of another ratio of sides is squashed unless --crop cuts it. The bundle's graphs run in ONNX
+    A picture of another ratio of sides than the network input's is cut to that, as `fit` cuts its
+    frames; what is cut away is not judged, and the command says how much it is. --no-crop keeps
+    it whole and squashes it, as the node does. The bundle's graphs run in ONNX
     Runtime on the CPU, the teacher on a GPU where there is one. While a set is measured its score
     maps lie in OUT: four bytes a place of every map, about 1 MB a frame and three times that with
     sml.
@@ -98,7 +100,7 @@ def evaluate(
 
     from training.commands.progress import with_bar
     from training.datasets.cropped import Cropped
-    from training.datasets.frames import open_frames
+    from training.datasets.frames import cut_sentence, open_frames
     from training.datasets.registry import open_dataset
     from training.errors import Interrupted, UsageError
     from training.evaluation.bundle_manifest import read_manifest
@@ -115,6 +117,9 @@ def evaluate(
     size = (of_input["height"], of_input["width"])
     datasets = [open_dataset(text) for text in data]
     if crop:
+        for dataset in datasets:
+            if len(dataset.source) and (cut := cut_sentence(dataset.source[0][0], *size)):
+                typer.echo(f"{dataset.name}: {cut}; --no-crop squashes them instead")
         datasets = [replace(d, source=Cropped(d.source, *size)) for d in datasets]
     checkpoint = None
     if teacher is not None:

@@ -91,7 +91,11 @@ def fit(
     topic: Annotated[str | None, typer.Option(help="Image topic, where a bag has several.")] = None,
     size: Annotated[
         tuple[int, int],
-        typer.Option(metavar="H W", help="Network input, pixels. Keep your camera's ratio."),
+        typer.Option(
+            metavar="H W",
+            help="Network input, pixels. Frames of another ratio of sides are cut to its: the "
+            "middle is taken.",
+        ),
     ] = (360, 640),
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Use at most this many, evenly spread.")
@@ -264,6 +268,10 @@ def fit(
     export, parity, calibration. OUT.fit keeps the progress: after Ctrl-C or a kill the same
     command goes on from there; afterwards it may be deleted.
 
+    At the end, how good the bundle is: things are painted into some of the held-out frames, and
+    the bundle has to find them. Its grade (good, fair, poor), figures and what may help where they
+    are low are printed and in the manifest; OUT.fit/self_test.png shows the pictures.
+
     Example:
 
         python -m training fit drive.mcap --teacher runs/camvid/teacher.pt --out my_bundle
@@ -281,7 +289,7 @@ def fit(
     `python -m training evaluate my_bundle ...` where pictures with known anomalies are at hand.
     """
     from training.compute import Compute
-    from training.datasets.frames import open_frames
+    from training.datasets.frames import cut_sentence, open_frames
     from training.errors import Interrupted, UsageError
     from training.export_trial import try_export
     from training.fit_settings import FitSettings
@@ -376,10 +384,16 @@ def fit(
         calibration_share=calibration_share,
         most_frames=max_frames,
     )
+    source = open_frames(frames, topic)
+    if len(source) and (cut := cut_sentence(source[0], *size)) is not None:
+        typer.echo(
+            f"{cut}; --size with the frames' ratio of sides keeps all. The node does not cut: "
+            "give it frames of this ratio"
+        )
     try:
         manifest = run_fit(
             checkpoint,
-            open_frames(frames, topic),
+            source,
             settings,
             out,
             name=name or out.name,

@@ -5,25 +5,15 @@ which things are blended that do not belong there. What is chosen by these, the 
 of a report have not been used for.
 """
 
-import cv2
 import numpy as np
 
 from training.checkpoint import SegmentationClass
 from training.datasets.entry import NamedSource
 from training.datasets.frames import FrameSource, WithoutLabels
 from training.datasets.label_map import IGNORE
-from training.datasets.streets.anomaly_shapes import make_cutout
+from training.datasets.painting import ANOMALY, choose_places, drawn_thing, paint, to_bytes
 
-ANOMALY = 1
-
-CAMERA_HEIGHT_M = 1.4
-"""Of a camera behind a windscreen: together with the horizon it says how large things are."""
-
-_FARTHEST_ROW = 0.25
-_NEAREST_ROW = 0.9
-"""Between horizon and lower edge: where things stand."""
-
-_TRIES = 40
+__all__ = ["ANOMALY", "CompositedAnomalies"]
 
 
 class CompositedAnomalies:
@@ -68,80 +58,6 @@ class CompositedAnomalies:
         if not road.any():
             return image, label
         picture = image.astype(np.float32)
-        # From far to near, so that what is nearer covers what is behind it.
-        for row, column, pixels_per_metre in sorted(_places(road, rng)):
-            _paint(picture, label, row, column, pixels_per_metre, rng)
-        return np.clip(picture + 0.5, 0, 255).astype(np.uint8), label
-
-
-def _places(road: np.ndarray, rng: np.random.Generator) -> list[tuple[int, int, float]]:
-    """Feet of one to three things on the road: (row, column, pixels per metre)."""
-    height = len(road)
-    # A flat road ends at the horizon; what a hill or a car hides makes it a little lower.
-    horizon = int(np.flatnonzero(road.any(axis=1))[0])
-    places: list[tuple[int, int, float]] = []
-    wanted = int(rng.integers(1, 4))
-    for _ in range(_TRIES):
-        if len(places) == wanted:
-            break
-        # Evenly over the logarithm of the distance.
-        share = np.exp(rng.uniform(np.log(_FARTHEST_ROW), np.log(_NEAREST_ROW)))
-        row = horizon + int(share * (height - 1 - horizon))
-        columns = np.flatnonzero(road[row])
-        if row > horizon and len(columns):
-            scale = (row - horizon) / CAMERA_HEIGHT_M
-            places.append((row, int(rng.choice(columns)), scale))
-    return places
-
-
-def _paint(
-    picture: np.ndarray,
-    label: np.ndarray,
-    row: int,
-    column: int,
-    scale: float,
-    rng: np.random.Generator,
-) -> None:
-    """Blend a thing into `picture` float32 [H, W, 3] and mark it in `label`."""
-    cutout = make_cutout(rng)
-    across = max(4.0, cutout.width * scale)
-    bgra: np.ndarray = cutout.sprite.at_width(across).astype(np.float32)
-    shrunk = (round(across), max(1, round(len(bgra) / bgra.shape[1] * across)))
-    bgra = cv2.resize(bgra, shrunk, interpolation=cv2.INTER_AREA)
-    if rng.random() < 0.5:
-        bgra = bgra[:, ::-1]
-    # One pixel of room, so that the softened edge is not cut.
-    bgra = cv2.copyMakeBorder(bgra, 2, 2, 2, 2, cv2.BORDER_CONSTANT)
-    height, width = bgra.shape[:2]
-    top, left = row - height + 3, column - width // 2
-    inside = (
-        slice(max(top, 0), min(top + height, len(picture))),
-        slice(max(left, 0), min(left + width, picture.shape[1])),
-    )
-    if inside[0].start >= inside[0].stop or inside[1].start >= inside[1].stop:
-        return
-    cut = bgra[
-        inside[0].start - top : inside[0].stop - top, inside[1].start - left : inside[1].stop - left
-    ]
-    alpha = cut[..., 3:] / 255.0
-    thing = cut[..., :3] * _light(picture)
-    soft = cv2.GaussianBlur(np.dstack([thing * alpha, alpha]), (0, 0), 0.6)
-    covered, colour = soft[..., 3:], soft[..., :3]
-    noise = rng.normal(0.0, 2.0, colour.shape).astype(np.float32)
-    _shade_ground(picture, row, column, 0.5 * cutout.width * scale)
-    picture[inside] = picture[inside] * (1.0 - covered) + colour + noise * covered
-    label[inside][soft[..., 3] > 0.5] = ANOMALY
-
-
-def _light(picture: np.ndarray) -> float:
-    """How bright things may be: the frame's bright parts are as bright as a cutout's."""
-    return float(np.clip(np.percentile(picture, 90) / 200.0, 0.3, 1.1))
-
-
-def _shade_ground(picture: np.ndarray, row: int, column: int, half_width: float) -> None:
-    """Darken the ground that a thing stands on."""
-    shade: np.ndarray = np.zeros(picture.shape[:2], np.float32)
-    axes = (max(1, round(1.1 * half_width)), max(1, round(0.22 * half_width)))
-    cv2.ellipse(shade, (column, row), axes, 0, 0, 360, 0.45, cv2.FILLED)
-    shade = cv2.GaussianBlur(shade, (0, 0), max(0.8, 0.12 * half_width))
-    picture *= (1.0 - shade)[..., None]
+        for place in choose_places(road, rng):
+            paint(picture, label, place, drawn_thing(place.scale, rng), rng)
+        return to_bytes(picture), label

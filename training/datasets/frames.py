@@ -127,3 +127,31 @@ def crop_to_aspect(image: np.ndarray, height: int, width: int) -> np.ndarray:
         new_rows = max(1, round(columns * height / width))
     top, left = (rows - new_rows) // 2, (columns - new_columns) // 2
     return image[top : top + new_rows, left : left + new_columns]
+
+
+def cut_sentence(image: np.ndarray, height: int, width: int) -> str | None:
+    """Say what `crop_to_aspect` cuts away from a picture of this size.
+
+    Args:
+        image: [H, W] or [H, W, C].
+        height: of the network input, pixels.
+        width: of the network input, pixels.
+
+    Returns:
+        A sentence without a full stop; None where nothing is cut.
+
+    >>> cut_sentence(np.zeros((360, 480)), 360, 640)
+    'frames are 480x360 pixels and the network input is 640x360: 90 of 360 rows are cut away (25 %)'
+    """
+    rows, columns = image.shape[:2]
+    left = crop_to_aspect(image, height, width)
+    for lost, whole, name in (
+        (rows - left.shape[0], rows, "rows"),
+        (columns - left.shape[1], columns, "columns"),
+    ):
+        if lost:
+            return (
+                f"frames are {columns}x{rows} pixels and the network input is {width}x{height}: "
+                f"{lost} of {whole} {name} are cut away ({lost / whole:.0%})".replace("%", " %")
+            )
+    return None

@@ -67,6 +67,27 @@ def test_without_a_teacher_the_bundles_own_scores_are_measured(place):
     assert not list((place / "out").glob(".*"))
 
 
+def test_pictures_of_another_ratio_are_cut_and_it_is_said(place):
+    wide = place / "wide"
+    for folder in ("images", "labels"):
+        (wide / folder).mkdir(parents=True)
+        for path in (place / "set" / folder).iterdir():
+            picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            # 96x144 has the bundle's ratio; with 24 columns more on both sides it has not.
+            margin = ((0, 0), (24, 24), (0, 0))[: picture.ndim]
+            cv2.imwrite(str(wide / folder / path.name), np.pad(picture, margin))
+    data = f"wide={wide}?0:0,2:1"
+    pixels = []
+    for option in ("--crop", "--no-crop"):
+        result = run("evaluate", place, "--data", data, "--methods", "score", option)
+        assert result.exit_code == 0, result.output
+        said = "wide: frames are 192x96 pixels and the network input is 96x64: 48 of 192 columns"
+        assert (said in result.output) == (option == "--crop")
+        entries = json.loads((place / "out/evaluation.json").read_text())["datasets"]
+        pixels.append(entries[data]["normal_pixels"] + entries[data]["anomalous_pixels"])
+    assert pixels == [2 * 96 * 144, 2 * 96 * 192]
+
+
 def test_ctrl_c_keeps_the_sets_that_are_done(place, monkeypatch):
     second = f"second={place / 'set'}?0:0,2:1"
     measure = dataset_figures.measure_dataset

@@ -4,7 +4,7 @@ import pytest
 
 from training.datasets.bag import BagFrames
 from training.datasets.folder import ImageFolder
-from training.datasets.frames import crop_to_aspect, open_frames, parse_synthetic
+from training.datasets.frames import crop_to_aspect, cut_sentence, open_frames, parse_synthetic
 from training.errors import UsageError
 
 
@@ -20,6 +20,14 @@ def test_crop_keeps_the_middle_of_a_tall_picture():
 
 def test_crop_leaves_the_same_ratio_alone():
     assert crop_to_aspect(np.zeros((360, 640)), 180, 320).shape == (360, 640)
+
+
+def test_what_is_cut_away_is_said():
+    tall, wide = np.zeros((360, 480, 3)), np.zeros((360, 1280, 3))
+    assert "480x360 pixels" in cut_sentence(tall, 360, 640)
+    assert "90 of 360 rows are cut away (25 %)" in cut_sentence(tall, 360, 640)
+    assert "640 of 1280 columns are cut away (50 %)" in cut_sentence(wide, 180, 320)
+    assert cut_sentence(np.zeros((720, 1280, 3)), 180, 320) is None
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,11 @@ from small_bag import label, picture
 from tiny_bundle import write_tiny_bundle
 from typer.testing import CliRunner
 
+from cosme_ros.bundle import load_bundle
+from cosme_ros.detector import Detector
 from cosme_ros.evaluate_bag import main
 from training.__main__ import app
+from training.datasets.frames import crop_to_aspect
 
 FRAMES = 4
 SIZE = (180, 320)
@@ -34,7 +37,7 @@ def both(tmp_path_factory) -> tuple[dict, dict]:
     run = CliRunner().invoke(
         app,
         ["evaluate", str(bundle), "--data", spelling, "--out", str(folder / "figures"),
-         "--methods", "score"],
+         "--methods", "score", "--no-crop"],
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     made = CliRunner().invoke(
@@ -68,3 +71,10 @@ def test_components(both) -> None:
     for name, value in components.items():
         assert total["components_at_best_f1"][name] == pytest.approx(value, abs=1e-6)
     assert np.isfinite(total["components_at_alarm_line"]["f1"])
+
+
+@pytest.mark.parametrize("size", [(180, 320), (320, 180), (64, 96), (365, 641), (1, 9)])
+def test_the_crop_that_the_node_names_is_that_of_fit_and_evaluate(tmp_path, size) -> None:
+    detector = Detector(load_bundle(write_tiny_bundle(tmp_path / "bundle")), provider="cpu")
+    cut = crop_to_aspect(np.zeros(size, np.uint8), *detector.bundle.input_size)
+    assert detector.matching_crop(*size) == cut.shape
