@@ -44,7 +44,8 @@ from cosme_ros.machine_facts import machine_facts
 from cosme_ros.parameters import Settings
 from cosme_ros.score_counts import line_above
 from training.datasets.synthetic import StreetDrive
-from training.demo import HEIGHT, ROADS, WIDTH
+from training.demo import FIRST_ROAD
+from training.demo_drive import CAMERA, HEIGHT, WIDTH
 
 STRETCHES = 64  # of each kind
 FRAMES = 40
@@ -91,10 +92,8 @@ def _pool(bundle: Path, folder: Path) -> dict[str, list[NormalDrive]]:
     detector = Detector(load_bundle(bundle), provider="cpu", threads=1)
     folder.mkdir(parents=True, exist_ok=True)
     starts = {
-        # Training ended at 480 s, the demo bag lies between 520 and 536 s.
-        KNOWN: [
-            (ROADS[i % len(ROADS)], 600.0 + 40.0 * (i // len(ROADS))) for i in range(STRETCHES)
-        ],
+        # Training ended at 90 s of each road.
+        KNOWN: [(FIRST_ROAD + i, 150.0) for i in range(STRETCHES)],
         UNKNOWN: [(900_001 + i, 0.0) for i in range(STRETCHES)],
     }
     pool: dict[str, list[NormalDrive]] = {kind: [] for kind in starts}
@@ -113,7 +112,7 @@ def _pool(bundle: Path, folder: Path) -> dict[str, list[NormalDrive]]:
 
 
 def _alarm_scores(detector: Detector, road: int, start: float) -> np.ndarray:
-    drive = StreetDrive(road, HEIGHT, WIDTH)
+    drive = StreetDrive(road, HEIGHT, WIDTH, camera=CAMERA)
     scores = []
     for number in range(FRAMES):
         found = detector.detect(drive.frame(start + number / FRAMES_A_SECOND).image).score
