@@ -354,10 +354,9 @@ class DetectorNode(LifecycleNode):
 
     def _status(self, camera: str) -> DiagnosticStatus:
         said = self._report(self._cameras.get(camera))
-        of_camera = "" if camera == names.ONLY_CAMERA else f" of {camera}"
         return DiagnosticStatus(
             level=bytes([said.level]),
-            name=f"{self.get_fully_qualified_name()}: detection{of_camera}",
+            name=names.status(self.get_fully_qualified_name(), camera),
             message=said.message,
             hardware_id=platform.node(),
             values=[KeyValue(key=key, value=value) for key, value in said.values.items()],

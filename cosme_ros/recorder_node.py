@@ -131,7 +131,7 @@ class Recorder(Node):
             refused = (
                 status.level == DiagnosticStatus.ERROR and "cannot configure" in status.message
             )
-            if refused and names.DETECTOR_NODE in status.name:
+            if refused and status.name == names.status(names.resolve(names.DETECTOR_NODE)):
                 raise RecorderError(f"{names.DETECTOR_NODE} is {status.message}")
 
     def _is_over(self) -> bool:
