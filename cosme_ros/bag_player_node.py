@@ -21,7 +21,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cosme_ros import bag_reading, bag_topics
 from cosme_ros.bag_reading import Bag, BagError, BagMessage, with_stamp
-from cosme_ros.ros_process import run_to_the_end
+from cosme_ros.ros_process import run_to_the_end, take_arguments
 
 NODE = "bag_player"
 ROS_TYPES = {
@@ -188,9 +188,15 @@ class BagPlayer(Node):
 
 
 def main() -> int:
-    return run_to_the_end(
-        NODE, lambda: BagPlayer().play(), (BagError, PlayerError), example="bag:=PATH"
+    """Run the node to its end; returns the process's exit status."""
+    rows = [(name, default, text) for name, (default, text) in PARAMETERS.items()]
+    take_arguments(
+        "bag_player_node",
+        "Plays a camera's topics of a rosbag2 bag, for a detector to look at.",
+        rows,
+        example="bag:=PATH",
     )
+    return run_to_the_end(NODE, lambda: BagPlayer().play(), (BagError, PlayerError))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
 
 from cosme_ros import bag_reading, bag_topics, names
-from cosme_ros.ros_process import run_to_the_end
+from cosme_ros.ros_process import run_to_the_end, take_arguments
 
 NODE = "recorder"
 PARAMETERS: dict[str, tuple[Any, str]] = {
@@ -159,12 +159,15 @@ class Recorder(Node):
 
 
 def main() -> int:
-    return run_to_the_end(
-        NODE,
-        lambda: Recorder().record(),
-        (RecorderError, WriterError, OSError),
+    """Run the node to its end; returns the process's exit status."""
+    rows = [(name, default, text) for name, (default, text) in PARAMETERS.items()]
+    take_arguments(
+        "recorder_node",
+        "Writes what a detector hears and publishes to a rosbag2 bag (MCAP).",
+        rows,
         example="bag:=PATH",
     )
+    return run_to_the_end(NODE, lambda: Recorder().record(), (RecorderError, WriterError, OSError))
 
 
 if __name__ == "__main__":

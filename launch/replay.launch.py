@@ -54,7 +54,7 @@ def actions(context):
         listeners, player = None, node(replay.own_player())
     judge = ExecuteProcess(
         cmd=[
-            *(sys.executable, "-m", "cosme_ros.judge_recording", str(out)),
+            *(sys.executable, "-m", "cosme_ros", "judge_recording", str(out)),
             *(["--pictures"] if settings.pictures else []),
             *([] if settings.keep_recording else ["--remove-recording"]),
         ],
