@@ -43,7 +43,7 @@ _OTHERS = {
     "namespace": ("", "Namespace of the node, for example /front"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
     "respawn": ("true", "Whether a node that died is started again"),
-    "respawn_delay": ("2.0", "Seconds until then"),
+    "respawn_delay": ("1.0", "Seconds until then"),
     "rviz": ("false", "Whether to start RViz with the detector's pictures, of the first camera"),
     "camera_frame": ("camera", "frame_id of the images, in which RViz shows the obstacles"),
 }

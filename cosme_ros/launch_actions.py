@@ -1,6 +1,7 @@
 """Actions that both launch files use: the detector's process, RViz, the DDS profile."""
 
 import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from cosme_ros import names
 from cosme_ros.detector_launch import RVIZ_IMAGE, DetectorLaunch
 from cosme_ros.launch_arguments import ArgumentError
 
+# Python needs a tenth of a second until our own code can hold a Ctrl-C back (in __main__.py); until
+# then it would print a traceback. GNU env, which Ubuntu and Debian have, can do it from the start.
+INTERRUPTS_WAIT = "env --block-signal=INT"
 DDS_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 
 
@@ -51,14 +55,31 @@ def dds_profile() -> list[Action]:
     return [SetEnvironmentVariable(variable, profile) for variable in DDS_PROFILE_VARIABLES]
 
 
+def start_prefix(context: LaunchContext) -> str | None:
+    """Return what our processes are to be started by, so that an early Ctrl-C waits for them.
+
+    None, launch's own default, where the user has a prefix for all processes, or env cannot do it.
+    """
+    if context.launch_configurations.get("launch-prefix"):
+        return None
+    try:
+        tried = subprocess.run(
+            [*INTERRUPTS_WAIT.split(), "true"], capture_output=True, timeout=10.0, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return INTERRUPTS_WAIT if tried.returncode == 0 else None
+
+
 def package_node(
     executable: str,
     parameters: Mapping[str, str | bool | int | float],
     *,
+    prefix: str | None,
     params_file: Path | None = None,
     **more: object,
 ) -> Node:
-    """Return a node of this package.
+    """Return a node of this package, started by `start_prefix`.
 
     A text stays text, whatever it looks like: launch_ros would make a number of "12".
     """
@@ -69,13 +90,15 @@ def package_node(
     return Node(
         package="cosme_ros",
         executable=executable,
+        exec_name=executable,  # else launch would call the process by its prefix
+        prefix=prefix,
         parameters=[*([str(params_file)] if params_file else []), *([typed] if typed else [])],
         output="screen",
         **more,
     )
 
 
-def detector_node(settings: DetectorLaunch) -> Node:
+def detector_node(settings: DetectorLaunch, prefix: str | None) -> Node:
     """Return the detector.
 
     It configures and activates itself (unless autostart is false), so it is a plain Node without
@@ -84,6 +107,7 @@ def detector_node(settings: DetectorLaunch) -> Node:
     return package_node(
         "detector_node",
         settings.parameters,
+        prefix=prefix,
         params_file=settings.params_file,
         name=names.DETECTOR_NODE,
         namespace=settings.namespace,

@@ -15,6 +15,7 @@ from cosme_ros.launch_actions import (
     declare,
     detector_node,
     rviz_node,
+    start_prefix,
     values_of,
 )
 from cosme_ros.launch_outcome import LaunchOutcome
@@ -31,7 +32,7 @@ def generate_launch_description():
 def actions(context):
     """What is started, once the values of the arguments are known. Raises for wrong ones."""
     settings = detector_launch(values_of(ARGUMENTS, context))
-    detector = detector_node(settings)
+    detector = detector_node(settings, start_prefix(context))
     rviz = rviz_node(settings)
     outcome = LaunchOutcome()
 

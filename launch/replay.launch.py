@@ -26,6 +26,7 @@ from cosme_ros.launch_actions import (
     detector_node,
     package_node,
     rviz_node,
+    start_prefix,
     values_of,
 )
 from cosme_ros.launch_outcome import LaunchOutcome
@@ -45,13 +46,14 @@ def actions(context):
     )
     replay, out = settings.replay, settings.out
     rviz = rviz_node(settings.detector)
-    detector = detector_node(settings.detector)
-    recorder = node(replay.recorder(out))
+    prefix = start_prefix(context)
+    detector = detector_node(settings.detector, prefix)
+    recorder = node(replay.recorder(out), prefix)
     if replay.player == "ros2":
-        listeners = node(replay.listeners())
+        listeners = node(replay.listeners(), prefix)
         player = ExecuteProcess(cmd=replay.ros2_player(out), output="screen")
     else:
-        listeners, player = None, node(replay.own_player())
+        listeners, player = None, node(replay.own_player(), prefix)
     judge = ExecuteProcess(
         cmd=[
             *(sys.executable, "-m", "cosme_ros", "judge_recording", str(out)),
@@ -59,6 +61,7 @@ def actions(context):
             *([] if settings.keep_recording else ["--remove-recording"]),
         ],
         name="judge_recording",
+        prefix=prefix,
         output="screen",
     )
     outcome = LaunchOutcome(
@@ -96,5 +99,5 @@ def actions(context):
     ]
 
 
-def node(call):
-    return package_node(call.executable, call.parameters)
+def node(call, prefix):
+    return package_node(call.executable, call.parameters, prefix=prefix)

@@ -27,7 +27,7 @@ def launch(**given):
 def test_without_arguments_the_file_says_it_all():
     settings = launch()
     assert settings.params_file == DEFAULTS_FILE and settings.parameters == {}
-    assert settings.respawn and settings.respawn_delay == 2.0
+    assert settings.respawn and settings.respawn_delay == 1.0
     assert not settings.rviz and settings.namespace == ""
 
 

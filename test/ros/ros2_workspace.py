@@ -7,6 +7,7 @@ processes that have sourced the workspace.
 import os
 import pty
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -18,7 +19,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 BUNDLE = REPOSITORY / "demo" / "bundle"
 BAG = REPOSITORY / "demo" / "bag"
-PATIENCE = 120.0  # seconds for an answer that has to come; nothing is asserted to be fast
+PATIENCE = 600.0  # seconds for an answer that has to come; nothing is asserted to be fast
 MARK = "COSME_ROS_TEST"
 # What a shell has before anything is sourced.
 CLEAN = ("HOME", "LANG", "LC_ALL", "TERM", "TMPDIR", "USER", "SSL_CERT_FILE")
@@ -165,6 +166,15 @@ class Command:
             )
             assert time.monotonic() < end, f"{words!r} did not come:\n{self.printed}"
             time.sleep(0.02)
+
+    def wait_until_interrupts_wait(self) -> None:
+        """Until it has come to hold SIGINT back, or has ended."""
+        status = Path(f"/proc/{self._process.pid}/status")
+        while self.is_alive():
+            blocked = re.search(r"^SigBlk:\s*([0-9a-f]+)$", status.read_text(), re.MULTILINE)
+            if blocked and int(blocked[1], 16) & 1 << (signal.SIGINT - 1):
+                return
+            time.sleep(0.005)
 
     def interrupt(self) -> None:
         """Ctrl-C."""
