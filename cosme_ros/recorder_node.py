@@ -21,6 +21,7 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
 
 from cosme_ros import bag_reading, bag_topics, names
+from cosme_ros.plural import counted
 from cosme_ros.ros_process import run_to_the_end, take_arguments
 
 NODE = "recorder"
@@ -84,7 +85,8 @@ class Recorder(Node):
         with self._writer, suppress(ExternalShutdownException):
             self._record()
         print(
-            f"{NODE}: {self._frames} frames, {self._bytes / 1e6:.0f} MB in {self._writer.path}",
+            f"{NODE}: {counted(self._frames, 'frame')}, {self._bytes / 1e6:.0f} MB in "
+            f"{self._writer.path}",
             flush=True,
         )
 

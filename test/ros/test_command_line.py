@@ -1,9 +1,10 @@
 """ROS's own command line at a running detector: run, topic, param, lifecycle, node, service."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
-from ros2_workspace import BAG, BUNDLE, Shell, Workspace
+from ros2_workspace import BAG, BUNDLE, PATIENCE, Shell, Workspace
 
 NODE = "/cosme_detector"
 TOPICS = {
@@ -29,6 +30,10 @@ def shell(workspace: Workspace, tmp_path_factory) -> Iterator[Shell]:
         *("-p", f"bag:={BAG}", "-p", "rounds:=0", "-p", "label_topic:=''"),
     )
     player.wait_for("for ever")
+    # The first call starts ROS's daemon, which gets to know the nodes in its own time.
+    end = time.monotonic() + PATIENCE
+    while f"{NODE}/output/overlay" not in shell.run("ros2", "topic", "list")[1]:
+        assert time.monotonic() < end
     yield shell
     shell.close()
 
@@ -54,6 +59,19 @@ def test_topic_echo_of_a_mask_is_a_mask(shell: Shell) -> None:
     mask = f"{NODE}/output/obstacle_mask"
     assert "mono8" in shell.ros2("topic", "echo", "--once", *field, mask)
     assert "32FC1" in shell.ros2("topic", "echo", "--once", *field, f"{NODE}/output/anomaly_score")
+
+
+def test_detections_are_heard_where_vision_msgs_is(shell: Shell) -> None:
+    if "vision_msgs" not in shell.ros2("pkg", "list").split():
+        pytest.skip("vision_msgs is not installed here")
+    topic, kind = f"{NODE}/output/detections", "vision_msgs/msg/Detection2DArray"
+    assert shell.ros2("topic", "type", topic).strip() == kind
+    heard = shell.start("ros2", "topic", "echo", topic, kind)
+    heard.wait_for("class_id: ")  # of an obstacle; most frames of the demo show one
+    heard.interrupt()
+    heard.finish()
+    box = heard.printed.partition("bbox:")[2]
+    assert "size_x:" in box and "frame_id: camera" in heard.printed
 
 
 def test_topic_info_tells_the_quality_of_service(shell: Shell) -> None:
