@@ -11,6 +11,7 @@ OUT ?= demo_output
 TABLE ?= table_output
 FIT ?=
 OPTIONS ?=
+UNDERLAY ?=
 
 bin := $(VENV)/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --no-input install --quiet --quiet
@@ -22,12 +23,14 @@ describes_environment := setup.py $(constraints)
 unexport PYTHONPATH AMENT_PREFIX_PATH RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format bench bench-gpu table clean
+.PHONY: help env demo test test-ros lint format bench bench-gpu table clean
 
 help:
 	@echo "Targets:"
 	@echo "  make demo     play $(BAG) through $(BUNDLE) over real DDS; pictures and numbers in $(OUT)/"
 	@echo "  make test     everything that is tested, real processes over real DDS included"
+	@echo "  make test-ros UNDERLAY=DIR  launch files, executables and command line with a real ros2:"
+	@echo "                /opt/ros/DISTRIBUTION, or what test/ros/make_underlay.sh made"
 	@echo "  make lint     formatting, ruff, mypy"
 	@echo "  make format   put the formatting right"
 	@echo "  make bench    how near to this machine's limit is it? Half an hour or more on two cores;"
@@ -67,6 +70,12 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.development
 	$(bin)/python -m pytest
+
+# Everything of ROS happens in processes that have sourced UNDERLAY/setup.bash.
+test-ros: $(VENV)/.development
+	@test -f "$(UNDERLAY)/setup.bash" || { echo "There is no '$(UNDERLAY)/setup.bash':" \
+		"make test-ros UNDERLAY=/opt/ros/kilted; see docs/testing_with_ros2.md"; exit 1; }
+	UNDERLAY=$(abspath $(UNDERLAY)) $(bin)/python -m pytest test/ros -r fEs $(OPTIONS)
 
 lint: $(VENV)/.development
 	$(bin)/python -m ruff format --check .

@@ -72,17 +72,18 @@ setup(
     extras_require=EXTRAS,
     zip_safe=False,
     entry_points={
+        # All through one door, which keeps a Ctrl-C back until they are loaded.
         "console_scripts": [
-            f"detector_node = {PACKAGE}.detector_node:main",
-            f"bag_player_node = {PACKAGE}.bag_player_node:main",
-            f"recorder_node = {PACKAGE}.recorder_node:main",
-            f"listeners_node = {PACKAGE}.listeners_node:main",
-            f"replay_bag = {PACKAGE}.replay_bag:main",
-            f"judge_recording = {PACKAGE}.judge_recording:main",
-            f"demo = {PACKAGE}.demo:main",
-            f"evaluate_bag = {PACKAGE}.evaluate_bag:main",
-            f"calibrate = {PACKAGE}.calibrate:main",
-            f"snapshot = {PACKAGE}.snapshot:main",
+            f"detector_node = {PACKAGE}.__main__:detector_node",
+            f"bag_player_node = {PACKAGE}.__main__:bag_player_node",
+            f"recorder_node = {PACKAGE}.__main__:recorder_node",
+            f"listeners_node = {PACKAGE}.__main__:listeners_node",
+            f"replay_bag = {PACKAGE}.__main__:replay_bag",
+            f"judge_recording = {PACKAGE}.__main__:judge_recording",
+            f"demo = {PACKAGE}.__main__:demo",
+            f"evaluate_bag = {PACKAGE}.__main__:evaluate_bag",
+            f"calibrate = {PACKAGE}.__main__:calibrate",
+            f"snapshot = {PACKAGE}.__main__:snapshot",
         ]
     },
 )

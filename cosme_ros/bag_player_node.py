@@ -21,7 +21,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cosme_ros import bag_reading, bag_topics
 from cosme_ros.bag_reading import Bag, BagError, BagMessage, with_stamp
-from cosme_ros.ros_process import run_to_the_end
+from cosme_ros.plural import counted
+from cosme_ros.ros_process import run_to_the_end, take_arguments
 
 NODE = "bag_player"
 ROS_TYPES = {
@@ -93,8 +94,9 @@ class BagPlayer(Node):
         count = self._bag.count(self._image_topic)
         rounds = self._value("rounds")
         self.get_logger().info(
-            f"playing {count} frames of {self._bag.path} at {self._value('rate'):g} x its speed, "
-            + (f"{rounds} times" if rounds else "for ever")
+            f"playing {counted(count, 'frame')} of {self._bag.path} at {self._value('rate'):g} x "
+            + "its speed, "
+            + (counted(rounds, "time") if rounds else "for ever")
         )
         began, frames = monotonic(), 0
         for _ in range(rounds) if rounds else itertools.count():
@@ -106,7 +108,7 @@ class BagPlayer(Node):
             publisher.wait_for_all_acked(Duration(seconds=FAREWELL))
         # A best-effort listener acknowledges nothing: leave it the time to take the last one.
         self._rest(0.5)
-        self.get_logger().info(f"played {frames} frames in {took:.1f} s")
+        self.get_logger().info(f"played {counted(frames, 'frame')} in {took:.1f} s")
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
@@ -188,9 +190,15 @@ class BagPlayer(Node):
 
 
 def main() -> int:
-    return run_to_the_end(
-        NODE, lambda: BagPlayer().play(), (BagError, PlayerError), example="bag:=PATH"
+    """Run the node to its end; returns the process's exit status."""
+    rows = [(name, default, text) for name, (default, text) in PARAMETERS.items()]
+    take_arguments(
+        "bag_player_node",
+        "Plays a camera's topics of a rosbag2 bag, for a detector to look at.",
+        rows,
+        example="bag:=PATH",
     )
+    return run_to_the_end(NODE, lambda: BagPlayer().play(), (BagError, PlayerError))
 
 
 if __name__ == "__main__":

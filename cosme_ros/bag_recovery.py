@@ -29,6 +29,7 @@ from mcap.stream_reader import StreamReader, get_chunk_data_stream
 from rosbags.rosbag2 import Reader
 
 from cosme_ros.bag_reading import STAMPED_TYPES, BagError, BagMessage, stamp_of
+from cosme_ros.plural import counted
 
 Complain = Callable[[str], None]
 """Takes a sentence about something that could not be read."""
@@ -218,8 +219,8 @@ class _SoundPart:
                 return
             except Exception as error:  # what rosbags' parsers meet, they let through
                 self._complain(
-                    f"{self._path}: is damaged after {len(given)} messages: {_reason(error)} What "
-                    "else can be read is evaluated too."
+                    f"{self._path}: is damaged after {counted(len(given), 'message')}: "
+                    f"{_reason(error)} What else can be read is evaluated too."
                 )
                 break
             given.add((connection.topic, bag_time))

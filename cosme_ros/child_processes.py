@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -96,17 +97,14 @@ class ChildProcesses:
             sleep(0.05)
 
     def stop(self) -> None:
-        """End all children: politely, then firmly. The last started goes first."""
-        for child in reversed(self._children):
-            for request in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-                if child.process.poll() is not None:
-                    break
-                os.killpg(child.process.pid, request)
-                try:
-                    child.process.wait(POLITE_SECONDS)
-                except subprocess.TimeoutExpired:
-                    continue
-        self._children.clear()
+        """End all children: politely, then firmly. The last started goes first.
+
+        Another Ctrl-C meanwhile is not heard: it would leave the rest of them alive.
+        """
+        with _signals_held():
+            for child in reversed(self._children):
+                _end(child)
+            self._children.clear()
 
     def _account(self, sentence: str, culprit: Child) -> str:
         """The sentence, and what the culprit and then the others said last."""
@@ -116,6 +114,29 @@ class ChildProcesses:
         return "\n".join(
             [sentence, *(line for pair in zip(parts, texts, strict=True) for line in pair)]
         )
+
+
+def _end(child: Child) -> None:
+    for request in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if child.process.poll() is not None:
+            return
+        os.killpg(child.process.pid, request)
+        try:
+            child.process.wait(POLITE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP wait until the block has ended."""
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    )
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ended(code: int) -> str:

@@ -49,7 +49,7 @@ from cosme_ros.parameters import (
     check_settings,
 )
 from cosme_ros.promise_check import promise_sentence
-from cosme_ros.ros_process import ros_process
+from cosme_ros.ros_process import ros_process, take_arguments
 from cosme_ros.runtime_options import parse_runtime_options
 
 # What keeps a node from being configured, and is the user's to put right.
@@ -354,10 +354,9 @@ class DetectorNode(LifecycleNode):
 
     def _status(self, camera: str) -> DiagnosticStatus:
         said = self._report(self._cameras.get(camera))
-        of_camera = "" if camera == names.ONLY_CAMERA else f" of {camera}"
         return DiagnosticStatus(
             level=bytes([said.level]),
-            name=f"{self.get_fully_qualified_name()}: detection{of_camera}",
+            name=names.status(self.get_fully_qualified_name(), camera),
             message=said.message,
             hardware_id=platform.node(),
             values=[KeyValue(key=key, value=value) for key, value in said.values.items()],
@@ -419,9 +418,20 @@ def _descriptor(row: Parameter) -> ParameterDescriptor:
     return descriptor
 
 
+def _description(row: Parameter) -> str:
+    choices = f" One of: {', '.join(row.choices)}." if row.choices else ""
+    return f"{row.description}{choices} Can be set {row.changeable.value}."
+
+
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM. Returns the process's exit code: 0, or 2 for
     parameters that cannot even be declared."""
+    take_arguments(
+        "detector_node",
+        "Finds unknown obstacles in camera images: a lifecycle node that brings itself up.",
+        [(row.name, row.default, _description(row)) for row in PARAMETERS],
+        example="bundle:=PATH -r ~/input/image:=/camera/image_raw",
+    )
     with ros_process(args):
         try:
             node = DetectorNode()

@@ -34,6 +34,7 @@ from cosme_ros.detector import Detector, ScoreFault
 from cosme_ros.drive_survey import Scoring, SurveyedBag, topics_of
 from cosme_ros.image_codec import DecodeError, decode_plane
 from cosme_ros.obstacles import drivable_region
+from cosme_ros.plural import counted
 from cosme_ros.score_counts import ScoreCounts
 
 CHECKPOINT_SECONDS = 10.0
@@ -204,8 +205,8 @@ def _go_on(
                 kept_at = monotonic()
     if number != bag.frames:
         raise BagError(
-            f"{bag.path} held {bag.frames} pictures when it was looked through, and {number} now; "
-            "leave a bag as it is while it is calibrated on"
+            f"{bag.path} held {counted(bag.frames, 'picture')} when it was looked through, and "
+            f"{number} now; leave a bag as it is while it is calibrated on"
         )
     progress.whole = True
     _keep(file, progress)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, IMAGE, BagError, frame_id_of, type_of
 from cosme_ros.bag_recovery import RecoverableBag
 from cosme_ros.bundle import sha256_of
+from cosme_ros.plural import counted
 
 _MOST_COMPLAINTS = 10  # of each bag; one of each broken message could be thousands
 
@@ -82,7 +83,7 @@ def survey(
         if untold > 0:
             complaints[_MOST_COMPLAINTS:] = [f"{path}: {untold} more messages are left out"]
             complain(complaints[-1])
-        complain(f"{path}: {frames} pictures of it can be read, and are used")
+        complain(f"{path}: {counted(frames, 'picture')} of it can be read and used")
     return SurveyedBag(
         path=Path(path),
         files={file.name: sha256_of(file) for file in _files_of(Path(path).expanduser())},

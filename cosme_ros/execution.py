@@ -11,8 +11,6 @@ import functools
 import importlib.util
 import json
 import logging
-import os
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from cosme_ros.provider_settings import PROVIDERS, check_affinity
 from cosme_ros.runtime_options import (
     NO_OPTIONS,
     SESSION_PREFIX,
@@ -29,9 +28,6 @@ from cosme_ros.runtime_options import (
     check_recording,
     split_options,
 )
-
-PROVIDERS = ("tensorrt", "cuda", "openvino", "cpu")
-"""In the order in which 'auto' tries them."""
 
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
@@ -57,7 +53,6 @@ _NUMPY_NAMES = {
 # Threads that wait for work by spinning take the cores from the other graphs, and from everything
 # else on the vehicle.
 _SESSION_DEFAULTS = {"session.intra_op.allow_spinning": "0"}
-_PROCESSORS = re.compile(r"[0-9]+-[0-9]+|[0-9]+(,[0-9]+)*")
 EngineCache = Callable[[], Path] | None
 """Gives the folder for what TensorRT builds; asked only when TensorRT is about to build."""
 
@@ -221,29 +216,6 @@ def open_sessions(
         _log.info("execution provider %s runs the graphs%s", candidate, reasons)
         return sessions
     raise ProviderError(f"no execution provider runs the graphs: {'; '.join(passed_over)}")
-
-
-def check_affinity(affinity: str, threads: int) -> None:
-    """Raise ValueError unless `affinity` places `threads` threads on processors of this machine."""
-    parts = affinity.split(";")
-    if threads < 2 or len(parts) != threads - 1:
-        raise ValueError(
-            f"thread_affinity {affinity!r} places {len(parts)} threads and threads is {threads}; "
-            "a part for each thread but the first is right: '2' for 2 threads, '2;3' for 3"
-        )
-    processors = os.cpu_count() or 1
-    for part in parts:
-        if not _PROCESSORS.fullmatch(part):
-            raise ValueError(
-                f"thread_affinity {affinity!r}: {part!r} names no processors; '2', '2,3' or '2-3' "
-                "would"
-            )
-        numbers = [int(number) for number in re.findall(r"[0-9]+", part)]
-        if min(numbers) < 1 or max(numbers) > processors:
-            raise ValueError(
-                f"thread_affinity {affinity!r}: {part!r} is not among this machine's processors, "
-                f"1 to {processors}"
-            )
 
 
 def check_assignment(assigned: Iterable[tuple[str, str]], provider: str, file_name: str) -> None:

@@ -13,7 +13,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from cosme_ros import bag_topics
-from cosme_ros.ros_process import run_to_the_end
+from cosme_ros.ros_process import run_to_the_end, take_arguments
 
 NODE = "listeners"
 PARAMETERS: dict[str, tuple[Any, str]] = {
@@ -72,12 +72,15 @@ class Listeners(Node):
 
 
 def main() -> int:
-    return run_to_the_end(
-        NODE,
-        lambda: Listeners().wait(),
-        (ListenersError,),
+    """Run the node to its end; returns the process's exit status."""
+    rows = [(name, default, text) for name, (default, text) in PARAMETERS.items()]
+    take_arguments(
+        "listeners_node",
+        "Ends as soon as a camera's topics are listened to.",
+        rows,
         example="image_topic:=/camera/image_raw",
     )
+    return run_to_the_end(NODE, lambda: Listeners().wait(), (ListenersError,))
 
 
 if __name__ == "__main__":

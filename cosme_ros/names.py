@@ -24,6 +24,9 @@ ONLY_CAMERA = ""
 CAMERA_PLACEHOLDER = "{camera}"
 # A token of a ROS name.
 _CAMERA = re.compile(r"(?!.*__)[A-Za-z_][A-Za-z0-9_]*")
+_TOPIC = re.compile(r"(~?/)?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
+COMPRESSED_SUFFIX = "/compressed"
+"""What image_transport adds to a camera's topic for its JPEG or PNG images."""
 
 
 def cameras(text: str) -> tuple[str, ...]:
@@ -76,3 +79,22 @@ def resolve(name: str, *, namespace: str = "", node: str = DETECTOR_NODE) -> str
     if name.startswith("~/"):
         return f"{prefix}/{node}/{name[2:]}"
     return f"{prefix}/{name}"
+
+
+def check_topic(text: str) -> str:
+    """Return `text`. Raises ValueError, with a sentence that follows a name, for no topic's name.
+
+    >>> check_topic("/front/image_raw")
+    '/front/image_raw'
+    """
+    if not _TOPIC.fullmatch(text):
+        raise ValueError(
+            f"is '{text}', but must be a topic's name: parts of letters, digits and underscores, "
+            "none beginning with a digit, with / between, as in /camera/image_raw"
+        )
+    return text
+
+
+def status(node: str, camera: str = ONLY_CAMERA) -> str:
+    """Return the name of a camera's entry on /diagnostics. `node` is the node's absolute name."""
+    return f"{node}: detection" + ("" if camera == ONLY_CAMERA else f" of {camera}")

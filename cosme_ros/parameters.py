@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from cosme_ros import names
-from cosme_ros.execution import PROVIDERS, check_affinity
+from cosme_ros.provider_settings import PROVIDERS, check_affinity
 from cosme_ros.runtime_options import parse_runtime_options
 
 REGIONS = ("everything", "drivable")
@@ -27,7 +27,7 @@ class ParameterError(ValueError):
 class Changeable(Enum):
     """When a parameter may be set while the node is alive."""
 
-    NEVER = "read only: given when the process starts"
+    NEVER = "when the process starts"
     UNCONFIGURED = "while the node is unconfigured"
     ALWAYS = "at any time; the next frame uses it"
 
@@ -44,26 +44,30 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
 
-    def check(self, value: object) -> None:
-        """Raise ParameterError unless `value` is of the default's type, in range, and a choice."""
+    def complaint(self, value: object) -> str | None:
+        """Return what is wrong with `value`, as in "is 2, but must be ...".
+
+        None where it is of the default's type, in range, and one of the choices.
+        """
         if type(value) is not type(self.default):
-            raise ParameterError(
-                f"parameter '{self.name}' is {value!r}, but must be of type "
-                f"{type(self.default).__name__} (for example {self.default!r})"
+            return (
+                f"is {value!r}, but must be of type {type(self.default).__name__} "
+                f"(for example {self.default!r})"
             )
         if self.choices and value not in self.choices:
-            raise ParameterError(
-                f"parameter '{self.name}' is '{value}', but must be one of: "
-                + ", ".join(self.choices)
-            )
+            return f"is '{value}', but must be one of: " + ", ".join(self.choices)
         if isinstance(value, int | float):
             low = self.minimum is not None and not value >= self.minimum
             high = self.maximum is not None and not value <= self.maximum
             if low or high:
-                raise ParameterError(
-                    f"parameter '{self.name}' is {value}, but must be between "
-                    f"{self.minimum} and {self.maximum}"
-                )
+                return f"is {value}, but must be between {self.minimum} and {self.maximum}"
+        return None
+
+    def check(self, value: object) -> None:
+        """Raise ParameterError where there is a `complaint` about `value`."""
+        complaint = self.complaint(value)
+        if complaint is not None:
+            raise ParameterError(f"parameter '{self.name}' {complaint}")
 
 
 def _row(

@@ -21,7 +21,8 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
 
 from cosme_ros import bag_reading, bag_topics, names
-from cosme_ros.ros_process import run_to_the_end
+from cosme_ros.plural import counted
+from cosme_ros.ros_process import run_to_the_end, take_arguments
 
 NODE = "recorder"
 PARAMETERS: dict[str, tuple[Any, str]] = {
@@ -84,7 +85,8 @@ class Recorder(Node):
         with self._writer, suppress(ExternalShutdownException):
             self._record()
         print(
-            f"{NODE}: {self._frames} frames, {self._bytes / 1e6:.0f} MB in {self._writer.path}",
+            f"{NODE}: {counted(self._frames, 'frame')}, {self._bytes / 1e6:.0f} MB in "
+            f"{self._writer.path}",
             flush=True,
         )
 
@@ -131,7 +133,7 @@ class Recorder(Node):
             refused = (
                 status.level == DiagnosticStatus.ERROR and "cannot configure" in status.message
             )
-            if refused and names.DETECTOR_NODE in status.name:
+            if refused and status.name == names.status(names.resolve(names.DETECTOR_NODE)):
                 raise RecorderError(f"{names.DETECTOR_NODE} is {status.message}")
 
     def _is_over(self) -> bool:
@@ -159,12 +161,15 @@ class Recorder(Node):
 
 
 def main() -> int:
-    return run_to_the_end(
-        NODE,
-        lambda: Recorder().record(),
-        (RecorderError, WriterError, OSError),
+    """Run the node to its end; returns the process's exit status."""
+    rows = [(name, default, text) for name, (default, text) in PARAMETERS.items()]
+    take_arguments(
+        "recorder_node",
+        "Writes what a detector hears and publishes to a rosbag2 bag (MCAP).",
+        rows,
         example="bag:=PATH",
     )
+    return run_to_the_end(NODE, lambda: Recorder().record(), (RecorderError, WriterError, OSError))
 
 
 if __name__ == "__main__":

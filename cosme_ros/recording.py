@@ -27,6 +27,8 @@ from cosme_ros.latency_aware import FrameTimes
 SCORE = names.resolve(names.OUTPUT_SCORE)
 MASK = names.resolve(names.OUTPUT_MASK)
 OVERLAY = names.resolve(names.OUTPUT_OVERLAY)
+STATUS = names.status(names.resolve(names.DETECTOR_NODE))
+"""Of the detector that was recorded; a second one in the domain has another."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,7 @@ class Recording:
             for message in bag.messages([names.DIAGNOSTICS]):
                 for status in bag.decode(message).status:
                     values = {entry.key: entry.value for entry in status.values}
-                    if names.DETECTOR_NODE in status.name and "frames received" in values:
+                    if status.name == STATUS and "frames received" in values:
                         found.append(_counts(values))
         return found
 

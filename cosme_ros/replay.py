@@ -23,6 +23,7 @@ from cosme_ros.report_pictures import CONTACT_SHEET, PICTURES, VIDEO
 DDS_PROFILE = "fastdds_large_images.xml"
 SLACK_SECONDS = 120.0  # that a process may take beyond what it should, to start above all
 START_SECONDS = 3.0  # that `ros2 bag play` is given to be found by its listeners
+HIGHEST_DOMAIN = 101  # above it, a domain's ports overlap those that Linux hands out to others
 DISK_SHARE = 0.9  # of what is free, that a recording may fill
 
 PLAYERS = ("auto", "ros2", "own")
@@ -249,14 +250,18 @@ def ros_environment() -> dict[str, str]:
     """
     environment = dict(os.environ)
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    # Above 101 the ports of a domain overlap those that Linux hands out to others.
-    environment["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 101))
+    environment["ROS_DOMAIN_ID"] = str(domain_of_our_own())
     environment["PYTHONUNBUFFERED"] = "1"
     for variable in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
         environment.setdefault(variable, str(dds_profile()))
     # The ROS wheels set it when they have arranged the library path; a child is to do so itself.
     environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
     return environment
+
+
+def domain_of_our_own() -> int:
+    """Return a ROS_DOMAIN_ID that probably nobody else on this machine uses."""
+    return random.SystemRandom().randint(1, HIGHEST_DOMAIN)
 
 
 def dds_profile() -> Path:

@@ -5,6 +5,7 @@ from typing import Any
 
 from cosme_ros.bag_evaluation import svg_figures
 from cosme_ros.bag_evaluation.report_html import Figure, Page, Section, Table, Tile
+from cosme_ros.plural import counted
 from cosme_ros.replay_report import LATENCY, tables
 
 _EXPLANATIONS = {
@@ -30,9 +31,9 @@ def as_page(report: Mapping[str, Any]) -> Page:
     ]
     return Page(
         title=f"Replay of {report['bag']['path']}",
-        lead=f"{frames['played']} frames through the live node at {report['playback_rate']:g} x "
-        f"the speed of recording, bundle {report['bundle']['name']}, provider "
-        f"{report['provider']}: what a vehicle would have had.",
+        lead=f"{counted(frames['played'], 'frame')} through the live node at "
+        f"{report['playback_rate']:g} x the speed of recording, bundle {report['bundle']['name']}, "
+        f"provider {report['provider']}: what a vehicle would have had.",
         tiles=_tiles(report),
         warnings=_warnings(report),
         sections=tuple(sections),

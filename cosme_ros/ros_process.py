@@ -1,8 +1,9 @@
 """The frame around a process's one node: ROS begun, and ended in order by SIGINT and SIGTERM."""
 
+import argparse
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -13,6 +14,12 @@ from rclpy.utilities import remove_ros_args
 
 from cosme_ros.freed_memory import keep_freed_memory
 
+ParameterRow = tuple[str, object, str]
+"""Name, default and description of a parameter."""
+
+WRONG_ARGUMENTS = 2  # exit status, as argparse's
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def ros_process(args: list[str] | None = None) -> Iterator[None]:
@@ -22,13 +29,19 @@ def ros_process(args: list[str] | None = None) -> Iterator[None]:
     ExternalShutdownException, and that ends the block without an error, as does whatever else the
     middleware raises once it is gone. To be entered in the main thread, which Python gives its
     signals to, and before there are others: freed memory is kept for the process (`freed_memory`).
+    Both signals may be blocked until then, and are let through. From its end on they are ignored:
+    the process has only to go.
+
+    Raises SystemExit where ROS cannot be started, above all for arguments that it cannot read.
     """
     keep_freed_memory()
-    # KeyboardInterrupt would come up anywhere, also where C++ calls back into Python, which makes
-    # a RuntimeError of it that says nothing.
-    previous = signal.signal(signal.SIGINT, _leave_it_to_rclpy)
+    for number in _SIGNALS:
+        # KeyboardInterrupt would come up anywhere, also where C++ calls back into Python, which
+        # makes a RuntimeError of it that says nothing.
+        signal.signal(number, _leave_it_to_rclpy)
     try:
-        rclpy.init(args=args)
+        _initialise(args)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         try:
             yield
         except ExternalShutdownException:
@@ -39,25 +52,47 @@ def ros_process(args: list[str] | None = None) -> Iterator[None]:
         finally:
             rclpy.try_shutdown()
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
-def run_to_the_end(
-    name: str, work: Callable[[], None], errors: tuple[type[Exception], ...], *, example: str
-) -> int:
+def take_arguments(
+    executable: str, description: str, parameters: Sequence[ParameterRow], *, example: str
+) -> None:
+    """Answer `--help`, and refuse arguments of the process that are not ROS's.
+
+    Everything is given by ROS parameters, as in `example`. Raises SystemExit for both.
+    """
+    defaults = "\n".join(
+        f"  {name}:={_as_yaml(default)}\n      {text}" for name, default, text in parameters
+    )
+    parser = argparse.ArgumentParser(
+        prog=f"ros2 run cosme_ros {executable}",
+        usage="%(prog)s [-h] [--ros-args [-p NAME:=VALUE ...] [-r FROM:=TO ...] ...]",
+        description=f"{description}\n\nExample: %(prog)s --ros-args -p {example}",
+        epilog=f"parameters and their defaults:\n{defaults}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    try:
+        arguments = remove_ros_args(sys.argv)[1:]
+    except RuntimeError:
+        return  # ROS arguments that cannot be read; `ros_process` says what is wrong with them
+    _, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.error(
+            f"unknown arguments {unknown}; parameters are given as --ros-args -p {example}"
+        )
+
+
+def run_to_the_end(name: str, work: Callable[[], None], errors: tuple[type[Exception], ...]) -> int:
     """All that the process of a node does which ends when its work is done; its exit code.
 
     0, or 1 after one of `errors` or a wrong parameter, which is told in a line under the node's
-    `name`. Everything is given by parameters, as in `example`; other arguments are refused.
+    `name`.
     """
-    refusals: tuple[type[Exception], ...] = (*errors, ParameterException, _ArgumentError)
+    refusals: tuple[type[Exception], ...] = (*errors, ParameterException)
     with ros_process():
         try:
-            unknown = remove_ros_args(sys.argv)[1:]
-            if unknown:
-                raise _ArgumentError(
-                    f"unknown arguments {unknown}; parameters are given as --ros-args -p {example}"
-                )
             work()
         except refusals as error:
             print(f"{name}: {error}", file=sys.stderr, flush=True)
@@ -65,8 +100,17 @@ def run_to_the_end(
     return 0
 
 
-class _ArgumentError(Exception):
-    pass
+def _initialise(args: list[str] | None) -> None:
+    try:
+        rclpy.init(args=args)
+    except RuntimeError as error:
+        reason = str(error).split(", at /")[0]  # what follows is where in C it was found
+        print(f"ROS cannot be started: {reason}", file=sys.stderr, flush=True)
+        raise SystemExit(WRONG_ARGUMENTS) from error
+
+
+def _as_yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
 
 
 def _leave_it_to_rclpy(_number: int, _frame: FrameType | None) -> None:

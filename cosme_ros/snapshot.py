@@ -25,6 +25,7 @@ from cosme_ros.execution import ProviderError
 from cosme_ros.frame_outputs import FrameOutputs, Wanted, make_outputs
 from cosme_ros.node_options import add_node_options
 from cosme_ros.option_types import at_least
+from cosme_ros.plural import counted
 from cosme_ros.snapshot_picture import snapshot_picture
 
 DEFAULT_WORST = 6
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\nInterrupted; the pictures made so far are in {options.out}", file=sys.stderr)
         return 130
-    print(f"{count} pictures in {options.out}")
+    print(f"{counted(count, 'picture')} in {options.out}")
     return 0
 
 

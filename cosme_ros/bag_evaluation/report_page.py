@@ -44,8 +44,8 @@ def as_page(evaluation: BagEvaluation) -> Page:
     return Page(
         title=f"Anomaly detection on {names}" if len(names) < 60 else
         f"Anomaly detection on {len(evaluation.bags)} bags",
-        lead=f"{total.frames} frames of {counted(len(evaluation.bags), 'bag')}, judged by bundle "
-        f"{evaluation.bundle_name} at a false-positive rate of "
+        lead=f"{counted(total.frames, 'frame')} of {counted(len(evaluation.bags), 'bag')}, "
+        f"judged by bundle {evaluation.bundle_name} at a false-positive rate of "
         f"{evaluation.settings.false_positive_rate:g} a pixel. "
         + (
             f"{total.labelled_frames} of them are labelled."

@@ -102,6 +102,7 @@ def write_small_bag(
     skipped_labels: tuple[int, ...] = (),
     storage: StoragePlugin = StoragePlugin.MCAP,
     boxes: Callable[[int], Box | None] = in_odd_frames,
+    image_topic: str = bag_topics.CAMERA_IMAGE,
 ) -> Path:
     """Frames show an obstacle at `boxes`. Labels come `labels_lag` frames late, some never."""
     messages = []
@@ -110,7 +111,7 @@ def write_small_bag(
         messages.append(
             (
                 stamp,
-                bag_topics.CAMERA_IMAGE,
+                image_topic,
                 compressed_message(stamp, picture(index, height, width, boxes)),
             )
         )
@@ -123,7 +124,7 @@ def write_small_bag(
         connections = {
             topic: writer.add_connection(topic, kind, typestore=TYPES)
             for topic, kind in (
-                (bag_topics.CAMERA_IMAGE, COMPRESSED_IMAGE),
+                (image_topic, COMPRESSED_IMAGE),
                 (bag_topics.CAMERA_LABELS, IMAGE),
                 (bag_topics.CAMERA_INFO, CAMERA_INFO),
             )

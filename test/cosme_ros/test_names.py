@@ -75,3 +75,32 @@ def test_a_topic_outside_is_told_for_each_camera():
         ValueError, match=r"'/image' would be that of front, rear; one with \{camera\}"
     ):
         names.of_each_camera("/image", ("front", "rear"))
+
+
+TOPICS = ("/camera/image_raw", "image", "~/input/image", "/a/_b/c1", "/x", "a__b")
+NO_TOPICS = ("", "/", "/a b", "//image_raw", "/a/", "/1a", "/{camera}/image", "/a-b", "~")
+
+
+def test_topics_are_told_from_what_is_none():
+    for text in TOPICS:
+        assert names.check_topic(text) == text
+    for text in NO_TOPICS:
+        with pytest.raises(ValueError, match="must be a topic's name"):
+            names.check_topic(text)
+
+
+def test_ros_agrees_what_a_topic_is():
+    rclpy = pytest.importorskip("rclpy.validate_topic_name")
+    exceptions = pytest.importorskip("rclpy.exceptions")
+    for text in TOPICS:
+        assert rclpy.validate_topic_name(text)
+    # What ROS takes here: substitutions in braces, the node's own name, and slashes that it refuses
+    # once the name is whole.
+    for text in set(NO_TOPICS) - {"/{camera}/image", "~", "//image_raw"}:
+        with pytest.raises(exceptions.InvalidTopicNameException):
+            rclpy.validate_topic_name(text)
+
+
+def test_entries_on_diagnostics_are_told_apart():
+    assert names.status("/cosme_detector") == "/cosme_detector: detection"
+    assert names.status("/car/cosme_detector", "front") == "/car/cosme_detector: detection of front"

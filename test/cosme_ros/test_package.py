@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+import cosme_ros.__main__ as commands
+
 REPOSITORY = Path(__file__).parents[2]
 MANIFEST = ElementTree.parse(REPOSITORY / "package.xml").getroot()
 
@@ -62,8 +64,11 @@ def test_ros_wheels_are_pinned(setup_arguments):
 
 
 def test_entry_points_lead_somewhere(setup_arguments):
-    for entry in setup_arguments["entry_points"]["console_scripts"]:
-        module = entry.split("=")[1].strip().split(":")[0]
-        file = REPOSITORY / (module.replace(".", "/") + ".py")
-        assert file.is_file(), file
+    entries = setup_arguments["entry_points"]["console_scripts"]
+    assert {entry.split(" = ")[0] for entry in entries} == set(commands.COMMANDS)
+    for entry in entries:
+        name, target = entry.split(" = ")
+        assert target == f"cosme_ros.__main__:{name}"
+        assert getattr(commands, name).args == (name,)
+        file = REPOSITORY / "cosme_ros" / f"{name}.py"
         assert "def main(" in file.read_text()

@@ -8,7 +8,8 @@ from small_bag import TYPES, compressed_message, image_message, picture, stamp_o
 
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, IMAGE
 from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
-from cosme_ros.recording import MASK, SCORE, Recording
+from cosme_ros.names import DIAGNOSTICS
+from cosme_ros.recording import MASK, SCORE, STATUS, Recording
 
 SIZE = (24, 32)
 PERIOD = 100_000_000  # nanoseconds
@@ -103,3 +104,30 @@ def test_a_score_without_its_picture_leaves_the_rest_to_be_judged(tmp_path: Path
     assert [frame.stamp for frame in recording.times] == stamps
     assert [output.stamp for output in recording.outputs()] == stamps[:1]
     assert [frame.stamp for frame in recording.unanswered()] == stamps[1:]
+
+
+def test_only_the_recorded_detectors_own_words_count(tmp_path: Path) -> None:
+    """A detector in another namespace, or of another name, speaks on the same topic."""
+    array = TYPES.types["diagnostic_msgs/msg/DiagnosticArray"]
+    status = TYPES.types["diagnostic_msgs/msg/DiagnosticStatus"]
+    pair = TYPES.types["diagnostic_msgs/msg/KeyValue"]
+    keys = ("received", "processed", "dropped (a newer one came)", "failed")
+    header = compressed_message(0, picture(0, *SIZE)).header
+
+    def said(name: str, number: int) -> bytes:
+        values = [pair(key=f"frames {key}", value=str(number)) for key in keys]
+        entry = status(level=0, name=name, message="", hardware_id="", values=values)
+        return TYPES.serialize_cdr(array(header=header, status=[entry]), array.__msgtype__)
+
+    with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connection = writer.add_connection(DIAGNOSTICS, array.__msgtype__, typestore=TYPES)
+        for time, (name, number) in enumerate(
+            [
+                (STATUS, 7),
+                (f"/front{STATUS}", 1),
+                (STATUS.replace("cosme_detector", "cosme_detector_2"), 2),
+                (f"{STATUS} of rear", 3),
+            ]
+        ):
+            writer.write(connection, time, said(name, number))
+    assert Recording(tmp_path / "bag", CAMERA_IMAGE).counts().received == 7

@@ -1,0 +1,34 @@
+"""The parameters that a replay gives to its nodes."""
+
+from pathlib import Path
+
+from small_bag import write_small_bag
+
+from cosme_ros import bag_player_node, bag_topics, listeners_node, recorder_node
+from cosme_ros.parameters import PARAMETERS_BY_NAME
+from cosme_ros.replay import Replay
+
+
+def test_nodes_are_given_parameters_of_the_types_they_declare(tmp_path: Path) -> None:
+    """launch_ros takes the type from the value; the nodes refuse another."""
+    replay = Replay(
+        bundle=tmp_path,
+        bag=write_small_bag(tmp_path / "bag", frames=2),
+        image_topic=bag_topics.CAMERA_IMAGE,
+        label_topic=bag_topics.CAMERA_LABELS,
+        provider="cpu",
+        false_positive_rate=0.01,
+        threads=1,
+        rate=1,
+        seconds_a_frame=1.0,
+    )
+    for call, module in (
+        (replay.recorder(tmp_path), recorder_node),
+        (replay.own_player(), bag_player_node),
+        (replay.listeners(), listeners_node),
+    ):
+        assert call.executable == module.__name__.split(".")[-1]
+        for name, value in call.parameters.items():
+            assert type(value) is type(module.PARAMETERS[name][0]), name
+    for name, value in replay.detector().parameters.items():
+        assert type(value) is type(PARAMETERS_BY_NAME[name].default), name

@@ -1,0 +1,192 @@
+"""How launched processes end: by themselves, by Ctrl-C, by a kill; and that none is left."""
+
+import json
+import os
+import random
+import re
+import signal
+import time
+
+import pytest
+from ros2_workspace import BAG, BUNDLE, Command, Shell
+
+INTERRUPTS = int(os.environ.get("INTERRUPTS", "4"))
+"""Ctrl-C at so many random moments for each launch file: `make test-ros INTERRUPTS=20`."""
+RESPAWNED_WITHIN = 10.0  # seconds from a kill to the next mask
+MASK = "/cosme_detector/output/obstacle_mask"
+
+
+def detector(shell: Shell, *more: str) -> Command:
+    return shell.start(
+        *("ros2", "launch", "cosme_ros", "detector.launch.py", f"bundle:={BUNDLE}"),
+        *("image_transport:=compressed", "provider:=cpu", *more),
+    )
+
+
+def replay(shell: Shell, *more: str) -> Command:
+    return shell.start(
+        *("ros2", "launch", "cosme_ros", "replay.launch.py", f"bundle:={BUNDLE}", f"bag:={BAG}"),
+        *("provider:=cpu", "player:=own", *more),
+    )
+
+
+def camera(shell: Shell) -> Command:
+    return shell.start(
+        *("ros2", "run", "cosme_ros", "bag_player_node", "--ros-args"),
+        *("-p", f"bag:={BAG}", "-p", "rounds:=0", "-p", "label_topic:=''"),
+    )
+
+
+def assert_nothing_is_left(shell: Shell) -> None:
+    end = time.monotonic() + 1.0  # a process that was waited for may be a zombie for a moment
+    while shell.processes() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert shell.processes() == {}
+
+
+# The replay
+
+
+def test_a_replay_gives_its_report(shell: Shell) -> None:
+    command = replay(shell, "rate:=0.5")
+    status, printed = command.finish()
+    assert status == 0, printed
+    assert command.last_line().endswith("the replay has been judged, see replay_output")
+    report = json.loads((shell.folder / "replay_output" / "report.json").read_text())
+    frames = report["frames"]
+    assert frames["played"] == 96 and frames["in"] == frames["out"] + frames["dropped"] > 0
+    assert report["published_equals_detector"] is True
+    assert "Traceback" not in printed
+    assert_nothing_is_left(shell)
+
+
+def test_a_second_detector_does_not_falsify_the_report(shell: Shell) -> None:
+    """It runs where the user's shell is, and hears what is played there: nothing."""
+    other = detector(shell, "namespace:=/other")
+    other.wait_for("listening to")
+    status, printed = replay(shell, "rate:=2").finish()
+    assert status == 0, printed
+    report = json.loads((shell.folder / "replay_output" / "report.json").read_text())
+    assert report["frames"]["played"] == 96
+    assert report["frames"]["unaccounted_for"] == 0
+    other.interrupt()
+    other.finish()
+    assert_nothing_is_left(shell)
+
+
+def test_a_second_detector_in_the_same_domain_neither(shell: Shell) -> None:
+    other = detector(shell, "namespace:=/other")
+    other.wait_for("listening to")
+    status, printed = replay(shell, "rate:=2", f"domain:={shell.domain}").finish()
+    assert status == 0, printed
+    frames = json.loads((shell.folder / "replay_output" / "report.json").read_text())["frames"]
+    assert frames["played"] == 96 and frames["unaccounted_for"] == 0
+    assert 0 < frames["out"] <= frames["in"] <= 96
+    other.interrupt()
+    other.finish()
+
+
+def test_a_replay_whose_detector_refuses_fails_with_its_reason(shell: Shell) -> None:
+    command = replay(shell, "provider:=tensorrt")
+    status, printed = command.finish()
+    assert status == 1
+    assert "the replay is not complete: recorder_node-" in command.last_line()
+    assert "cannot configure" in command.last_line()
+    assert "was required" not in printed and "Traceback" not in printed
+    assert_nothing_is_left(shell)
+
+
+@pytest.mark.parametrize("victim", ["detector_node", "recorder_node", "bag_player_node"])
+def test_a_replay_that_lost_a_process_fails_and_names_it(shell: Shell, victim: str) -> None:
+    command = replay(shell, "rate:=0.1")
+    command.wait_for("playing 96 frames")
+    os.kill(shell.process(f"lib/cosme_ros/{victim}"), signal.SIGKILL)
+    status, printed = command.finish()
+    assert status == 1
+    assert re.search(
+        rf"the replay is not complete: {victim}-\d was ended by signal 9$", command.last_line()
+    ), printed
+    assert_nothing_is_left(shell)
+
+
+def test_a_replay_that_is_interrupted_is_not_complete(shell: Shell) -> None:
+    command = replay(shell, "rate:=0.1")
+    command.wait_for("playing 96 frames")
+    command.interrupt()
+    status, printed = command.finish()
+    assert status == 1
+    assert "the replay is not complete: it was ended by ctrl-c" in command.last_line(), printed
+    assert_nothing_is_left(shell)
+
+
+# The detector
+
+
+def test_a_killed_detector_is_back_and_publishes(shell: Shell) -> None:
+    launched = detector(shell)
+    launched.wait_for("listening to")
+    player = camera(shell)
+    player.wait_for("for ever")
+    masks = shell.start("ros2", "topic", "echo", "--field", "encoding", MASK)
+    masks.wait_for("mono8")
+    os.kill(shell.process("lib/cosme_ros/detector_node"), signal.SIGKILL)
+    killed = time.monotonic()
+    launched.wait_for("process has died")
+    published = masks.printed.count("mono8")
+    masks.wait_for("mono8", times=published + 1)
+    took = time.monotonic() - killed
+    print(f"a mask {took:.1f} s after the kill, load {os.getloadavg()[0]:.1f}")
+    assert took < RESPAWNED_WITHIN, launched.printed
+    masks.interrupt()
+    masks.finish()
+    launched.interrupt()
+    assert launched.finish()[0] == 0
+    player.interrupt()
+    assert player.finish()[0] == 0
+    assert_nothing_is_left(shell)
+
+
+def test_without_respawn_a_killed_detector_is_a_failure(shell: Shell) -> None:
+    launched = detector(shell, "respawn:=false")
+    launched.wait_for("listening to")
+    os.kill(shell.process("lib/cosme_ros/detector_node"), signal.SIGKILL)
+    status, printed = launched.finish()
+    assert status == 1
+    assert "detector_node-1 was ended by signal 9" in launched.last_line(), printed
+    assert_nothing_is_left(shell)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_detector_run_alone_ends_cleanly(shell: Shell, number: int) -> None:
+    run = shell.start(
+        *("ros2", "run", "cosme_ros", "detector_node", "--ros-args"),
+        *("-p", f"bundle:={BUNDLE}", "-p", "provider:=cpu"),
+    )
+    run.wait_for("listening to")
+    os.kill(shell.process("lib/cosme_ros/detector_node"), number)
+    status, printed = run.finish()
+    assert status == 0 and "Traceback" not in printed
+    assert_nothing_is_left(shell)
+
+
+# Ctrl-C at any moment
+
+
+@pytest.mark.parametrize("round_", range(INTERRUPTS))
+@pytest.mark.parametrize(("launch", "span"), [(detector, 4.0), (replay, 20.0)])
+def test_interrupted_at_a_random_moment_nothing_is_left(
+    shell: Shell, launch, span: float, round_: int
+) -> None:
+    """From the first process on; half of the time with a second Ctrl-C while all are ending."""
+    command = launch(shell)
+    command.wait_for("process started")
+    time.sleep(random.SystemRandom().uniform(0.0, span))
+    command.interrupt()
+    if round_ % 2:
+        time.sleep(random.SystemRandom().uniform(0.0, 0.5))
+        command.interrupt()
+    _, printed = command.finish()
+    assert "Traceback" not in printed, printed
+    if launch is detector:
+        assert "has died" not in printed, printed
+    assert_nothing_is_left(shell)
