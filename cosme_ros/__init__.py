@@ -3,4 +3,8 @@
 Only the `*_node.py` modules import rclpy; everything else runs without ROS.
 """
 
+from cosme_ros.missing_packages import explain_missing_packages
+
 __version__ = "0.1.0"
+
+explain_missing_packages()

@@ -23,8 +23,11 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from cosme_ros import bag_topics
-from cosme_ros.bundle import load_bundle
-from cosme_ros.replay import Replay, choose_player, make_room
+from cosme_ros.missing_packages import named
+
+with named():  # reading bags needs packages that the node does not
+    from cosme_ros.bundle import load_bundle
+    from cosme_ros.replay import Replay, choose_player, make_room
 
 ARGUMENTS = {
     "bag": (None, "rosbag2 bag to play"),

@@ -1,1 +1,3 @@
 """The workstation half of cosme_ros: trains teachers, fits memory and student, writes bundles."""
+
+import cosme_ros  # noqa: F401 (a package that is missing is told in a sentence from here on)
