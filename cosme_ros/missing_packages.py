@@ -29,7 +29,7 @@ class Package:
 PACKAGES = {
     "cv2": Package("opencv-python-headless<5", "python3-opencv"),
     "jinja2": Package("jinja2", "python3-jinja2"),
-    "joblib": Package("joblib>=1.3", "python3-joblib"),
+    "joblib": Package("joblib", "python3-joblib"),
     "jsonschema": Package("jsonschema", "python3-jsonschema"),
     "matplotlib": Package("matplotlib", "python3-matplotlib"),
     "mcap": Package("mcap"),
