@@ -8,7 +8,6 @@ import json
 import os
 import random
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
@@ -17,10 +16,10 @@ from pathlib import Path
 from cosme_ros import names
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, IMAGE, Bag
 from cosme_ros.child_processes import Child, ChildProcesses
+from cosme_ros.dds_profile import profile_path, profile_variable
 from cosme_ros.recording import Recording
 from cosme_ros.report_pictures import CONTACT_SHEET, PICTURES, VIDEO
 
-DDS_PROFILE = "fastdds_large_images.xml"
 SLACK_SECONDS = 120.0  # that a process may take beyond what it should, to start above all
 START_SECONDS = 3.0  # that `ros2 bag play` is given to be found by its listeners
 DISK_SHARE = 0.9  # of what is free, that a recording may fill
@@ -252,29 +251,10 @@ def ros_environment() -> dict[str, str]:
     # Above 101 the ports of a domain overlap those that Linux hands out to others.
     environment["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 101))
     environment["PYTHONUNBUFFERED"] = "1"
-    for variable in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
-        environment.setdefault(variable, str(dds_profile()))
+    environment.setdefault(profile_variable(), str(profile_path()))
     # The ROS wheels set it when they have arranged the library path; a child is to do so itself.
     environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
     return environment
-
-
-def dds_profile() -> Path:
-    """The Fast DDS profile for images of several megabytes. Raises FileNotFoundError."""
-    shares = [Path(prefix, "share", "cosme_ros") for prefix in _prefixes()]
-    candidates = [folder / "config" / DDS_PROFILE for folder in (_checkout(), *shares)]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise FileNotFoundError(f"{DDS_PROFILE} is at none of: {', '.join(map(str, candidates))}")
-
-
-def _checkout() -> Path:
-    return Path(__file__).resolve().parent.parent
-
-
-def _prefixes() -> list[str]:
-    return [*filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)), sys.prefix]
 
 
 def _start(

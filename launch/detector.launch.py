@@ -19,9 +19,9 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from cosme_ros import names
+from cosme_ros.dds_profile import profile_path, profile_variable
 
 CONFIG = Path(get_package_share_directory("cosme_ros")) / "config"
-DDS_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 # Launch arguments that stand for a parameter. They have no default of their own: one that is not
 # given must not override params_file.
 PARAMETER_ARGUMENTS = {
@@ -72,10 +72,10 @@ def generate_launch_description():
 
 def dds_profile():
     """Room for images of megabytes in Fast DDS, unless the user has a profile of their own."""
-    if any(os.environ.get(variable) for variable in DDS_PROFILE_VARIABLES):
+    variable = profile_variable()
+    if os.environ.get(variable):
         return []
-    profile = str(CONFIG / "fastdds_large_images.xml")
-    return [SetEnvironmentVariable(variable, profile) for variable in DDS_PROFILE_VARIABLES]
+    return [SetEnvironmentVariable(variable, str(profile_path()))]
 
 
 def parameter_value(text, kind):
