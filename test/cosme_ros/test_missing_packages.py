@@ -6,11 +6,11 @@ import re
 import runpy
 import subprocess
 import sys
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from needed_packages import third_party
 
 from cosme_ros import missing_packages
 from cosme_ros.missing_packages import (
@@ -47,35 +47,6 @@ sys.meta_path.insert(0, Blocker())
 """
 
 
-@cache
-def third_party(module: str) -> frozenset[str]:
-    """What importing a module of ours imports at once, ours followed, by the name of the top."""
-    base = REPOSITORY / Path(*module.split("."))
-    file = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
-    found: set[str] = set()
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            top = name.partition(".")[0]
-            if top == "cosme_ros":
-                while not is_module(name):
-                    name = name.rpartition(".")[0]
-                found |= third_party(name) if name != module else frozenset()
-            elif top not in sys.stdlib_module_names:
-                found.add(top)
-    return frozenset(found)
-
-
-def is_module(name: str) -> bool:
-    base = REPOSITORY / Path(*name.split("."))
-    return base.is_dir() or base.with_suffix(".py").is_file()
-
-
 def run(tmp_path: Path, blocked: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "sitecustomize.py").write_text(BLOCKER)
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -89,18 +60,21 @@ def run(tmp_path: Path, blocked: str, *arguments: str) -> subprocess.CompletedPr
     )
 
 
+def needed_by(module: str) -> set[str]:
+    """What importing a module of ours imports at once, by the name of the top."""
+    return third_party(REPOSITORY / "cosme_ros" / f"{module}.py", (REPOSITORY,)) & KNOWN
+
+
 def cases() -> list[tuple[str, str]]:
     """Of each module of a command, and each package: the latter's others have to be there."""
     return [
-        (module, package)
-        for module in (*COMMANDS, *NODES)
-        for package in sorted(third_party(f"cosme_ros.{module}") & KNOWN)
+        (module, package) for module in (*COMMANDS, *NODES) for package in sorted(needed_by(module))
     ]
 
 
 @pytest.mark.parametrize(("module", "package"), cases())
 def test_a_command_without_a_package_says_how_to_install_it(module, package, tmp_path):
-    needed = third_party(f"cosme_ros.{module}") & KNOWN
+    needed = needed_by(module)
     missing = sorted(name for name in needed - {package} if find_spec(name) is None)
     if missing:
         pytest.skip(f"needs {', '.join(missing)}")
