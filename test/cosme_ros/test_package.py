@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from cosme_ros.missing_packages import PACKAGES, ROS_PACKAGES
+
 REPOSITORY = Path(__file__).parents[2]
 MANIFEST = ElementTree.parse(REPOSITORY / "package.xml").getroot()
 
@@ -67,3 +69,25 @@ def test_entry_points_lead_somewhere(setup_arguments):
         file = REPOSITORY / (module.replace(".", "/") + ".py")
         assert file.is_file(), file
         assert "def main(" in file.read_text()
+
+
+def test_every_condition_of_a_dependency_leaves_one_onnx_runtime():
+    keys = {
+        dependency.get("condition"): dependency.text
+        for dependency in MANIFEST.findall("exec_depend")
+        if dependency.text.startswith("python3-onnxruntime")
+    }
+    assert len(keys) == 3 and None not in keys
+
+
+def test_every_package_that_the_vehicle_half_imports_is_declared():
+    declared = {
+        dependency.text
+        for kind in ("depend", "exec_depend")
+        for dependency in MANIFEST.findall(kind)
+    }
+    assert {package.apt for package in PACKAGES.values() if package.apt} <= declared | {
+        "python3-zstandard"  # python3-rosbags-pip and mcap bring it
+    }
+    assert declared >= ROS_PACKAGES - {"builtin_interfaces"}
+    assert "rviz2" not in declared
