@@ -28,7 +28,7 @@ help:
 	@echo "Targets:"
 	@echo "  make demo     play $(BAG) through $(BUNDLE) over real DDS; pictures and numbers in $(OUT)/"
 	@echo "  make test     everything that is tested, real processes over real DDS included"
-	@echo "  make lint     formatting, ruff, mypy"
+	@echo "  make lint     formatting, ruff, mypy, licence headers"
 	@echo "  make format   put the formatting right"
 	@echo "  make bench    how near to this machine's limit is it? Half an hour or more on two cores;"
 	@echo "                OPTIONS=--quick is small and rough, --full also runs 1024x2048"
@@ -72,8 +72,10 @@ lint: $(VENV)/.development
 	$(bin)/python -m ruff format --check .
 	$(bin)/python -m ruff check .
 	$(bin)/python -m mypy
+	$(bin)/python .ci/add_spdx_headers.py --check
 
 format: $(VENV)/.development
+	$(bin)/python .ci/add_spdx_headers.py
 	$(bin)/python -m ruff check --fix .
 	$(bin)/python -m ruff format .
 
