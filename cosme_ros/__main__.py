@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`python -m cosme_ros COMMAND`, and what `ros2 run cosme_ros COMMAND` starts.
 
 Loading a command takes up to a second. A SIGINT or SIGTERM in that time waits until the command is

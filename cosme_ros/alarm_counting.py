@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What one alarm is, and how much driving a frame stands for: the same for all who count."""
 
 import numpy as np

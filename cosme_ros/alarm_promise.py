@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From frames known to be normal to an alarm line, and what may be promised of it.
 
 **What is counted.** A false alarm is an obstacle in a frame where there is nothing wrong. Alarming

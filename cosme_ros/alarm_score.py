@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How high the alarm line must be for a frame to stay silent: one number for each frame."""
 
 import cv2

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The node `/bag_player`: plays a camera's topics of a rosbag2 bag, for a detector to look at.
 
 Unlike `ros2 bag play` it needs no ROS installed by apt, waits until its listeners are there, so

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Reads rosbag2 bags (MCAP or sqlite3) without ROS, and joins what belongs to one frame.
 
 Messages stay serialised until somebody needs their content: a player passes bytes on, and of a

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Reads what can be read of a rosbag2 bag, however it ended, and says what cannot.
 
 A vehicle that loses its power leaves a bag without index or metadata, or cut in the middle of a

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Where a bag keeps the messages of a camera, unless one says otherwise."""
 
 CAMERA_IMAGE = "/camera/image_raw/compressed"  # sensor_msgs/CompressedImage, or Image

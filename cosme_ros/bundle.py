@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The bundle on disk: read and verified before anything in it runs.
 
 A bundle is a directory: `manifest.json` (described by `bundle_schema.json`), three ONNX graphs and

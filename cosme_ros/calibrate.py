@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`python -m cosme_ros.calibrate`: a bundle's alarm line, from your own normal drives.
 
 Drives in which nothing was wrong say how often the detector would have cried wolf. The command

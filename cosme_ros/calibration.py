@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The alarm line: from a false-positive rate to a raw CosMe score, and back."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One camera's side of the detector node: its topics in and out, and what is said about them."""
 
 import traceback

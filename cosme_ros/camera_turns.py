@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Whose frame is next: of each camera the newest, and the camera first that was served longest ago.
 
 One thread receives frames and puts them here, another takes them and works on them.

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Processes that live and die together: started, watched and ended by one that is responsible."""
 
 import os

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`python -m cosme_ros.demo`: the demo's bag through the demo's bundle, with pictures.
 
 It is `replay_bag` with everything named already.

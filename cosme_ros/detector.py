@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From a camera frame to anomaly scores: the three graphs of a bundle, one after the other."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What `detector.launch.py` starts, worked out from its arguments before anything is started.
 
 Imports no ROS: the launch file makes actions of it.

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The lifecycle node `/cosme_detector`: camera images in, anomaly scores and obstacle masks out.
 
 A frame's way is one way: its camera's subscription, the wait for its turn, codec, detector; then,

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Judges the state of the detector for /diagnostics. Arithmetic and words, no ROS."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs a detector over bags of normal driving, and keeps what a calibration needs of each frame.
 
 What is done is kept in a file for each bag: whoever is interrupted goes on from there.

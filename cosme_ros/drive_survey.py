@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Looks through bags for their stamps: how long they are and of which cameras, at little cost.
 
 A bag that is cut off or damaged counts as far as it can be read.

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Where TensorRT keeps the engines that it builds for a bundle: minutes of work, worth keeping."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`python -m cosme_ros.evaluate_bag`: judge a bundle on recorded drives, without ROS.
 
 Every frame, in the order of the bag, the same every time; several bags in parallel. What cannot be

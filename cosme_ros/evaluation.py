@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Judges recorded outputs of the detector: against labels, and against the detector itself."""
 
 from dataclasses import dataclass

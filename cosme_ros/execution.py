@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Execution providers: which one runs the graphs, and proof that it does.
 
 ONNX Runtime gives the CPU whatever a provider leaves, and lists providers that cannot load. Here a

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From what was detected in a picture to what the node publishes: only what somebody hears."""
 
 from collections.abc import Collection

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What happened to the frames: counters since activation, rates and latencies of late."""
 
 import threading

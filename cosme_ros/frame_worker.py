@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The threads that work on frames, and the account of what became of each.
 
 A frame is worked on in two steps: `detect`, the networks, and `finish`, all that follows them until

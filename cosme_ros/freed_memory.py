@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Memory that one frame frees serves the next, instead of going back to the system in between.
 
 A picture is megabytes, and every stage of a frame makes new ones. The C library hands what is freed

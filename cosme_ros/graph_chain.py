@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The three graphs of a bundle as one: what they tell each other never leaves the device."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From one thread to the next, one item at a time: who gives waits for who takes."""
 
 import threading

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Image messages to pictures and back, without ROS: messages are read by their attributes.
 
 `sensor_msgs/Image` is read as its definition says: `height` rows of `step` bytes, each row
@@ -12,6 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from cosme_ros.guarded_cv_bridge import CvBridgeUnusableError, cv_bridge
 
 BgrImage = NDArray[np.uint8]
 
@@ -225,15 +230,15 @@ def _convert(message: Any, pixels: NDArray[Any], conversion: int) -> BgrImage:
 def _decode_by_cv_bridge(message: Any) -> BgrImage:
     supported = "known here: " + ", ".join(SUPPORTED_ENCODINGS)
     try:
-        from cv_bridge import CvBridge
-    except Exception as error:  # also a cv_bridge built for another NumPy, which raises anything
+        bridge = cv_bridge()
+    except CvBridgeUnusableError as error:
         raise DecodeError(
             "unsupported encoding",
-            f"encoding '{message.encoding}' needs cv_bridge, which cannot be imported ({error}); "
+            f"encoding '{message.encoding}' needs cv_bridge, which cannot be used ({error}); "
             f"{supported}",
         ) from error
     try:
-        picture = CvBridge().imgmsg_to_cv2(message, "bgr8")
+        picture = bridge.imgmsg_to_cv2(message, "bgr8")
     except Exception as error:  # CvBridgeError, or what its parsing of the encoding raises
         raise DecodeError(
             "unsupported encoding",

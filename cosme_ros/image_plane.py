@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Where a pixel lies in space: on the plane 1 m before the camera.
 
 One camera does not see how far away an obstacle is; its direction is all there is, and 1 m makes a

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`python -m cosme_ros.judge_recording FOLDER`: what a vehicle would have had in a replay.
 
 FOLDER is where `replay_bag` or `replay.launch.py` left a recording. Judged are latency, dropped

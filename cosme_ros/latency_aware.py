@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Which result a vehicle had at the moment of each frame: streaming accuracy.
 
 Li, Wang and Ramanan, "Towards Streaming Perception", ECCV 2020: what is true at a time t is

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Actions that both launch files use: the detector's process, RViz, the DDS profile."""
 
 import os
@@ -18,13 +21,13 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from cosme_ros import names
+from cosme_ros.dds_profile import profile_path, profile_variable
 from cosme_ros.detector_launch import RVIZ_IMAGE, DetectorLaunch
 from cosme_ros.launch_arguments import ArgumentError
 
 # Python needs a tenth of a second until our own code can hold a Ctrl-C back (in __main__.py); until
 # then it would print a traceback. GNU env, which Ubuntu and Debian have, can do it from the start.
 INTERRUPTS_WAIT = "env --block-signal=INT"
-DDS_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 
 
 def config_folder() -> Path:
@@ -49,10 +52,10 @@ def values_of(
 
 def dds_profile() -> list[Action]:
     """Room for images of megabytes in Fast DDS, unless the user has a profile of their own."""
-    if any(os.environ.get(variable) for variable in DDS_PROFILE_VARIABLES):
+    variable = profile_variable()
+    if os.environ.get(variable):
         return []
-    profile = str(config_folder() / "fastdds_large_images.xml")
-    return [SetEnvironmentVariable(variable, profile) for variable in DDS_PROFILE_VARIABLES]
+    return [SetEnvironmentVariable(variable, str(profile_path()))]
 
 
 def start_prefix(context: LaunchContext) -> str | None:

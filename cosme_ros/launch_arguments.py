@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Values of launch arguments: each checked, and of the type that is meant.
 
 `ros2 launch` gives every argument as text. What is wrong with one is found here, before anything is

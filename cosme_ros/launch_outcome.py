@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How `ros2 launch` ends: with an exit code that tells failure, and a last line that says why.
 
 Launch itself ends with 0 whatever its processes did, and shows no reason given to Shutdown. An

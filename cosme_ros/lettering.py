@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Letters on pictures, large enough to be read at arm's length.
 
 A capital is 1/30 of the height of a 16:9 picture. On a display 25 cm wide, 70 cm away, that is 23

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The node `/listeners`: ends as soon as a camera's topics are listened to.
 
 For a player that does not wait for its listeners, as `ros2 bag play`: started when this has ended,

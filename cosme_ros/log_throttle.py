@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Says a repeated complaint once in a while, and how often it was kept back."""
 
 import threading

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The ROS names of the detector: its node, its topics. Each is remappable in the usual way.
 
 A leading `~/` stands for the node's own name, for example `/cosme_detector/output/overlay`. Where

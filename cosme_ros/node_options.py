@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The node's parameters as options of a command: the same names, defaults, ranges and meanings."""
 
 import argparse

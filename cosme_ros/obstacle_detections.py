@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Obstacles as vision_msgs/Detection2DArray (vision_msgs 4, ROS 2 Humble and later).
 
 No ROS is imported: the messages' classes are handed in.

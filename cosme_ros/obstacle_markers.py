@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Obstacles as visualization_msgs/MarkerArray: outlines on the plane 1 m before the camera.
 
 No ROS is imported: the messages' classes are handed in.

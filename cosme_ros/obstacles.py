@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From a score map to obstacles: connected anomalous regions where the vehicle could drive."""
 
 from __future__ import annotations

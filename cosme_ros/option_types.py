@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Numbers on the command line: types for argparse, which makes a sentence of what they refuse."""
 
 import argparse

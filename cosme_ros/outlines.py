@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The outlines of obstacles, for the overlay and the markers."""
 
 from __future__ import annotations

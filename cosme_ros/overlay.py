@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Pictures for people: scores in colour, and a frame with its scores and obstacles on it."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Reads a file of ROS parameters as the node will be given them. Imports no ROS."""
 
 import re

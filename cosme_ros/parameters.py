@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The parameters of the detector node, declared once: name, default, range, meaning.
 
 The node turns this table into ROS parameters with descriptors; tests and the documentation read

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Whether the node runs, and alarms are counted, as a bundle's promise of false alarms supposes."""
 
 from collections.abc import Mapping

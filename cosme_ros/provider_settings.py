@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What is known of execution providers and their threads without loading ONNX Runtime."""
 
 import os

@@ -1,7 +1,10 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The node `/recorder`: writes what a detector hears and says to a rosbag2 bag (MCAP).
 
-Messages are stored as they arrive, serialised, with the time at which the middleware received them
-as bag time: latency is bag time less stamp. `cosme_ros/recording.py` reads such a bag.
+Messages are stored as they arrive, serialised, with the time of their arrival as bag time
+(`arrival_node.py`): latency is bag time less stamp. `cosme_ros/recording.py` reads such a bag.
 """
 
 import sys
@@ -21,6 +24,7 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
 
 from cosme_ros import bag_reading, bag_topics, names
+from cosme_ros.arrival_node import with_time_of_arrival
 from cosme_ros.plural import counted
 from cosme_ros.ros_process import run_to_the_end, take_arguments
 
@@ -118,14 +122,15 @@ class Recorder(Node):
         is_frame = topic == self._value("image_topic")
         is_data = topic != names.DIAGNOSTICS  # which speak for ever
 
-        def store(cdr: bytes, info: Any) -> None:
-            self._writer.write(connection, info["received_timestamp"], cdr)
+        def store(cdr: bytes, received: int) -> None:
+            self._writer.write(connection, received, cdr)
             self._bytes += len(cdr)
             self._frames += is_frame
             if is_data:
                 self._last_message = monotonic()
 
-        self.create_subscription(message_class, topic, store, QOS, raw=True)
+        callback = with_time_of_arrival(store, self.get_clock())
+        self.create_subscription(message_class, topic, callback, QOS, raw=True)
 
     def _heed_refusal(self, message: DiagnosticArray) -> None:
         """A detector that cannot be configured will never publish: raises RecorderError."""

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Reads what `recorder_node` wrote: frames joined by stamp, latencies, what the detector counted.
 
 No ROS needed.

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Plays a bag through a detector over real DDS, in processes of their own, and records it all.
 
 This file starts and watches; it does not import ROS itself. `launch/replay.launch.py` starts the
@@ -8,7 +11,6 @@ import json
 import os
 import random
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
@@ -17,10 +19,10 @@ from pathlib import Path
 from cosme_ros import names
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, IMAGE, Bag
 from cosme_ros.child_processes import Child, ChildProcesses
+from cosme_ros.dds_profile import profile_path, profile_variable
 from cosme_ros.recording import Recording
 from cosme_ros.report_pictures import CONTACT_SHEET, PICTURES, VIDEO
 
-DDS_PROFILE = "fastdds_large_images.xml"
 SLACK_SECONDS = 120.0  # that a process may take beyond what it should, to start above all
 START_SECONDS = 3.0  # that `ros2 bag play` is given to be found by its listeners
 HIGHEST_DOMAIN = 101  # above it, a domain's ports overlap those that Linux hands out to others
@@ -252,8 +254,7 @@ def ros_environment() -> dict[str, str]:
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     environment["ROS_DOMAIN_ID"] = str(domain_of_our_own())
     environment["PYTHONUNBUFFERED"] = "1"
-    for variable in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
-        environment.setdefault(variable, str(dds_profile()))
+    environment.setdefault(profile_variable(), str(profile_path()))
     # The ROS wheels set it when they have arranged the library path; a child is to do so itself.
     environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
     return environment
@@ -262,24 +263,6 @@ def ros_environment() -> dict[str, str]:
 def domain_of_our_own() -> int:
     """Return a ROS_DOMAIN_ID that probably nobody else on this machine uses."""
     return random.SystemRandom().randint(1, HIGHEST_DOMAIN)
-
-
-def dds_profile() -> Path:
-    """The Fast DDS profile for images of several megabytes. Raises FileNotFoundError."""
-    shares = [Path(prefix, "share", "cosme_ros") for prefix in _prefixes()]
-    candidates = [folder / "config" / DDS_PROFILE for folder in (_checkout(), *shares)]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise FileNotFoundError(f"{DDS_PROFILE} is at none of: {', '.join(map(str, candidates))}")
-
-
-def _checkout() -> Path:
-    return Path(__file__).resolve().parent.parent
-
-
-def _prefixes() -> list[str]:
-    return [*filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)), sys.prefix]
 
 
 def _start(

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`python -m cosme_ros.replay_bag BAG --bundle B --out DIR`: what would a vehicle have had?
 
 Plays a bag through a bundle's detector over real DDS: the detector runs as its node, in a process

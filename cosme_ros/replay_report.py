@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a replay comes to: as numbers for a file, and as tables for a page and for the terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Pictures of a replay: what the camera saw, what the detector said of it, and what is true."""
 
 import os

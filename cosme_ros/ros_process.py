@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The frame around a process's one node: ROS begun, and ended in order by SIGINT and SIGTERM."""
 
 import argparse

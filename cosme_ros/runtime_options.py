@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """ONNX Runtime's own options, as users write them: 'prefer_nhwc=1,enable_cuda_graph=1'."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Counts of pixels by raw score: what a calibration table is made of, however long the drive."""
 
 import numpy as np

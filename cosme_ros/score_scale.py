@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a score looks like: the colours, and the scale that explains them.
 
 The colours are Matplotlib's `inferno`, perceptually uniform: lightness rises steadily, so that the

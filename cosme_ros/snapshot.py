@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`python -m cosme_ros.snapshot`: what RViz would show of frames of a bag, as PNG. No ROS needed.
 
 Every frame is made by the node's own `make_outputs`: what is seen here is what the node publishes.

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """One picture of one frame: what RViz shows of the detector, side by side."""
 
 from __future__ import annotations

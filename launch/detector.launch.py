@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Starts the detector node: `ros2 launch cosme_ros detector.launch.py bundle:=/path/to/bundle`.
 
 With several cameras, `cameras:=front,rear image_topic:=/{camera}/image_raw` listens to

@@ -1,1 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The workstation half of cosme_ros: trains teachers, fits memory and student, writes bundles."""
+
+import cosme_ros  # noqa: F401 (a package that is missing is told in a sentence from here on)

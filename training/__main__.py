@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`python -m training`: from labelled images to a bundle that the vehicle runs."""
 
 import functools
@@ -6,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from cosme_ros.missing_packages import sentence
 from training.commands.ablate import ablate
 from training.commands.compute_options import SPREADING
 from training.commands.datasets import datasets
@@ -59,6 +63,12 @@ def _speaking_plainly(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except UsageError as error:
             typer.secho(str(error), fg=typer.colors.RED, err=True)
+            raise typer.Exit(_FAILED) from None
+        except ModuleNotFoundError as error:
+            told = sentence(error)
+            if told is None:
+                raise
+            typer.secho(told, fg=typer.colors.RED, err=True)
             raise typer.Exit(_FAILED) from None
         except Interrupted as interruption:
             typer.secho(f"interrupted: {interruption}", fg=typer.colors.YELLOW, err=True)

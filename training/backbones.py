@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Frozen backbones with weights from elsewhere: what a closed-form student stands on."""
 
 from pathlib import Path

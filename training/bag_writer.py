@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Writes frames as a rosbag2 that `ros2 bag play` of Humble and later plays."""
 
 import math

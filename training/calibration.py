@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The table that turns a false-positive rate into a raw score, from normal frames."""
 
 from collections.abc import Iterable

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Teacher checkpoints: the weights and what is needed to build the network again."""
 
 from dataclasses import asdict, dataclass

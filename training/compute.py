@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The processes and devices that a training is spread over, by way of Lightning Fabric."""
 
 import os

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Two-way consensus: can the teacher explain what the generalist sees, and the other way round?
 
 Forward, the paper's way (Eq. 6): a student on the generalist says what the teacher sees. An

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Makes the bundle and the bag that the repository ships, from synthetic streets alone."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The drive in the demo's bag: which roads, and where on them.
 
 Nothing here looks at a detector, its scores or its training frames. Roads are chosen by seed and

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Errors a person can put right; the command line prints them as one sentence."""
 
 

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Writes a bundle: three graphs, banks, and a manifest with parity and calibration in it."""
 
 import hashlib

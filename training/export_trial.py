@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Exports a teacher before anything is fitted to it: what cannot be a bundle costs no hours."""
 
 import tempfile

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A bundle made faster by a lower precision, and what that costs, measured."""
 
 import hashlib

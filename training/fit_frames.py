@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Normal frames in the size of the network input, split into fitting and calibration."""
 
 from collections.abc import Iterator

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What decides the result of a fit. No torch here: `fit --help` reads its defaults from it."""
 
 from dataclasses import dataclass

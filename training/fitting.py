@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From a teacher and normal frames to a bundle: memory, statistics, student, export."""
 
 import hashlib

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The frozen generalist: a backbone that knows more than streets, read on one grid.
 
 AuxCon's student in closed form stands on it, and the backward consensus asks whether the teacher

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs a bundle's three graphs the plain way, to check and calibrate what was exported."""
 
 from collections.abc import Collection, Mapping

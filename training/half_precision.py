@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Both networks of a bundle in float16, for a GPU."""
 
 import shutil

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Both networks of a bundle in int8, for a CPU."""
 
 import shutil

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Names of the layers whose features the method reads (section 4.2 of the paper)."""
 
 from collections.abc import Iterable

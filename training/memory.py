@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """MulMem: banks of prototypes of a teacher's features (section 3.3; Algorithms 1 and 2)."""
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The method as the paper has it, and the one that measured better; `fit --method` chooses."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Opens a teacher, whether a checkpoint of this package or anybody's network."""
 
 from pathlib import Path

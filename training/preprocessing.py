@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From camera pixels to network input: one definition for training, export and parity checks."""
 
 import torch

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Makes a teacher out of a public checkpoint of DeepLabV3+."""
 
 import re

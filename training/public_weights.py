@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Weights out of files that others wrote: read without running what is in them, loaded whole."""
 
 import pickle

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Figures that the paper prints, to stand beside ours where the data set is the same.
 
 Source: Cen et al., Consensus Synergizes with Memory: A Simple Approach for Anomaly Segmentation in

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How good a bundle is, in words, and what to do where it is not: judged by its self-test."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Training windows in an order that chance decides once and for all."""
 
 from collections.abc import Iterator, Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """AuxCon's student in closed form: a frozen generalist and a linear map to the teacher's layers.
 
 Once the student may only weigh given features, Eq. 5 is a least-squares problem: one pass over

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """mIoU of a network on labelled frames."""
 
 from collections.abc import Callable

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a bundle finds of things painted into normal frames: measured before anyone drives.
 
 No label and no example of an anomaly goes into a fit, so nothing tells how good its bundle is. But

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The pictures of a self-test on one sheet: what was painted, what raised an alarm, the score."""
 
 from pathlib import Path

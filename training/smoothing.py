@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Gaussian smoothing of a score map: neighbours on one thing should agree.
 
 In the manner of the smoothing that standardized max logit ends with (Jung et al., ICCV 2021,

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Standardisation of MulMem scores by the statistics of the predicted class.
 
 The paper adopts it from standardized max logit (Jung et al., ICCV 2021, section 3.2 there):

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """AuxCon: a student that imitates the teacher on normal frames (section 3.4; Algorithm 3)."""
 
 from collections.abc import Iterable, Mapping

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Trains AuxCon's student on normal frames (Algorithm 3), resumable."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The two ways to a student: trained from scratch, or in closed form on a frozen generalist."""
 
 from collections.abc import Mapping

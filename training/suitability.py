@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How well normal frames suit a teacher and its memory: figures for the manifest.
 
 They do not say how good a bundle is: a teacher that was trained for longer is surer of itself and

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What decides the result of a teacher's training."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What is known of a bag when its frames have been judged. Plain data, to be merged and written."""
 
 from collections import Counter

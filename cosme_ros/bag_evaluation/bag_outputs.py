@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a run writes besides the report: a bag of the detector's outputs, and a video."""
 
 from dataclasses import dataclass

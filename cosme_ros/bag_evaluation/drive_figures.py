@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Figures over time: alarms a minute, and how steady masks are."""
 
 from collections.abc import Sequence

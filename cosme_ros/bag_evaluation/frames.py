@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Every picture of a bag with its labels, and a sentence for each thing that is not as it should.
 
 What cannot be read is left out and told; nothing of that ends the reading.

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the values in labels were taken for, and what to say where anomalies are not among them."""
 
 from collections.abc import Collection, Sequence

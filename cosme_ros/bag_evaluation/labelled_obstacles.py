@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How soon is a labelled obstacle found? Follows each from frame to frame by overlap."""
 
 from dataclasses import dataclass

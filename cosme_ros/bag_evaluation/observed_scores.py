@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How raw scores are distributed, beside what the bundle's calibration promised of them."""
 
 from collections.abc import Mapping, Sequence

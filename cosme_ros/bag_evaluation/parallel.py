@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Several bags at once: on this machine's cores, or on a Dask or Ray cluster, through joblib."""
 
 import os
@@ -56,7 +59,8 @@ def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]
                 stack.enter_context(_dask_client(jobs, scheduler))
             elif backend == "ray":
                 _start_ray(jobs, scheduler)
-            stack.enter_context(joblib.parallel_config(backend=backend, n_jobs=jobs))
+            # Not parallel_config: Ubuntu 22.04's joblib 0.17 does not have it yet.
+            stack.enter_context(joblib.parallel_backend(backend, n_jobs=jobs))
             pool = Workers(jobs)
             pool.map(os.getpid, [()] * jobs)  # joblib starts its processes when there is work
         yield pool

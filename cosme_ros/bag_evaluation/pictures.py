@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The few frames worth looking at, kept small while a drive goes by."""
 
 from collections.abc import Callable

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A report as one HTML file that needs nothing else: no network, no script, no other file.
 
 Knows nothing of what it shows: whoever has figures makes a Page of them.

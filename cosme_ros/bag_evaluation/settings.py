@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What `evaluate_bag` was asked for, in a form that travels to other processes and machines."""
 
 from dataclasses import dataclass

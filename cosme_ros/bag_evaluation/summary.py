@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The figures of one bag, or of several together: what report.json and the page both tell."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Drawings as SVG text, for a page to hold."""
 
 from collections.abc import Sequence
@@ -80,7 +83,15 @@ def timeline(
     axes.set_ylim(_LOWEST_PEAK * 0.9, 1.3 * max(2.0, *peaks))
     axes.set_xlim(at[0], max(at[-1], at[0] + 1e-3))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    figure.legend(loc="outside upper left", ncols=8, fontsize=8, frameon=False)
+    # Above the axes, in words that matplotlib 3.5 (Ubuntu 22.04) knows too.
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.2,
+        ncol=8,
+        fontsize=8,
+        frameon=False,
+    )
     return _svg(figure, f"timeline {name}")
 
 

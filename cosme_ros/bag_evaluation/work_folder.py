@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A folder by which processes, on this machine or others, tell each other of their work."""
 
 import shutil

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """AP, AUROC and FPR95 over the pixels of any number of frames, in bounded memory."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A process with `Detector` alone, as bare as the node's: what the node is held against.
 
     python alone_process.py BUNDLE PROVIDER THREADS RATE images.npy

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A bundle's three graphs in bare ONNX Runtime sessions: what `Detector` is measured against.
 
 On a GPU their inputs and outputs stay on the device, so that only the graphs are timed.

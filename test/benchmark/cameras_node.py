@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Several cameras through one node beside a node each: frames a second in all, memory, latency.
 
     PYTHONPATH=. python test/benchmark/cameras_node.py --bundle demo/bundle --bag demo/bag

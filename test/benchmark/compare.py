@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Whether a second run of the benchmark says what the first one said.
 
     python test/benchmark/compare.py FIRST/bench.json SECOND/bench.json

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The device that PyTorch computes on here, and how its time is taken."""
 
 from collections.abc import Callable

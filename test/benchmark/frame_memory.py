@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What keeping freed memory brings to all that follows the networks, by the size of the frame.
 
 `python test/benchmark/frame_memory.py`: milliseconds for enlarging a score, finding its obstacles

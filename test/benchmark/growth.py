@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Part e: what more prototypes, more pixels and more cameras cost."""
 
 import os

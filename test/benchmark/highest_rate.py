@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The highest rate that a node keeps up with, found by bisection."""
 
 from collections.abc import Callable

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A camera and a listener in one process, for measuring the detector node between them.
 
 In the manner of ros2_benchmark: what is sent is made and serialised beforehand, and what comes back

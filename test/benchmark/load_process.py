@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Starts the detector and `load_node.py`, and speaks to the latter. Imports no ROS itself."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How many multiply-adds a second this device does at best: the measure of everything else.
 
 A product of two large matrices is what processors and their libraries are made for. A network whose

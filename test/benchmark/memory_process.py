@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A process of its own that runs a memory graph once and says what memory that took.
 
     python memory_process.py memory.onnx tensors.npz PROVIDER THREADS

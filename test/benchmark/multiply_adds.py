@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Counts the multiply-adds of an ONNX graph: what no implementation can save but by other maths.
 
 ONNX Runtime runs the graph once as it stands, without any optimisation, and reports the shapes that

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Part b: CosMe as PyTorch, as bare sessions and through `Detector`, side by side."""
 
 import itertools

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Part d: the node end to end, from camera message to published score and mask.
 
 In the manner of ros2_benchmark: messages are made beforehand, the highest rate that the node keeps

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How long the overlay and the markers of one frame take, by how much of it is anomalous.
 
 `python test/benchmark/overlay_time.py`: milliseconds of one core for a frame of 720 x 1280, the

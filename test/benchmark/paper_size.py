@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Do the paper's networks go all the way at the paper's size?
 
 DeepLabV3+ and PSPNet on ResNet-101, each with a student on ResNet-50, from a fit to the node:

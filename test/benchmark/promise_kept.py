@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Does a calibration keep its promise on drives it has not seen? With a real detector.
 
 Stretches of normal synthetic streets, 20 s each at 2 frames a second, are run through a bundle once

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The few numbers by which one machine, or one version, is compared with another."""
 
 from collections.abc import Mapping, Sequence

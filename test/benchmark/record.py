@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What was measured so far, on disk all the time: a benchmark that is stopped has lost nothing."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """bench.json as a page of tables, in Markdown."""
 
 from collections.abc import Mapping, Sequence

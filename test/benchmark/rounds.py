@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Times several ways of doing the same, side by side.
 
 In every round each of them runs once, in an order that is shuffled from round to round: whatever

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How near to this machine's limit CosMe runs, measured.
 
 One run measures everything side by side and writes OUT/bench.json and OUT/bench.md: what the device

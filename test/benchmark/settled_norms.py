@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Makes a network of random weights behave as a trained one does, in its numbers at least."""
 
 from collections.abc import Iterable

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Part c: where the time of one frame goes, stage by stage."""
 
 from collections.abc import Callable

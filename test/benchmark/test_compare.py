@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Two runs beside one another: what counts as the same, and what the command answers."""
 
 import json

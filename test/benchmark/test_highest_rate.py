@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The search for the highest rate, on nodes whose highest rate is known."""
 
 import pytest

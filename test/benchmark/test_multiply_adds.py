@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The count of multiply-adds, against counts by hand of graphs that are written here."""
 
 import math

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The page: what was measured stands in it, and what was not leaves no empty tables."""
 
 from report import report

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Timing side by side: who runs when, and what becomes of those that fail or take too long."""
 
 from time import sleep

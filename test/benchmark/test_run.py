@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The command: what it writes, and what it says of input that it cannot use."""
 
 import json

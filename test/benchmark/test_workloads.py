@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Smaller relatives of the paper's networks: the bundle and PyTorch say the same of a frame."""
 
 import numpy as np

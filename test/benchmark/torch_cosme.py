@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """All of CosMe as one PyTorch module: what somebody without ONNX would run."""
 
 import copy

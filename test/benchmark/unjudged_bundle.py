@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A benchmark's bundle in a lower precision.
 
 `python -m training halve` and `quantise` write one only if it keeps the average precision. The

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Does the grade that `fit` gives a bundle hold? Bundles from bad to good, graded and judged.
 
 Teachers are trained (briefly, on CamVid), bundles are fitted, each with its self-test, and then

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What is measured: a bundle, the same networks in PyTorch, and frames."""
 
 import itertools

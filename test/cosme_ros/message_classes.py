@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """ROS messages as classes that can be made without arguments, from their .msg definitions.
 
 rosbags knows the definitions without ROS and serialises by them, so that a test which fills such a

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Writes a bag of normal streets by one camera or several, as an everyday drive would leave it."""
 
 from collections.abc import Sequence

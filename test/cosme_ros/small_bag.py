@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Writes a small labelled bag of `street_frame` pictures, as a camera's recording would be."""
 
 from collections.abc import Callable

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Bags as accidents leave them: each is made whole, and then spoilt in its file."""
 
 import shutil

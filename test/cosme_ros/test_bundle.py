@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A bundle is read when it is whole, and refused in a sentence that names the file when not."""
 
 import hashlib

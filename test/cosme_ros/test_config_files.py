@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What is configured for others: RViz, Foxglove and Fast DDS."""
 
 import json
@@ -107,8 +110,11 @@ def test_dds_profile_is_the_default_and_has_room_for_large_images():
     space = {"dds": root.tag.split("}")[0].strip("{")}
     participant = root.find("dds:participant", space)
     assert participant.get("is_default_profile") == "true"
-    assert int(root.findtext(".//dds:segment_size", namespaces=space)) == 32 << 20
-    assert int(root.findtext(".//dds:maxMessageSize", namespaces=space)) == 16 << 20
+    image_4k = 3840 * 2160 * 3
+    assert int(root.findtext(".//dds:segment_size", namespaces=space)) > 2 * image_4k
+    assert int(root.findtext(".//dds:maxMessageSize", namespaces=space)) > image_4k
+    pieces = int(root.findtext(".//dds:port_queue_capacity", namespaces=space))
+    assert pieces * 65_500 > 10 * image_4k
     defined = {e.text for e in root.findall("dds:transport_descriptors//dds:transport_id", space)}
     used = {e.text for e in participant.findall(".//dds:transport_id", space)}
     assert used == defined

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The detector against the equations in slow float64, and against its own promises."""
 
 import logging

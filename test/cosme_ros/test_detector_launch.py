@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the detector's launch file starts for which arguments."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Only what is wanted is made; an unknown road gives no mask."""
 
 import cv2

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What becomes of frames: every one is accounted for, whatever happens and whenever it ends."""
 
 import random

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a process that makes large pictures again and again gets from the system, page by page."""
 
 import os

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The bound chain gives the bits that the three graphs give when they are run one by one."""
 
 from pathlib import Path

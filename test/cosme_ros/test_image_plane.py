@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """By a CameraInfo made of the message's own definition."""
 
 import numpy as np

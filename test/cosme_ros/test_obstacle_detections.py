@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """By the definitions of vision_msgs; its own classes are tried where ROS has them, in test/node."""
 
 import numpy as np

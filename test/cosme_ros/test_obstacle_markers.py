@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 import numpy as np
 import pytest
 from message_classes import message_class, serialised_and_back

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The package as ROS and pip see it."""
 
 import re
@@ -8,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 import cosme_ros.__main__ as commands
+from cosme_ros.missing_packages import PACKAGES, ROS_PACKAGES
 
 REPOSITORY = Path(__file__).parents[2]
 MANIFEST = ElementTree.parse(REPOSITORY / "package.xml").getroot()
@@ -72,3 +76,25 @@ def test_entry_points_lead_somewhere(setup_arguments):
         assert getattr(commands, name).args == (name,)
         file = REPOSITORY / "cosme_ros" / f"{name}.py"
         assert "def main(" in file.read_text()
+
+
+def test_every_condition_of_a_dependency_leaves_one_onnx_runtime():
+    keys = {
+        dependency.get("condition"): dependency.text
+        for dependency in MANIFEST.findall("exec_depend")
+        if dependency.text.startswith("python3-onnxruntime")
+    }
+    assert len(keys) == 3 and None not in keys
+
+
+def test_every_package_that_the_vehicle_half_imports_is_declared():
+    declared = {
+        dependency.text
+        for kind in ("depend", "exec_depend")
+        for dependency in MANIFEST.findall(kind)
+    }
+    assert {package.apt for package in PACKAGES.values() if package.apt} <= declared | {
+        "python3-zstandard"  # python3-rosbags-pip and mcap bring it
+    }
+    assert declared >= ROS_PACKAGES - {"builtin_interfaces"}
+    assert "rviz2" not in declared

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Files of ROS parameters, read as the node is given them."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 from cosme_ros.parameters import Settings
 from cosme_ros.promise_check import counting_sentence, promise_sentence
 

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Recorded graphs (CUDA graphs) read and write where they did when they were recorded.
 
 There may be no GPU here, so the sessions are replayed by their rule: a run under a number that was

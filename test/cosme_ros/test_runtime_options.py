@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """ONNX Runtime's own options: how they are written, and that they arrive."""
 
 from dataclasses import replace

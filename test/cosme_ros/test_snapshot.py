@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Small bags through the tiny bundle, as a user would call it."""
 
 import itertools

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A real bundle, small enough to write in every test: three ONNX graphs of a few colour filters.
 
 The "teacher" describes a pixel by its colour differences, the "student" copies it except for one

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A bundle fitted to `patch_former` by the command line, as an engineer would."""
 
 import json

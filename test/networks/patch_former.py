@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A segmentation network as unlike a ResNet as can be, at strides 8, 16 and 32.
 
 Patches instead of a stem, depth-wise convolutions with layer norm as in ConvNeXt, self-attention at

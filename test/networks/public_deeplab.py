@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Two public DeepLabV3+ again, from the descriptions of their layouts: names, shapes, arithmetic.
 
 Plain functions on a dictionary of tensors, so that they share nothing with the package's modules.

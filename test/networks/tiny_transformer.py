@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A small vision transformer of the DINO kind: patches of 14, a class token, register tokens.
 
 Its blocks give tokens [N, T, C], the patches' behind the others, as public ones do.

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from cosme_ros.dds_profile import profile_path, profile_variable
+
 # Before the first participant of this process: other machines and other runs are not our business.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 # As the launch file does it: frames of megabytes get lost without it.
-PROFILE = Path(__file__).parents[2] / "config" / "fastdds_large_images.xml"
-os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
+os.environ[profile_variable()] = str(profile_path())
 DOMAINS = iter(1 + (os.getpid() * 7 + offset) % 100 for offset in range(100))
 
 from detector_process import Camera, DetectorProcess  # noqa: E402

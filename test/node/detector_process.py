@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The detector as users run it: a process of its own, heard and spoken to over real DDS only."""
 
 import os

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A bundle of a network that is not this package's runs in the node as any other."""
 
 import numpy as np

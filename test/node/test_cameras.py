@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Several cameras through one node: each gets its own answers, in time, and is told of."""
 
 import itertools

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The demo as a user runs it, with all its processes, on a small bag and a tiny bundle."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Compressed input, faults of the score, a road that is not there, silence, large images."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A second thread for a frame's outputs: the same bits, the same order, the same end."""
 
 import signal

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Player and recorder as users run them: processes of their own, heard over real DDS only."""
 
 import random
@@ -20,6 +23,7 @@ from small_bag import label, stamp_of_frame, write_small_bag
 from cosme_ros.bag_reading import Bag, stamp_of, with_stamp
 from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_INFO, CAMERA_LABELS
 from cosme_ros.bundle import load_bundle
+from cosme_ros.dds_profile import profile_variable
 from cosme_ros.detector import Detector
 from cosme_ros.recording import MASK, OVERLAY, SCORE, Recording
 from cosme_ros.replay import Replay, ros_environment
@@ -268,11 +272,11 @@ def test_latency_is_arrival_less_stamp(recording: Recording) -> None:
 
 def test_the_environment_is_one_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "1")
-    monkeypatch.delenv("FASTDDS_DEFAULT_PROFILES_FILE", raising=False)
-    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "/mine.xml")
+    monkeypatch.delenv(profile_variable(), raising=False)
     environment = ros_environment()
     assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
     assert 1 <= int(environment["ROS_DOMAIN_ID"]) <= 101
     assert "_ROS_WHEELS_BOOTSTRAP_COMPLETE" not in environment
-    assert Path(environment["FASTDDS_DEFAULT_PROFILES_FILE"]).is_file()
-    assert environment["FASTRTPS_DEFAULT_PROFILES_FILE"] == "/mine.xml"
+    assert Path(environment[profile_variable()]).is_file()
+    monkeypatch.setenv(profile_variable(), "/mine.xml")
+    assert ros_environment()[profile_variable()] == "/mine.xml"

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A bag through the live node, judged as the vehicle had it: all processes, over real DDS."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The parameters that a replay gives to its nodes."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """With a real ROS: `make test-ros UNDERLAY=DIR`, see docs/testing_with_ros2.md."""
 
 import os

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A colcon workspace with this package on a real ROS, and its `ros2` command as users run it.
 
 Needs neither ROS nor anything else in the Python that runs the tests: everything happens in

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """ROS's own command line at a running detector: run, topic, param, lifecycle, node, service."""
 
 import time

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How launched processes end: by themselves, by Ctrl-C, by a kill; and that none is left."""
 
 import json

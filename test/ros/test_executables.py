@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Every executable by `ros2 run`: its help, what it refuses, and that it does its work."""
 
 import json

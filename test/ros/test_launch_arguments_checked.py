@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Wrong launch arguments under the real `ros2 launch`: refused by name, and nothing is started."""
 
 import pytest

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs `python -m training` in a process of its own for each line of arguments that comes in.
 
 Answers with the number of the process; and to the next line, once that has ended, with what it

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """A teacher, a memory and a student learned by as many CPU processes as it is told.
 
 Run by test_compute.py, because Fabric starts further processes by running the program again. What

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The closed forms of the two-way consensus against scikit-learn and plain float64 loops."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Networks that cannot become a bundle are refused before the fit."""
 
 import pytest

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Bundles of lower precision against the one they were made from and NumPy's own arithmetic."""
 
 import hashlib

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The memory graph against Eq. 3, 4, 6, 7 and 8 in float64 loops."""
 
 import math

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`fit`, killed at ten random moments, writes the bundle that it would have written."""
 
 import hashlib

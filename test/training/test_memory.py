@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Algorithms 1 and 2 and Eq. 3 against loops written from the paper."""
 
 import math

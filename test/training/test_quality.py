@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From a self-test's figures to a grade, sentences, remedies and a manifest."""
 
 import json

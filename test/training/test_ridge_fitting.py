@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From frames to a closed-form student, cut off and gone on with."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The closed-form student against a plain affine map of the generalist's features."""
 
 import numpy as np

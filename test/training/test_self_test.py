@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a self-test paints, and its figures against plain arithmetic."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Eq. 5 and 6 against loops written from the paper."""
 
 import pytest

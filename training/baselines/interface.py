@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a baseline is given and what it answers."""
 
 from collections.abc import Mapping

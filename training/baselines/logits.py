@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Scores from the logits before any softmax; higher is more anomalous."""
 
 import torch

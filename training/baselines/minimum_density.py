@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Minimum embedding density: anomalous is what is improbable in every layer."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Monte-Carlo dropout: how much the teacher's answers differ when parts of it are left out."""
 
 from collections.abc import Iterator

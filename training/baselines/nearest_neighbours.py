@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """kNN embedding density: how far away the k-th nearest feature of normal frames is."""
 
 import torch

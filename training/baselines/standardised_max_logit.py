@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Standardized max logit: MaxLogit per predicted class, without its false alarms on boundaries.
 
 Source: Jung et al., Standardized Max Logits: A Simple yet Effective Approach for Identifying

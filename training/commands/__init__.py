@@ -1,1 +1,4 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The commands of `python -m training`, one file each."""

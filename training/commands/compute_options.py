@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Options of the commands that can spread over several GPUs and machines."""
 
 from enum import StrEnum

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """How a command line names a teacher: the options that every command with one shares."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """CamVid's eleven classes in the order that segmentation benchmarks use.
 
 Source: Brostow et al., Segmentation and Recognition Using Structure from Motion Point Clouds,

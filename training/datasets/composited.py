@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Real frames with painted things on the road, for choosing settings by.
 
 In the manner of Fishyscapes Static (Blum et al., IJCV 2021): pictures of normal driving, into

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Labelled frames cut to another ratio of sides."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Fishyscapes' two validation sets: Lost & Found, and Static.
 
 Source: Blum et al., The Fishyscapes Benchmark: Measuring Blind Spots in Semantic Segmentation,

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the fitting code sees of a data set, whatever it is stored in."""
 
 from pathlib import Path

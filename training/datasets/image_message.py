@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Pictures out of sensor_msgs/Image and sensor_msgs/CompressedImage as rosbags reads them."""
 
 from typing import NamedTuple, Protocol

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What is really in a data set: sizes, and how many pixels each label has."""
 
 from collections import Counter

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """From the numbers in a label picture to class ids."""
 
 from collections.abc import Mapping

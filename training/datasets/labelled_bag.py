@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Frames of a rosbag2 with their labels on another topic."""
 
 from pathlib import Path, PurePosixPath

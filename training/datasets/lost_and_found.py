@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Lost and Found: small obstacles that were laid on German roads.
 
 Source: Pinggera et al., Lost and Found: Detecting Small Road Hazards for Self-Driving Vehicles,

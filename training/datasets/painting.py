@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Things painted on the road of a real frame, for sets of known anomalies and for self-tests.
 
 In the manner of Fishyscapes Static (Blum et al., IJCV 2021): pictures of normal driving, into

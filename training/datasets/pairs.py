@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Pictures and their label pictures, paired by name."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

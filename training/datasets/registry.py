@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Every data set by name, and how to say on the command line which one is meant.
 
 Published sets are spelled NAME=PATH[:SPLIT]; `FORMS` holds the other spellings. LABELS in them

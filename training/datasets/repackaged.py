@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Anomaly sets as papers' code shares them: all pictures in one folder, all labels in another."""
 
 from pathlib import Path

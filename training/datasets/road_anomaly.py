@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Road Anomaly: 60 pictures from the internet of what should not be on a road.
 
 Source: Lis et al., Detecting the Unexpected via Image Resynthesis, ICCV 2019; the layout and the

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """StreetHazards: simulated streets; the test towns hold 250 kinds of things unknown elsewhere.
 
 Source: Hendrycks et al., Scaling Out-of-Distribution Detection for Real-World Settings, ICML

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Synthetic streets: endless drives for training a network and testing an anomaly detector.
 
 A drive is a pure function of its seed: which street, light, traffic and camera, and where things

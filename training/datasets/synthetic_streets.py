@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The synthetic streets as a data set: numbered frames out of many short drives."""
 
 from typing import Any

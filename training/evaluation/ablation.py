@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Table 4 of the paper for a bundle: which layers are remembered, and which are compared."""
 
 from collections.abc import Callable, Iterable, Mapping

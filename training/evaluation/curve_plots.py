@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """ROC and precision-recall curves as pictures."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Figures of every method on one data set, in one pass of the networks over its frames."""
 
 from collections.abc import Callable, Iterable

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Score maps on disk, between the pass that counts them and the one that looks at them again."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Segmentation networks: one small file a network, one table of their names."""
 
 from collections.abc import Mapping

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """In place of a teacher, where there is none: the generalist is then all that a bundle knows."""
 
 import torch

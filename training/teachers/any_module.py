@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Any `torch.nn.Module` as a teacher: its layers are read by hooks on modules named by path."""
 
 import difflib

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Numbers of channels under a width factor."""
 
 CHANNEL_MULTIPLE = 8

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """DeepLabV3+ over an encoder that gives features c2..c5.
 
 Source: Chen et al., Encoder-Decoder with Atrous Separable Convolution for Semantic Image

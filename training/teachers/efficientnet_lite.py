@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """EfficientNet-lite0, -lite1 and -lite2 as encoders of output stride 16 or 32.
 
 No squeeze-and-excitation and ReLU6 instead of swish: made for edge devices.

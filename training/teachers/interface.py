@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What the method asks of a segmentation network, whoever wrote it."""
 
 from typing import Any

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """PSPNet over an encoder that gives features c2..c5.
 
 Source: Zhao et al., Pyramid Scene Parsing Network, CVPR 2017. The encoder's stem is the plain one

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Public Cityscapes checkpoints of DeepLabV3+: how theirs are named, and what is different in them.
 
 Facts of the layouts, from the repositories themselves:

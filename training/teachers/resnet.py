@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """ResNet-18/34/50/101 as an encoder, of any output stride.
 
 Parameter names are those of the usual public checkpoints (`conv1.weight`,

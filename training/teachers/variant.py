@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Differences between this package's DeepLabV3+ and published implementations of it.
 
 Their weights mean something in their own arithmetic only, so it is kept with the weights.

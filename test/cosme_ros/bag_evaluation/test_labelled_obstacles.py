@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 import numpy as np
 
 from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacles, Missed

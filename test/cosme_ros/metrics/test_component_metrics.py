@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Against hand-made masks, and a slow reference that works on sets of pixels."""
 
 import numpy as np

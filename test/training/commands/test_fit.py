@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`fit` on a network that is not this package's, to a bundle that the vehicle half runs."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """`fit` on generalists of every kind, to bundles that the vehicle half runs."""
 
 import json

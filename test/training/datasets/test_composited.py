@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Painted things on real frames: on the road, in proportion, and marked where they are."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Things painted into frames: what they are made of, where they stand, and what is marked."""
 
 import cv2

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Synthetic streets: what the trainings and the benchmarks rely on."""
 
 from __future__ import annotations

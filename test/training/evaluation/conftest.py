@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The tiny bundle, its teacher in PyTorch, and streets with a labelled box."""
 
 import cv2

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The same frames as a data set on the workstation and as a bag: the same figures."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Networks of others as teachers: what is read of them, and what is refused."""
 
 import pytest

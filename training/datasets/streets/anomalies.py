@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Where and when things that do not belong stand on the road."""
 
 from __future__ import annotations

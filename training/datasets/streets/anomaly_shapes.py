@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Pictures of things that do not belong on a road. No texture or shape here is used elsewhere."""
 
 from __future__ import annotations

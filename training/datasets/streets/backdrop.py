@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Sky, clouds and the skyline at the end of every street."""
 
 from __future__ import annotations

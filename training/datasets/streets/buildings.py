@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Façades, their gables and roofs, and the walls, fences and hedges between them."""
 
 from __future__ import annotations

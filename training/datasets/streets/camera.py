@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The pinhole camera: from street metres to pixels, and from pixels to the ground."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The picture being painted, far to near: colours and class ids together."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a street is made of: the class list and the ids drawn into class maps."""
 
 from __future__ import annotations

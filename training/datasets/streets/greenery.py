@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Trees and bushes. Their leaves are the hard normal: ragged edges and dappled shade."""
 
 from __future__ import annotations

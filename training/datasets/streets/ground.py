@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The ground: asphalt, kerbs, paving and soil, its wear, wetness and the shadows on it."""
 
 from __future__ import annotations

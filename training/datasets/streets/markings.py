@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Lane markings as polygons on the street plan."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Tileable noise and the one way every random stream of a street is opened."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """People on foot and on bicycles, drawn as jointed flat figures that turn to the camera."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """What a camera does to light: blur, exposure, colour cast, vignette, noise, compression."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """The plan of a street: how it bends, how wide its strips are, where side streets join."""
 
 from __future__ import annotations

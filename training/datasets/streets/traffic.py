@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Cars, vans, buses and lorries: extruded side profiles, parked and moving."""
 
 from __future__ import annotations

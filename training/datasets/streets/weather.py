@@ -1,3 +1,6 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 """Light over a street: sun, sky, haze, and what the camera's exposure makes of them."""
 
 from __future__ import annotations
