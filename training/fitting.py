@@ -203,7 +203,14 @@ def _open_generalist(
         UsageError: it cannot be had, or its layers are to be remembered and it is not wanted.
     """
     if isinstance(settings.student, RidgeSettings):
-        return build_generalist(teacher, frames, settings.student)
+        generalist = build_generalist(teacher, frames, settings.student)
+        known = generalist.slices()
+        for layer in settings.memory.layers:
+            if is_generalist_layer(layer) and layer not in known:
+                raise UsageError(
+                    f"{layer} cannot be remembered; the generalist gives {', '.join(known)}"
+                )
+        return generalist
     if any(is_generalist_layer(layer) for layer in settings.memory.layers):
         raise UsageError(
             "a student that is trained from scratch has no generalist; its layers cannot be "

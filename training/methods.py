@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS
+from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, generalist_layer
 
 
 class StudentKind(StrEnum):
@@ -38,6 +38,7 @@ class Method:
             paper's one way.
         backward_power: of each backward score in the product of Eq. 8.
         memory_layers: L of Eq. 4.
+        prototypes: K of each bank.
     """
 
     student: StudentKind
@@ -49,6 +50,7 @@ class Method:
     backward_layers: tuple[str, ...] = ()
     backward_power: float = 1.0
     memory_layers: tuple[str, ...] = MEMORY_LAYERS
+    prototypes: int = 512
 
 
 PAPER = Method(StudentKind.SCRATCH, EVALUATION_LAYERS, Standardisation.CLASS, False, 0.0, 1.0)
@@ -62,7 +64,30 @@ DEFAULT = Method(
     8.0,
     0.5,
     backward_layers=("c4", "c5"),
+    memory_layers=("c5", *(generalist_layer(layer) for layer in ("c3", "c4", "c5"))),
+    prototypes=1024,
 )
-"""What training/README.md measures."""
+"""What docs/method.md measures."""
+
+GENERALIST_WIDTH = 1024
+"""Pixels that the default generalist's input is wide at least: small things need them."""
+
+
+def generalist_size(size: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the input size of the generalist beside a teacher, None for the teacher's own.
+
+    >>> generalist_size((360, 640))
+    (576, 1024)
+    >>> generalist_size((512, 1024)) is None
+    True
+
+    Args:
+        size: (height, width) of the teacher's input in pixels.
+    """
+    height, width = size
+    if width >= GENERALIST_WIDTH:
+        return None
+    return round(height * GENERALIST_WIDTH / width), GENERALIST_WIDTH
+
 
 METHODS = {"default": DEFAULT, "paper": PAPER}

@@ -26,12 +26,13 @@ from training.fit_settings import (
     StudentSettings,
 )
 from training.layers import (
+    BACKBONE_LAYERS,
     LAYERS,
     NOTHING,
     evaluation_layers_among,
-    is_generalist_layer,
+    generalist_layer,
 )
-from training.methods import METHODS, Standardisation, StudentKind
+from training.methods import METHODS, Standardisation, StudentKind, generalist_size
 
 
 class MethodName(StrEnum):
@@ -52,30 +53,44 @@ def _backbone_layers(text: str | None) -> tuple[str, ...] | None:
     return None if text is None or "=" in text else _layers(text)
 
 
+def _usual_size(backbone: str, size: tuple[int, int]) -> tuple[int, int] | None:
+    # Which sizes a module takes is not ours to guess: a transformer wants multiples of its patch.
+    return None if ":" in backbone else generalist_size(size)
+
+
 def _memory_layers(
-    text: str | None, present: tuple[str, ...], usual: tuple[str, ...], *, alone: bool
+    text: str | None,
+    teacher: tuple[str, ...],
+    generalist: tuple[str, ...],
+    usual: tuple[str, ...],
 ) -> tuple[str, ...]:
-    """Return L of Eq. 4; without a teacher, layers of the generalist alone.
+    """Return L of Eq. 4.
+
+    Args:
+        text: as given; None for the method's own, as far as there are such.
+        teacher: layers that the teacher has to remember.
+        generalist: layers that the generalist has, by their names in the memory.
+        usual: the method's.
 
     Raises:
-        UsageError: a layer that the teacher lacks.
+        UsageError: a layer that neither has.
     """
     from training.errors import UsageError
 
+    present = (*teacher, *generalist)
     if text is None:
-        return tuple(
-            layer
-            for layer in usual
-            if is_generalist_layer(layer) or (layer in present and not alone)
-        )
+        return tuple(layer for layer in usual if layer in present)
     wanted = _layers(text)
-    unknown = [x for x in wanted if not is_generalist_layer(x) and (alone or x not in present)]
-    if unknown or not (wanted or alone):
-        raise UsageError(
-            f"--memory-layers {text!r}; choose from {', '.join(() if alone else present)}, or "
-            "generalist_c2 to generalist_c5"
-        )
+    # Without a teacher the distance to the normal frames is enough.
+    if not set(wanted) <= set(present) or not (wanted or not teacher):
+        raise UsageError(f"--memory-layers {text!r}; choose from {', '.join(present)}")
     return wanted
+
+
+def _generalist_layers(text: str | None) -> tuple[str, ...]:
+    """Return the generalist's layers that --student-layers leaves, as the memory names them."""
+    names = BACKBONE_LAYERS if text is None else tuple(x.partition("=")[0] for x in _layers(text))
+    return tuple(generalist_layer(name.strip()) for name in names)
 
 
 def fit(
@@ -114,8 +129,8 @@ def fit(
         ),
     ] = None,
     prototypes: Annotated[
-        int, typer.Option(min=1, help="K of each bank.")
-    ] = MemorySettings.prototypes,
+        int | None, typer.Option(min=1, help="K of each bank; 1024, with --method paper 512.")
+    ] = None,
     momentum: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="m of Eq. 2.")
     ] = MemorySettings.momentum,
@@ -201,8 +216,9 @@ def fit(
         tuple[int, int] | None,
         typer.Option(
             metavar="H W",
-            help="Input of the generalist, pixels; the teacher's without it. Twice the teacher's "
-            "finds smaller things.",
+            help="Input of the generalist, pixels: the more, the smaller the things that it finds. "
+            "Without it the teacher's, enlarged to a width of 1024 where it is narrower; of a "
+            "module the teacher's.",
         ),
     ] = None,
     student_weights: Annotated[
@@ -341,7 +357,7 @@ def fit(
         student_settings: StudentSettings | RidgeSettings = RidgeSettings(
             backbone=student_backbone,
             weights=None if student_weights is None else str(student_weights),
-            size=student_size,
+            size=student_size or _usual_size(student_backbone, size),
             backbone_layers=_backbone_layers(student_layers),
             module_layers=student_layers if student_layers and "=" in student_layers else None,
             normalization=student_normalization,
@@ -371,9 +387,14 @@ def fit(
     settings = FitSettings(
         size=size,
         memory=MemorySettings(
-            layers=_memory_layers(memory_layers, present, of_method.memory_layers, alone=alone),
+            layers=_memory_layers(
+                memory_layers,
+                () if alone else present,
+                _generalist_layers(student_layers) if closed_form else (),
+                of_method.memory_layers,
+            ),
             pooled=of_method.pooled if pooled is None else pooled,
-            prototypes=prototypes,
+            prototypes=of_method.prototypes if prototypes is None else prototypes,
             momentum=momentum,
             epochs=memory_epochs,
             seed=seed,

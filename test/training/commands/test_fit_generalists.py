@@ -62,7 +62,17 @@ def test_a_transformer_explained_by_a_network_of_others(folder):
 
 
 def test_without_a_teacher_the_score_is_the_mahalanobis_distance(folder):
-    result, out = fit(folder, "alone", "--teacher", "none", *TRANSFORMER, "--smoothing", "0")
+    result, out = fit(
+        folder,
+        "alone",
+        "--teacher",
+        "none",
+        *TRANSFORMER,
+        "--smoothing",
+        "0",
+        "--memory-layers",
+        "",
+    )
     assert result.exit_code == 0, result.output
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["method"]["layers"] == []
