@@ -15,6 +15,8 @@ from cosme_ros.lettering import Box, plate, text_height, text_width, write
 # means the same in every frame.
 SCALE_END = 2.0
 ALARM_COLOUR = (255, 255, 0)  # BGR cyan, which the map does not contain
+MASK_COLOUR = ALARM_COLOUR  # what the detector has found, in every picture
+TRUTH_COLOUR = (0, 120, 255)  # BGR orange, what the labels say
 
 
 def mapped(score: np.ndarray) -> np.ndarray:

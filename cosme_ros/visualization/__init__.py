@@ -1,0 +1,4 @@
+"""Pictures for people: one set of colours and captions for reports, videos and snapshots.
+
+No ROS and no recording is known here: functions take arrays and give pictures.
+"""
