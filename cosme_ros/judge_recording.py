@@ -22,10 +22,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from cosme_ros.bag_evaluation.report_html import write_html
+from cosme_ros.bag_evaluation.report_html import Thumbnail, write_html
 from cosme_ros.bag_reading import BagError
+from cosme_ros.bag_scenes import Scene, scenes_of_frames
 from cosme_ros.bundle import BundleError, load_bundle
 from cosme_ros.detector import Detector, ScoreFault
+from cosme_ros.drive_obstacles import DriveObstacles
 from cosme_ros.evaluation import Evaluation
 from cosme_ros.execution import ProviderError
 from cosme_ros.latency_aware import timeline
@@ -34,9 +36,8 @@ from cosme_ros.recording import Recording
 from cosme_ros.replay import LOGS, PAGE, RECORDING, REPORT, Replay, ReplayError
 from cosme_ros.replay_page import as_page
 from cosme_ros.replay_report import as_text, report_of, tables
-from cosme_ros.report_pictures import CONTACT_SHEET, PICTURES, VIDEO, ReportPictures, choose_frames
+from cosme_ros.report_pictures import CONTACT_SHEET, PICTURES, VIDEO, DriveVideo, draw_chosen
 
-CHOSEN_FRAMES = 12
 ERRORS = (BagError, BundleError, OSError, ProviderError, ReplayError, ScoreFault, ValueError)
 """What judging raises when something given is wrong."""
 
@@ -92,19 +93,38 @@ def judge(
         )
     evaluation = Evaluation(detector)
     bar = tqdm(total=len(when.frames), desc="judging", unit="frame", disable=None, leave=False)
-    with bar, _pictures(recording, folder) if pictures else nullcontext() as drawn:
-        for index, output in enumerate(recording.outputs()):
+    numbers = {frame.stamp: number for number, frame in enumerate(recording.times)}
+    scenes = _scenes(replay, len(numbers))
+    drive = DriveObstacles()
+    with bar, _video(recording, folder) if pictures else nullcontext() as video:
+        for output in recording.outputs():
             evaluation.add(output)
-            if drawn is not None:
-                drawn.add(index, output)
+            number = numbers[output.stamp]
+            scene = scenes[number] if scenes else None
+            drive.add(
+                number,
+                output.stamp,
+                scene,
+                score=output.score,
+                mask=output.mask,
+                label=output.label,
+            )
+            if video is not None:
+                seconds = (output.stamp - recording.times[0].stamp) * 1e-9
+                video.add(number, seconds, output, scene)
             bar.update()
         for frame in recording.unanswered():
             evaluation.add_unanswered(frame)
             bar.update()
     for label, newest in recording.judged_by(when.judged_by()):
         evaluation.add_latency_aware(label, newest)
+    thumbnails: tuple[Thumbnail, ...] = ()
+    if pictures:
+        chosen, heading = drive.chosen()
+        thumbnails = draw_chosen(folder, recording.outputs(), chosen, heading=heading)
     report = {
         **report_of(evaluation.verdict(), when, counts),
+        "labelled_obstacles": drive.report(),
         "provider": detector.provider,
         "false_positive_rate": replay.false_positive_rate,
         "threads": replay.threads,
@@ -120,29 +140,37 @@ def judge(
         "machine": machine_facts(),
     }
     (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    write_html(folder, as_page(report))
+    video_file = VIDEO if pictures else ""
+    write_html(folder, as_page(report, video=video_file, thumbnails=thumbnails))
     return _summary(report, folder, pictures=pictures)
 
 
-def _pictures(recording: Recording, folder: Path) -> ReportPictures:
-    shown = recording.anomalous()
-    stamps = np.array(sorted(shown))
-    period = float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 1.0
-    return ReportPictures(
-        folder, frames_a_second=1.0 / period, chosen=choose_frames(shown, CHOSEN_FRAMES)
-    )
+def _video(recording: Recording, folder: Path) -> DriveVideo:
+    stamps = np.array([frame.stamp for frame in recording.times if frame.score is not None])
+    period = float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 0.0
+    return DriveVideo(folder, frames_a_second=1.0 / period if period > 0 else 1.0)
+
+
+def _scenes(replay: Replay, played: int) -> tuple[Scene | None, ...]:
+    """The scene of each frame that was played; nothing where that cannot be said."""
+    try:
+        scenes = scenes_of_frames(replay.bag, replay.image_topic)
+    except BagError:
+        return ()
+    # Played once and recorded whole, the frames are the bag's in its order.
+    return scenes if len(scenes) == played else ()
 
 
 def _summary(report: dict[str, Any], folder: Path, *, pictures: bool) -> str:
     equal = "equal" if report["published_equals_detector"] else "do NOT equal"
     places = {
-        f"{folder / PAGE}": "tables and figures, for any browser",
+        f"{folder / PAGE}": "tables, figures and the video, for any browser",
         f"{folder / REPORT}": "all numbers",
     }
     if pictures:
         places = {
-            f"{folder / CONTACT_SHEET}": "frame, score, mask and truth of some frames",
-            f"{folder / VIDEO}": "the same of the whole drive; any browser plays it",
+            f"{folder / CONTACT_SHEET}": "each scene's median obstacle; the drive's worst",
+            f"{folder / VIDEO}": "the whole drive; any browser plays it",
             f"{folder / PICTURES}/": "those frames in full size, and the overlay as in RViz",
             **places,
         }

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Pictures for people: scores in colour, and a frame with its scores and obstacles on it."""
+"""A frame with its scores and obstacles on it, as the node publishes it."""
 
 from __future__ import annotations
 
@@ -21,23 +21,6 @@ _FRAME_BRIGHTNESS = 0.8
 _OPACITY = 0.75
 _DARK = (0, 0, 0)  # BGR
 _AMBER = (0, 190, 255)
-
-
-def score_colour(score: np.ndarray, *, scale: bool = False) -> np.ndarray:
-    """A score map as a picture, uint8 [H, W, 3] BGR, with a cyan line around every alarm.
-
-    `score` is float32 [H, W], 1.0 the alarm line. Colours run from black at 0 to pale yellow at
-    2.0 and above, the same in every picture; `scale` draws what they mean in a corner.
-    """
-    picture = mapped(score)
-    unit = unit_of(*score.shape)
-    alarm = (score >= 1.0).astype(np.uint8)
-    # The rim inside the alarm, so that a single anomalous pixel is seen too.
-    inner = cv2.erode(alarm, np.ones((3, 3), np.uint8), iterations=round(unit))
-    picture[(alarm > inner)] = ALARM_COLOUR
-    if scale:
-        draw_scale(picture, unit, below_alarm=True)
-    return picture
 
 
 def draw_overlay(
@@ -78,7 +61,7 @@ def draw_overlay(
             unit,
             unknown=mask is None,
         ),
-        *draw_scale(picture, unit, below_alarm=False),
+        *draw_scale(picture, unit),
     ]
     # The highest peak comes first, and keeps its label where two would cover each other.
     for obstacle, line in zip(obstacles, lines, strict=mask is not None):

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from cosme_ros import names
 from cosme_ros.bag_reading import (
-    ANOMALY,
     JOIN_WINDOW,
     Bag,
     BagError,
@@ -123,19 +122,6 @@ class Recording:
                 if frame.score is not None
             ]
         )
-
-    def anomalous(self) -> dict[int, bool]:
-        """Stamp in nanoseconds to whether the labels show an anomaly, for frames with a score."""
-        topics = [topic for topic in (SCORE, self._label_topic) if topic]
-        shown = {}
-        with Bag(self.path) as bag:
-            for frame in bag.joined(topics, window=self._window):
-                if SCORE in frame:
-                    label = frame.get(self._label_topic)
-                    shown[frame[SCORE].stamp] = label is not None and bool(
-                        (bag.plane(label, "mono8") == ANOMALY).any()
-                    )
-        return shown
 
     def outputs(self) -> Iterator[Output]:
         """Frame by frame in order; frames without a score are left out. Raises BagError."""

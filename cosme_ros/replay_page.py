@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from cosme_ros.bag_evaluation import svg_figures
-from cosme_ros.bag_evaluation.report_html import Figure, Page, Section, Table, Tile
+from cosme_ros.bag_evaluation.labelled_obstacles import FOUND_SHARE
+from cosme_ros.bag_evaluation.report_html import Figure, Page, Section, Table, Thumbnail, Tile
 from cosme_ros.plural import counted
-from cosme_ros.replay_report import LATENCY, tables
+from cosme_ros.replay_report import LATENCY, OBSTACLES, tables
 
 _EXPLANATIONS = {
     "Detection": "By the time that a frame is processed the world has moved on. Each labelled "
@@ -17,11 +18,22 @@ _EXPLANATIONS = {
     "Li, Wang and Ramanan, Towards Streaming Perception, ECCV 2020: even the fastest detector is "
     "judged by what it said of the frame before. Beside it stand the figures that no latency and "
     "no dropped frame would give.",
+    OBSTACLES: "A labelled obstacle is a connected anomalous region, followed from frame to frame "
+    f"by overlap. A frame finds it where the mask covers {100 * FOUND_SHARE:.0f} % of it or more. "
+    "Its IoU is the median of the frames that find it.",
 }
 
 
-def as_page(report: Mapping[str, Any]) -> Page:
-    """`report` is that of report.json: `replay_report.report_of`, and how it was made."""
+def as_page(
+    report: Mapping[str, Any], *, video: str = "", thumbnails: tuple[Thumbnail, ...] = ()
+) -> Page:
+    """Make a page of a replay.
+
+    Args:
+        report: that of report.json: `replay_report.report_of`, and how it was made.
+        video: file name of the drive's video beside the page; empty: there is none.
+        thumbnails: of the contact sheet.
+    """
     frames = report["frames"]
     sections = [
         Section(
@@ -39,8 +51,25 @@ def as_page(report: Mapping[str, Any]) -> Page:
         f"provider {report['provider']}: what a vehicle would have had.",
         tiles=_tiles(report),
         warnings=_warnings(report),
-        sections=tuple(sections),
+        sections=(*_drive(video, thumbnails), *sections),
         facts=_facts(report),
+    )
+
+
+def _drive(video: str, thumbnails: tuple[Thumbnail, ...]) -> tuple[Section, ...]:
+    if not video and not thumbnails:
+        return ()
+    colours = (
+        "Left the camera frame: light blue outlines what the detector has found, orange what is "
+        "labelled. Right the anomaly score."
+    )
+    return (
+        Section("The drive", (colours,), video=video),
+        *(
+            [Section("Worth a look", ("Click to enlarge.",), thumbnails=thumbnails)]
+            if thumbnails
+            else []
+        ),
     )
 
 
@@ -64,6 +93,16 @@ def _tiles(report: Mapping[str, Any]) -> tuple[Tile, ...]:
                 f"{aware['age_ms']['p50']:.0f} ms",
                 "age of the newest result, p50",
                 f"p95 {aware['age_ms']['p95']:.0f} ms",
+            )
+        )
+    obstacles = report.get("labelled_obstacles")
+    if obstacles is not None and obstacles["large"]:
+        tiles.append(
+            Tile(
+                f"{obstacles['large_found_promptly']} of {obstacles['large']}",
+                "obstacles found in time",
+                f"those of more than {obstacles['large_pixels']} pixels, within "
+                f"{obstacles['prompt_frames']} frames",
             )
         )
     if aware["ap"] is not None:

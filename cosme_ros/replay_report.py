@@ -17,6 +17,7 @@ from cosme_ros.recording import DetectorCounts
 _NAMES = ("ap", "auroc", "fpr95")
 _UNJUDGED = "No labels of both kinds, so nothing to judge the scores by."
 LATENCY = "Latency"
+OBSTACLES = "Obstacles"
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
     ]
     if report["offline"]["ap"] is None:
         return [*found, Table("Detection", (), note=_UNJUDGED)]
+    obstacles = report.get("labelled_obstacles")
     return [
         *found,
         Table(
@@ -122,7 +124,48 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
             note="Frames before the first result, judged as if nothing had been found in them: "
             f"{aware['frames_before_first_result']}.",
         ),
+        *([] if obstacles is None else [obstacle_table(obstacles)]),
     ]
+
+
+def obstacle_table(obstacles: Mapping[str, Any]) -> Table:
+    """Return what became of each labelled obstacle, and of all in a note.
+
+    `obstacles` are what `DriveObstacles.report` gives.
+    """
+    rows = [
+        (
+            f"{row['number']}" + ("" if row["scene"] is None else f" (scene {row['scene']})"),
+            str(row["first_frame"]),
+            str(row["first_area"]),
+            str(row["largest_area"]),
+            "never" if row["found_after"] is None else str(row["found_after"]),
+            f"{row['frames_found']} of {row['frames']}",
+            "-" if row["iou"] is None else f"{row['iou']:.2f}",
+        )
+        for row in obstacles["all"]
+    ]
+    columns = (
+        "obstacle",
+        "first seen in frame",
+        "pixels then",
+        "at most",
+        "found after frames",
+        "found in",
+        "IoU",
+    )
+    iou = obstacles["median_iou_of_found"]
+    note = (
+        f"Found: {obstacles['found']} of {obstacles['obstacles']}. Of more than "
+        f"{obstacles['large_pixels']} pixels: {obstacles['large']}, of these "
+        f"{obstacles['large_found_promptly']} are found within {obstacles['prompt_frames']} frames "
+        f"of being so large. Median IoU of those found: {'-' if iou is None else f'{iou:.2f}'}. "
+        f"False alarms where nothing is wrong: {obstacles['false_alarms_on_normal_scenes']} in "
+        f"{obstacles['normal_frames']} frames; "
+        f"{obstacles['frames_with_false_alarms']} of all {obstacles['labelled_frames']} frames "
+        "show one."
+    )
+    return Table(OBSTACLES, (columns, *rows), note=note)
 
 
 def as_text(shown: Sequence[Table]) -> str:

@@ -1,181 +1,203 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Pictures of a replay: what the camera saw, what the detector said of it, and what is true."""
+"""Pictures of a replay: what the camera saw, what the detector found of it, and what is true."""
 
-import os
-import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from cosme_ros.bag_reading import ANOMALY, IGNORED
+from cosme_ros.bag_evaluation.report_html import Thumbnail
+from cosme_ros.bag_scenes import SCENE_CAPTION_S, Scene
 from cosme_ros.image_codec import BgrImage
-from cosme_ros.overlay import score_colour
 from cosme_ros.recording import Output
+from cosme_ros.visualization.panels import (
+    VIDEO_WIDTH,
+    FrameView,
+    Region,
+    legend,
+    outlined,
+    panel,
+    title,
+)
+from cosme_ros.visualization.video import VideoFile
 
 CONTACT_SHEET = "contact_sheet.png"
 VIDEO = "drive.webm"
 PICTURES = "pictures"
-_SHEET_PANEL_WIDTH = 320
-_VIDEO_WIDTH = 960
-_DIMMED = 0.35  # of the frame's brightness, where something is drawn over it
-_MASK_COLOUR = (0, 200, 255)  # BGR, of the obstacle mask
-_TRUTH_COLOUR = (120, 255, 60)  # BGR, of labelled anomalies
-_TEXT = (255, 255, 255)
+
+_TILE_WIDTH = 1024
+_THUMBNAIL_WIDTH = 320
+_COLUMNS = 2
+_GAP = 12
+_PAPER = 248
+_QUALITY = 85
 
 
-class ReportPictures:
-    """Writes a video of all frames, and pictures and a contact sheet of chosen ones.
+@dataclass(frozen=True)
+class ChosenFrame:
+    """A frame to be looked at, and why.
 
-    A context manager; the contact sheet is written on leaving it. `folder` receives VIDEO,
-    CONTACT_SHEET and PICTURES/frame_NNNN.png (frame, score, mask and truth) with
-    frame_NNNN_overlay.png (the overlay as published).
+    Attributes:
+        stamp: nanoseconds.
+        frame: counted from 0 in the order of playing.
+        caption: what it shows.
+        note: what came of it.
+        focus: what is to be shown enlarged; None for nothing.
     """
 
-    def __init__(self, folder: Path, *, frames_a_second: float, chosen: Collection[int]) -> None:
-        """`chosen` holds stamps in nanoseconds."""
-        self._folder = folder
-        self._rate = frames_a_second
-        self._chosen = frozenset(chosen)
-        self._video: cv2.VideoWriter | None = None
-        self._video_size = (0, 0)
-        self._rows: list[BgrImage] = []
-        (folder / PICTURES).mkdir(parents=True, exist_ok=True)
+    stamp: int
+    frame: int
+    caption: str
+    note: str
+    focus: Region | None = None
 
-    def __enter__(self) -> "ReportPictures":
+
+def view_of(output: Output) -> FrameView:
+    """Return what is to be shown of a recorded frame."""
+    return FrameView(output.image, output.score, output.mask, output.label)
+
+
+class DriveVideo:
+    """The video of all frames, `folder`/VIDEO; a context manager.
+
+    Args:
+        folder: that receives it.
+        frames_a_second: at which it is to be played.
+    """
+
+    def __init__(self, folder: Path, frames_a_second: float) -> None:
+        self._video = VideoFile(folder / VIDEO, frames_a_second)
+        self._eye_catching = round(SCENE_CAPTION_S * frames_a_second)
+        self._scene: Scene | None = None
+        self._since_cut = 0
+
+    def __enter__(self) -> "DriveVideo":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._video is not None:
-            self._video.release()
-        if self._rows:
-            _write(self._folder / CONTACT_SHEET, np.vstack(self._rows))
+        self._video.__exit__()
 
-    def add(self, index: int, output: Output) -> None:
-        """The frame of that index, counted from 0 in the order of playing."""
-        four = panels(output, index)
-        square = np.vstack([np.hstack(four[:2]), np.hstack(four[2:])])
-        self._append_to_video(square)
-        if output.stamp not in self._chosen:
-            return
-        stem = self._folder / PICTURES / f"frame_{index:04d}"
-        _write(stem.with_suffix(".png"), square)
-        if output.overlay is not None:
-            _write(stem.with_name(f"{stem.name}_overlay.png"), output.overlay)
-        self._rows.append(np.hstack([resized(panel, _SHEET_PANEL_WIDTH) for panel in four]))
-
-    def _append_to_video(self, picture: BgrImage) -> None:
-        picture = resized(picture, _VIDEO_WIDTH)
-        if self._video is None:
-            self._video_size = (picture.shape[1], picture.shape[0])
-            self._video = open_video(self._folder / VIDEO, self._rate, self._video_size)
-        elif self._video_size != (picture.shape[1], picture.shape[0]):
-            picture = cv2.resize(picture, self._video_size).astype(np.uint8, copy=False)
-        self._video.write(picture)
+    def add(self, frame: int, seconds: float, output: Output, scene: Scene | None) -> None:
+        """Append a frame: its number and time since the first one, and the scene it is of."""
+        self._since_cut = self._since_cut + 1 if scene == self._scene else 0
+        self._scene = scene
+        self._video.add(
+            panel(
+                view_of(output),
+                caption="" if scene is None else scene.caption,
+                note=f"frame {frame}, {seconds:.1f} s",
+                new_scene=scene is not None and self._since_cut < self._eye_catching,
+                width=VIDEO_WIDTH,
+            )
+        )
 
 
-def panels(output: Output, index: int) -> list[BgrImage]:
-    """Frame, score, obstacle mask and truth, each uint8 [H, W, 3] BGR with its name on it."""
-    labelled = "truth" if output.label is not None else "no labels"
-    return [
-        _captioned(output.image, f"camera frame {index}"),
-        _captioned(score_colour(output.score), "anomaly score, outlined from the alarm line up"),
-        _captioned(
-            _painted(output.image, output.mask, _MASK_COLOUR),
-            "obstacle mask" if output.mask is not None else "obstacle mask withheld",
-        ),
-        _captioned(_truth(output), labelled),
-    ]
+def draw_chosen(
+    folder: Path, outputs: Iterable[Output], chosen: Sequence[ChosenFrame], *, heading: str
+) -> tuple[Thumbnail, ...]:
+    """Draw the chosen frames in full size, and the contact sheet of them all.
 
+    Writes to `folder`: CONTACT_SHEET, and PICTURES/frame_NNNN.png with frame_NNNN_overlay.png, the
+    overlay as published.
 
-def choose_frames(anomalous: Mapping[int, bool], wanted: int) -> set[int]:
-    """Stamps of at most `wanted` frames, spread over the drive: three of four show anomalies.
+    Args:
+        folder: that receives them.
+        outputs: of all frames; those that are not chosen are passed over.
+        chosen: in the order of the contact sheet; a frame may be chosen for two reasons.
+        heading: of the contact sheet.
 
-    `anomalous` says of each stamp whether the frame shows one.
+    Returns:
+        The same for a page, in the order of `chosen`.
     """
-    with_anomaly = [stamp for stamp, shown in anomalous.items() if shown]
-    without = [stamp for stamp, shown in anomalous.items() if not shown]
-    normal_share = wanted // 4 if with_anomaly else wanted
-    return {*_spread(with_anomaly, wanted - wanted // 4), *_spread(without, normal_share)}
+    (folder / PICTURES).mkdir(parents=True, exist_ok=True)
+    tiles: dict[int, BgrImage] = {}
+    thumbnails: dict[int, Thumbnail] = {}
+    judged = True
+    for output in outputs:
+        for place, choice in enumerate(chosen):
+            if choice.stamp != output.stamp:
+                continue
+            view = view_of(output)
+            judged = judged and view.label is not None
+            large = panel(view, caption=choice.caption, note=choice.note)
+            stem = folder / PICTURES / f"frame_{choice.frame:04d}"
+            _write(stem.with_suffix(".png"), large)
+            if output.overlay is not None:
+                _write(stem.with_name(f"{stem.name}_overlay.png"), output.overlay)
+            tiles[place] = panel(
+                view,
+                caption=choice.caption,
+                note=choice.note,
+                width=_TILE_WIDTH,
+                focus=choice.focus or _middle(view),
+                with_legend=False,
+            )
+            thumbnails[place] = Thumbnail(
+                f"frame{place}",
+                jpeg(outlined(view, width=_THUMBNAIL_WIDTH)),
+                jpeg(large),
+                f"{choice.caption}. Frame {choice.frame}: {choice.note}",
+            )
+    if tiles:
+        sheet = contact_sheet([tiles[place] for place in sorted(tiles)], heading, judged=judged)
+        _write(folder / CONTACT_SHEET, sheet)
+    return tuple(thumbnails[place] for place in sorted(thumbnails))
 
 
-def _spread(stamps: Sequence[int], wanted: int) -> list[int]:
-    # The middles of equal parts: the first and the last frames of a drive tell least.
-    count = min(wanted, len(stamps))
-    return [stamps[int((part + 0.5) * len(stamps) / count)] for part in range(count)]
+def contact_sheet(tiles: Sequence[BgrImage], heading: str, *, judged: bool) -> BgrImage:
+    """Lay out tiles in two columns, under a heading and over what the colours mean.
 
+    Args:
+        tiles: each uint8 [h, w, 3] BGR; they are brought to the size of the first.
+        heading: above all.
+        judged: whether there is a truth that the legend has to name.
 
-def _truth(output: Output) -> BgrImage:
-    if output.label is None:
-        return _dimmed(output.image)
-    anomaly = np.where(output.label == ANOMALY, 255, 0).astype(np.uint8)
-    picture = _painted(output.image, anomaly, _TRUTH_COLOUR)
-    picture[output.label == IGNORED] = (128, 128, 128)
-    return picture
-
-
-def _painted(
-    image: BgrImage, mask: NDArray[np.uint8] | None, colour: tuple[int, int, int]
-) -> BgrImage:
-    picture = _dimmed(image)
-    if mask is not None:
-        picture[mask > 0] = colour
-    return picture
-
-
-def _dimmed(image: BgrImage) -> BgrImage:
-    return cv2.convertScaleAbs(image, alpha=_DIMMED).astype(np.uint8, copy=False)
-
-
-def _captioned(picture: BgrImage, caption: str) -> BgrImage:
-    picture = picture.copy()
-    scale = picture.shape[1] / 640 * 0.55
-    thickness = max(1, round(scale * 2))
-    height = round(scale * 40)
-    picture[:height] = (picture[:height] * 0.4).astype(np.uint8)
-    place = (round(scale * 12), round(scale * 28))
-    cv2.putText(
-        picture, caption, place, cv2.FONT_HERSHEY_SIMPLEX, scale, _TEXT, thickness, cv2.LINE_AA
+    Returns:
+        uint8 [h, w, 3] BGR.
+    """
+    height, width = tiles[0].shape[:2]
+    columns = min(_COLUMNS, len(tiles))
+    rows = -(-len(tiles) // columns)
+    body = np.full((rows * (height + _GAP), columns * (width + _GAP) - _GAP, 3), _PAPER, np.uint8)
+    for place, tile in enumerate(tiles):
+        if tile.shape != tiles[0].shape:
+            shrunk = cv2.resize(tile, (width, height), interpolation=cv2.INTER_AREA)
+            tile = np.asarray(shrunk, np.uint8)
+        # Column by column: a drive is read from top to bottom.
+        column, row = divmod(place, rows)
+        top, left = row * (height + _GAP), column * (width + _GAP)
+        body[top : top + height, left : left + width] = tile
+    unit = 1.3
+    sheet = np.vstack(
+        [
+            title(heading, "", body.shape[1], unit),
+            body,
+            legend(body.shape[1], unit, judged=judged),
+        ]
     )
-    return picture
+    framed = cv2.copyMakeBorder(
+        sheet, _GAP, _GAP, _GAP, _GAP, cv2.BORDER_CONSTANT, value=(_PAPER,) * 3
+    )
+    return np.asarray(framed, np.uint8)
 
 
-def resized(picture: BgrImage, width: int) -> BgrImage:
-    """In that width, uint8 [h, width, 3], with an even height."""
-    # Even, because a video's colours are stored for two by two pixels.
-    height = round(picture.shape[0] * width / picture.shape[1] / 2) * 2
-    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return small.astype(np.uint8, copy=False)
+def jpeg(picture: BgrImage) -> bytes:
+    """Encode a picture for a page. Raises ValueError."""
+    encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not encoded:
+        raise ValueError(f"a picture of {list(picture.shape)} cannot be encoded as JPEG")
+    return data.tobytes()
 
 
-def open_video(path: Path, frames_a_second: float, size: tuple[int, int]) -> cv2.VideoWriter:
-    """VP8 in a .webm, VP9 in an .mp4: every browser plays them, and OpenCV's wheels have their
-    encoders, which they do not have for H.264. `size` is width and height. Raises OSError."""
-    codec = {".webm": "VP80", ".mp4": "vp09"}[path.suffix]
-    # OpenCV complains on the standard error that WebM has no tag for it, and then rightly goes on.
-    with _silent_standard_error():
-        video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), frames_a_second, size)
-    if not video.isOpened():
-        raise OSError(f"{path} cannot be written: this OpenCV has no encoder for {codec}")
-    return video
-
-
-@contextmanager
-def _silent_standard_error() -> Iterator[None]:
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+def _middle(view: FrameView) -> Region:
+    """The middle of the road ahead, to be enlarged where there is nothing to point at."""
+    height, width = view.image.shape[:2]
+    side = height // 2
+    return Region((width - side) // 2, height // 3, side, side)
 
 
 def _write(path: Path, picture: BgrImage) -> None:

@@ -18,6 +18,8 @@ from cosme_ros.lettering import Box, plate, text_height, text_width, write
 # means the same in every frame.
 SCALE_END = 2.0
 ALARM_COLOUR = (255, 255, 0)  # BGR cyan, which the map does not contain
+MASK_COLOUR = ALARM_COLOUR  # what the detector has found, in every picture
+TRUTH_COLOUR = (0, 120, 255)  # BGR orange, what the labels say
 
 
 def mapped(score: np.ndarray) -> np.ndarray:
@@ -27,12 +29,12 @@ def mapped(score: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO))
 
 
-def draw_scale(picture: np.ndarray, unit: float, *, below_alarm: bool) -> list[Box]:
+def draw_scale(picture: np.ndarray, unit: float) -> list[Box]:
     """The scale of the colours, in the upper right corner of `picture` uint8 [H, W, 3] BGR.
 
     Obstacles in a vehicle's way stand at the bottom, so nothing may lie there. `unit` is
-    `lettering.unit_of` the picture; `below_alarm` says whether colours begin at 0 or at the alarm
-    line. Returns what it took: nothing of a picture too small for it.
+    `lettering.unit_of` the picture. Colours begin at the alarm line: below it the frame shows
+    through. Returns what it took: nothing of a picture too small for it.
     """
     ticks = ("0", "alarm 1", f"{SCALE_END:g}+")
     margin = round(5 * unit)
@@ -47,8 +49,7 @@ def draw_scale(picture: np.ndarray, unit: float, *, below_alarm: bool) -> list[B
     bar_left, bar_top = left + margin, top + margin
     bar = mapped(np.linspace(0, SCALE_END, bar_width, dtype=np.float32)[np.newaxis])
     alarm = round(bar_width / SCALE_END)
-    if not below_alarm:
-        bar[:, :alarm] = 110  # the grey of a frame that shows through
+    bar[:, :alarm] = 110  # the grey of a frame that shows through
     picture[bar_top : bar_top + bar_height, bar_left : bar_left + bar_width] = bar
     line = max(2, round(2 * unit))
     alarm_left = bar_left + alarm - line // 2

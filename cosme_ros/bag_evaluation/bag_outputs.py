@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
@@ -15,17 +14,17 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from cosme_ros import names
 from cosme_ros.bag_evaluation.frames import BagFrame, at_size
 from cosme_ros.bag_reading import IMAGE, TYPES
+from cosme_ros.bag_scenes import SCENE_CAPTION_S, Scene
 from cosme_ros.image_codec import BgrImage
 from cosme_ros.obstacles import Obstacle
 from cosme_ros.overlay import draw_overlay
-from cosme_ros.recording import Output
-from cosme_ros.report_pictures import open_video, panels, resized
+from cosme_ros.visualization.panels import VIDEO_WIDTH, FrameView, panel
+from cosme_ros.visualization.video import VideoFile
 
 SCORE, MASK, OVERLAY = (
     names.resolve(name) for name in (names.OUTPUT_SCORE, names.OUTPUT_MASK, names.OUTPUT_OVERLAY)
 )
 _BAG_VERSION: Literal[8] = 8  # the newest that Jazzy reads
-_VIDEO_WIDTH = 960
 _SLOWEST, _FASTEST = 1.0, 60.0  # frames a second that players can be asked for
 
 
@@ -46,9 +45,10 @@ class BagOutputs:
         self._settings = settings
         self._writer: Writer | None = None
         self._connections: dict[str, Any] = {}
-        self._video: cv2.VideoWriter | None = None
-        self._video_size = (0, 0)
+        self._video: VideoFile | None = None
         self._first: tuple[int, BgrImage] | None = None
+        self._scene: Scene | None = None
+        self._scene_began = 0
 
     def __enter__(self) -> "BagOutputs":
         if self._settings.bag is not None:
@@ -67,9 +67,9 @@ class BagOutputs:
         if self._writer is not None:
             self._writer.close()
         if self._first is not None and self._video is None:  # a single frame
-            self._open(self._first[1], 1.0).write(self._first[1])
+            self._open(1.0).add(self._first[1])
         if self._video is not None:
-            self._video.release()
+            self._video.__exit__()
 
     def write(
         self,
@@ -77,6 +77,7 @@ class BagOutputs:
         score: NDArray[np.float32],
         mask: NDArray[np.uint8] | None,
         obstacles: tuple[Obstacle, ...],
+        scene: Scene | None,
     ) -> None:
         """One frame, under the header and the time that its picture has in the bag."""
         if self._writer is not None:
@@ -86,7 +87,7 @@ class BagOutputs:
             overlay = draw_overlay(frame.image, score, obstacles, mask)
             self._write_message(OVERLAY, frame, overlay, "bgr8")
         if self._settings.video is not None:
-            self._append_to_video(frame, score, mask)
+            self._append_to_video(frame, score, mask, scene)
 
     def _write_message(
         self, topic: str, frame: BagFrame, array: NDArray[Any], encoding: str
@@ -106,27 +107,34 @@ class BagOutputs:
         )
 
     def _append_to_video(
-        self, frame: BagFrame, score: NDArray[np.float32], mask: NDArray[np.uint8] | None
+        self,
+        frame: BagFrame,
+        score: NDArray[np.float32],
+        mask: NDArray[np.uint8] | None,
+        scene: Scene | None,
     ) -> None:
         label = None if frame.label is None else at_size(frame.label, *score.shape)
-        output = Output(frame.stamp, frame.image, label, score, mask, None, latency=0.0)
-        four = panels(output, frame.index)
-        picture = resized(np.vstack([np.hstack(four[:2]), np.hstack(four[2:])]), _VIDEO_WIDTH)
+        if scene != self._scene:
+            self._scene, self._scene_began = scene, frame.stamp
+        since_cut = (frame.stamp - self._scene_began) * 1e-9
+        picture = panel(
+            FrameView(frame.image, score, mask, label),
+            caption="" if scene is None else scene.caption,
+            note=f"frame {frame.index}",
+            new_scene=scene is not None and 0 <= since_cut < SCENE_CAPTION_S,
+            width=VIDEO_WIDTH,
+        )
         if self._first is None:  # how fast to play is known when the second is there
             self._first = (frame.stamp, picture)
             return
         if self._video is None:
             seconds = (frame.stamp - self._first[0]) * 1e-9
             rate = 1 / seconds if seconds > 0 else 10.0
-            self._open(self._first[1], min(max(rate, _SLOWEST), _FASTEST)).write(self._first[1])
+            self._open(min(max(rate, _SLOWEST), _FASTEST)).add(self._first[1])
         assert self._video is not None
-        if (picture.shape[1], picture.shape[0]) != self._video_size:
-            picture = cv2.resize(picture, self._video_size).astype(np.uint8, copy=False)
-        self._video.write(picture)
+        self._video.add(picture)
 
-    def _open(self, picture: BgrImage, frames_a_second: float) -> cv2.VideoWriter:
+    def _open(self, frames_a_second: float) -> VideoFile:
         assert self._settings.video is not None
-        self._video_size = (picture.shape[1], picture.shape[0])
-        self._settings.video.parent.mkdir(parents=True, exist_ok=True)
-        self._video = open_video(self._settings.video, frames_a_second, self._video_size)
+        self._video = VideoFile(self._settings.video, frames_a_second)
         return self._video

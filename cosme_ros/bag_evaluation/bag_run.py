@@ -19,7 +19,12 @@ from cosme_ros.bag_evaluation.bag_figures import BagFigures, FrameFigures, Troub
 from cosme_ros.bag_evaluation.bag_outputs import BagOutputs, OutputSettings
 from cosme_ros.bag_evaluation.frames import BagFrame, BagFrames, at_size
 from cosme_ros.bag_evaluation.label_values import without_anomalies
-from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacles, Missed
+from cosme_ros.bag_evaluation.labelled_obstacles import (
+    FalseAlarm,
+    LabelledObstacles,
+    Sighting,
+    false_alarms,
+)
 from cosme_ros.bag_evaluation.observed_scores import ObservedScores
 from cosme_ros.bag_evaluation.parallel import ignore_interrupts
 from cosme_ros.bag_evaluation.pictures import (
@@ -33,13 +38,15 @@ from cosme_ros.bag_evaluation.pictures import (
 )
 from cosme_ros.bag_evaluation.settings import COMPONENT_SIZES, EvaluationSettings
 from cosme_ros.bag_evaluation.work_folder import WorkFolder, write_labelled
-from cosme_ros.bag_reading import ANOMALY, NORMAL, BagError
+from cosme_ros.bag_reading import ANOMALY, BagError
+from cosme_ros.bag_scenes import Scene, scene_at, scenes_of
 from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
 from cosme_ros.plural import counted
+from cosme_ros.visualization.panels import FrameView
 
 # Frames that do not alarm are alike over so many: of these one may be shown.
 _ALIKE = 15
@@ -133,6 +140,8 @@ class _Run:
         self._mask_before: NDArray[np.uint8] | None = None
         self._alarm_runs = 0
         self._false_alarm_runs = 0
+        self._scenes = scenes_of(task.path)
+        self._scene: Scene | None = None
 
     def to_the_end(self, frames: BagFrames) -> BagFigures:
         task = self._task
@@ -159,6 +168,11 @@ class _Run:
 
     def _add(self, frame: BagFrame) -> None:
         figures = self._figures
+        scene = scene_at(self._scenes, frame.bag_time)
+        if scene != self._scene:  # the drive was cut: nothing goes on from the frame before
+            self._scene = scene
+            self._obstacles.cut()
+            self._mask_before = None
         height, width = frame.image.shape[:2]
         if not figures.width:
             figures.width, figures.height = width, height
@@ -172,17 +186,18 @@ class _Run:
             return
         mask, obstacles = self._mask(detection)
         label = None if frame.label is None else at_size(frame.label, height, width)
-        missed: tuple[Missed, ...] = ()
-        false: list[float] = []
+        missed: tuple[Sighting, ...] = ()
+        false: tuple[FalseAlarm, ...] = ()
         if frame.label is not None and label is not None:
             grid = detection.raw_score_grid
             figures.histogram.add(_to_size(grid, frame.label), frame.label)
             write_labelled(self._scores, grid, frame.label)
             found = np.zeros(label.shape, bool) if mask is None else mask > 0
             figures.alarm_components.add(found, label)
-            missed = self._obstacles.add(frame.index, frame.stamp, label, mask)
+            shown = self._obstacles.add(frame.index, frame.stamp, label, mask)
+            missed = tuple(sighting for sighting in shown if not sighting.found)
             if obstacles and mask is not None:
-                false = _false_peaks(mask, label, detection.score)
+                false = false_alarms(mask, label, detection.score)
         seen = FrameFigures(
             frame=frame.index,
             stamp=frame.stamp,
@@ -200,7 +215,7 @@ class _Run:
         figures.frames.append(seen)
         self._mask_before = mask
         self._offer_pictures(frame, detection, mask, label, seen, before, missed, false)
-        self._outputs.write(frame, detection.score, mask, obstacles)
+        self._outputs.write(frame, detection.score, mask, obstacles, scene)
 
     def _compare_aspect(self, height: int, width: int) -> None:
         # The detector warns too, but once a process, not a bag.
@@ -235,27 +250,21 @@ class _Run:
         label: NDArray[np.uint8] | None,
         seen: FrameFigures,
         before: FrameFigures | None,
-        missed: tuple[Missed, ...],
-        false: list[float],
+        missed: tuple[Sighting, ...],
+        false: tuple[FalseAlarm, ...],
     ) -> None:
         if seen.alarm and not (before and before.alarm):
             self._alarm_runs += 1
         if seen.false_obstacles and not (before and before.false_obstacles):
             self._false_alarm_runs += 1
-        drawn = functools.cache(
-            lambda: draw_frame(
-                frame=frame.index,
-                stamp=frame.stamp,
-                image=frame.image,
-                score=detection.score,
-                mask=mask,
-                label=label,
-            )
-        )
+        view = FrameView(frame.image, detection.score, mask, label)
+        scene = "" if self._scene is None else self._scene.caption
 
         def offer(kind: str, group: int, rank: float, caption: str) -> None:
             def draw() -> Picture:
-                thumbnail, large = drawn()
+                thumbnail, large = draw_frame(
+                    view, caption=scene or kind, note=f"frame {frame.index}: {caption}"
+                )
                 name, index, stamp = self._figures.name, frame.index, frame.stamp
                 return Picture(kind, name, index, stamp, rank, caption, thumbnail, large)
 
@@ -266,24 +275,13 @@ class _Run:
             what = f"obstacle {miss.obstacle}, {miss.area} pixels, not found; {peak}"
             offer(MISS, miss.obstacle, miss.area, what)
         if false:
-            what = f"{counted(len(false), 'obstacle')} on nothing labelled; peak {max(false):.2f}"
-            offer(FALSE_ALARM, self._false_alarm_runs, max(false), what)
+            highest = max(alarm.peak for alarm in false)
+            what = f"{counted(len(false), 'obstacle')} on nothing labelled; peak {highest:.2f}"
+            offer(FALSE_ALARM, self._false_alarm_runs, highest, what)
         if seen.alarm:
             what = f"{counted(seen.obstacles or 0, 'obstacle')}; {peak}"
             offer(ALARM, self._alarm_runs, seen.peak, what)
         offer(HIGHEST, frame.index // _ALIKE, seen.peak, peak)
-
-
-def _false_peaks(
-    mask: NDArray[np.uint8], label: NDArray[np.uint8], score: NDArray[np.float32]
-) -> list[float]:
-    """Peak scores of the obstacles that touch no labelled anomaly, but a place that is judged."""
-    count, regions = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
-    on_anomaly = np.bincount(regions[label == ANOMALY], minlength=count)
-    on_normal = np.bincount(regions[label == NORMAL], minlength=count)
-    false = (on_anomaly == 0) & (on_normal > 0)
-    false[0] = False  # outside of all
-    return [float(score[regions == region].max()) for region in np.flatnonzero(false)]
 
 
 def _mask_iou(before: NDArray[np.uint8] | None, now: NDArray[np.uint8] | None) -> float | None:

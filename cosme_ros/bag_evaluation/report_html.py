@@ -3,6 +3,9 @@
 
 """A report as one HTML file that needs nothing else: no network, no script, no other file.
 
+The one exception is a video, which stays a file beside the page: in it, it would be half as large
+again.
+
 Knows nothing of what it shows: whoever has figures makes a Page of them.
 """
 
@@ -55,6 +58,8 @@ class Section:
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     thumbnails: tuple[Thumbnail, ...] = ()
+    video: str = ""
+    """Name of a video file beside the page; empty: none."""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def _bag(bag: BagFigures, summary: Summary, labels: LabelSettings) -> dict[str, 
         "interrupted": bag.interrupted,
         "not_as_it_should_be": bag.troubles.sentences(),
         "summary": _summary(summary),
-        "obstacles": [asdict(obstacle) for obstacle in bag.obstacles],
+        "obstacles": [{**asdict(o), "iou": o.iou} for o in bag.obstacles],
         "scores": {"edges": bag.scores.edges.tolist(), "counts": bag.scores.counts.tolist()},
         "frames": _columns(bag.frames),
     }

@@ -198,12 +198,12 @@ def _pictures(
     if not pictures:
         return None
     several = len(evaluation.bags) > 1
-    marks, panels = "Yellow is the mask", "frame, score and mask"
+    marks = "Light blue outlines what the detector has found"
     if evaluation.total.labelled_frames:
-        marks, panels = f"{marks}, green outlines what is labelled", f"{panels} beside the truth"
+        marks = f"{marks}, orange what is labelled"
     return Section(
         _TITLES[kind],
-        (f"{_EXPLANATIONS[kind]} {marks}. Click to enlarge: {panels}.",),
+        (f"{_EXPLANATIONS[kind]} {marks}. Click to enlarge, with the score.",),
         thumbnails=tuple(
             Thumbnail(
                 anchors[id(picture)],
@@ -323,6 +323,8 @@ def _obstacles(evaluation: BagEvaluation) -> Section | None:
             "never" if o.found_after is None else f"{o.found_after}",
             "-" if o.found_after_seconds is None else f"{o.found_after_seconds:.2f}",
             "-" if o.found_area is None else f"{o.found_area}",
+            f"{o.largest_area}",
+            _share(o.iou),
         )
         for bag, o in obstacles[:MOST_OBSTACLE_ROWS]
     ]
@@ -331,12 +333,12 @@ def _obstacles(evaluation: BagEvaluation) -> Section | None:
         "How soon obstacles are found",
         ("A labelled obstacle is a connected anomalous region, followed from frame to frame by "
          f"overlap. It is found in the first frame in which the mask covers {100 * FOUND_SHARE:.0f}"
-         " % of its pixels or more.",),
+         " % of its pixels or more. Its IoU is the median of the frames in which it is found.",),
         figures=(Figure(svg_figures.first_detections([o for _, o in obstacles])),),
         tables=(
             Table(
                 ("", "appears in frame", "pixels then", "frames shown", "of them found",
-                 "found after frames", "seconds", "pixels when found"),
+                 "found after frames", "seconds", "pixels when found", "at most", "IoU"),
                 tuple(rows),
                 f"{left_out} more are in report.json" if left_out else "",
             ),

@@ -3,7 +3,7 @@
 
 """Writes a small labelled bag of `street_frame` pictures, as a camera's recording would be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
@@ -14,6 +14,7 @@ from tiny_bundle import street_frame
 
 from cosme_ros import bag_topics
 from cosme_ros.bag_reading import ANOMALY, CAMERA_INFO, COMPRESSED_IMAGE, IGNORED, IMAGE
+from cosme_ros.bag_scenes import STRING
 
 START = 1_700_000_000_000_000_000  # nanoseconds
 Box = tuple[int, int, int, int]  # x, y, width, height
@@ -106,11 +107,16 @@ def write_small_bag(
     storage: StoragePlugin = StoragePlugin.MCAP,
     boxes: Callable[[int], Box | None] = in_odd_frames,
     image_topic: str = bag_topics.CAMERA_IMAGE,
+    scenes: Mapping[int, str] | None = None,
 ) -> Path:
-    """Frames show an obstacle at `boxes`. Labels come `labels_lag` frames late, some never."""
+    """Frames show an obstacle at `boxes`. Labels come `labels_lag` frames late, some never.
+    `scenes` are titles of those that begin, by frame."""
     messages = []
     for index in range(frames):
         stamp = stamp_of_frame(index, rate)
+        if index in (scenes or {}):
+            title = TYPES.types[STRING](data=(scenes or {})[index])
+            messages.append((stamp, bag_topics.CAMERA_SCENE, title))
         messages.append(
             (
                 stamp,
@@ -130,6 +136,7 @@ def write_small_bag(
                 (image_topic, COMPRESSED_IMAGE),
                 (bag_topics.CAMERA_LABELS, IMAGE),
                 (bag_topics.CAMERA_INFO, CAMERA_INFO),
+                *([(bag_topics.CAMERA_SCENE, STRING)] if scenes else []),
             )
         }
         for bag_time, topic, message in sorted(messages, key=lambda entry: entry[0]):

@@ -103,6 +103,18 @@ def test_figures_are_those_of_the_detector_and_scikit_learn(bundle: Path, tmp_pa
     ]
 
 
+def test_no_obstacle_is_followed_across_a_cut(bundle: Path, tmp_path: Path) -> None:
+    """The same box in all frames: one obstacle, or one in each scene."""
+    for scenes, first_frames in (({}, [0]), ({0: "rain", 2: "fog"}, [0, 2])):
+        name = f"bag{len(scenes)}"
+        bag = write_small_bag(tmp_path / name, frames=4, boxes=lambda _: BOX, scenes=scenes)
+        report = evaluate(bundle, tmp_path / "out" / name, bag)
+        obstacles = report["bags"][0]["obstacles"]
+        assert [obstacle["first_frame"] for obstacle in obstacles] == first_frames
+        assert all(len(o["ious"]) == o["frames_found"] for o in obstacles)
+        assert all(0.1 < o["iou"] <= 1.0 and o["largest_area"] == 1200 for o in obstacles)
+
+
 def test_wrong_labels_make_misses_and_false_alarms(bundle: Path, tmp_path: Path) -> None:
     """Labels say that something is wrong where nothing is to be seen, and nothing where it is."""
     bag = write_small_bag(tmp_path / "bag", frames=4)

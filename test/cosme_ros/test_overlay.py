@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cosme_ros.obstacles import find_obstacles
-from cosme_ros.overlay import draw_overlay, score_colour
+from cosme_ros.overlay import draw_overlay
 
 CYAN = (255, 255, 0)
 
@@ -160,45 +160,6 @@ def test_size_of_the_drawing_grows_with_the_picture() -> None:
         shares.append((drawn[:, : width // 2].mean(), drawn[:, width // 2 :].mean()))
     assert min(shares[0]) > 0.05
     assert shares[1] == pytest.approx(shares[0], rel=0.15)
-
-
-def test_colours_are_the_same_in_every_picture_and_rise_in_lightness() -> None:
-    # Inside the line around an alarm, and clamped at 2.0.
-    ramp = np.linspace(0, 3, 3000, dtype=np.float32)
-    score = np.repeat(ramp[None], 9, axis=0)
-    picture = score_colour(score)
-    assert picture.shape == (9, 3000, 3)
-    assert picture.dtype == np.uint8
-    middle = picture[4]
-    lightness = cv2.cvtColor(middle[None], cv2.COLOR_BGR2LAB)[0, :, 0].astype(int)
-    at_line = int(np.argmax(ramp >= 1))
-    smooth = np.delete(lightness, [at_line, -1, 2999])
-    assert (np.diff(smooth) >= -2).all()
-    assert lightness[0] < 5
-    assert lightness[2100] > 240
-    assert (middle[2010:2990] == middle[2500]).all()
-    alone = score_colour(np.full((9, 9), ramp[1500], np.float32))
-    assert (alone[4, 4] == middle[1500]).all()
-
-
-def test_the_alarm_line_is_seen() -> None:
-    score = np.zeros((40, 40), np.float32)
-    score[10:20, 10:20] = 1.0
-    score[30, 30] = 5.0
-    cyan = is_cyan(score_colour(score))
-    assert cyan[30, 30]
-    assert cyan[10, 10:20].all()
-    assert cyan[10:20, 19].all()
-    assert not cyan[11:19, 11:19].any()
-    assert not cyan[score < 1].any()
-
-
-def test_the_scale_is_drawn_when_wanted() -> None:
-    score = score_map()
-    plain = score_colour(score)
-    scale = score_colour(score, scale=True)
-    assert is_cyan(scale)[:80, 320:].any(), "the alarm line on it"
-    np.testing.assert_array_equal(scale[80:], plain[80:])
 
 
 def test_alarms_stand_out_for_those_who_see_no_red_or_green() -> None:

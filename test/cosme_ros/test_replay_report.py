@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cosme_ros.bag_evaluation.report_html import as_html
+from cosme_ros.bag_evaluation.report_html import Thumbnail, as_html
 from cosme_ros.evaluation import Judged, Verdict
 from cosme_ros.latency_aware import FrameTimes, timeline
 from cosme_ros.machine_facts import machine_facts
@@ -150,3 +150,48 @@ def test_page_without_labels_claims_nothing() -> None:
     assert "latency-aware AP" not in {tile.title for tile in page.tiles}
     assert page.warnings == ()
     assert page.sections[-1].tables == ()
+
+
+def test_page_begins_with_the_drive_and_tells_of_its_obstacles() -> None:
+    obstacles = {
+        "all": [
+            {
+                "number": 1,
+                "scene": 2,
+                "first_frame": 3,
+                "first_area": 120,
+                "largest_area": 900,
+                "frames": 9,
+                "frames_found": 4,
+                "found_after": 5,
+                "found_after_large": 1,
+                "iou": 0.625,
+            }
+        ],
+        "obstacles": 1,
+        "found": 1,
+        "median_iou_of_found": 0.625,
+        "large": 1,
+        "large_pixels": 400,
+        "prompt_frames": 5,
+        "large_found_promptly": 1,
+        "normal_frames": 12,
+        "false_alarms_on_normal_scenes": 0,
+        "frames_with_false_alarms": 2,
+        "labelled_frames": 20,
+    }
+    report = {**report_of(verdict(), TIMES, counts(4, 2)), "labelled_obstacles": obstacles}
+    page = as_page(
+        made(report),
+        video="drive.webm",
+        thumbnails=(Thumbnail("frame0", b"small", b"large", "the median"),),
+    )
+    titles = [section.title for section in page.sections]
+    assert titles[:2] == ["The drive", "Worth a look"] and titles[-1] == "Obstacles"
+    assert page.sections[0].video == "drive.webm"
+    assert page.sections[-1].tables[0].rows == (
+        ("1 (scene 2)", "3", "120", "900", "5", "4 of 9", "0.62"),
+    )
+    assert "1 of 1" in [tile.value for tile in page.tiles]
+    text = as_html(page)
+    assert text.index("<video") < text.index("Latency")

@@ -16,16 +16,15 @@ def test_colours_are_matplotlibs_inferno() -> None:
     assert np.abs(mapped(score)[0, :, ::-1] - rgb).max() <= 1
 
 
-def scale(height: int, width: int, unit: float, below_alarm: bool):
+def scale(height: int, width: int, unit: float):
     picture = np.full((height, width, 3), 90, np.uint8)
-    taken = draw_scale(picture, unit, below_alarm=below_alarm)
+    taken = draw_scale(picture, unit)
     return picture, taken
 
 
 @pytest.mark.parametrize("unit", [1.0, 2.0])
-@pytest.mark.parametrize("below_alarm", [True, False])
-def test_the_scale_shows_each_colour_where_its_score_is(unit: float, below_alarm: bool) -> None:
-    picture, (box,) = scale(360, 640, unit, below_alarm)
+def test_the_scale_shows_each_colour_where_its_score_is(unit: float) -> None:
+    picture, (box,) = scale(360, 640, unit)
     row = picture[box.top + round(9 * unit), box.left : box.left + box.width]
     (alarm,) = {round(np.flatnonzero((row == ALARM_COLOUR).all(axis=1)).mean())}
     margin = round(5 * unit)
@@ -34,12 +33,11 @@ def test_the_scale_shows_each_colour_where_its_score_is(unit: float, below_alarm
         above = mapped(np.array([[1 + share]], np.float32))[0, 0].astype(int)
         assert np.abs(row[alarm + round(share * half)] - above).max() <= 12
         below = mapped(np.array([[share]], np.float32))[0, 0].astype(int)
-        is_coloured = np.abs(row[margin + round(share * half)] - below).max() <= 12
-        assert is_coloured == below_alarm
+        assert np.abs(row[margin + round(share * half)] - below).max() > 12, "not coloured"
 
 
 def test_it_says_what_it_took_and_changes_nothing_else() -> None:
-    picture, (box,) = scale(360, 640, 1.0, True)
+    picture, (box,) = scale(360, 640, 1.0)
     rows, columns = np.nonzero((picture != 90).any(axis=2))
     assert (columns.min(), rows.min()) == (box.left, box.top)
     assert columns.max() < box.left + box.width <= 640
@@ -49,7 +47,7 @@ def test_it_says_what_it_took_and_changes_nothing_else() -> None:
 
 
 def test_a_thumbnail_has_no_room_for_it() -> None:
-    picture, taken = scale(48, 64, 0.6, True)
+    picture, taken = scale(48, 64, 0.6)
     assert taken == []
     assert (picture == 90).all()
 
@@ -57,3 +55,12 @@ def test_a_thumbnail_has_no_room_for_it() -> None:
 def test_the_alarm_colour_is_no_colour_of_the_map() -> None:
     colours = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[None], cv2.COLORMAP_INFERNO)[0]
     assert np.abs(colours.astype(int) - ALARM_COLOUR).max(axis=1).min() > 80
+
+
+def test_colours_grow_lighter_and_are_clamped_at_twice_the_alarm_line() -> None:
+    ramp = np.linspace(0, 3, 3000, dtype=np.float32)[None]
+    colours = mapped(ramp)
+    lightness = cv2.cvtColor(colours, cv2.COLOR_BGR2LAB)[0, :, 0].astype(int)
+    assert (np.diff(lightness) >= -2).all()
+    assert lightness[0] < 5 and lightness[2100] > 240
+    assert (colours[0, 2010:] == colours[0, 2500]).all()

@@ -3,7 +3,11 @@
 
 import numpy as np
 
-from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacles, Missed
+from cosme_ros.bag_evaluation.labelled_obstacles import (
+    LabelledObstacles,
+    Sighting,
+    false_alarms,
+)
 
 
 def drawn(*boxes, value=1, size=(40, 60)) -> np.ndarray:
@@ -44,7 +48,9 @@ def test_never_counts_as_never() -> None:
 def test_a_withheld_mask_finds_nothing() -> None:
     label = drawn((10, 10, 6, 6))
     obstacles = LabelledObstacles(4)
-    assert obstacles.add(0, 0, label, None) == (Missed(1, 36),)
+    assert obstacles.add(0, 0, label, None) == (
+        Sighting(1, 36, found=False, iou=0.0, box=(10, 10, 6, 6)),
+    )
 
 
 def test_a_tenth_has_to_be_covered() -> None:
@@ -90,3 +96,48 @@ def test_stamps_that_go_back_give_no_seconds() -> None:
     obstacles.add(1, 500, label, label * 255)
     assert obstacles.all[0].found_after == 1
     assert obstacles.all[0].found_after_seconds is None
+
+
+def test_iou_is_of_the_masks_regions_that_touch_the_obstacle() -> None:
+    """Other regions of the mask, other obstacles and ignored pixels do not count."""
+    label = drawn((10, 10, 6, 6), (16, 10, 2, 6))
+    label[:, 16] = 0  # a gap: two obstacles, of 36 and 6 pixels
+    label[9] = 255
+    mask = drawn((13, 9, 6, 7), (40, 30, 5, 5), value=255)
+    obstacles = LabelledObstacles(4)
+    large, small = obstacles.add(0, 0, label, mask)
+    # The mask has 6 x 7 pixels: 6 ignored, 18 on the large one, 6 on the gap, 6 on the small one,
+    # 6 beyond.
+    assert (large.area, small.area) == (36, 6)
+    assert large.iou == 18 / (36 + 6 + 6)
+    assert small.iou == 6 / (6 + 6 + 6)
+    obstacles.add(1, 1, label, np.where(label == 1, 255, 0).astype(np.uint8))
+    assert [o.iou for o in obstacles.all] == [(18 / 48 + 1) / 2, (6 / 18 + 1) / 2]
+    assert [o.largest_area for o in obstacles.all] == [36, 6]
+
+
+def test_the_iou_of_an_obstacle_is_of_the_frames_that_find_it() -> None:
+    label = drawn((10, 10, 10, 10))
+    masks = [NOTHING, drawn((10, 10, 10, 5), value=255), NOTHING]
+    (only,) = followed([(label, mask) for mask in masks]).all
+    assert (only.ious, only.iou) == ([0.5], 0.5)
+    (never,) = followed([(label, NOTHING)]).all
+    assert never.iou is None
+
+
+def test_after_a_cut_what_stands_in_the_same_place_is_another() -> None:
+    obstacles = LabelledObstacles(4)
+    label = drawn((10, 10, 6, 6))
+    obstacles.add(0, 0, label, NOTHING)
+    obstacles.cut()
+    obstacles.add(1, 1, label, NOTHING)
+    assert [(o.first_frame, o.last_frame) for o in obstacles.all] == [(0, 0), (1, 1)]
+
+
+def test_false_alarms_touch_no_anomaly_and_something_that_is_judged() -> None:
+    label = drawn((10, 10, 6, 6))
+    label[30:] = 255
+    mask = drawn((12, 12, 8, 8), (40, 10, 4, 3), (40, 32, 4, 3), value=255)
+    score = drawn((41, 11, 1, 1), value=7).astype(np.float32)
+    (only,) = false_alarms(mask, label, score)
+    assert (only.peak, only.area, only.box) == (7.0, 12, (40, 10, 4, 3))

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 
 from cosme_ros.bag_evaluation.pictures import ALARM, KINDS, MISS, Picture, PictureBook, draw_frame
+from cosme_ros.visualization.panels import FrameView
 
 
 def picture(rank: float, frame: int = 0) -> Picture:
@@ -45,13 +46,14 @@ def test_both_sizes_show_the_frame() -> None:
     image = np.full((180, 320, 3), 200, np.uint8)
     score, mask = np.zeros((180, 320), np.float32), np.zeros((180, 320), np.uint8)
     mask[60:120, 100:160] = 255
-    label = (mask > 0).astype(np.uint8)
+    view = FrameView(image, score, mask, (mask > 0).astype(np.uint8))
     small, large = (
         cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        for data in draw_frame(frame=3, stamp=0, image=image, score=score, mask=mask, label=label)
+        for data in draw_frame(view, caption="miss", note="frame 3")
     )
     assert small.shape == (126, 224, 3)
-    assert large.shape == (360, 640, 3)  # four panels, not enlarged
-    # Yellow where the mask is: little blue. The rest is as the camera saw it.
-    assert small[63, 90, 0] < 100 < small[63, 90, 2]
-    assert abs(int(small[5, 5, 0]) - 200) < 8  # JPEG
+    assert abs(large.shape[1] - 1400) < 12
+    # Light blue around the mask: little red. What is inside and far is as the camera saw it.
+    row = small[63].astype(int)
+    assert (row[:, 0] - row[:, 2]).max() > 100
+    assert abs(small[[5, 63], [5, 91]].astype(int) - 200).max() < 8  # JPEG

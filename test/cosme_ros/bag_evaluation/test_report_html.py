@@ -144,3 +144,11 @@ def test_a_long_timeline_keeps_its_peaks_and_its_size() -> None:
         for drawing in (svg, short)
     ]
     assert heights[0] == pytest.approx(heights[1])
+
+
+def test_a_video_is_played_from_beside_the_page_and_linked() -> None:
+    page = Page("t", "l", sections=(Section("The drive", video="drive <1>.webm"),))
+    text = as_html(page)
+    assert '<video src="drive &lt;1&gt;.webm" controls' in text
+    assert '<a href="drive &lt;1&gt;.webm">' in text
+    assert "<video" not in as_html(PAGE)
