@@ -291,6 +291,7 @@ class DetectorNode(LifecycleNode):
             drift_threshold=loaded.drift_threshold,
             frame_rate=camera.statistics.output_rate(),
             score_on_grid=loaded.settings.score_resolution == "network",
+            outline=loaded.settings.outline,
         )
         assert self._worker is not None
         if self._worker.closing:

@@ -140,6 +140,7 @@ def _settings(options: argparse.Namespace, jobs: int) -> EvaluationSettings:
         false_positive_rate=options.false_positive_rate,
         region=options.region,
         minimum_area=options.minimum_area,
+        outline=options.outline,
         alarm_gap=options.alarm_gap,
         component_sizes=options.component_sizes,
         pictures=options.pictures,
@@ -410,7 +411,7 @@ def _parser() -> argparse.ArgumentParser:
         help="label values that are not judged (default: 255); any other value is normal",
     )
     node = parser.add_argument_group("as the node's parameters")
-    add_node_options(node, "provider", "false_positive_rate", "region", "minimum_area")
+    add_node_options(node, "provider", "false_positive_rate", "region", "minimum_area", "outline")
     node.add_argument(
         "--threads",
         type=at_least(0),

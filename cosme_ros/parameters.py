@@ -14,6 +14,7 @@ from cosme_ros.execution import PROVIDERS, check_affinity
 from cosme_ros.runtime_options import parse_runtime_options
 
 REGIONS = ("everything", "drivable")
+OUTLINES = ("score", "image")
 IMAGE_TRANSPORTS = ("raw", "compressed")
 SCORE_RESOLUTIONS = ("camera", "network")
 # Not "on" and "off": to YAML, in which ROS reads parameters, these are true and false.
@@ -125,6 +126,13 @@ class Settings:
         Changeable.ALWAYS,
         minimum=1,
         maximum=100_000_000,
+    )
+    outline: str = _row(
+        "image",
+        "How far an obstacle reaches in the mask: to the alarm line ('score'), or to a share of "
+        "its own highest score, along edges of the image ('image'). The same frames alarm.",
+        Changeable.ALWAYS,
+        choices=OUTLINES,
     )
     score_resolution: str = _row(
         "camera",

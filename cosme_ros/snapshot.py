@@ -179,6 +179,7 @@ def _outputs(
         ),
         minimum_area=options.minimum_area,
         drift_threshold=detector.threshold,
+        outline=options.outline,
     )
 
 
@@ -225,7 +226,15 @@ def _parser() -> argparse.ArgumentParser:
         default=bag_topics.CAMERA_IMAGE,
         help="Image or CompressedImage (default: %(default)s)",
     )
-    add_node_options(parser, "provider", "false_positive_rate", "region", "minimum_area", "threads")
+    add_node_options(
+        parser,
+        "provider",
+        "false_positive_rate",
+        "region",
+        "minimum_area",
+        "outline",
+        "threads",
+    )
     return parser
 
 

@@ -35,7 +35,7 @@ from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
-from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
+from cosme_ros.obstacle_decision import decide_obstacles
 from cosme_ros.plural import counted
 
 # Frames that do not alarm are alike over so many: of these one may be shown.
@@ -167,7 +167,17 @@ class _Run:
             figures.troubles.tell("score", f"frame {frame.index}, stamp {frame.stamp} ns: {error}")
             self._mask_before = None
             return
-        mask, obstacles = self._mask(detection)
+        settings = self._task.settings
+        decision = decide_obstacles(
+            detection,
+            frame.image,
+            drivable_class_ids=(
+                self._detector.bundle.drivable_class_ids if settings.region == "drivable" else None
+            ),
+            minimum_area=settings.minimum_area,
+            outline=settings.outline,
+        )
+        mask, obstacles = decision.mask, decision.obstacles
         label = None if frame.label is None else at_size(frame.label, height, width)
         missed: tuple[Missed, ...] = ()
         false: list[float] = []
@@ -210,17 +220,6 @@ class _Run:
                 f"{own_width}x{own_height}: the network sees them stretched by a factor of "
                 f"{stretch:.2f}, and may find the ordinary anomalous",
             )
-
-    def _mask(self, detection: Detection) -> tuple[NDArray[np.uint8] | None, tuple[Obstacle, ...]]:
-        """As the node publishes it, None where it withholds it."""
-        region = None
-        if self._task.settings.region == "drivable":
-            region = drivable_region(detection.class_id, self._detector.bundle.drivable_class_ids)
-            if not region.any():
-                return None, ()
-        return find_obstacles(
-            detection.score, region=region, minimum_area=self._task.settings.minimum_area
-        )
 
     def _offer_pictures(
         self,

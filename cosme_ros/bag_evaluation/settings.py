@@ -25,7 +25,7 @@ class LabelSettings:
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How every bag is evaluated. `false_positive_rate` to `minimum_area` are the node's."""
+    """How every bag is evaluated. `false_positive_rate` to `outline` are the node's."""
 
     bundle: Path
     image_topic: str | None = None
@@ -36,6 +36,7 @@ class EvaluationSettings:
     false_positive_rate: float = Settings.false_positive_rate
     region: str = Settings.region
     minimum_area: int = Settings.minimum_area
+    outline: str = Settings.outline
     alarm_gap: float = ALARM_GAP
     """Seconds; alarming frames no further apart are one alarm."""
     component_sizes: str = "anomaly"
