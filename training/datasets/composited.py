@@ -70,7 +70,7 @@ class CompositedAnomalies:
         picture = image.astype(np.float32)
         # From far to near, so that what is nearer covers what is behind it.
         for row, column, pixels_per_metre in sorted(_places(road, rng)):
-            _paint(picture, label, row, column, pixels_per_metre, rng)
+            paint_thing(picture, label, row, column, pixels_per_metre, rng)
         return np.clip(picture + 0.5, 0, 255).astype(np.uint8), label
 
 
@@ -94,7 +94,7 @@ def _places(road: np.ndarray, rng: np.random.Generator) -> list[tuple[int, int, 
     return places
 
 
-def _paint(
+def paint_thing(
     picture: np.ndarray,
     label: np.ndarray,
     row: int,
