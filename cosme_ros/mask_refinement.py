@@ -81,10 +81,18 @@ def refine_obstacles(
     if not mask.any():
         return np.zeros_like(mask), ()
     guided = _GuidedScore(grid, image)
-    halo = round(HALO_RADIUS * mask.shape[1] / grid.shape[1])
+    cell = mask.shape[1] / grid.shape[1]
+    halo = round(HALO_RADIUS * cell)
     refined = np.zeros_like(mask)
     obstacles = []
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    left, top, across, down = cv2.boundingRect(mask)
+    labels = np.zeros(mask.shape, np.int32)
+    rectangle = np.s_[top : top + down, left : left + across]
+    _, labels[rectangle], boxes, _ = cv2.connectedComponentsWithStats(
+        mask[rectangle], connectivity=8, ltype=cv2.CV_32S
+    )
+    boxes[:, cv2.CC_STAT_LEFT] += left
+    boxes[:, cv2.CC_STAT_TOP] += top
     found = [
         (float(score[box][labels[box] == label].max()), label, box)
         for label, box in _boxes_of(np.asarray(boxes, np.int32))
@@ -100,7 +108,7 @@ def refine_obstacles(
         free &= _seen_on_all_sides(window, mask.shape)
         if region is not None:
             free &= region[window]
-        outline = _outline(guided.window(window), core, free, share=share, halo=halo)
+        outline = _outline(guided.window(window), core, free, share=share, cell=cell)
         refined[window][outline] = 255
         x, y, width, height = cv2.boundingRect(outline.view(np.uint8))
         obstacles.append(
@@ -122,25 +130,37 @@ def _outline(
     free: NDArray[np.bool_],
     *,
     share: float,
-    halo: int,
+    cell: float,
 ) -> NDArray[np.bool_]:
     """Return the obstacle around `core`, bool [h, w]; the highest place of `core` is part of it."""
     inside = np.where(core, score, np.float32(0))
     peak = float(inside.max())
     if peak <= 0:  # the guide has explained all of it away: then the score alone has to do
         return core
-    # A window's maximum by two passes of a line: a dilation's cost grows with its kernel.
-    near = cv2.dilate(
-        inside, np.ones((1, 2 * halo + 1), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
-    )
-    near = cv2.dilate(
-        near, np.ones((2 * halo + 1, 1), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
-    )
+    near = _highest_nearby(inside, cell)
     grown = free & ~core & (score >= share * peak)
     outline, parts = _connected(grown | (core & (score >= share * near)), core)
     if parts > 1:  # the halo holds it together
         outline, _ = _connected(grown | core, core)
     return outline
+
+
+def _highest_nearby(score: NDArray[np.float32], cell: float) -> NDArray[np.float32]:
+    """Return the highest score within HALO_RADIUS cells, float32 [h, w].
+
+    One place a cell is looked at: a score is smooth within it, and a window's maximum over all
+    pixels would cost more than everything else.
+    """
+    height, width = score.shape
+    size = (max(1, round(width / cell)), max(1, round(height / cell)))
+    coarse = cv2.resize(score, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    side = 2 * HALO_RADIUS + 1
+    highest = cv2.dilate(
+        coarse, np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    return np.asarray(
+        cv2.resize(highest, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.float32
+    )
 
 
 def _connected(above: NDArray[np.bool_], core: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], int]:
