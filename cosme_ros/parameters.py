@@ -15,6 +15,7 @@ from cosme_ros.runtime_options import parse_runtime_options
 
 REGIONS = ("everything", "drivable")
 OUTLINES = ("score", "image")
+TEMPORAL = ("none", "flow")
 IMAGE_TRANSPORTS = ("raw", "compressed")
 SCORE_RESOLUTIONS = ("camera", "network")
 # Not "on" and "off": to YAML, in which ROS reads parameters, these are true and false.
@@ -133,6 +134,13 @@ class Settings:
         "its own highest score, along edges of the image ('image'). The same frames alarm.",
         Changeable.ALWAYS,
         choices=OUTLINES,
+    )
+    temporal: str = _row(
+        "none",
+        "Whether a frame's score stands for itself ('none') or is averaged with those of the "
+        "camera's last frames, carried along by optical flow ('flow').",
+        Changeable.UNCONFIGURED,
+        choices=TEMPORAL,
     )
     score_resolution: str = _row(
         "camera",

@@ -32,6 +32,7 @@ from cosme_ros.bag_evaluation.settings import COMPONENT_SIZES, EvaluationSetting
 from cosme_ros.bag_evaluation.work_folder import WorkFolder, write_labelled
 from cosme_ros.bag_reading import ANOMALY, NORMAL, BagError
 from cosme_ros.bundle import load_bundle
+from cosme_ros.camera_stream import CameraStream
 from cosme_ros.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
@@ -111,6 +112,7 @@ class _Run:
     ) -> None:
         self._task = task
         self._detector = detector
+        self._stream = CameraStream(detector, temporal=task.settings.temporal)
         sizes = COMPONENT_SIZES[task.settings.component_sizes]
         folder = task.settings.labels.folder
         self._figures = BagFigures(
@@ -161,7 +163,7 @@ class _Run:
             figures.width, figures.height = width, height
             self._compare_aspect(height, width)
         try:
-            detection = self._detector.detect(frame.image)
+            detection = self._stream.detect(frame.image, frame.stamp)
         except ScoreFault as error:
             figures.failed += 1
             figures.troubles.tell("score", f"frame {frame.index}, stamp {frame.stamp} ns: {error}")

@@ -25,7 +25,7 @@ class LabelSettings:
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How every bag is evaluated. `false_positive_rate` to `outline` are the node's."""
+    """How every bag is evaluated. `false_positive_rate` to `temporal` are the node's."""
 
     bundle: Path
     image_topic: str | None = None
@@ -37,6 +37,7 @@ class EvaluationSettings:
     region: str = Settings.region
     minimum_area: int = Settings.minimum_area
     outline: str = Settings.outline
+    temporal: str = Settings.temporal
     alarm_gap: float = ALARM_GAP
     """Seconds; alarming frames no further apart are one alarm."""
     component_sizes: str = "anomaly"
