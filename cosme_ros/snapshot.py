@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
     frames = _frames(options, total)
     if wanted is not None:
         last = max(wanted)
-        needed = takewhile(lambda frame: frame.index <= last, frames)
+        needed: Iterable[_Frame] = takewhile(lambda frame: frame.index <= last, frames)
         if options.temporal == "none":  # else the frames between are history
             needed = (frame for frame in needed if frame.index in wanted)
         detected = _detected(needed, detector, options)
