@@ -10,8 +10,9 @@ like these, with a confidence of --confidence. What this means, and why it holds
 `alarm_promise.py`. What the drives do not support is refused. A damaged bag counts as far as it can
 be read; what is done is kept, and whoever stops the command goes on from there.
 
-The promise is about the node as it will run: `region`, `minimum_area`, resolution, provider and
-frame rate should be those of the calibration. The bundle's manifest says what they were.
+The promise is about the node as it will run: `region`, `minimum_area`, `temporal`, resolution,
+provider and frame rate should be those of the calibration. The bundle's manifest says what they
+were.
 """
 
 import argparse
@@ -128,6 +129,7 @@ def _run(options: argparse.Namespace, kept: Path) -> None:
         label_topic=options.label_topic,
         region=options.region,
         minimum_area=options.minimum_area,
+        temporal=options.temporal,
     )
     check_room(options.out)
     if kept.exists() and not kept.is_dir():
@@ -277,6 +279,8 @@ def _calibrate(
                 "alarms_measured": count_alarms(drives, line, gap=promise.gap),
                 "region": scoring.region,
                 "minimum_area": scoring.minimum_area,
+                # Without it single frames are meant, also to older readers.
+                **({} if scoring.temporal == "none" else {"temporal": scoring.temporal}),
                 "image_size": {"height": height, "width": width},
             },
             "measured_on": {
@@ -364,7 +368,8 @@ def _summary(camera: str, found: Calibrated, folder: Path, promise: Promise) -> 
     lines += [
         "",
         f"Run the node with bundle:={shlex.quote(str(folder))} false_positive_rate:={rate}",
-        f"and, as here, region:={kept['region']} minimum_area:={kept['minimum_area']}",
+        f"and, as here, region:={kept['region']} minimum_area:={kept['minimum_area']} "
+        f"temporal:={kept.get('temporal', 'none')}",
     ]
     return "\n".join(lines)
 
@@ -436,7 +441,7 @@ def _parser() -> argparse.ArgumentParser:
         help="mono8 or mono16 Image: 0 normal, 1 anomaly, 255 ignored. In a bag that has it, "
         "frames with anomalies or without a label are left out; '' ignores it",
     )
-    add_node_options(parser, "region", "minimum_area", "provider", "threads")
+    add_node_options(parser, "region", "minimum_area", "temporal", "provider", "threads")
     parser.add_argument(
         "--keep-scores",
         type=Path,

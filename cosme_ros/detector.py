@@ -51,6 +51,8 @@ class Detection:
                     f"{name} is NaN or infinite at {grid.size - int(finite.sum())} of "
                     f"{grid.size} places; the frame has no result"
                 )
+        self._maps = maps
+        self._threshold = threshold
         self._grids = {**grids, "score": scaled}
         self._class_grid = maps["class_id"][0]
         self._size = (width, height)
@@ -58,6 +60,19 @@ class Detection:
         """CosMe score Upsilon (Eq. 8), float32 [h_lh, w_lh], 0 or more, no unit."""
         self.score_grid: np.ndarray = scaled
         """The same over the alarm threshold: `score` before it is enlarged."""
+
+    def with_raw_score(self, raw_score_grid: np.ndarray) -> Detection:
+        """Return the same detection with another score, float32 [h_lh, w_lh], as `raw_score_grid`.
+
+        Raises ScoreFault for NaN or infinity.
+        """
+        width, height = self._size
+        return Detection(
+            {**self._maps, "score": raw_score_grid[None, None]},
+            threshold=self._threshold,
+            height=height,
+            width=width,
+        )
 
     @cached_property
     def score(self) -> np.ndarray:

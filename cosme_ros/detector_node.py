@@ -34,6 +34,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from cosme_ros import names
 from cosme_ros.bundle import Bundle, BundleError, load_bundle
 from cosme_ros.camera_channel_node import CameraChannel
+from cosme_ros.camera_stream import CameraStream
 from cosme_ros.camera_turns import Turn
 from cosme_ros.detector import Detection, Detector
 from cosme_ros.diagnostic_report import DRIFT_RATE, INPUT_TIMEOUT, Configured, Report, report
@@ -51,7 +52,7 @@ from cosme_ros.parameters import (
     Settings,
     check_settings,
 )
-from cosme_ros.promise_check import promise_sentence
+from cosme_ros.promise_check import promise_sentence, temporal_sentence
 from cosme_ros.ros_process import ros_process, take_arguments
 from cosme_ros.runtime_options import parse_runtime_options
 
@@ -123,6 +124,7 @@ class DetectorNode(LifecycleNode):
         self._refusal: str | None = None
         self._loaded: _Loaded | None = None
         self._cameras: dict[str, CameraChannel] = {}
+        self._streams: dict[str, CameraStream] = {}
         self._worker: FrameWorker[Any, _Detected] | None = None
         # Not lifecycle publishers: diagnostics speak in every state.
         self._diagnostics = self.create_publisher(DiagnosticArray, names.DIAGNOSTICS, 10)
@@ -226,6 +228,13 @@ class DetectorNode(LifecycleNode):
         # What is loaded now stays: going through it for garbage would stop a frame for 10 to 20 ms.
         gc.collect()
         gc.freeze()
+        unmeasured = temporal_sentence(
+            bundle.manifest["calibration"],
+            temporal=settings.temporal,
+            false_positive_rate=settings.false_positive_rate,
+        )
+        if unmeasured is not None:
+            self.get_logger().warning(unmeasured)
         promised = promise_sentence(bundle.manifest["calibration"], settings)
         if promised is not None:
             sentence, holds = promised
@@ -241,6 +250,11 @@ class DetectorNode(LifecycleNode):
         compressed = loaded.settings.image_transport == "compressed"
         for camera in self._cameras.values():
             camera.reset()
+        # Whatever was seen before an interruption is no history of what comes now.
+        self._streams = {
+            name: CameraStream(loaded.detector, temporal=loaded.settings.temporal)
+            for name in self._cameras
+        }
         self._worker = worker = FrameWorker(
             {name: camera.statistics for name, camera in self._cameras.items()},
             detect=partial(self._detect, decode_compressed if compressed else decode_image),
@@ -271,6 +285,7 @@ class DetectorNode(LifecycleNode):
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+        self._streams = {}
 
     # Frames
 
@@ -278,7 +293,10 @@ class DetectorNode(LifecycleNode):
         loaded = self._loaded
         assert loaded is not None
         image = decode(turn.frame)
-        return _Detected(loaded, image, loaded.detector.detect(image))
+        stamp = turn.frame.header.stamp
+        # One thread detects, so that a camera's frames come here in order.
+        detection = self._streams[turn.camera].detect(image, stamp.sec * 10**9 + stamp.nanosec)
+        return _Detected(loaded, image, detection)
 
     def _finish(self, turn: Turn[Any], detected: _Detected) -> Processed | None:
         camera, loaded = self._cameras[turn.camera], detected.loaded
@@ -294,6 +312,7 @@ class DetectorNode(LifecycleNode):
             drift_threshold=loaded.drift_threshold,
             frame_rate=camera.statistics.output_rate(),
             score_on_grid=loaded.settings.score_resolution == "network",
+            outline=loaded.settings.outline,
         )
         assert self._worker is not None
         if self._worker.closing:

@@ -33,6 +33,7 @@ from cosme_ros.bag_reading import (
     picture_of,
 )
 from cosme_ros.bag_recovery import RecoverableBag
+from cosme_ros.camera_stream import CameraStream
 from cosme_ros.detector import Detector, ScoreFault
 from cosme_ros.drive_survey import Scoring, SurveyedBag, topics_of
 from cosme_ros.image_codec import DecodeError, decode_plane
@@ -82,8 +83,13 @@ def score_bag(
     settings is left alone. Raises BagError.
     """
     file = _scores_file(folder, bag, detector, scoring, cameras)
-    progress = _kept(file) or _Progress(
-        {camera: _Frames() for camera in cameras if camera in bag.stamps}
+    streams = {
+        camera: CameraStream(detector, temporal=scoring.temporal)
+        for camera in cameras
+        if camera in bag.stamps
+    }
+    progress = _kept(file, streams) or _Progress(
+        {camera: _Frames(stream) for camera, stream in streams.items()}
     )
     if progress.whole:
         on_frames(bag.frames)
@@ -95,7 +101,8 @@ def score_bag(
 class _Frames:
     """Gathers the frames of one camera in one bag."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: CameraStream) -> None:
+        self.stream = stream
         self.found: dict[int, float] = {}
         self.seen: set[int] = set()
         self.counts = ScoreCounts()
@@ -131,7 +138,7 @@ class _Frames:
         height, width = image.shape[:2]
         self._check_size(path, message.topic, height, width)
         try:
-            detection = detector.detect(image)
+            detection = self.stream.detect(image, message.stamp)
         except ScoreFault:
             return SCORE_FAULTS
         region = None
@@ -251,6 +258,7 @@ def _scores_file(
         "label_topic": scoring.label_topic,
         "region": scoring.region,
         "minimum_area": scoring.minimum_area,
+        "temporal": scoring.temporal,
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     return folder / f"{digest[:32]}.npz"
@@ -269,6 +277,9 @@ def _keep(file: Path, progress: _Progress) -> None:
             f"bins_{number}": bins,
             f"pixels_{number}": pixels,
         }
+        fusion = gathered.stream.fusion
+        history = {} if fusion is None else fusion.state()
+        arrays |= {f"history_{name}_{number}": value for name, value in history.items()}
         cameras.append(
             {"camera": camera, "size": gathered.size, "left_out": dict(gathered.left_out)}
         )
@@ -279,25 +290,41 @@ def _keep(file: Path, progress: _Progress) -> None:
     unfinished.replace(file)
 
 
-def _kept(file: Path) -> _Progress | None:
-    """What `_keep` wrote. None where there is nothing, or a computer that fell has spoilt it."""
+def _kept(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
+    """What `_keep` wrote; `streams` then go on from there.
+
+    None where there is nothing, or a computer that fell has spoilt it.
+    """
     try:
         with np.load(file, allow_pickle=False) as arrays:
             about = json.loads(str(arrays["about"]))
             return _Progress(
                 frames={
-                    camera["camera"]: _gathered(camera, arrays, number)
+                    camera["camera"]: _gathered(camera, arrays, number, streams[camera["camera"]])
                     for number, camera in enumerate(about["cameras"])
                 },
                 done=about["done"],
                 whole=about["whole"],
             )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        for stream in streams.values():
+            stream.reset()
         return None
 
 
-def _gathered(about: Mapping[str, Any], arrays: Mapping[str, Any], number: int) -> _Frames:
-    made = _Frames()
+def _gathered(
+    about: Mapping[str, Any], arrays: Mapping[str, Any], number: int, stream: CameraStream
+) -> _Frames:
+    made = _Frames(stream)
+    if stream.fusion is not None:
+        prefix, suffix = "history_", f"_{number}"
+        stream.fusion.restore(
+            {
+                name.removeprefix(prefix).removesuffix(suffix): arrays[name]
+                for name in arrays
+                if name.startswith(prefix) and name.endswith(suffix)
+            }
+        )
     stamps, scores = arrays[f"stamps_{number}"], arrays[f"alarm_scores_{number}"]
     made.found = dict(zip(stamps.tolist(), scores.tolist(), strict=True))
     made.seen = set(arrays[f"seen_{number}"].tolist())

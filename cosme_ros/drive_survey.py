@@ -33,6 +33,8 @@ class Scoring:
     """'everything' or 'drivable', as the node's parameter."""
     minimum_area: int
     """Pixels of the camera image, as the node's parameter."""
+    temporal: str = "none"
+    """'none' or 'flow', as the node's parameter."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from cosme_ros.execution import ProviderError
 from cosme_ros.machine_facts import machine_facts
 from cosme_ros.node_options import add_node_options
 from cosme_ros.option_types import at_least, positive
-from cosme_ros.promise_check import counting_sentence
+from cosme_ros.promise_check import counting_sentence, temporal_sentence
 
 _WORK = ".evaluating"
 _POLL_SECONDS = 0.3
@@ -143,6 +143,8 @@ def _settings(options: argparse.Namespace, jobs: int) -> EvaluationSettings:
         false_positive_rate=options.false_positive_rate,
         region=options.region,
         minimum_area=options.minimum_area,
+        outline=options.outline,
+        temporal=options.temporal,
         alarm_gap=options.alarm_gap,
         component_sizes=options.component_sizes,
         pictures=options.pictures,
@@ -240,6 +242,11 @@ def _notes(
     held = {value for bag in bags for value in bag.label_values}
     notes = (
         counting_sentence(bundle.manifest["calibration"], settings.alarm_gap),
+        temporal_sentence(
+            bundle.manifest["calibration"],
+            temporal=settings.temporal,
+            false_positive_rate=settings.false_positive_rate,
+        ),
         unheld_ids(settings.labels, held),
     )
     return tuple(note for note in notes if note)
@@ -413,7 +420,15 @@ def _parser() -> argparse.ArgumentParser:
         help="label values that are not judged (default: 255); any other value is normal",
     )
     node = parser.add_argument_group("as the node's parameters")
-    add_node_options(node, "provider", "false_positive_rate", "region", "minimum_area")
+    add_node_options(
+        node,
+        "provider",
+        "false_positive_rate",
+        "region",
+        "minimum_area",
+        "outline",
+        "temporal",
+    )
     node.add_argument(
         "--threads",
         type=at_least(0),

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros.detector import Detection
-from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
+from cosme_ros.obstacle_decision import decide_obstacles
+from cosme_ros.obstacles import Obstacle
 from cosme_ros.outlines import outlines
 from cosme_ros.overlay import draw_overlay
 
@@ -50,6 +51,7 @@ def make_outputs(
     drift_threshold: float,
     frame_rate: float | None = None,
     score_on_grid: bool = False,
+    outline: str = "score",
 ) -> FrameOutputs:
     """Make the wanted outputs of what was detected in `image` uint8 [H, W, 3] BGR, all of its size;
     with `score_on_grid` the score as the networks give it instead.
@@ -57,22 +59,24 @@ def make_outputs(
     `drivable_class_ids` limits obstacles to the drivable area; None looks everywhere. Where no
     pixel is drivable the mask is withheld: an empty one would say that the road is clear, and
     there is no road. `minimum_area` is in pixels, `drift_threshold` a raw score; `provider` and
-    `frame_rate`, in frames a second, are for the overlay to tell.
+    `frame_rate`, in frames a second, are for the overlay to tell; `outline` is one of
+    `parameters.OUTLINES`.
     """
     drift_share = float(np.mean(detection.raw_score_grid >= drift_threshold))
-    region = None
     withheld = False
     mask: NDArray[np.uint8] | None = None
     overlay: NDArray[np.uint8] | None = None
     obstacles: tuple[Obstacle, ...] = ()
     if wanted.mask or wanted.overlay or wanted.obstacles:
-        if drivable_class_ids is not None:
-            region = drivable_region(detection.class_id, drivable_class_ids)
-            withheld = not region.any()
-        if not withheld:
-            mask, obstacles = find_obstacles(
-                detection.score, region=region, minimum_area=minimum_area
-            )
+        decision = decide_obstacles(
+            detection,
+            image,
+            drivable_class_ids=drivable_class_ids,
+            minimum_area=minimum_area,
+            outline=outline,
+        )
+        mask, obstacles = decision.mask, decision.obstacles
+        withheld = mask is None
         if wanted.overlay:
             overlay = draw_overlay(
                 image,

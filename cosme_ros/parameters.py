@@ -17,6 +17,8 @@ from cosme_ros.provider_settings import PROVIDERS, check_affinity
 from cosme_ros.runtime_options import parse_runtime_options
 
 REGIONS = ("everything", "drivable")
+OUTLINES = ("score", "image")
+TEMPORAL = ("none", "flow")
 IMAGE_TRANSPORTS = ("raw", "compressed")
 SCORE_RESOLUTIONS = ("camera", "network")
 # Not "on" and "off": to YAML, in which ROS reads parameters, these are true and false.
@@ -132,6 +134,20 @@ class Settings:
         Changeable.ALWAYS,
         minimum=1,
         maximum=100_000_000,
+    )
+    outline: str = _row(
+        "image",
+        "How far an obstacle reaches in the mask: to the alarm line ('score'), or to a share of "
+        "its own highest score, along edges of the image ('image'). The same frames alarm.",
+        Changeable.ALWAYS,
+        choices=OUTLINES,
+    )
+    temporal: str = _row(
+        "none",
+        "Whether a frame's score stands for itself ('none') or is averaged with those of the "
+        "camera's last frames, carried along by optical flow ('flow').",
+        Changeable.UNCONFIGURED,
+        choices=TEMPORAL,
     )
     score_resolution: str = _row(
         "camera",

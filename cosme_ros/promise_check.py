@@ -22,10 +22,11 @@ def promise_sentence(calibration: Mapping[str, Any], settings: Settings) -> tupl
         f"no more than {promise['false_alarms_per_hour']:g} false alarm(s) an hour promised at "
         f"{100 * promise['confidence']:g} % confidence"
     )
+    measured = {"temporal": _measured_temporal(calibration), **promise}
     differing = [
-        f"{name} {promise[name]} (it is {getattr(settings, name)})"
-        for name in ("region", "minimum_area")
-        if promise[name] != getattr(settings, name)
+        f"{name} {measured[name]} (it is {getattr(settings, name)})"
+        for name in ("region", "minimum_area", "temporal")
+        if measured[name] != getattr(settings, name)
     ]
     cameras = len(names.cameras(settings.cameras))
     if cameras > 1:  # each of them may raise as many
@@ -33,6 +34,35 @@ def promise_sentence(calibration: Mapping[str, Any], settings: Settings) -> tupl
     if differing:
         return f"{said}, but for {' and '.join(differing)}: the promise does not hold", False
     return f"{said}, on drives like those of the calibration", True
+
+
+def temporal_sentence(
+    calibration: Mapping[str, Any], *, temporal: str, false_positive_rate: float
+) -> str | None:
+    """Return what to say where the alarm line was measured on scores of another kind than these.
+
+    Args:
+        calibration: of the bundle's manifest.
+        temporal: the parameter, as scores are made now.
+        false_positive_rate: the parameter.
+
+    Returns:
+        None where the line was measured on scores of this kind.
+    """
+    measured = _measured_temporal(calibration)
+    if measured == temporal:
+        return None
+    return (
+        f"temporal is '{temporal}', and the bundle's calibration was measured with '{measured}': "
+        f"false_positive_rate {false_positive_rate:g} is not the share of normal pixels that "
+        "alarm, and no number of false alarms is guaranteed; calibrate the bundle with --temporal "
+        f"{temporal}"
+    )
+
+
+def _measured_temporal(calibration: Mapping[str, Any]) -> str:
+    """What the calibration's scores were; `fit` measures on single frames."""
+    return str(calibration.get("promise", {}).get("temporal", "none"))
 
 
 def counting_sentence(calibration: Mapping[str, Any], alarm_gap: float) -> str | None:

@@ -23,7 +23,8 @@ from tqdm import tqdm
 from cosme_ros import bag_topics
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, read_frames
 from cosme_ros.bundle import Bundle, BundleError, load_bundle
-from cosme_ros.detector import Detector, ScoreFault
+from cosme_ros.camera_stream import CameraStream
+from cosme_ros.detector import Detection, Detector, ScoreFault
 from cosme_ros.execution import ProviderError
 from cosme_ros.frame_outputs import FrameOutputs, Wanted, make_outputs
 from cosme_ros.node_options import add_node_options
@@ -44,7 +45,17 @@ class _Frame:
     """In the bag, from 0."""
     seconds: float
     """Since the first picture."""
+    stamp: int
+    """Nanoseconds."""
     image: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Detected:
+    """A frame and what was detected in it, with its history where that counts."""
+
+    frame: _Frame
+    detection: Detection
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,28 +93,41 @@ def _run(options: argparse.Namespace) -> int:
     frames = _frames(options, total)
     if wanted is not None:
         last = max(wanted)
-        needed = takewhile(lambda frame: frame.index <= last, frames)
-        chosen = (frame for frame in needed if frame.index in wanted)
-        return _write(chosen, detector, options)
+        needed: Iterable[_Frame] = takewhile(lambda frame: frame.index <= last, frames)
+        if options.temporal == "none":  # else the frames between are history
+            needed = (frame for frame in needed if frame.index in wanted)
+        detected = _detected(needed, detector, options)
+        return _write((each for each in detected if each.frame.index in wanted), detector, options)
     worst = _Worst(DEFAULT_WORST if options.worst is None else options.worst)
     try:
-        for frame in frames:
-            worst.add(frame, detector, options)
+        for each in _detected(frames, detector, options):
+            worst.add(each, detector, options)
     except (BagError, KeyboardInterrupt):  # what could be read until then is worth a look
         _write(worst.frames(), detector, options)
         raise
     return _write(worst.frames(), detector, options)
 
 
-def _write(frames: Iterable[_Frame], detector: Detector, options: argparse.Namespace) -> int:
-    """How many pictures were written."""
-    count = 0
+def _detected(
+    frames: Iterable[_Frame], detector: Detector, options: argparse.Namespace
+) -> Iterator[_Detected]:
+    """Of the frames in order, those with a valid score."""
+    stream = CameraStream(detector, temporal=options.temporal)
     for frame in frames:
         try:
-            made = _outputs(detector, frame.image, options, Wanted(True, True, True, True))
+            detection = stream.detect(frame.image, frame.stamp)
         except ScoreFault as error:
             tqdm.write(f"frame {frame.index} has no picture: {error}", file=sys.stderr)
             continue
+        yield _Detected(frame, detection)
+
+
+def _write(detected: Iterable[_Detected], detector: Detector, options: argparse.Namespace) -> int:
+    """How many pictures were written."""
+    count = 0
+    for each in detected:
+        frame = each.frame
+        made = _outputs(detector, each, options, Wanted(True, True, True, True))
         path = options.out / f"frame_{frame.index:04d}.png"
         caption = _caption(frame, made, detector.bundle, options)
         if not cv2.imwrite(str(path), snapshot_picture(frame.image, made, caption=caption)):
@@ -140,42 +164,45 @@ def _frames(options: argparse.Namespace, total: int) -> Iterator[_Frame]:
     frames = read_frames(options.bag, options.image_topic)
     for index, frame in enumerate(tqdm(frames, total=total, unit=" frames", desc="reading")):
         first = frame.stamp if first is None else first
-        yield _Frame(index, (frame.stamp - first) * 1e-9, frame.image)
+        yield _Frame(index, (frame.stamp - first) * 1e-9, frame.stamp, frame.image)
 
 
 class _Worst:
     """The frames with the highest obstacles, or the highest scores where there are none.
 
-    Only their pictures are kept: each is looked at once more when it is drawn.
+    Only their pictures and what the networks gave are kept: outputs are made again when drawn.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._kept: list[tuple[float, float, int, _Frame]] = []
+        self._kept: list[tuple[float, float, int, _Detected]] = []
 
-    def add(self, frame: _Frame, detector: Detector, options: argparse.Namespace) -> None:
-        try:
-            made = _outputs(detector, frame.image, options, Wanted(True, False, False, True))
-        except ScoreFault as error:
-            tqdm.write(f"frame {frame.index} is left out: {error}", file=sys.stderr)
-            return
+    def add(self, detected: _Detected, detector: Detector, options: argparse.Namespace) -> None:
+        made = _outputs(detector, detected, options, Wanted(True, False, False, True))
         assert made.score is not None
         highest = made.obstacles[0].peak_score if made.obstacles else 0.0
         # Of equal ones the earlier; the index is unique, so frames are never compared.
-        entry = (highest, float(made.score.max()), -frame.index, frame)
+        index = detected.frame.index
+        # Maps of camera size that were made are not kept.
+        fresh = _Detected(
+            detected.frame, detected.detection.with_raw_score(detected.detection.raw_score_grid)
+        )
+        entry = (highest, float(made.score.max()), -index, fresh)
         (heapq.heappush if len(self._kept) < self._count else heapq.heappushpop)(self._kept, entry)
 
-    def frames(self) -> list[_Frame]:
+    def frames(self) -> list[_Detected]:
         """In the order of the bag."""
-        return sorted((frame for *_, frame in self._kept), key=lambda frame: frame.index)
+        return sorted(
+            (detected for *_, detected in self._kept), key=lambda detected: detected.frame.index
+        )
 
 
 def _outputs(
-    detector: Detector, image: np.ndarray, options: argparse.Namespace, wanted: Wanted
+    detector: Detector, detected: _Detected, options: argparse.Namespace, wanted: Wanted
 ) -> FrameOutputs:
     return make_outputs(
-        detector.detect(image),
-        image,
+        detected.detection,
+        detected.frame.image,
         wanted,
         provider=detector.provider,
         drivable_class_ids=(
@@ -183,6 +210,7 @@ def _outputs(
         ),
         minimum_area=options.minimum_area,
         drift_threshold=detector.threshold,
+        outline=options.outline,
     )
 
 
@@ -229,7 +257,16 @@ def _parser() -> argparse.ArgumentParser:
         default=bag_topics.CAMERA_IMAGE,
         help="Image or CompressedImage (default: %(default)s)",
     )
-    add_node_options(parser, "provider", "false_positive_rate", "region", "minimum_area", "threads")
+    add_node_options(
+        parser,
+        "provider",
+        "false_positive_rate",
+        "region",
+        "minimum_area",
+        "outline",
+        "temporal",
+        "threads",
+    )
     return parser
 
 

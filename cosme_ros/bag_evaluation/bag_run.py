@@ -41,10 +41,11 @@ from cosme_ros.bag_evaluation.work_folder import WorkFolder, write_labelled
 from cosme_ros.bag_reading import ANOMALY, BagError
 from cosme_ros.bag_scenes import Scene, scene_at, scenes_of
 from cosme_ros.bundle import load_bundle
+from cosme_ros.camera_stream import CameraStream
 from cosme_ros.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
-from cosme_ros.obstacles import Obstacle, drivable_region, find_obstacles
+from cosme_ros.obstacle_decision import decide_obstacles
 from cosme_ros.plural import counted
 from cosme_ros.visualization.panels import FrameView
 
@@ -121,6 +122,7 @@ class _Run:
     ) -> None:
         self._task = task
         self._detector = detector
+        self._stream = CameraStream(detector, temporal=task.settings.temporal)
         sizes = COMPONENT_SIZES[task.settings.component_sizes]
         folder = task.settings.labels.folder
         self._figures = BagFigures(
@@ -178,13 +180,23 @@ class _Run:
             figures.width, figures.height = width, height
             self._compare_aspect(height, width)
         try:
-            detection = self._detector.detect(frame.image)
+            detection = self._stream.detect(frame.image, frame.stamp)
         except ScoreFault as error:
             figures.failed += 1
             figures.troubles.tell("score", f"frame {frame.index}, stamp {frame.stamp} ns: {error}")
             self._mask_before = None
             return
-        mask, obstacles = self._mask(detection)
+        settings = self._task.settings
+        decision = decide_obstacles(
+            detection,
+            frame.image,
+            drivable_class_ids=(
+                self._detector.bundle.drivable_class_ids if settings.region == "drivable" else None
+            ),
+            minimum_area=settings.minimum_area,
+            outline=settings.outline,
+        )
+        mask, obstacles = decision.mask, decision.obstacles
         label = None if frame.label is None else at_size(frame.label, height, width)
         missed: tuple[Sighting, ...] = ()
         false: tuple[FalseAlarm, ...] = ()
@@ -230,17 +242,6 @@ class _Run:
                 f"{stretch:.2f}, and may find the ordinary anomalous; their middle "
                 f"{crop_width}x{crop_height} has the bundle's ratio of sides",
             )
-
-    def _mask(self, detection: Detection) -> tuple[NDArray[np.uint8] | None, tuple[Obstacle, ...]]:
-        """As the node publishes it, None where it withholds it."""
-        region = None
-        if self._task.settings.region == "drivable":
-            region = drivable_region(detection.class_id, self._detector.bundle.drivable_class_ids)
-            if not region.any():
-                return None, ()
-        return find_obstacles(
-            detection.score, region=region, minimum_area=self._task.settings.minimum_area
-        )
 
     def _offer_pictures(
         self,

@@ -412,6 +412,8 @@ def _facts(evaluation: BagEvaluation) -> tuple[tuple[str, str], ...]:
         ("alarm line", f"raw score {evaluation.alarm_threshold:.6g}"),
         ("region", settings.region),
         ("minimum area", f"{settings.minimum_area} pixels"),
+        ("outline", settings.outline),
+        ("temporal", settings.temporal),
         ("alarm gap", f"{settings.alarm_gap:g} s"),
         ("anomaly ids, ignored ids", f"{listed(settings.labels.anomaly_ids)}; "
          f"{listed(settings.labels.ignored_ids)}"),

@@ -28,7 +28,7 @@ class LabelSettings:
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How every bag is evaluated. `false_positive_rate` to `minimum_area` are the node's."""
+    """How every bag is evaluated. `false_positive_rate` to `temporal` are the node's."""
 
     bundle: Path
     image_topic: str | None = None
@@ -39,6 +39,8 @@ class EvaluationSettings:
     false_positive_rate: float = Settings.false_positive_rate
     region: str = Settings.region
     minimum_area: int = Settings.minimum_area
+    outline: str = Settings.outline
+    temporal: str = Settings.temporal
     alarm_gap: float = ALARM_GAP
     """Seconds; alarming frames no further apart are one alarm."""
     component_sizes: str = "anomaly"

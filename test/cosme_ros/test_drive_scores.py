@@ -160,9 +160,11 @@ def as_numbers(scores: dict[str, DriveScores]) -> list:
     ]
 
 
+@pytest.mark.parametrize("temporal", ["none", "flow"])
 def test_wherever_it_is_stopped_it_goes_on_to_the_same_scores(
-    tmp_path, detector, monkeypatch
+    tmp_path, detector, monkeypatch, temporal
 ) -> None:
+    scoring = replace(SCORING, temporal=temporal)
     monkeypatch.setattr(drive_scores, "CHECKPOINT_SECONDS", 0.0)
     stamps = [START + i * 100_000_000 for i in (0, 1, 2, 1, 3, 4, 5, 6, 7, 8)]
     bag = surveyed(
@@ -171,7 +173,7 @@ def test_wherever_it_is_stopped_it_goes_on_to_the_same_scores(
         )
     )
     cameras = list(bag.stamps)
-    whole = score_bag(bag, detector, SCORING, cameras, tmp_path / "whole", on_frames=ignore)
+    whole = score_bag(bag, detector, scoring, cameras, tmp_path / "whole", on_frames=ignore)
     used = len(whole["camera"].drive.stamps)
     assert used == 7 and len(whole["camera"].left_out) == 3
     for frames in range(1, used + 1):
@@ -180,7 +182,7 @@ def test_wherever_it_is_stopped_it_goes_on_to_the_same_scores(
         while True:
             hasty = Impatient(detector, frames)
             try:
-                again = score_bag(bag, hasty, SCORING, cameras, kept, on_frames=ignore)
+                again = score_bag(bag, hasty, scoring, cameras, kept, on_frames=ignore)
             except KeyboardInterrupt:
                 interrupts += 1
             else:
@@ -188,7 +190,7 @@ def test_wherever_it_is_stopped_it_goes_on_to_the_same_scores(
         assert interrupts == (used - 1) // frames, "some frame was done twice, or never"
         assert as_numbers(again) == as_numbers(whole)
     # What is done needs no detector.
-    again = score_bag(bag, Impatient(detector, 0), SCORING, cameras, kept, on_frames=ignore)
+    again = score_bag(bag, Impatient(detector, 0), scoring, cameras, kept, on_frames=ignore)
     assert as_numbers(again) == as_numbers(whole)
 
 

@@ -33,9 +33,11 @@ from cosme_ros.bag_evaluation.bag_outputs import MASK, OVERLAY, SCORE
 from cosme_ros.bag_reading import COMPRESSED_IMAGE, Bag, read_frames
 from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
 from cosme_ros.bundle import MANIFEST, load_bundle
-from cosme_ros.detector import Detector
+from cosme_ros.camera_stream import CameraStream
+from cosme_ros.detector import Detection, Detector
 from cosme_ros.evaluate_bag import bag_names, main
-from cosme_ros.obstacles import find_obstacles
+from cosme_ros.obstacle_decision import ObstacleDecision, decide_obstacles
+from cosme_ros.parameters import Settings
 
 FPR = 0.01  # which the tiny bundle's calibration table has
 FRAMES = 6
@@ -60,6 +62,13 @@ def detections(bundle: Path, bag: Path):
         yield frame, detector.detect(frame.image)
 
 
+def decided(detection: Detection, image: np.ndarray) -> ObstacleDecision:
+    """Under the node's defaults."""
+    return decide_obstacles(
+        detection, image, drivable_class_ids=None, minimum_area=64, outline=Settings.outline
+    )
+
+
 def test_figures_are_those_of_the_detector_and_scikit_learn(bundle: Path, tmp_path: Path) -> None:
     bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
     report = evaluate(bundle, tmp_path / "out", bag)
@@ -67,7 +76,8 @@ def test_figures_are_those_of_the_detector_and_scikit_learn(bundle: Path, tmp_pa
     scores, labels = [], []
     for index, (frame, detection) in enumerate(detections(bundle, bag)):
         of_frame = {name: values[index] for name, values in of_bag["frames"].items()}
-        mask, obstacles = find_obstacles(detection.score, region=None, minimum_area=64)
+        decision = decided(detection, frame.image)
+        mask, obstacles = decision.mask, decision.obstacles
         assert of_frame["stamp"] == frame.stamp
         assert of_frame["peak"] == float(detection.score.max())
         assert of_frame["obstacles"] == len(obstacles)
@@ -113,6 +123,22 @@ def test_no_obstacle_is_followed_across_a_cut(bundle: Path, tmp_path: Path) -> N
         assert [obstacle["first_frame"] for obstacle in obstacles] == first_frames
         assert all(len(o["ious"]) == o["frames_found"] for o in obstacles)
         assert all(0.1 < o["iou"] <= 1.0 and o["largest_area"] == 1200 for o in obstacles)
+
+
+def test_scores_over_time_are_those_of_a_camera_stream(bundle: Path, tmp_path: Path) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    report = evaluate(bundle, tmp_path / "out", bag, options=["--temporal", "flow"])
+    detector = Detector(load_bundle(bundle), provider="cpu", false_positive_rate=FPR, threads=1)
+    stream = CameraStream(detector, temporal="flow")
+    peaks = report["bags"][0]["frames"]["peak"]
+    expected = [
+        float(stream.detect(frame.image, frame.stamp).score.max())
+        for frame in read_frames(bag, CAMERA_IMAGE, CAMERA_LABELS)
+    ]
+    assert peaks == expected
+    assert peaks != [float(found.score.max()) for _, found in detections(bundle, bag)]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "no number of false alarms is guaranteed" in page
 
 
 def test_wrong_labels_make_misses_and_false_alarms(bundle: Path, tmp_path: Path) -> None:
@@ -314,7 +340,7 @@ def test_the_output_bag_has_what_the_detector_says(bundle: Path, tmp_path: Path)
             assert {m.bag_time for m in messages.values()} == {frame.stamp}  # as in the input
             assert outputs.decode(messages[SCORE]).header.frame_id == "camera"
             np.testing.assert_array_equal(outputs.plane(messages[SCORE], "32FC1"), detection.score)
-            mask, _ = find_obstacles(detection.score, region=None, minimum_area=64)
+            mask = decided(detection, frame.image).mask
             np.testing.assert_array_equal(outputs.plane(messages[MASK], "mono8"), mask)
             assert outputs.picture(messages[OVERLAY]).shape == frame.image.shape
     assert report["outputs"]["output bag"] == str(written)

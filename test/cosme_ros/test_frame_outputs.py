@@ -36,6 +36,7 @@ def outputs(
     drift_threshold=1.0,
     frame_rate=None,
     score_on_grid=False,
+    outline="score",
 ):
     return make_outputs(
         detector.detect(image),
@@ -47,6 +48,7 @@ def outputs(
         drift_threshold=drift_threshold,
         frame_rate=frame_rate,
         score_on_grid=score_on_grid,
+        outline=outline,
     )
 
 
@@ -139,3 +141,21 @@ def test_drift_share_counts_the_scores_own_pixels(detector):
     for threshold in (float(np.median(grid)), float(grid.max()), float(grid.max()) * 2):
         made = outputs(detector, STREET, nothing, drift_threshold=threshold)
         assert made.drift_share == pytest.approx(float((grid >= threshold).mean()))
+
+
+def test_an_outline_by_the_image_changes_the_mask_and_not_what_alarms(detector):
+    by_score = outputs(detector, STREET, EVERYTHING)
+    by_image = outputs(detector, STREET, EVERYTHING, outline="image")
+    assert np.array_equal(by_image.score, by_score.score)
+    assert len(by_image.obstacles) == len(by_score.obstacles) > 0
+    assert [o.peak_score for o in by_image.obstacles] == [o.peak_score for o in by_score.obstacles]
+    assert not np.array_equal(by_image.mask, by_score.mask)
+    # Outlines, boxes and mask are of the same regions.
+    for line, obstacle in zip(by_image.outlines, by_image.obstacles, strict=True):
+        x, y, width, height = cv2.boundingRect(line[:, None])
+        assert (x, y, width, height) == (obstacle.x, obstacle.y, obstacle.width, obstacle.height)
+
+
+def test_another_outline_is_refused(detector):
+    with pytest.raises(ValueError, match="outline is 'box'; one of score, image is right"):
+        outputs(detector, STREET, EVERYTHING, outline="box")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from cosme_ros.parameters import Settings
-from cosme_ros.promise_check import counting_sentence, promise_sentence
+from cosme_ros.promise_check import counting_sentence, promise_sentence, temporal_sentence
 
 PROMISE = {
     "false_positive_rate": 2e-5,
@@ -55,3 +55,22 @@ def test_alarms_counted_otherwise_are_told() -> None:
     )
     assert counting_sentence(CALIBRATION, 2.0) is None
     assert counting_sentence({"table": []}, 5.0) is None
+
+
+def test_a_line_measured_on_single_frames_is_none_for_scores_over_time() -> None:
+    kept = {"false_positive_rate": 2e-5, "region": "drivable", "minimum_area": 100}
+    over_time = {"promise": {**PROMISE, "temporal": "flow"}}
+    assert temporal_sentence(CALIBRATION, temporal="none", false_positive_rate=2e-5) is None
+    assert temporal_sentence({"table": []}, temporal="none", false_positive_rate=1e-3) is None
+    assert temporal_sentence(over_time, temporal="flow", false_positive_rate=2e-5) is None
+    assert promise_sentence(over_time, Settings(**kept, temporal="flow"))[1]
+    assert promise_sentence(CALIBRATION, Settings(**kept, temporal="flow")) == (
+        "no more than 1 false alarm(s) an hour promised at 95 % confidence, but for temporal none "
+        "(it is flow): the promise does not hold",
+        False,
+    )
+    assert temporal_sentence(over_time, temporal="none", false_positive_rate=2e-5) == (
+        "temporal is 'none', and the bundle's calibration was measured with 'flow': "
+        "false_positive_rate 2e-05 is not the share of normal pixels that alarm, and no number of "
+        "false alarms is guaranteed; calibrate the bundle with --temporal none"
+    )

@@ -12,8 +12,9 @@ from tiny_bundle import street_frame
 
 from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detector
-from cosme_ros.obstacles import find_obstacles
+from cosme_ros.obstacle_decision import decide_obstacles
 from cosme_ros.overlay import draw_overlay
+from cosme_ros.parameters import Settings
 
 STREET = street_frame(180, 320, box=(140, 120, 40, 30))
 
@@ -43,7 +44,10 @@ def test_outputs_are_the_detectors_to_the_bit(running, reference):
     _, camera = running
     _, (score, mask, overlay) = camera.ask(lambda: camera.image(STREET), "score", "mask", "overlay")
     expected = reference.detect(STREET)
-    expected_mask, obstacles = find_obstacles(expected.score, region=None, minimum_area=64)
+    decision = decide_obstacles(
+        expected, STREET, drivable_class_ids=None, minimum_area=64, outline=Settings.outline
+    )
+    expected_mask, obstacles = decision.mask, decision.obstacles
     assert obstacles, "the box should be an obstacle, or the mask shows nothing"
     assert [m.encoding for m in (score, mask, overlay)] == ["32FC1", "mono8", "bgr8"]
     assert as_array(score).tobytes() == expected.score.tobytes()

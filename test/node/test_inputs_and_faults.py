@@ -17,7 +17,8 @@ from tiny_bundle import street_frame
 from cosme_ros import names
 from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detector, ScoreFault
-from cosme_ros.obstacles import drivable_region, find_obstacles
+from cosme_ros.obstacle_decision import decide_obstacles
+from cosme_ros.parameters import Settings
 
 STREET = street_frame(180, 320, box=(140, 120, 40, 30))
 
@@ -99,8 +100,13 @@ def test_a_road_that_is_not_there_withholds_the_mask(start, bundle):
     _, (mask,) = camera.ask(lambda: camera.image(STREET), "mask")
     loaded = load_bundle(bundle)
     detection = Detector(loaded, provider="cpu").detect(STREET)
-    region = drivable_region(detection.class_id, loaded.drivable_class_ids)
-    expected, _ = find_obstacles(detection.score, region=region, minimum_area=64)
+    expected = decide_obstacles(
+        detection,
+        STREET,
+        drivable_class_ids=loaded.drivable_class_ids,
+        minimum_area=64,
+        outline=Settings.outline,
+    ).mask
     assert expected.any()
     np.testing.assert_array_equal(
         np.frombuffer(mask.data, np.uint8).reshape(mask.height, mask.width), expected

@@ -13,8 +13,9 @@ from visualization_msgs.msg import Marker
 from cosme_ros import names
 from cosme_ros.bundle import load_bundle
 from cosme_ros.detector import Detector
-from cosme_ros.obstacles import find_obstacles
+from cosme_ros.obstacle_decision import decide_obstacles
 from cosme_ros.outlines import outlines
+from cosme_ros.parameters import Settings
 
 HEIGHT, WIDTH = 180, 320
 STREET = street_frame(HEIGHT, WIDTH, box=(140, 120, 40, 30))
@@ -25,9 +26,15 @@ P = [300.0, 0.0, 160.0, 0.0, 0.0, 310.0, 90.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 @pytest.fixture(scope="module")
 def expected(bundle):
     detector = Detector(load_bundle(bundle), provider="cpu")
-    mask, obstacles = find_obstacles(detector.detect(STREET).score, region=None, minimum_area=64)
-    assert obstacles, "the box should be an obstacle, or there is nothing to publish"
-    return obstacles, outlines(mask, obstacles)
+    decision = decide_obstacles(
+        detector.detect(STREET),
+        STREET,
+        drivable_class_ids=None,
+        minimum_area=64,
+        outline=Settings.outline,
+    )
+    assert decision.obstacles, "the box should be an obstacle, or there is nothing to publish"
+    return decision.obstacles, outlines(decision.mask, decision.obstacles)
 
 
 @pytest.fixture(scope="module")
