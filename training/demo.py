@@ -133,4 +133,5 @@ def fit_settings(seed: int) -> FitSettings:
         smoothing=DEFAULT.smoothing,
         auxcon_power=DEFAULT.auxcon_power,
         most_frames=FIT_FRAMES,
+        half_weights=True,
     )

@@ -23,6 +23,7 @@ from training.errors import UsageError
 from training.fit_frames import FitFrames
 from training.graph_runner import PROVIDER, GraphRunner
 from training.graphs import CLASS_ID, Consensus, MemoryGraph, StudentGraph, TeacherGraph
+from training.half_weights import store_half
 from training.layers import LAST_HIDDEN, bank_of
 from training.onnx_export import OPSET, write_image_graph, write_memory_graph
 from training.ridge_student import RidgeStudent
@@ -63,6 +64,7 @@ class FittedMethod:
         smoothing: of CosMe's score, standard deviation in pixels of the network input; 0 for none.
         auxcon_power: of Eq. 7 in the product of Eq. 8.
         backward_power: of each backward score in it.
+        half_weights: the files hold the weights in float16; computing stays float32.
     """
 
     teacher: TeacherCheckpoint
@@ -76,6 +78,7 @@ class FittedMethod:
     smoothing: float = 0.0
     auxcon_power: float = 1.0
     backward_power: float = 1.0
+    half_weights: bool = False
 
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
         """The modules that are exported."""
@@ -150,6 +153,15 @@ def write_bundle(
     np.savez(temporary / "prototypes.npz", **banks)
     runner = GraphRunner(temporary)
     parity = _check_parity(method, runner, calibration_frames)
+    stored: dict[str, Any] = {}
+    if method.half_weights:
+        for network in ("teacher", "student"):
+            store_half(temporary / f"{network}.onnx")
+        single, runner = runner, GraphRunner(temporary)
+        stored["weights"] = {
+            "stored": "float16",
+            "relative_error": _largest_errors(single, runner, calibration_frames),
+        }
     score_maps = [
         runner.run(calibration_frames[index])["score"]
         for index in tqdm(range(len(calibration_frames)), "calibration", unit="frame")
@@ -182,6 +194,7 @@ def write_bundle(
         },
         "calibration": {"frames": frames, "pixels": pixels, "table": table},
         "parity": parity,
+        **stored,
         "graphs": {
             graph: _tensor_specifications(session) for graph, session in runner.sessions.items()
         },
@@ -233,6 +246,19 @@ def _check_parity(method: FittedMethod, runner: GraphRunner, frames: FitFrames) 
         "tolerance": PARITY_TOLERANCE,
         "relative_error": largest_error,
     }
+
+
+def _largest_errors(
+    single: GraphRunner, stored: GraphRunner, frames: FitFrames
+) -> dict[str, float]:
+    """Return by output how far rounding the weights moved it, over its largest value."""
+    largest: dict[str, float] = {}
+    for index in range(min(PARITY_FRAMES, len(frames))):
+        wanted = single.run(frames[index])
+        for name, value in stored.run(frames[index]).items():
+            error = relative_error(name, value, wanted[name])
+            largest[name] = max(error, largest.get(name, 0.0))
+    return largest
 
 
 def _tensor_specifications(session: onnxruntime.InferenceSession) -> dict[str, Any]:

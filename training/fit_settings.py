@@ -125,6 +125,7 @@ class FitSettings:
             of the network input; 0 leaves it as it is.
         auxcon_power: of Eq. 7 in the product of Eq. 8, > 0; 1 in the paper.
         backward_power: of each backward score in that product, > 0.
+        half_weights: store the networks' weights in float16, which halves the bundle's size.
         standardised: standardise MulMem per predicted class.
         calibration_share: of the frames, held out of fitting.
         most_frames: use at most this many frames; None uses all.
@@ -137,6 +138,7 @@ class FitSettings:
     smoothing: float = 0.0
     auxcon_power: float = 1.0
     backward_power: float = 1.0
+    half_weights: bool = False
     standardised: bool = False
     calibration_share: float = 0.2
     most_frames: int | None = None

@@ -149,6 +149,7 @@ def fit(
         smoothing=settings.smoothing,
         auxcon_power=settings.auxcon_power,
         backward_power=settings.backward_power,
+        half_weights=settings.half_weights,
     )
     write_bundle(
         out,

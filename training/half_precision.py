@@ -14,6 +14,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from training.faster_bundle import NETWORKS
+from training.half_weights import load_unpacked
 
 
 def halve(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None:
@@ -24,7 +25,7 @@ def halve(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None:
         name for side in outputs for name, tensor in side.items() if tensor["dtype"] == "float32"
     }
     for network in NETWORKS:
-        half = halve_network(onnx.load(bundle / f"{network}.onnx"))
+        half = halve_network(load_unpacked(bundle / f"{network}.onnx"))
         onnx.save(half, folder / f"{network}.onnx")
     onnx.save(halve_inputs(onnx.load(bundle / "memory.onnx"), features), folder / "memory.onnx")
     shutil.copyfile(bundle / "prototypes.npz", folder / "prototypes.npz")

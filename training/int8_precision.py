@@ -23,6 +23,7 @@ from training.calibration import calibration_table
 from training.datasets.frames import FrameSource
 from training.faster_bundle import NETWORKS, Convert
 from training.graph_runner import GraphRunner
+from training.half_weights import load_unpacked
 
 _QUANTISED = ("Conv", "Relu", "Add", "MaxPool", "Concat")
 _COLOURS = 3
@@ -80,7 +81,9 @@ def quantise_network(source: Path, target: Path, frames: Iterable[np.ndarray]) -
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / source.name
-        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        unpacked = Path(folder) / f"unpacked_{source.name}"
+        onnx.save(load_unpacked(source), unpacked)
+        quant_pre_process(str(unpacked), str(prepared), skip_symbolic_shape=True)
         first = _first_convolutions(onnx.load(prepared).graph)
         quantize_static(
             str(prepared),

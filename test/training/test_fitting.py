@@ -40,6 +40,7 @@ from training.fit_settings import (  # noqa: E402
 )
 from training.fitting import fit  # noqa: E402
 from training.graph_runner import GraphRunner  # noqa: E402
+from training.half_weights import load_unpacked  # noqa: E402
 from training.memory_fitting import fit_memory  # noqa: E402
 from training.smoothing import smoothed  # noqa: E402
 from training.student_training import train_student  # noqa: E402
@@ -163,6 +164,32 @@ def test_two_way_consensus_and_banks_of_the_generalist_make_a_bundle(
     assert outputs["generalist"].shape == (1, channels, *outputs["c4"].shape[2:])
     np.testing.assert_allclose(outputs["score"], outputs["mulmem"] * outputs["auxcon"], rtol=1e-5)
     assert load_bundle(tmp_path / "bundle").banks["bank_generalist_c3"].shape[1] == 16
+
+
+def test_weights_stored_in_half_are_read_as_they_were(
+    teacher: TeacherCheckpoint, bundle: Path, tmp_path: Path
+) -> None:
+    standardised = json.loads((bundle / "manifest.json").read_text())["method"]["standardisation"]
+    wanted = settings(half_weights=True, standardised=standardised == "class")
+    manifest = run(teacher, tmp_path / "half", wanted)
+    assert 0 < manifest["weights"]["relative_error"]["score"] < 0.05
+    size, half = (
+        (folder / "teacher.onnx").stat().st_size for folder in (bundle, tmp_path / "half")
+    )
+    assert half < 0.75 * size
+    stored = load_unpacked(tmp_path / "half" / "teacher.onnx").graph
+    single = {w.name: w for w in onnx.load(bundle / "teacher.onnx").graph.initializer}
+    assert {w.name for w in stored.initializer} == set(single)
+    assert [n.op_type for n in stored.node] == [
+        n.op_type for n in onnx.load(bundle / "teacher.onnx").graph.node
+    ]
+    for weight in stored.initializer:
+        kept = onnx.numpy_helper.to_array(single[weight.name])
+        # float16 has 11 bits of precision.
+        np.testing.assert_allclose(
+            onnx.numpy_helper.to_array(weight), kept, rtol=2.0**-11, atol=1e-7
+        )
+    assert load_bundle(tmp_path / "half").manifest["weights"]["stored"] == "float16"
 
 
 def test_graphs_are_old_enough_for_vehicles_and_name_no_folder(bundle: Path) -> None:

@@ -267,6 +267,12 @@ def fit(
         int, typer.Option(min=1, help="Steps between saves of progress.")
     ] = SAVE_EVERY,
     name: Annotated[str | None, typer.Option(help="The bundle's name; OUT's by default.")] = None,
+    half_weights: Annotated[
+        bool,
+        typer.Option(
+            "--half-weights", help="Store weights in 16 bits: half the size, the same speed."
+        ),
+    ] = False,
     licence: Annotated[
         str, typer.Option(help="Of the bundle: weights learned from FRAMES inherit their terms.")
     ] = "unstated",
@@ -405,6 +411,7 @@ def fit(
         auxcon_power=of_method.auxcon_power if auxcon_power is None else auxcon_power,
         backward_power=of_method.backward_power if backward_power is None else backward_power,
         standardised=(standardisation or of_method.standardisation) is Standardisation.CLASS,
+        half_weights=half_weights,
         calibration_share=calibration_share,
         most_frames=max_frames,
     )
