@@ -48,8 +48,11 @@ def main() -> int:
     if options.ablate:
         outlines["image, without a guide"] = partial(_by_image, penalty=1e9)
         outlines["image, halo kept"] = partial(_by_image, halo=0)
+        outlines["image, background 0"] = partial(_by_image, background=None)
     for radius in options.radii:
         outlines[f"image, radius {radius}"] = partial(_by_image, radius=radius)
+    for background in options.backgrounds:
+        outlines[f"image, background {background:g}"] = partial(_by_image, background=background)
     for penalty in options.penalties:
         outlines[f"image, penalty {penalty:g}"] = partial(_by_image, penalty=penalty)
     for rate in options.rates:
@@ -67,10 +70,12 @@ def _by_image(
     radius: int = mask_refinement.GUIDE_RADIUS,
     penalty: float = mask_refinement.GUIDE_PENALTY,
     halo: int = mask_refinement.HALO_RADIUS,
+    background: float | None = mask_refinement.BACKGROUND_QUANTILE,
 ) -> np.ndarray:
     mask_refinement.GUIDE_RADIUS = radius
     mask_refinement.GUIDE_PENALTY = penalty
     mask_refinement.HALO_RADIUS = halo
+    mask_refinement.BACKGROUND_QUANTILE = background
     return mask_refinement.refine_obstacles(mask, score, grid, image, region=None, share=share)[0]
 
 
@@ -155,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shares", type=float, nargs="*", default=[mask_refinement.OUTLINE_SHARE])
     parser.add_argument("--radii", type=int, nargs="*", default=[])
     parser.add_argument("--penalties", type=float, nargs="*", default=[])
+    parser.add_argument("--backgrounds", type=float, nargs="*", default=[], help="quantiles")
     parser.add_argument(
         "--ablate", action="store_true", help="also without the guide, and with the halo kept"
     )
