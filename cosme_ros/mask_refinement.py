@@ -12,8 +12,9 @@ gets an outline of its own, in three steps:
    Image Filtering", TPAMI 2013; He, Sun, "Fast Guided Filter", 2015): within a small window the
    score is a linear function of the image's brightness, so that edges of the image become edges of
    the score.
-2. The obstacle grows to a share of its own highest score, as far as that is connected.
-3. Its halo goes: pixels below the same share of the highest score near them.
+2. The obstacle grows, as far as it is connected, to a line between its background, which is what
+   the score is around it, and its own highest score.
+3. Its halo goes: pixels below the line between background and the highest score near them.
 
 **The number of alarms does not depend on it.** Whether there is an obstacle in a frame, and how
 many there are, is decided before, on the score itself: a refined obstacle is never empty, never
@@ -31,7 +32,7 @@ from numpy.typing import NDArray
 from cosme_ros.obstacles import Obstacle
 
 OUTLINE_SHARE = 0.4
-"""Of an obstacle's highest score: where its outline is drawn."""
+"""Where between its background and its highest score an obstacle's outline is drawn."""
 
 GUIDE_RADIUS = 4
 """Of the guided filter's window, in cells of the score's grid."""
@@ -41,6 +42,10 @@ GUIDE_PENALTY = 1e-3
 
 HALO_RADIUS = 8
 """Cells of the score's grid: how far the halo of a high score reaches."""
+
+BACKGROUND_QUANTILE: float | None = 0.75
+"""Of the score around an obstacle: its background. On a camera that the bundle hardly knows all is
+a little unusual, and a share of the highest score alone would flood the picture. None: 0."""
 
 _GROWTH = 0.5
 """An obstacle grows on each side by no more than this share of its longer side, and a halo."""
@@ -65,7 +70,8 @@ def refine_obstacles(
         grid: float32 [h, w], the same score before it was enlarged.
         image: uint8 [H, W, 3] BGR, the frame itself.
         region: bool [H, W] outside of which no obstacle reaches, or None for everywhere.
-        share: of an obstacle's highest score, above 0 and below 1: where its outline is drawn.
+        share: of the way from its background to its highest score, above 0 and below 1: where an
+            obstacle's outline is drawn.
 
     Returns:
         As `find_obstacles`, as many obstacles as before. Areas may be smaller than the minimum area
@@ -140,9 +146,17 @@ def _outline(
     peak = float(inside.max())
     if peak <= 0:  # the guide has explained all of it away: then the score alone has to do
         return core
+    # One place a cell tells as much as all of them.
+    step = max(1, round(cell))
+    around = score[::step, ::step][~core[::step, ::step]]
+    background = 0.0
+    if BACKGROUND_QUANTILE is not None and around.size:
+        background = float(np.quantile(around, BACKGROUND_QUANTILE))
     near = _highest_nearby(inside, cell)
-    grown = free & ~core & (score >= share * peak)
-    outline, parts = _connected(grown | (core & (score >= share * near)), core)
+    line = share * peak + (1 - share) * min(background, peak)
+    lines_inside = share * near + (1 - share) * np.minimum(np.float32(background), near)
+    grown = free & ~core & (score >= line)
+    outline, parts = _connected(grown | (core & (score >= lines_inside)), core)
     if parts > 1:  # the halo holds it together
         outline, _ = _connected(grown | core, core)
     return outline

@@ -137,8 +137,8 @@ class Settings:
     )
     outline: str = _row(
         "image",
-        "How far an obstacle reaches in the mask: to the alarm line ('score'), or to a share of "
-        "its own highest score, along edges of the image ('image'). The same frames alarm.",
+        "How far an obstacle reaches in the mask: to the alarm line ('score'), or to a line of its "
+        "own, along edges of the image ('image'). The same frames alarm.",
         Changeable.ALWAYS,
         choices=OUTLINES,
     )

@@ -10,7 +10,7 @@ inverse search (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 
     F_t = (1 - w) S_t + w F_{t-1}(x + flow),    w = c r^(dt / 0.1 s)
 
 `c`, 0..1 for each place, is how well the moved image agrees with the new one: what was hidden, is
-new or is moved wrongly counts for nothing. `r` is one number where the score rises and another
+new or is moved wrongly counts for nothing. `r` may be one number where the score rises and another
 where it falls. The history ends at a cut, a gap, a stamp that does not rise, or another size.
 
 The result is a score of the newest frame, on its grid: a mask made from it belongs to that frame's
@@ -26,8 +26,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-RISE_WEIGHT = 0.3
-FALL_WEIGHT = 0.7
+RISE_WEIGHT = 0.5
+FALL_WEIGHT = 0.5
 """Of what is carried along, where the frame's own score is higher or lower, over PERIOD_S."""
 
 PERIOD_S = 0.1

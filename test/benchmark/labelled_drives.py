@@ -22,6 +22,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,7 +69,9 @@ def open_drive(spelling: str, bundle: Path, cache: Path) -> Drive:
             labels.append(label)
             scores.append(detector.detect(_decoded(coded)).raw_score_grid)
             stamps.append(stamp)
-        coded_all = {f"picture_{number}": picture for number, picture in enumerate(pictures)}
+        coded_all: dict[str, Any] = {
+            f"picture_{number}": picture for number, picture in enumerate(pictures)
+        }
         unfinished = file.with_suffix(".part.npz")
         np.savez_compressed(
             unfinished, labels=np.stack(labels), scores=np.stack(scores), stamps=stamps, **coded_all
@@ -97,8 +100,8 @@ def _frames(spelling: str) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
         drive = StreetDrive(int(found[1]), anomalies=True)
         start = _first_shown(drive, float(found[2])) - _BEFORE_S
         for number in range(int(found[3])):
-            frame = drive.frame(start + 0.1 * number)
-            yield frame.image, frame.anomaly, number * 10**8
+            street = drive.frame(start + 0.1 * number)
+            yield street.image, street.anomaly, number * 10**8
     elif kind == "painted" and (found := re.fullmatch(r"(\d+):(\d+)\+(\d+):(.*)", rest)):
         data = open_dataset(found[4])
         painted = painted_drive(

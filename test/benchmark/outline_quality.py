@@ -45,16 +45,20 @@ def main() -> int:
     options = _parser().parse_args()
     cv2.setNumThreads(1)
     drives = [open_drive(spelling, options.bundle, options.cache) for spelling in options.drives]
+    by_image = partial(_by_image, background=options.background)
     outlines: dict[str, Outline] = {"at the alarm line": lambda mask, *_: mask}
     for share in options.shares:
-        outlines[f"image, share {share:g}"] = partial(_by_image, share=share)
+        outlines[f"image, share {share:g}"] = partial(by_image, share=share)
     if options.ablate:
-        outlines["image, without a guide"] = partial(_by_image, penalty=1e9)
-        outlines["image, halo kept"] = partial(_by_image, halo=0)
+        outlines["image, without a guide"] = partial(by_image, penalty=1e9)
+        outlines["image, halo kept"] = partial(by_image, halo=0)
+        outlines["image, background 0"] = partial(by_image, background=None)
     for radius in options.radii:
-        outlines[f"image, radius {radius}"] = partial(_by_image, radius=radius)
+        outlines[f"image, radius {radius}"] = partial(by_image, radius=radius)
+    for background in options.backgrounds:
+        outlines[f"image, background {background:g}"] = partial(by_image, background=background)
     for penalty in options.penalties:
-        outlines[f"image, penalty {penalty:g}"] = partial(_by_image, penalty=penalty)
+        outlines[f"image, penalty {penalty:g}"] = partial(by_image, penalty=penalty)
     for rate in options.rates:
         _print_table(drives, outlines, rate)
     return 0
@@ -70,10 +74,12 @@ def _by_image(
     radius: int = mask_refinement.GUIDE_RADIUS,
     penalty: float = mask_refinement.GUIDE_PENALTY,
     halo: int = mask_refinement.HALO_RADIUS,
+    background: float | None = mask_refinement.BACKGROUND_QUANTILE,
 ) -> np.ndarray:
     mask_refinement.GUIDE_RADIUS = radius
     mask_refinement.GUIDE_PENALTY = penalty
     mask_refinement.HALO_RADIUS = halo
+    mask_refinement.BACKGROUND_QUANTILE = background
     return mask_refinement.refine_obstacles(mask, score, grid, image, region=None, share=share)[0]
 
 
@@ -158,6 +164,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shares", type=float, nargs="*", default=[mask_refinement.OUTLINE_SHARE])
     parser.add_argument("--radii", type=int, nargs="*", default=[])
     parser.add_argument("--penalties", type=float, nargs="*", default=[])
+    parser.add_argument(
+        "--background",
+        type=float,
+        default=mask_refinement.BACKGROUND_QUANTILE,
+        help="quantile, where no other is tried",
+    )
+    parser.add_argument("--backgrounds", type=float, nargs="*", default=[], help="quantiles")
     parser.add_argument(
         "--ablate", action="store_true", help="also without the guide, and with the halo kept"
     )

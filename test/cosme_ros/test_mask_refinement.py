@@ -139,8 +139,18 @@ def test_a_weak_obstacle_is_outlined_whole_and_a_strong_one_without_its_halo(pea
     assert iou(refined, truth) > 0.8
 
 
+def test_an_unusual_background_is_not_flooded() -> None:
+    image, grid, truth = thing_on_a_road(1.5)
+    grid += np.float32(0.8) * (1 - grid / grid.max())  # more than 0.4 of the peak, everywhere
+    score = enlarged(grid)
+    mask, _ = find_obstacles(score, region=None, minimum_area=1)
+    refined, _ = refine_obstacles(mask, score, grid, image, region=None)
+    assert iou(refined, truth) > 0.7
+
+
 def test_two_that_grow_towards_each_other_stay_two() -> None:
-    grid = np.full(GRID, 0.9, np.float32)
+    grid = np.full(GRID, 0.2, np.float32)
+    grid[9:15, 9:25] = 0.9
     grid[10:14, 10:14] = grid[10:14, 20:24] = 1.5
     score = enlarged(grid)
     image = np.full((H, W, 3), 90, np.uint8)
