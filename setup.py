@@ -77,7 +77,7 @@ setup(
         (f"share/{PACKAGE}/config", sorted(glob("config/*"))),
     ],
     # Neither ROS, OpenCV nor ONNX Runtime: apt, or the extra that fits the machine, brings them.
-    install_requires=["setuptools", "numpy", "jsonschema"],
+    install_requires=["setuptools", "numpy", "jsonschema", "pyyaml"],
     extras_require=EXTRAS,
     zip_safe=False,
     entry_points={

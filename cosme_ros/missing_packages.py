@@ -42,6 +42,7 @@ PACKAGES = {
     "scipy": Package("scipy", "python3-scipy"),
     "sklearn": Package("scikit-learn", "python3-sklearn"),
     "tqdm": Package("tqdm", "python3-tqdm"),
+    "yaml": Package("pyyaml", "python3-yaml"),
     "zstandard": Package("zstandard", "python3-zstandard"),
 }
 """What `cosme_ros` imports, by the name it is imported under."""

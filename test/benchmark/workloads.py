@@ -7,10 +7,12 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+from closed_form import random_closed_form
 from multiply_adds import count_multiply_adds
 from settled_norms import settle
 from tqdm import tqdm
@@ -29,7 +31,8 @@ from training.graph_runner import GraphRunner
 from training.half_precision import halve
 from training.int8_precision import to_int8
 from training.student import Student
-from training.teachers import build_teacher
+from training.students import FittedStudent
+from training.teachers import SegmentationNetwork, build_teacher
 
 TEACHER = "deeplabv3plus_resnet101"
 STUDENT = "deeplabv3plus_resnet50"
@@ -84,7 +87,7 @@ class PaperMethod:
         settle(student.network, tqdm(frames, "settling the student's norms", unit="frame"))
         self._method = FittedMethod(
             teacher=TeacherCheckpoint(network, teacher_name, width, classes, "nothing"),
-            student=student.requires_grad_(False).eval(),
+            student=FittedStudent(student.requires_grad_(False).eval()),
             student_description={
                 "fitted": "scratch",
                 "architecture": student_name,
@@ -211,19 +214,12 @@ def _method_like(bundle: Bundle) -> FittedMethod:
         width=teacher["width"],
         output_stride=teacher["output_stride"],
     )
-    own = Student(
-        student["architecture"],
-        network.channels,
-        network.strides,
-        width=student["width"],
-        layers=method["evaluation_layers"],
-    )
     frames = _frames(bundle.input_size)
     settle(network, frames)
-    settle(own.network, frames)
+    own = _student_like(student, method, network, bundle.input_size)
     return FittedMethod(
         teacher=TeacherCheckpoint(network, teacher["architecture"], teacher["width"], (), ""),
-        student=own.requires_grad_(False).eval(),
+        student=own,
         student_description={},
         banks={
             layer: torch.from_numpy(bundle.banks[f"bank_{layer}"].copy())
@@ -235,4 +231,33 @@ def _method_like(bundle: Bundle) -> FittedMethod:
         pooled=method["pooled"],
         smoothing=method["smoothing"],
         auxcon_power=method["auxcon_power"],
+        backward_power=method.get("backward_power", 1.0),
     )
+
+
+def _student_like(
+    student: Mapping[str, Any],
+    method: Mapping[str, Any],
+    network: SegmentationNetwork,
+    size: tuple[int, int],
+) -> FittedStudent:
+    if student["fitted"] == "ridge":
+        own = student.get("input_size")
+        return random_closed_form(
+            network,
+            student["architecture"],
+            size,
+            own_size=None if own is None else (own["height"], own["width"]),
+            backbone_layers=tuple(student["channels"]),
+            layers=method["evaluation_layers"],
+            backward_layers=method["backward_layers"],
+        )
+    scratch = Student(
+        student["architecture"],
+        network.channels,
+        network.strides,
+        width=student["width"],
+        layers=method["evaluation_layers"],
+    )
+    settle(scratch.network, _frames(size))
+    return FittedStudent(scratch.requires_grad_(False).eval())

@@ -107,7 +107,7 @@ def test_a_manifest_that_is_no_json(folder: Path, content: bytes) -> None:
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_an_unknown_format_says_which_is_read(folder: Path, version: object) -> None:
     edit(folder, lambda m: m.update(format_version=version, novelty=True))
     with pytest.raises(
