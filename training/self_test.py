@@ -32,7 +32,7 @@ from training.fit_frames import FitFrames
 from training.graph_runner import GraphRunner
 from training.graphs import CLASS_ID
 
-MOST_PICTURES = 24
+MOST_PICTURES = 48
 """Painted pictures; each is scored twice, as it was taken and in another light."""
 
 FALSE_POSITIVE_RATE = 0.001
