@@ -101,6 +101,7 @@ PRODUCTS: dict[str, dict[str, float]] = {
     "M G345": M | G345,
     "M G345 f": M | G345 | F,
     "M G34 f": M | G34 | F,
+    "M G34 f f5 (the demo)": M | G34 | F45,
     "M G34 B f": M | G34 | B | F,
     "B": B,
     "M B f": M | B | F,
