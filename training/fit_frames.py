@@ -26,26 +26,50 @@ class FitFrames:
         source: where frames come from.
         indices: which of them, in order.
         size: (height, width) of the network input in pixels.
+        picture_size: (height, width) that frames are resized to; None: the network input's. A
+            generalist with a larger input of its own needs them larger: what is fitted to has to be
+            as sharp as what the bundle's graphs will make of a camera image.
     """
 
-    def __init__(self, source: FrameSource, indices: np.ndarray, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        source: FrameSource,
+        indices: np.ndarray,
+        size: tuple[int, int],
+        picture_size: tuple[int, int] | None = None,
+    ) -> None:
         self._source = source
         self._indices = indices
         self.size = size
+        self._picture_size = picture_size or size
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Frame `index`, uint8 [H, W, 3], BGR."""
+        """Frame `index`, uint8 [H, W, 3], BGR, of the picture size."""
         image = crop_to_aspect(self._source[int(self._indices[index])], *self.size)
-        if image.shape[:2] != self.size:
-            image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_LINEAR)
+        wanted = self._picture_size
+        if image.shape[:2] != wanted:
+            shrinks = image.shape[0] > wanted[0]
+            # As the graphs do: what is made smaller is averaged.
+            method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            image = cv2.resize(image, wanted[::-1], interpolation=method)
         return np.ascontiguousarray(image)
+
+    @property
+    def resize_to(self) -> tuple[int, int] | None:
+        """What a network of `size` has to resize the frames to; None where they are of it."""
+        return None if self._picture_size == self.size else self.size
 
 
 def split_frames(
-    source: FrameSource, size: tuple[int, int], *, calibration_share: float, most: int | None
+    source: FrameSource,
+    size: tuple[int, int],
+    *,
+    calibration_share: float,
+    most: int | None,
+    picture_size: tuple[int, int] | None = None,
 ) -> tuple[FitFrames, FitFrames]:
     """Set frames aside for calibration: the last ones.
 
@@ -57,6 +81,7 @@ def split_frames(
         size: (height, width) of the network input in pixels.
         calibration_share: of the frames, in 0..1, both ends excluded.
         most: use at most this many frames, evenly spread; None uses all.
+        picture_size: as of FitFrames.
 
     Raises:
         UsageError: too few frames, or a share outside 0..1.
@@ -69,8 +94,8 @@ def split_frames(
     indices = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
     held_out = min(max(1, round(count * calibration_share)), count - 1)
     return (
-        FitFrames(source, indices[:-held_out], size),
-        FitFrames(source, indices[-held_out:], size),
+        FitFrames(source, indices[:-held_out], size, picture_size),
+        FitFrames(source, indices[-held_out:], size, picture_size),
     )
 
 

@@ -73,6 +73,7 @@ def fit(
         settings.size,
         calibration_share=settings.calibration_share,
         most=settings.most_frames,
+        picture_size=_picture_size(settings),
     )
     work = out.with_name(out.name + ".fit")
     fabric = compute.launch()
@@ -193,6 +194,11 @@ def class_statistics(
             tensors |= {bank_of(layer): bank for layer, bank in banks.items()}
             sums.add(scorer.mulmem(tensors).cpu(), tensors[CLASS_ID].cpu())
     return sums.statistics()
+
+
+def _picture_size(settings: FitSettings) -> tuple[int, int] | None:
+    own = settings.student.size if isinstance(settings.student, RidgeSettings) else None
+    return own if own is not None and own[0] > settings.size[0] else None
 
 
 def _open_generalist(

@@ -22,8 +22,11 @@ def explained_variance(
     the device of both networks.
     """
     device = next(teacher.parameters()).device
-    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
-    student_input = Preprocessing(student.mean, student.standard_deviation, student.input_size)
+    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation, frames.resize_to)
+    teacher_input.to(device)
+    student_input = Preprocessing(
+        student.mean, student.standard_deviation, student.input_size or frames.resize_to
+    )
     student_input.to(device)
     squared_error = dict.fromkeys(student.layers, 0.0)
     moments: dict[str, list[torch.Tensor]] = {}

@@ -56,7 +56,7 @@ def fit_memory(
         layer to bank, float32 [K, C] with rows of norm 1, on the CPU; the same in all processes.
     """
     device = fabric.device
-    remember = _Remembered(teacher, generalist, settings, fabric)
+    remember = _Remembered(teacher, generalist, settings, fabric, frames.resize_to)
 
     def features(indices: np.ndarray) -> dict[str, torch.Tensor]:
         images = torch.from_numpy(np.stack([frames[int(index)] for index in indices]))
@@ -111,9 +111,10 @@ class _Remembered:
         generalist: Generalist | None,
         settings: MemorySettings,
         fabric: Fabric,
+        size: tuple[int, int] | None,
     ) -> None:
         self._teacher = teacher
-        self._teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation).to(
+        self._teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation, size).to(
             fabric.device
         )
         self._generalist = generalist
@@ -122,7 +123,7 @@ class _Remembered:
             places = generalist.slices()
             self._places = {layer: places[layer] for layer in settings.layers if layer in places}
             self._generalist_input = Preprocessing(
-                generalist.mean, generalist.standard_deviation, generalist.size
+                generalist.mean, generalist.standard_deviation, generalist.size or size
             ).to(fabric.device)
         self._teacher_layers = [layer for layer in settings.layers if layer not in self._places]
         self._layers = settings.layers

@@ -51,9 +51,9 @@ def build_generalist(teacher: Teacher, frames: FitFrames, settings: RidgeSetting
         UsageError: no such backbone, weights or layers.
     """
     frame = torch.from_numpy(frames[0])[None]
-    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation)
+    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation, frames.resize_to)
     features = teacher(preprocessing(frame))
-    size = settings.size or (frame.shape[1], frame.shape[2])
+    size = settings.size or frames.size
     encoder = load_generalist_encoder(settings, size)
     compared = [tuple(features[layer].shape[2:]) for layer in settings.compared_layers]
     if not compared:
@@ -97,7 +97,9 @@ def fit_closed_form(
     """
     device = fabric.device
     generalist.to(device)
-    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
+    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation, frames.resize_to).to(
+        device
+    )
     own_input = Preprocessing(generalist.mean, generalist.standard_deviation, settings.size).to(
         device
     )

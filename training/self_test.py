@@ -10,6 +10,7 @@ however the score is made. Nothing is fitted or chosen by the result.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -189,7 +190,7 @@ def judged_pictures(
             classes = runner.run(image, graphs=("teacher",))[CLASS_ID][0]
             drivable_places = np.isin(classes, drivable)
             roads[index] = (
-                standing_ground(drivable_places, frames.size),
+                standing_ground(drivable_places, image.shape[:2]),
                 float(drivable_places.mean()),
             )
         rng = np.random.default_rng((seed, number))
@@ -198,7 +199,9 @@ def judged_pictures(
         painted = paint_picture(image, ground, donor, rng)
         score = _score(runner, painted.image, threshold)
         changed = _score(runner, other_light(painted.image, rng), threshold)
-        yield JudgedPicture(painted, score, judge_things(painted, score), road_share, changed)
+        share = math.prod(frames.size) / math.prod(image.shape[:2])
+        things = judge_things(painted, score, share)
+        yield JudgedPicture(painted, score, things, road_share, changed)
 
 
 def _score(runner: GraphRunner, image: np.ndarray, threshold: float) -> np.ndarray:
@@ -340,16 +343,20 @@ def paint_picture(
     return PaintedPicture(to_bytes(picture), thing, tuple(kinds))
 
 
-def judge_things(painted: PaintedPicture, score: np.ndarray) -> tuple[JudgedThing, ...]:
+def judge_things(
+    painted: PaintedPicture, score: np.ndarray, pixel_share: float = 1.0
+) -> tuple[JudgedThing, ...]:
     """Say of each thing how much of it raises an alarm.
 
     Args:
         painted: the picture.
         score: float32 [H, W]; 1.0 is the alarm line.
+        pixel_share: pixels of the network input for one of the picture.
     """
     judged = []
     for number, kind in enumerate(painted.kinds, start=1):
         of_thing = score[painted.thing == number]
-        if of_thing.size >= FEWEST_PIXELS:
-            judged.append(JudgedThing(number, kind, of_thing.size, float(np.mean(of_thing >= 1.0))))
+        pixels = round(of_thing.size * pixel_share)
+        if pixels >= FEWEST_PIXELS:
+            judged.append(JudgedThing(number, kind, pixels, float(np.mean(of_thing >= 1.0))))
     return tuple(judged)

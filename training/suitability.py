@@ -127,7 +127,9 @@ class _Sums:
 
 def _features(teacher: Teacher, frames: FitFrames, title: str) -> Iterator[dict[str, torch.Tensor]]:
     device = next(teacher.parameters()).device
-    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
+    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation, frames.resize_to).to(
+        device
+    )
     step = -(-len(frames) // MOST_FRAMES)
     for index in tqdm(range(0, len(frames), step), title, unit="frame"):
         features = teacher(preprocessing(torch.from_numpy(frames[index])[None].to(device)))

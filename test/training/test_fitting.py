@@ -192,6 +192,18 @@ def test_weights_stored_in_half_are_read_as_they_were(
     assert load_bundle(tmp_path / "half").manifest["weights"]["stored"] == "float16"
 
 
+def test_a_generalist_with_a_larger_input_sees_frames_as_sharp_as_on_the_vehicle() -> None:
+    """Not shrunk to the teacher's input and enlarged again."""
+    frames = FitFrames(NoiseFrames(), np.arange(3), (36, 48), (72, 96))
+    np.testing.assert_array_equal(frames[1], NoiseFrames()[1])
+    assert (frames.size, frames.resize_to) == ((36, 48), (36, 48))
+    assert FitFrames(NoiseFrames(), np.arange(3), (72, 96)).resize_to is None
+    halved = FitFrames(NoiseFrames(), np.arange(3), (36, 48))[1]
+    # Made smaller by averaging, as the graphs do it.
+    wanted = NoiseFrames()[1].reshape(36, 2, 48, 2, 3).astype(float).mean(axis=(1, 3))
+    assert np.abs(halved - wanted).max() <= 0.5
+
+
 def test_graphs_are_old_enough_for_vehicles_and_name_no_folder(bundle: Path) -> None:
     for path in bundle.glob("*.onnx"):
         model = onnx.load(path)
