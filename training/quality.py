@@ -35,7 +35,7 @@ is found in other places. docs/fitting_verdict.md has the bundles that the limit
 _MUCH_LESS = 0.25
 """Difference of found shares that is worth a remedy of its own."""
 
-_LARGEST_GAP = 0.05
+_LARGEST_GAP = 0.1
 """Of mean similarity to the nearest prototype, from fitted to held-out frames."""
 
 _LITTLE_ROAD = 0.05
@@ -173,8 +173,8 @@ def _remedies(test: SelfTest, facts: FitFacts) -> list[str]:
         )
     if _halved(test.other_light.average_precision, test.all.average_precision):
         found.append(
-            "with light and colours changed the score is much worse: the teacher knows these "
-            "frames too well; train it for fewer steps, or fit to frames of other hours and weather"
+            "with light and colours changed the AP is less than half: the teacher knows its frames "
+            "too well; start it from ImageNet weights and train it for fewer steps"
         )
     found.append(
         "another teacher is what changes most: one that started from ImageNet weights and was "

@@ -161,6 +161,7 @@ FIGURES: dict[str, Any] = {
     "pieces alone, AP": lambda test, _: test["kinds"]["piece of a frame"]["average_precision"],
     "large things alone, AP": lambda test, _: test["large"]["average_precision"],
     "in another light, AP": lambda test, _: test["other_light"]["average_precision"],
+    "in another light, FPR95": lambda test, _: test["other_light"]["fpr95"],
     "share found": lambda test, _: test["all"]["found"],
     "teacher's confidence (what `fit` warned by)": lambda _, result: result["confidence"],
 }
