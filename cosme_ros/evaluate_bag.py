@@ -43,7 +43,7 @@ from cosme_ros.bag_evaluation.work_folder import WorkFolder
 from cosme_ros.bundle import Bundle, BundleError, load_bundle
 from cosme_ros.execution import ProviderError
 from cosme_ros.machine_facts import machine_facts
-from cosme_ros.node_options import add_node_options
+from cosme_ros.node_options import OBSTACLE_PARAMETERS, add_node_options
 from cosme_ros.option_types import at_least, positive
 from cosme_ros.promise_check import counting_sentence, temporal_sentence
 
@@ -422,12 +422,7 @@ def _parser() -> argparse.ArgumentParser:
     node = parser.add_argument_group("as the node's parameters")
     add_node_options(
         node,
-        "provider",
-        "false_positive_rate",
-        "region",
-        "minimum_area",
-        "outline",
-        "temporal",
+        *OBSTACLE_PARAMETERS,
     )
     node.add_argument(
         "--threads",

@@ -8,6 +8,16 @@ from collections.abc import Callable
 
 from cosme_ros.parameters import PARAMETERS_BY_NAME, Parameter
 
+OBSTACLE_PARAMETERS = (
+    "provider",
+    "false_positive_rate",
+    "region",
+    "minimum_area",
+    "outline",
+    "temporal",
+)
+"""What decides which obstacles a frame shows: whoever draws or judges them offers all of it."""
+
 
 def add_node_options(parser: argparse._ActionsContainer, *names: str) -> None:
     """`--minimum-area` for the parameter minimum_area, and so on. Numbers and choices only."""

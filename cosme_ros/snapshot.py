@@ -27,7 +27,7 @@ from cosme_ros.camera_stream import CameraStream
 from cosme_ros.detector import Detection, Detector, ScoreFault
 from cosme_ros.execution import ProviderError
 from cosme_ros.frame_outputs import FrameOutputs, Wanted, make_outputs
-from cosme_ros.node_options import add_node_options
+from cosme_ros.node_options import OBSTACLE_PARAMETERS, add_node_options
 from cosme_ros.option_types import at_least
 from cosme_ros.plural import counted
 from cosme_ros.snapshot_picture import snapshot_picture
@@ -259,12 +259,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_node_options(
         parser,
-        "provider",
-        "false_positive_rate",
-        "region",
-        "minimum_area",
-        "outline",
-        "temporal",
+        *OBSTACLE_PARAMETERS,
         "threads",
     )
     return parser

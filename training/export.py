@@ -6,6 +6,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -160,7 +161,9 @@ def write_bundle(
         single, runner = runner, GraphRunner(temporary)
         stored["weights"] = {
             "stored": "float16",
-            "relative_error": _largest_errors(single, runner, calibration_frames),
+            "relative_error": _largest_errors(
+                single.run, runner, calibration_frames, "rounded weights"
+            ),
         }
     score_maps = [
         runner.run(calibration_frames[index])["score"]
@@ -228,20 +231,17 @@ def relative_error(name: str, value: np.ndarray, reference: np.ndarray) -> float
 
 
 def _check_parity(method: FittedMethod, runner: GraphRunner, frames: FitFrames) -> dict[str, Any]:
-    count = min(PARITY_FRAMES, len(frames))
-    largest_error: dict[str, float] = {}
-    for index in tqdm(range(count), "parity", unit="frame"):
-        wanted = run_torch(method, frames[index])
-        for name, value in runner.run(frames[index]).items():
-            error = relative_error(name, value, wanted[name].numpy())
-            largest_error[name] = max(error, largest_error.get(name, 0.0))
+    def of_torch(image: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: value.numpy() for name, value in run_torch(method, image).items()}
+
+    largest_error = _largest_errors(of_torch, runner, frames, "parity")
     broken = {name: e for name, e in largest_error.items() if not e <= PARITY_TOLERANCE}
     if broken:
         raise ParityError(
             f"ONNX Runtime differs from PyTorch by more than {PARITY_TOLERANCE}: {broken}"
         )
     return {
-        "frames": count,
+        "frames": min(PARITY_FRAMES, len(frames)),
         "provider": PROVIDER,
         "tolerance": PARITY_TOLERANCE,
         "relative_error": largest_error,
@@ -249,13 +249,23 @@ def _check_parity(method: FittedMethod, runner: GraphRunner, frames: FitFrames) 
 
 
 def _largest_errors(
-    single: GraphRunner, stored: GraphRunner, frames: FitFrames
+    reference: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    runner: GraphRunner,
+    frames: FitFrames,
+    title: str,
 ) -> dict[str, float]:
-    """Return by output how far rounding the weights moved it, over its largest value."""
+    """Return by output the largest relative error over some of the frames.
+
+    Args:
+        reference: every output by name, for one image uint8 [H, W, 3] BGR.
+        runner: of the graphs that are checked.
+        frames: the first PARITY_FRAMES of them count.
+        title: for the progress bar.
+    """
     largest: dict[str, float] = {}
-    for index in range(min(PARITY_FRAMES, len(frames))):
-        wanted = single.run(frames[index])
-        for name, value in stored.run(frames[index]).items():
+    for index in tqdm(range(min(PARITY_FRAMES, len(frames))), title, unit="frame"):
+        wanted = reference(frames[index])
+        for name, value in runner.run(frames[index]).items():
             error = relative_error(name, value, wanted[name])
             largest[name] = max(error, largest.get(name, 0.0))
     return largest

@@ -12,7 +12,7 @@ from torch import nn
 
 from training import memory, student
 from training.consensus import BackwardMap, backward_score
-from training.generalist import layer_slices, on_grid
+from training.generalist import layer_slices, on_grid, split_layers
 from training.layers import GENERALIST, LAST_HIDDEN, NOTHING, OUTPUT, bank_of, student_layer
 from training.preprocessing import Preprocessing
 from training.ridge_student import RidgeStudent
@@ -218,11 +218,9 @@ class MemoryGraph(nn.Module):
         features = {layer: tensors[layer] for layer in self.teacher_layers}
         if self.pooled and features:
             features = memory.pooled(features)
-        features |= {
-            layer: tensors[GENERALIST][:, place]
-            for layer, place in self.places.items()
-            if layer in self.layers
-        }
+        remembered = {x: place for x, place in self.places.items() if x in self.layers}
+        if remembered:
+            features |= split_layers(tensors[GENERALIST], remembered)
         return {
             layer: memory.layer_score(features[layer], tensors[bank_of(layer)])
             for layer in self.layers
