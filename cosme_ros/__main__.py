@@ -13,16 +13,20 @@ from functools import partial
 from importlib import import_module
 
 NODES = ("detector_node", "bag_player_node", "recorder_node", "listeners_node")
-COMMANDS = (
-    *NODES,
-    "replay_bag",
-    "judge_recording",
-    "demo",
-    "evaluate_bag",
-    "calibrate",
-    "snapshot",
-)
-"""Each is a module of this package with a `main`, which returns the exit status."""
+MODULES = {
+    "detector_node": "cosme_ros.node.detector_node",
+    "bag_player_node": "cosme_ros.node.player_node",
+    "recorder_node": "cosme_ros.node.recorder_node",
+    "listeners_node": "cosme_ros.node.listeners_node",
+    "replay_bag": "cosme_ros.cli.replay_bag",
+    "judge_recording": "cosme_ros.cli.judge_recording",
+    "demo": "cosme_ros.cli.demo",
+    "evaluate_bag": "cosme_ros.cli.evaluate_bag",
+    "calibrate": "cosme_ros.cli.calibrate",
+    "snapshot": "cosme_ros.cli.snapshot",
+}
+"""Command to the module whose `main` runs it and returns the exit status."""
+COMMANDS = tuple(MODULES)
 
 INTERRUPTED = 130  # the exit status that shells know
 USAGE = f"usage: python -m cosme_ros COMMAND [--help] ...\n\nCommands: {', '.join(COMMANDS)}"
@@ -45,9 +49,9 @@ def run(command: str) -> int:
     """Run one of COMMANDS with the process's arguments; returns the exit status."""
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    module = import_module(f"cosme_ros.{command}")
+    module = import_module(MODULES[command])
     if command in NODES:
-        # `ros_process` lets them through, once ROS can end the process.
+        # `node.process` lets them through, once ROS can end the process.
         return int(module.main())
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)

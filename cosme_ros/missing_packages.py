@@ -137,10 +137,12 @@ def explain_missing_packages() -> None:
 
 def _is_own_program() -> bool:
     """Whether this process runs a command of ours, not somebody's program that imports us."""
+    from cosme_ros.__main__ import COMMANDS
+
     program = Path(sys.argv[0])
     if program.stem == "__main__":
         return program.parent.name in _HALVES
-    return any(Path(__file__).parent.rglob(f"{program.stem}.py"))
+    return sys.argv[0].startswith("python -m cosme_ros ") or program.stem in COMMANDS
 
 
 def _ros_command(name: str) -> str:

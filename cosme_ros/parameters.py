@@ -12,9 +12,9 @@ from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any
 
-from cosme_ros import names
-from cosme_ros.provider_settings import PROVIDERS, check_affinity
-from cosme_ros.runtime_options import parse_runtime_options
+from cosme_ros import topics
+from cosme_ros.inference.provider_settings import PROVIDERS, check_affinity
+from cosme_ros.inference.runtime_options import parse_runtime_options
 
 REGIONS = ("everything", "drivable")
 OUTLINES = ("score", "image")
@@ -236,7 +236,7 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
             "(bundle:=/path/to/bundle)"
         )
     try:
-        names.cameras(settings.cameras)
+        topics.cameras(settings.cameras)
         if settings.thread_affinity:
             check_affinity(settings.thread_affinity, settings.threads)
         parse_runtime_options(settings.runtime_options)

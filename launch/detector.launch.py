@@ -11,8 +11,8 @@ from launch import LaunchDescription
 from launch.actions import OpaqueFunction, RegisterEventHandler
 from launch.event_handlers import OnProcessExit
 
-from cosme_ros.detector_launch import declared_arguments, detector_launch
-from cosme_ros.launch_actions import (
+from cosme_ros.launching.detector_launch import declared_arguments, detector_launch
+from cosme_ros.launching.launch_actions import (
     config_folder,
     dds_profile,
     declare,
@@ -21,7 +21,7 @@ from cosme_ros.launch_actions import (
     start_prefix,
     values_of,
 )
-from cosme_ros.launch_outcome import LaunchOutcome
+from cosme_ros.launching.launch_outcome import LaunchOutcome
 
 ARGUMENTS = declared_arguments(config_folder() / "detector.yaml")
 

@@ -5,7 +5,7 @@
 
 Starts detector, recorder and player; once the bag has been played and the detector is done with it,
 the recording is judged: latency, dropped frames, detection as the vehicle had it in time. Then all
-ends, with exit code 0 if there is a report. Without `ros2 launch`, `python -m cosme_ros.replay_bag`
+ends, with exit code 0 if there is a report. Without `ros2 launch`, `python -m cosme_ros replay_bag`
 does the same.
 """
 
@@ -21,8 +21,8 @@ from launch.actions import (
 )
 from launch.event_handlers import OnProcessExit
 
-from cosme_ros.detector_launch import declared_arguments
-from cosme_ros.launch_actions import (
+from cosme_ros.launching.detector_launch import declared_arguments
+from cosme_ros.launching.launch_actions import (
     config_folder,
     dds_profile,
     declare,
@@ -32,11 +32,11 @@ from cosme_ros.launch_actions import (
     start_prefix,
     values_of,
 )
-from cosme_ros.launch_outcome import LaunchOutcome
+from cosme_ros.launching.launch_outcome import LaunchOutcome
 from cosme_ros.missing_packages import named
 
 with named():  # reading bags needs packages that the node does not
-    from cosme_ros.replay_launch import ARGUMENTS, replay_launch
+    from cosme_ros.launching.replay_launch import ARGUMENTS, replay_launch
 
 
 def generate_launch_description():

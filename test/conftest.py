@@ -13,14 +13,12 @@ from typing import Any, NoReturn
 import pytest
 
 TESTS = Path(__file__).parent
-# The repository, and what tests share: the tiny bundle, the detector's process, networks of others,
-# a shared training; and the benchmark's files. Not by pytest's setting `pythonpath`, which Ubuntu
-# 22.04's pytest 6.2 does not have.
-SHARED = ("cosme_ros", "node", "ros", "networks", "training", "benchmark")
-FOLDERS = [TESTS.parent, TESTS, *(TESTS / name for name in SHARED)]
+# The repository, the package `helpers`, and the benchmark's files. Not by pytest's setting
+# `pythonpath`, which Ubuntu 22.04's pytest 6.2 does not have.
+FOLDERS = [TESTS.parent, TESTS, TESTS / "benchmark"]
 sys.path[:0] = [str(folder) for folder in FOLDERS if str(folder) not in sys.path]
 
-from needed_packages import missing_packages  # noqa: E402
+from helpers.needed_packages import missing_packages  # noqa: E402
 
 # A shell starts what runs in the background with SIGINT ignored, and children inherit that: tests
 # that interrupt a process would then interrupt nothing.

@@ -11,7 +11,6 @@ import typer
 
 from cosme_ros.missing_packages import sentence
 from training.commands.ablate import ablate
-from training.commands.compute_options import SPREADING
 from training.commands.datasets import datasets
 from training.commands.demo import demo
 from training.commands.evaluate import evaluate
@@ -19,6 +18,7 @@ from training.commands.fit import fit
 from training.commands.halve import halve
 from training.commands.import_teacher import import_teacher
 from training.commands.make_bag import make_bag
+from training.commands.options import SPREADING
 from training.commands.quantise import quantise
 from training.commands.teacher import teacher
 from training.errors import Interrupted, UsageError

@@ -16,8 +16,8 @@ from lightning_fabric.strategies import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from training.checkpoint import save_atomically
 from training.errors import UsageError
+from training.teachers.checkpoint import save_atomically
 
 FEWEST_WINDOWS = 2
 """Of a batch, for each process: batch normalisation needs more than one value a channel."""

@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.bag_reading import ANOMALY, IGNORED
-from cosme_ros.image_codec import BgrImage
-from cosme_ros.lettering import text_height, text_width, unit_of, write
-from cosme_ros.score_scale import MASK_COLOUR, SCALE_END, TRUTH_COLOUR, mapped
+from cosme_ros.bags.reading import ANOMALY, IGNORED
+from cosme_ros.messages.images import BgrImage
+from cosme_ros.visualization.colormap import MASK_COLOUR, SCALE_END, TRUTH_COLOUR, mapped
+from cosme_ros.visualization.text import text_height, text_width, unit_of, write
 
 PANEL_WIDTH = 1280
 """Of `panel`, where nothing else is asked for: two frames of 640."""

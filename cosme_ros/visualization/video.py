@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 
-from cosme_ros.image_codec import BgrImage
+from cosme_ros.messages.images import BgrImage
 
 
 class VideoFile:

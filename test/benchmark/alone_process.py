@@ -16,8 +16,8 @@ from time import perf_counter
 
 import numpy as np
 
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
 
 
 def main() -> int:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from cosme_ros.bundle import GRAPHS, Bundle
-from cosme_ros.engine_cache import engine_cache_folder
-from cosme_ros.execution import Session, open_session
+from cosme_ros.bundle.loading import GRAPHS, Bundle
+from cosme_ros.inference.providers import Session, open_session
+from cosme_ros.inference.tensorrt_cache import engine_cache_folder
 
 _ON_GPU = ("cuda", "tensorrt")
 

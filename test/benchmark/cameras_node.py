@@ -27,13 +27,13 @@ from sensor_msgs.msg import CompressedImage, Image
 from spread import spread
 from tqdm import tqdm
 
-from cosme_ros import names
-from cosme_ros.bag_reading import Bag, with_stamp
+from cosme_ros import topics
 from cosme_ros.bag_topics import CAMERA_IMAGE
-from cosme_ros.child_processes import ChildError, ChildProcesses
-from cosme_ros.frame_statistics import WINDOW
-from cosme_ros.replay import ros_environment
-from cosme_ros.ros_process import ros_process
+from cosme_ros.bags.reading import Bag, with_stamp
+from cosme_ros.node.process import ros_process
+from cosme_ros.replay.runner import ros_environment
+from cosme_ros.replay.subprocesses import ChildError, ChildProcesses
+from cosme_ros.streaming.frame_statistics import WINDOW
 
 PATIENCE = 120.0
 LISTENER = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -48,7 +48,7 @@ def measure(way: str, cameras: int, frames: list[bytes], options: argparse.Names
     """One run of `cameras`; its nodes are gone afterwards."""
     called = [f"camera{index}" for index in range(cameras)]
     together = way != "a node each"
-    nodes = {names.DETECTOR_NODE: called} if together else {name: [""] for name in called}
+    nodes = {topics.DETECTOR_NODE: called} if together else {name: [""] for name in called}
     statuses: dict[str, dict[str, str]] = {}
 
     def on_status(message: DiagnosticArray) -> None:
@@ -58,7 +58,7 @@ def measure(way: str, cameras: int, frames: list[bytes], options: argparse.Names
                 statuses[status.name] = values
 
     listener = rclpy.create_node("benchmark_cameras")
-    listener.create_subscription(DiagnosticArray, names.DIAGNOSTICS, on_status, 10)
+    listener.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, on_status, 10)
     processes, inputs = [], []
     with tempfile.TemporaryDirectory() as folder, ChildProcesses(Path(folder), os.environ) as all_:
         for node, served in nodes.items():
@@ -71,12 +71,12 @@ def measure(way: str, cameras: int, frames: list[bytes], options: argparse.Names
                 "cameras": ",".join(served) or "''",
             }.items():
                 arguments += ["-p", f"{name}:={value}"]
-            child = all_.start_module(node, "cosme_ros.detector_node", arguments)
+            child = all_.start_module(node, "cosme_ros", ["detector_node", *arguments])
             processes.append(psutil.Process(child.process.pid))
             for camera in served:
                 image, *outputs = (
-                    names.resolve(names.of_camera(topic, camera), node=node)
-                    for topic in (names.INPUT_IMAGE, names.OUTPUT_SCORE, names.OUTPUT_MASK)
+                    topics.resolve(topics.of_camera(topic, camera), node=node)
+                    for topic in (topics.INPUT_IMAGE, topics.OUTPUT_SCORE, topics.OUTPUT_MASK)
                 )
                 inputs.append(listener.create_publisher(CompressedImage, image, 1))
                 for topic in outputs:

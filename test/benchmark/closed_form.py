@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import torch
 
-from training.backbones import load_backbone
-from training.consensus import BackwardMap
-from training.generalist import Generalist
-from training.ridge_student import RidgeStudent
-from training.students import FittedStudent
-from training.teachers import Teacher
+from training.fitting.students import FittedStudent
+from training.method.consensus import BackwardMap
+from training.method.generalist import Generalist
+from training.method.ridge_student import RidgeStudent
+from training.teachers.backbones import load_backbone
+from training.teachers.interface import Teacher
 
 
 def random_closed_form(

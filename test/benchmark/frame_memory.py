@@ -26,9 +26,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from cosme_ros.freed_memory import keep_freed_memory
-from cosme_ros.image_codec import fill_image
-from cosme_ros.obstacles import find_obstacles
+from cosme_ros.messages.images import fill_image
+from cosme_ros.node.freed_memory import keep_freed_memory
+from cosme_ros.postprocessing.obstacles import find_obstacles
 
 SIZES = ((360, 640), (720, 1280), (1024, 2048))
 GRID = (64, 128)

@@ -20,7 +20,7 @@ from rounds import time_side_by_side
 from tqdm import tqdm
 from workloads import Workload
 
-from cosme_ros.bundle import GRAPHS
+from cosme_ros.bundle.loading import GRAPHS
 
 PROTOTYPES = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 CAMERAS = (1, 2, 4)

@@ -22,7 +22,7 @@ from pathlib import Path
 from time import monotonic, sleep, time_ns
 from typing import Any
 
-from cosme_ros.dds_profile import profile_path, profile_variable
+from cosme_ros.launching.dds_profile import profile_path, profile_variable
 
 SIZES = ("640x360", "1280x720", "1920x1080", "2048x1024", "2048x1536", "3840x2160")
 # Camera's reliability and depth as drivers have them, and the listener's reliability.
@@ -91,8 +91,8 @@ def send(size: str, reliability: str, depth: str, frames: str, rate: str) -> Non
     import rclpy
     from sensor_msgs.msg import Image
 
-    from cosme_ros.freed_memory import keep_freed_memory
-    from cosme_ros.image_codec import fill_image
+    from cosme_ros.messages.images import fill_image
+    from cosme_ros.node.freed_memory import keep_freed_memory
 
     keep_freed_memory()
     width, height = map(int, size.split("x"))
@@ -124,7 +124,7 @@ def listen(reliability: str, depth: str) -> None:
     from rclpy.executors import ExternalShutdownException
     from sensor_msgs.msg import Image
 
-    from cosme_ros.freed_memory import keep_freed_memory
+    from cosme_ros.node.freed_memory import keep_freed_memory
 
     keep_freed_memory()  # as the node does
 

@@ -28,12 +28,12 @@ import cv2
 import numpy as np
 from painted_drive import painted_drive
 
-from cosme_ros.bag_evaluation.frames import BagFrames, at_size
-from cosme_ros.bag_evaluation.settings import LabelSettings
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
+from cosme_ros.bags.labelled_frames import BagFrames, at_size
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.evaluation.settings import LabelSettings
+from cosme_ros.inference.detector import Detector
 from training.datasets.registry import open_dataset
-from training.datasets.synthetic import StreetDrive
+from training.street_renderer.drive import StreetDrive
 
 _PAINTED_RATE_HZ = 15.0
 _JPEG_QUALITY = 90

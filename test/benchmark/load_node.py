@@ -34,14 +34,14 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from cosme_ros import names
-from cosme_ros.bag_reading import stamp_of, with_stamp
-from cosme_ros.image_codec import fill_image
-from cosme_ros.ros_process import ros_process
+from cosme_ros import topics
+from cosme_ros.bags.reading import stamp_of, with_stamp
+from cosme_ros.messages.images import fill_image
+from cosme_ros.node.process import ros_process
 
 AGE = "age at start from arrival"
 GAP = "gap between arrivals"
-OUTPUTS = (names.OUTPUT_SCORE, names.OUTPUT_MASK)
+OUTPUTS = (topics.OUTPUT_SCORE, topics.OUTPUT_MASK)
 PATIENCE = 300.0
 """Seconds that a detector which has come up may take for a frame."""
 QUIET = 2.0
@@ -63,7 +63,7 @@ class LoadNode(Node):
         super().__init__("benchmark_load")
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
-        self._camera = self.create_publisher(Image, names.resolve(names.INPUT_IMAGE), QOS)
+        self._camera = self.create_publisher(Image, topics.resolve(topics.INPUT_IMAGE), QOS)
         self._own = {name: self.create_publisher(Image, _own_topic(name), QOS) for name in OUTPUTS}
         self._arrived: dict[str, dict[int, int]] = {name: {} for name in OUTPUTS}
         self._last_answer = monotonic()
@@ -74,9 +74,9 @@ class LoadNode(Node):
         self._shape = (0, 0)
         for name in OUTPUTS:
             self.create_subscription(
-                Image, names.resolve(name), self._listener(self._arrived[name]), QOS, raw=True
+                Image, topics.resolve(name), self._listener(self._arrived[name]), QOS, raw=True
             )
-        self.create_subscription(DiagnosticArray, names.DIAGNOSTICS, self._on_status, 10)
+        self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._on_status, 10)
 
     def prepare(self, images: str, patience: float) -> dict[str, Any]:
         """Make the messages, to be sent as bgr8, and wait until the detector has answered one."""

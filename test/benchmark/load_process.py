@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from cosme_ros.child_processes import ChildError, ChildProcesses
-from cosme_ros.replay import ros_environment
+from cosme_ros.replay.runner import ros_environment
+from cosme_ros.replay.subprocesses import ChildError, ChildProcesses
 
 _HERE = Path(__file__).parent
 _IMPORTED_FROM = f"{_HERE.parents[1]}{os.pathsep}{_HERE}"
@@ -49,7 +49,9 @@ class DetectorUnderLoad:
             for name, value in self._parameters.items():
                 arguments += ["-p", f"{name}:={json.dumps(value)}"]
             began = perf_counter()
-            self._detector = children.start_module("detector", "cosme_ros.detector_node", arguments)
+            self._detector = children.start_module(
+                "detector", "cosme_ros", ["detector_node", *arguments]
+            )
             children.start_module("listener", "load_node", ["listen"])
             # A session of its own, so that Ctrl-C reaches it through here only.
             self._load = self._stack.enter_context(

@@ -19,10 +19,10 @@ from rounds import time_side_by_side
 from torch_cosme import TorchCosme, TorchTeacher, on_host
 from workloads import Workload
 
-from cosme_ros.bundle import GRAPHS, Bundle
-from cosme_ros.detector import Detector
-from cosme_ros.execution import PROVIDERS, ProviderError
-from cosme_ros.runtime_options import parse_runtime_options
+from cosme_ros.bundle.loading import GRAPHS, Bundle
+from cosme_ros.inference.detector import Detector
+from cosme_ros.inference.providers import PROVIDERS, ProviderError
+from cosme_ros.inference.runtime_options import parse_runtime_options
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ from spread import jitter, percentiles, spread
 from tqdm import tqdm
 from workloads import Workload
 
-from cosme_ros.child_processes import ChildError
-from cosme_ros.detector import Detector
+from cosme_ros.inference.detector import Detector
+from cosme_ros.replay.subprocesses import ChildError
 
 FIXED_RATES = (10.0, 30.0)
 SHARES_OF_HIGHEST = (0.5, 0.8)

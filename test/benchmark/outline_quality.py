@@ -26,16 +26,16 @@ import cv2
 import numpy as np
 from labelled_drives import Drive, open_drive
 
-from cosme_ros import mask_refinement
-from cosme_ros.bag_evaluation.labelled_obstacles import FOUND_SHARE
+from cosme_ros.evaluation.obstacle_tracking import FOUND_SHARE
 from cosme_ros.metrics.component_metrics import (
     ANOMALY_TRACK,
     ComponentAccumulator,
     MinimumSizes,
     judge_components,
 )
-from cosme_ros.obstacles import find_obstacles
 from cosme_ros.parameters import Settings
+from cosme_ros.postprocessing import mask_refinement
+from cosme_ros.postprocessing.obstacles import find_obstacles
 
 Outline = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """From mask, score, grid and image to the outlined mask."""

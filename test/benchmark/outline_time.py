@@ -20,9 +20,9 @@ from time import process_time
 import cv2
 import numpy as np
 
-from cosme_ros.mask_refinement import refine_obstacles
-from cosme_ros.obstacles import find_obstacles
-from cosme_ros.temporal_fusion import TemporalFusion
+from cosme_ros.postprocessing.mask_refinement import refine_obstacles
+from cosme_ros.postprocessing.obstacles import find_obstacles
+from cosme_ros.postprocessing.temporal_fusion import TemporalFusion
 
 _SIZES = ((360, 640, 90, 160), (1024, 2048, 128, 256))  # of image and grid
 

@@ -20,9 +20,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from cosme_ros.obstacles import find_obstacles
-from cosme_ros.outlines import outlines
-from cosme_ros.overlay import draw_overlay
+from cosme_ros.postprocessing.obstacles import find_obstacles
+from cosme_ros.postprocessing.outlines import outlines
+from cosme_ros.visualization.overlay import draw_overlay
 
 # Of the frame; what a street without anomalies, a tyre on the road, and a bundle fitted to another
 # camera look like.

@@ -29,19 +29,19 @@ import torch
 from settled_norms import settle
 
 from cosme_ros import bag_topics
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
-from cosme_ros.machine_facts import machine_facts
-from cosme_ros.replay import Replay
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
+from cosme_ros.replay.runner import Replay
+from cosme_ros.reporting.environment import machine_facts
 from training.bag_writer import BagFrame, write_bag
-from training.checkpoint import TeacherCheckpoint
 from training.datasets.registry import load_class_list
 from training.datasets.synthetic_streets import SyntheticStreets
-from training.export import PARITY_TOLERANCE
-from training.fit_frames import FitFrames
-from training.fit_settings import FitSettings, MemorySettings, StudentSettings
-from training.fitting import fit
-from training.teachers import build_teacher
+from training.export.bundle_writer import PARITY_TOLERANCE
+from training.fitting.crops import FitFrames
+from training.fitting.fit import fit
+from training.fitting.settings import FitSettings, MemorySettings, StudentSettings
+from training.teachers.checkpoint import TeacherCheckpoint
+from training.teachers.factory import build_teacher
 
 TEACHERS = ("deeplabv3plus_resnet101", "pspnet_resnet101")
 STUDENT = "resnet50"

@@ -31,8 +31,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from cosme_ros.alarm_counting import ALARM_GAP
-from cosme_ros.alarm_promise import (
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.calibration.alarm_counting import ALARM_GAP
+from cosme_ros.calibration.false_alarms import (
     NormalDrive,
     allowed_alarms,
     count_alarms,
@@ -40,15 +41,14 @@ from cosme_ros.alarm_promise import (
     hours_of,
     score_to_stay_above,
 )
-from cosme_ros.alarm_score import alarm_score
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
-from cosme_ros.machine_facts import machine_facts
+from cosme_ros.calibration.frame_threshold import alarm_score
+from cosme_ros.calibration.score_histogram import line_above
+from cosme_ros.inference.detector import Detector
 from cosme_ros.parameters import Settings
-from cosme_ros.score_counts import line_above
-from training.datasets.synthetic import StreetDrive
-from training.demo import FIRST_ROAD
-from training.demo_drive import CAMERA, HEIGHT, WIDTH
+from cosme_ros.reporting.environment import machine_facts
+from training.demo.drive import CAMERA, HEIGHT, WIDTH
+from training.demo.recipe import FIRST_ROAD
+from training.street_renderer.drive import StreetDrive
 
 STRETCHES = 64  # of each kind
 FRAMES = 40

@@ -39,13 +39,13 @@ from stages import measure_stages
 from workloads import PaperMethod, Workload, demo_workload
 
 from cosme_ros import bag_topics
-from cosme_ros.bag_reading import BagError
-from cosme_ros.bundle import BundleError
-from cosme_ros.child_processes import ChildError
-from cosme_ros.execution import PROVIDERS, ProviderError
-from cosme_ros.machine_facts import machine_facts
+from cosme_ros.bags.reading import BagError
+from cosme_ros.bundle.loading import BundleError
+from cosme_ros.inference.providers import PROVIDERS, ProviderError
+from cosme_ros.inference.runtime_options import parse_runtime_options
 from cosme_ros.parameters import Settings
-from cosme_ros.runtime_options import parse_runtime_options
+from cosme_ros.replay.subprocesses import ChildError
+from cosme_ros.reporting.environment import machine_facts
 from training.errors import UsageError
 
 PARTS = ("limits", "networks", "stages", "node", "growth")

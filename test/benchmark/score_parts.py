@@ -32,16 +32,13 @@ import torch
 from tqdm import tqdm
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
-from training import memory
-from training.baselines import energy_score
-from training.checkpoint import load_teacher
-from training.consensus import SecondMoments
-from training.datasets.frames import FrameSource, crop_to_aspect, open_frames
+from training.baselines.logit_scores import energy_score
+from training.datasets.opening import FrameSource, crop_to_aspect, open_frames
 from training.datasets.registry import open_dataset
-from training.fit_frames import FitFrames
-from training.fit_settings import MemorySettings, RidgeSettings
-from training.generalist import Generalist, on_grid, split_layers
-from training.graphs import Consensus, MemoryGraph
+from training.fitting.crops import FitFrames
+from training.fitting.memory import INITIAL_FRAMES, INITIAL_POSITIONS
+from training.fitting.ridge_student import build_generalist
+from training.fitting.settings import MemorySettings, RidgeSettings
 from training.layers import (
     GENERALIST,
     LAST_HIDDEN,
@@ -52,13 +49,16 @@ from training.layers import (
     generalist_layer,
     student_layer,
 )
-from training.memory_fitting import INITIAL_FRAMES, INITIAL_POSITIONS
-from training.methods import DEFAULT, generalist_size
-from training.preprocessing import Preprocessing
-from training.ridge_fitting import build_generalist
-from training.ridge_student import RidgeStudent
-from training.smoothing import smoothed
-from training.teachers import Teacher
+from training.method import memory
+from training.method.consensus import SecondMoments
+from training.method.generalist import Generalist, on_grid, split_layers
+from training.method.graphs import Consensus, MemoryGraph
+from training.method.preprocessing import Preprocessing
+from training.method.presets import DEFAULT, generalist_size
+from training.method.ridge_student import RidgeStudent
+from training.method.smoothing import smoothed
+from training.teachers.checkpoint import load_teacher
+from training.teachers.interface import Teacher
 
 ENERGY = "energy"
 FORWARD_LAYERS = ("c4", "c5")

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from training.preprocessing import Preprocessing
-from training.teachers import Teacher
+from training.method.preprocessing import Preprocessing
+from training.teachers.interface import Teacher
 
 
 def settle(network: Teacher, frames: Iterable[np.ndarray]) -> None:

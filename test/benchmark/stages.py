@@ -15,10 +15,10 @@ from record import Record
 from rounds import time_side_by_side
 from workloads import Workload
 
-from cosme_ros.detector import Detection
-from cosme_ros.image_codec import decode_compressed, decode_image, fill_image
-from cosme_ros.obstacles import find_obstacles
+from cosme_ros.inference.detector import Detection
+from cosme_ros.messages.images import decode_compressed, decode_image, fill_image
 from cosme_ros.parameters import Settings
+from cosme_ros.postprocessing.obstacles import find_obstacles
 
 ROUNDS_OF_SMALL = 5
 """Times as many rounds as the networks get: stages around them are short, and jitter more."""

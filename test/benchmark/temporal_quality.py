@@ -27,13 +27,13 @@ import numpy as np
 from labelled_drives import Drive, open_drive
 from outline_quality import alarm_line
 
-from cosme_ros import temporal_fusion
-from cosme_ros.bag_evaluation.labelled_obstacles import LabelledObstacles
+from cosme_ros.evaluation.obstacle_tracking import LabelledObstacles
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK
-from cosme_ros.obstacles import find_obstacles
 from cosme_ros.parameters import Settings
-from cosme_ros.temporal_fusion import TemporalFusion
+from cosme_ros.postprocessing import temporal_fusion
+from cosme_ros.postprocessing.obstacles import find_obstacles
+from cosme_ros.postprocessing.temporal_fusion import TemporalFusion
 
 
 def main() -> int:

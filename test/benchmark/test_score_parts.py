@@ -10,10 +10,10 @@ import pytest
 import score_parts
 import torch
 
-from training.checkpoint import SegmentationClass, TeacherCheckpoint, save_teacher
 from training.layers import bank_of, student_layer
-from training.methods import DEFAULT
-from training.teachers import build_teacher
+from training.method.presets import DEFAULT
+from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint, save_teacher
+from training.teachers.factory import build_teacher
 
 SIZE = ("--size", "64", "96")
 DATA = "synthetic_anomalies:3:4"

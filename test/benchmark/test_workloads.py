@@ -11,8 +11,8 @@ from networks import score_errors
 from torch_cosme import TorchCosme, on_host
 from workloads import PaperMethod
 
-from cosme_ros.detector import Detector
-from training.export import PARITY_TOLERANCE
+from cosme_ros.inference.detector import Detector
+from training.export.bundle_writer import PARITY_TOLERANCE
 
 SIZE = (64, 128)
 PROTOTYPES = 24

@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
-from training.export import FittedMethod
+from training.export.bundle_writer import FittedMethod
 from training.layers import BACKBONE_LAYERS, bank_of
-from training.student import Student
+from training.method.student import Student
 
 
 class TorchCosme(nn.Module):
-    """From a camera picture to its score; see `training.graphs` for the parts.
+    """From a camera picture to its score; see `training.method.graphs` for the parts.
 
     Args:
         method: the networks and banks; they are copied.

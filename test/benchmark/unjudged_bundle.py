@@ -11,8 +11,8 @@ scores move.
 import json
 from pathlib import Path
 
-from cosme_ros.bundle import sha256_of
-from training.faster_bundle import Convert
+from cosme_ros.bundle.loading import sha256_of
+from training.export.lower_precision import Convert
 
 
 def write_unjudged(bundle: Path, out: Path, convert: Convert) -> None:

@@ -31,7 +31,7 @@ from training.__main__ import app
 from training.datasets.cropped import Cropped
 from training.datasets.registry import open_dataset
 from training.evaluation.frame_scores import to_size
-from training.graph_runner import GraphRunner
+from training.export.graph_runner import GraphRunner
 
 _LITE0 = "--architecture deeplabv3plus_efficientnet_lite0 --width 0.25 --crop 128 160"
 _IMAGENET = f"{_LITE0} --pretrained --backbone-rate 0.5"

@@ -18,21 +18,21 @@ from settled_norms import settle
 from tqdm import tqdm
 from unjudged_bundle import write_unjudged
 
-from cosme_ros.bag_reading import read_frames
-from cosme_ros.bundle import GRAPHS, Bundle, load_bundle
-from training import memory
-from training.checkpoint import TeacherCheckpoint
+from cosme_ros.bags.reading import read_frames
+from cosme_ros.bundle.loading import GRAPHS, Bundle, load_bundle
 from training.datasets.registry import load_class_list
 from training.datasets.synthetic_streets import SyntheticStreets
-from training.export import FittedMethod, write_bundle
-from training.faster_bundle import Convert
-from training.fit_frames import FitFrames
-from training.graph_runner import GraphRunner
-from training.half_precision import halve
-from training.int8_precision import to_int8
-from training.student import Student
-from training.students import FittedStudent
-from training.teachers import SegmentationNetwork, build_teacher
+from training.export.bundle_writer import FittedMethod, write_bundle
+from training.export.float16 import halve
+from training.export.graph_runner import GraphRunner
+from training.export.int8 import to_int8
+from training.export.lower_precision import Convert
+from training.fitting.crops import FitFrames
+from training.fitting.students import FittedStudent
+from training.method import memory
+from training.method.student import Student
+from training.teachers.checkpoint import TeacherCheckpoint
+from training.teachers.factory import SegmentationNetwork, build_teacher
 
 TEACHER = "deeplabv3plus_resnet101"
 STUDENT = "deeplabv3plus_resnet50"

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cosme_ros import names
-from cosme_ros.detector_launch import RVIZ_IMAGE, RVIZ_OUTPUTS
-from cosme_ros.diagnostic_report import Configured, report
-from cosme_ros.frame_statistics import FrameStatistics, Processed
+from cosme_ros import topics
+from cosme_ros.launching.detector_launch import RVIZ_IMAGE, RVIZ_OUTPUTS
+from cosme_ros.streaming.diagnostics import Configured, report
+from cosme_ros.streaming.frame_statistics import FrameStatistics, Processed
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def test_rviz_shows_the_topics_of_the_node():
     displays = config["Visualization Manager"]["Displays"]
     assert {display["Topic"]["Value"] for display in displays} == {
         RVIZ_IMAGE,
-        *map(names.resolve, RVIZ_OUTPUTS),
+        *map(topics.resolve, RVIZ_OUTPUTS),
     }
     assert len({display["Name"] for display in displays}) == len(displays)
 
@@ -45,7 +45,7 @@ def test_rviz_shows_the_alarm_line_in_the_middle_of_its_grey() -> None:
     (score,) = [
         display
         for display in config["Visualization Manager"]["Displays"]
-        if display["Topic"]["Value"] == names.resolve(names.OUTPUT_SCORE)
+        if display["Topic"]["Value"] == topics.resolve(topics.OUTPUT_SCORE)
     ]
     assert (score["Min Value"], score["Max Value"], score["Normalize Range"]) == (0, 2, False)
 
@@ -55,7 +55,7 @@ def test_rviz_shows_the_markers_over_the_camera() -> None:
     config = yaml.safe_load((REPOSITORY / "config" / "cosme.rviz").read_text())
     by_class = {d["Class"]: d for d in config["Visualization Manager"]["Displays"]}
     markers = by_class["rviz_default_plugins/MarkerArray"]
-    assert markers["Topic"]["Value"] == names.resolve(names.OUTPUT_MARKERS)
+    assert markers["Topic"]["Value"] == topics.resolve(topics.OUTPUT_MARKERS)
     assert by_class["rviz_default_plugins/Camera"]["Visibility"][markers["Name"]]
 
 
@@ -67,9 +67,9 @@ def test_foxglove_shows_the_topics_of_the_node_and_every_panel_it_configures() -
     markers = {topic for panel in panels.values() for topic in panel.get("topics", {})}
     assert {mode["imageTopic"] for mode in images} | markers == {
         RVIZ_IMAGE,
-        *map(names.resolve, RVIZ_OUTPUTS),
+        *map(topics.resolve, RVIZ_OUTPUTS),
     }
-    (score,) = [m for m in images if m["imageTopic"] == names.resolve(names.OUTPUT_SCORE)]
+    (score,) = [m for m in images if m["imageTopic"] == topics.resolve(topics.OUTPUT_SCORE)]
     assert (score["minValue"], score["maxValue"]) == (0, 2)
 
 
@@ -91,7 +91,7 @@ def test_foxglove_plots_values_that_the_diagnostics_have() -> None:
         snapshot=statistics.snapshot(),
         silence=None,
     ).values
-    status = f"{names.resolve(names.DETECTOR_NODE)}: detection"
+    status = f"{topics.resolve(topics.DETECTOR_NODE)}: detection"
     plotted = [
         path["value"] for panel in layout["configById"].values() for path in panel.get("paths", ())
     ]

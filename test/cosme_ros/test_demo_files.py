@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from cosme_ros import bag_topics
-from cosme_ros.bag_reading import read_frames
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
-from cosme_ros.execution import PROVIDERS, ProviderError
+from cosme_ros.bags.reading import read_frames
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
+from cosme_ros.inference.providers import PROVIDERS, ProviderError
 
 DEMO = Path(__file__).parents[2] / "demo"
 MAPS = ("score", "mulmem", "auxcon")

@@ -13,9 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from needed_packages import third_party
+from helpers.needed_packages import third_party
 
 from cosme_ros import missing_packages
+from cosme_ros.__main__ import MODULES
 from cosme_ros.missing_packages import (
     PACKAGES,
     ROS_PACKAGES,
@@ -26,15 +27,6 @@ from cosme_ros.missing_packages import (
 )
 
 REPOSITORY = Path(__file__).parents[2]
-COMMANDS = (
-    "calibrate",
-    "demo",
-    "evaluate_bag",
-    "judge_recording",
-    "replay_bag",
-    "snapshot",
-)
-NODES = ("bag_player_node", "detector_node", "listeners_node", "recorder_node")
 KNOWN = {*PACKAGES, *ROS_PACKAGES}
 OPTIONAL = {"cv_bridge", "distributed", "onnxruntime_ep_openvino", "ray", "vision_msgs"}
 OF_LAUNCH = {"launch", "launch_ros"}  # who has `ros2 launch` has them
@@ -63,25 +55,26 @@ def run(tmp_path: Path, blocked: str, *arguments: str) -> subprocess.CompletedPr
     )
 
 
-def needed_by(module: str) -> set[str]:
-    """What importing a module of ours imports at once, by the name of the top."""
-    return third_party(REPOSITORY / "cosme_ros" / f"{module}.py", (REPOSITORY,)) & KNOWN
+def needed_by(command: str) -> set[str]:
+    """What importing the module of a command imports at once, by the name of the top."""
+    return (
+        third_party(REPOSITORY / (MODULES[command].replace(".", "/") + ".py"), (REPOSITORY,))
+        & KNOWN
+    )
 
 
 def cases() -> list[tuple[str, str]]:
-    """Of each module of a command, and each package: the latter's others have to be there."""
-    return [
-        (module, package) for module in (*COMMANDS, *NODES) for package in sorted(needed_by(module))
-    ]
+    """Of each command, and each package: the latter's others have to be there."""
+    return [(command, package) for command in MODULES for package in sorted(needed_by(command))]
 
 
-@pytest.mark.parametrize(("module", "package"), cases())
-def test_a_command_without_a_package_says_how_to_install_it(module, package, tmp_path):
-    needed = needed_by(module)
+@pytest.mark.parametrize(("command", "package"), cases())
+def test_a_command_without_a_package_says_how_to_install_it(command, package, tmp_path):
+    needed = needed_by(command)
     missing = sorted(name for name in needed - {package} if find_spec(name) is None)
     if missing:
         pytest.skip(f"needs {', '.join(missing)}")
-    ended = run(tmp_path, package, "-m", f"cosme_ros.{module}", "--help")
+    ended = run(tmp_path, package, "-m", "cosme_ros", command, "--help")
     assert ended.returncode == 1
     assert ended.stderr.count("\n") == 1
     assert f"'{package}' is not installed here. Install it: " in ended.stderr
@@ -191,7 +184,7 @@ def test_an_import_of_something_else_is_left_alone():
 
 def test_a_program_of_somebody_else_keeps_its_traceback(tmp_path):
     program = tmp_path / "my_program.py"
-    program.write_text("import cosme_ros.bundle")
+    program.write_text("import cosme_ros.bundle.loading")
     ended = run(tmp_path, "jsonschema", str(program))
     assert ended.returncode == 1
     assert "Traceback" in ended.stderr

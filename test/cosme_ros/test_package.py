@@ -49,7 +49,7 @@ def test_everything_ros_needs_is_installed(setup_arguments):
         "config/fastdds_large_images.xml",
     } <= set(installed["share/cosme_ros/config"])
     assert setup_arguments["package_data"] == {
-        "cosme_ros": ["bundle_schema.json", "bag_evaluation/*.j2"]
+        "cosme_ros": ["bundle/bundle_schema.json", "reporting/*.j2"]
     }
 
 
@@ -74,7 +74,7 @@ def test_entry_points_lead_somewhere(setup_arguments):
         name, target = entry.split(" = ")
         assert target == f"cosme_ros.__main__:{name}"
         assert getattr(commands, name).args == (name,)
-        file = REPOSITORY / "cosme_ros" / f"{name}.py"
+        file = REPOSITORY / (commands.MODULES[name].replace(".", "/") + ".py")
         assert "def main(" in file.read_text()
 
 

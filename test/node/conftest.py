@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cosme_ros.dds_profile import profile_path, profile_variable
+from cosme_ros.launching.dds_profile import profile_path, profile_variable
 
 # Before the first participant of this process: other machines and other runs are not our business.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
@@ -17,10 +17,10 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ[profile_variable()] = str(profile_path())
 DOMAINS = iter(1 + (os.getpid() * 7 + offset) % 100 for offset in range(100))
 
-from detector_process import Camera, DetectorProcess  # noqa: E402
-from tiny_bundle import write_tiny_bundle  # noqa: E402
+from helpers.detector_process import Camera, DetectorProcess  # noqa: E402
+from helpers.tiny_bundle import write_tiny_bundle  # noqa: E402
 
-from cosme_ros import names  # noqa: E402
+from cosme_ros import topics  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def start(tmp_path_factory) -> Iterator[Callable[..., tuple[Any, ...]]]:
             stack.callback(detector.stop)
             transport = camera_transport or parameters.get("image_transport", "raw")
             cameras = []
-            for name in names.cameras(parameters.get("cameras", "")):
+            for name in topics.cameras(parameters.get("cameras", "")):
                 cameras.append(Camera(domain, image_transport=transport, name=name))
                 stack.callback(cameras[-1].close)
             return detector, *cameras

@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-import any_network_bundle
+from helpers import any_network_bundle
 
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
 
 
 def test_node_publishes_the_detectors_score(start, tmp_path):

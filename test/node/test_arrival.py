@@ -11,14 +11,14 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import String
 
-from cosme_ros import arrival_node
-from cosme_ros.arrival_node import with_time_of_arrival
+from cosme_ros.node import arrival as arrival_module
+from cosme_ros.node.arrival import with_time_of_arrival
 
 
 @pytest.mark.parametrize("is_humble", [False, True])
 def test_a_message_comes_with_its_arrival(is_humble, monkeypatch):
     if is_humble:
-        monkeypatch.setattr(arrival_node, "gives_message_info", lambda: False)
+        monkeypatch.setattr(arrival_module, "gives_message_info", lambda: False)
     context = Context()
     rclpy.init(context=context, domain_id=63)
     node = rclpy.create_node("test_arrival", context=context)

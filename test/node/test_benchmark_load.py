@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from tiny_bundle import street_frame
+from helpers.tiny_bundle import street_frame
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmark"))
 from load_process import DetectorUnderLoad
 
-from cosme_ros.child_processes import ChildError
+from cosme_ros.replay.subprocesses import ChildError
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_publishing_is_timed_each_time(load):
 
 
 def test_the_process_that_is_watched_is_the_detector(load):
-    assert "cosme_ros.detector_node" in psutil.Process(load.pid).cmdline()
+    assert "cosme_ros.node.detector_node" in psutil.Process(load.pid).cmdline()
 
 
 def test_a_detector_that_refuses_its_bundle_is_said_with_its_own_words(tmp_path):

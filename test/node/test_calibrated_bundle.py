@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from normal_bag import TOPIC, write_normal_bag
-from tiny_bundle import street_frame
+from helpers.normal_bag import TOPIC, write_normal_bag
+from helpers.tiny_bundle import street_frame
 
-from cosme_ros import calibrate
-from cosme_ros.bundle import load_bundle
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.cli import calibrate
 
 AREA = 20
 

@@ -9,14 +9,14 @@ import time
 import cv2
 import numpy as np
 import pytest
-from detector_process import PATIENCE
 from diagnostic_msgs.msg import DiagnosticStatus
+from helpers.detector_process import PATIENCE
+from helpers.tiny_bundle import street_frame
 from sensor_msgs.msg import CameraInfo
-from tiny_bundle import street_frame
 
-from cosme_ros import names
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
+from cosme_ros import topics
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
 
 # By camera pictures of its own, and of its own size.
 PICTURES = {
@@ -214,8 +214,8 @@ def test_names_that_cannot_be_are_refused_at_configure(start, bundle, cameras, w
 def test_cameras_can_be_others_after_a_cleanup(start, bundle):
     _, camera = start(bundle=bundle, autostart=False)
     topics = {
-        cameras: [names.resolve(names.of_camera(names.OUTPUT_SCORE, c)) for c in found]
-        for cameras, found in ((text, names.cameras(text)) for text in ("", "left,right"))
+        cameras: [topics.resolve(topics.of_camera(topics.OUTPUT_SCORE, c)) for c in found]
+        for cameras, found in ((text, topics.cameras(text)) for text in ("", "left,right"))
     }
     for cameras, others in itertools.islice(
         itertools.cycle((("left,right", ""), ("", "left,right"))), 3

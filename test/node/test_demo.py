@@ -13,14 +13,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from command_process import PATIENCE, finish, processes_about, start_command, wait_for_log
+from helpers.command_process import PATIENCE, finish, processes_about, start_command, wait_for_log
+from helpers.small_bag import write_small_bag
 from sklearn.metrics import average_precision_score, roc_auc_score
-from small_bag import write_small_bag
 
-from cosme_ros.bag_reading import ANOMALY, IGNORED
 from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
-from cosme_ros.bundle import load_bundle
-from cosme_ros.recording import Recording
+from cosme_ros.bags.reading import ANOMALY, IGNORED
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.replay.recording import Recording
 
 FRAMES = 8
 
@@ -170,7 +170,7 @@ def test_a_detector_that_dies_ends_the_demo_with_its_last_words(
     (detector,) = (
         number
         for number, command in processes_about(own_bundle).items()
-        if "cosme_ros.detector_node" in command
+        if "cosme_ros.node.detector_node" in command
     )
     os.kill(detector, signal.SIGKILL)
     status, said = finish(demo)

@@ -8,13 +8,13 @@ import array
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from tiny_bundle import street_frame
+from helpers.tiny_bundle import street_frame
 
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
-from cosme_ros.obstacle_decision import decide_obstacles
-from cosme_ros.overlay import draw_overlay
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
 from cosme_ros.parameters import Settings
+from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
+from cosme_ros.visualization.overlay import draw_overlay
 
 STREET = street_frame(180, 320, box=(140, 120, 40, 30))
 

@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from helpers.tiny_bundle import street_frame
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
-from tiny_bundle import street_frame
 
-from cosme_ros import names
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector, ScoreFault
-from cosme_ros.obstacle_decision import decide_obstacles
+from cosme_ros import topics
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.parameters import Settings
+from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
 
 STREET = street_frame(180, 320, box=(140, 120, 40, 30))
 
@@ -145,7 +145,7 @@ def test_a_quality_of_service_that_cannot_match_is_named(start, bundle):
     camera.node.destroy_publisher(camera.publisher)
     camera.publisher = camera.node.create_publisher(
         Image,
-        names.resolve(names.INPUT_IMAGE),
+        topics.resolve(topics.INPUT_IMAGE),
         QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
     )
     camera.spin_until(stale_because(camera, "a publisher's reliability is less than"), "a hint")

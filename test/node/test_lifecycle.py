@@ -9,9 +9,9 @@ import signal
 import time
 
 import pytest
-from detector_process import REPOSITORY
 from diagnostic_msgs.msg import DiagnosticStatus
-from tiny_bundle import street_frame
+from helpers.detector_process import REPOSITORY
+from helpers.tiny_bundle import street_frame
 
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
 SILENCE = 1.0  # seconds in which an answer would have come many times over

@@ -5,17 +5,17 @@
 
 import numpy as np
 import pytest
-from detector_process import OUTPUTS, key_of
+from helpers.detector_process import OUTPUTS, key_of
+from helpers.tiny_bundle import street_frame
 from sensor_msgs.msg import CameraInfo
-from tiny_bundle import street_frame
 from visualization_msgs.msg import Marker
 
-from cosme_ros import names
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
-from cosme_ros.obstacle_decision import decide_obstacles
-from cosme_ros.outlines import outlines
+from cosme_ros import topics
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
 from cosme_ros.parameters import Settings
+from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
+from cosme_ros.postprocessing.outlines import outlines
 
 HEIGHT, WIDTH = 180, 320
 STREET = street_frame(HEIGHT, WIDTH, box=(140, 120, 40, 30))
@@ -99,7 +99,7 @@ def test_a_withheld_mask_has_no_markers(start, bundle):
 def test_markers_need_no_other_listener_and_detections_are_offered_where_they_can_be(running):
     _, camera = running
     assert set(camera.answers) == {"markers"}
-    topic = names.resolve(names.OUTPUT_DETECTIONS)
+    topic = topics.resolve(topics.OUTPUT_DETECTIONS)
     assert bool(camera.node.count_publishers(topic)) == ("detections" in OUTPUTS)
 
 

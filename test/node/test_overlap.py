@@ -7,10 +7,10 @@ import signal
 
 import numpy as np
 import pytest
-from tiny_bundle import street_frame
+from helpers.tiny_bundle import street_frame
 
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
 
 LARGE = street_frame(720, 1280)
 STREETS = [street_frame(180, 320, box=(x, 120, 40, 30)) for x in (20, 140, 250)]

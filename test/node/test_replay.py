@@ -15,19 +15,19 @@ import cv2
 import numpy as np
 import pytest
 import rclpy
+from helpers.small_bag import label, stamp_of_frame, write_small_bag
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from small_bag import label, stamp_of_frame, write_small_bag
 
-from cosme_ros.bag_reading import Bag, stamp_of, with_stamp
 from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_INFO, CAMERA_LABELS
-from cosme_ros.bundle import load_bundle
-from cosme_ros.dds_profile import profile_variable
-from cosme_ros.detector import Detector
-from cosme_ros.recording import MASK, OVERLAY, SCORE, Recording
-from cosme_ros.replay import Replay, ros_environment
+from cosme_ros.bags.reading import Bag, stamp_of, with_stamp
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
+from cosme_ros.launching.dds_profile import profile_variable
+from cosme_ros.replay.recording import MASK, OVERLAY, SCORE, Recording
+from cosme_ros.replay.runner import Replay, ros_environment
 
 PATIENCE = 30.0
 FRAMES = 8
@@ -39,7 +39,7 @@ def bag(tmp_path_factory) -> Path:
 
 
 class Player:
-    """`python -m cosme_ros.bag_player_node` with parameters."""
+    """`python -m cosme_ros bag_player_node` with parameters."""
 
     def __init__(self, folder: Path, domain: int, **parameters: object) -> None:
         self._log = folder / "player.log"
@@ -48,7 +48,7 @@ class Player:
         ]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cosme_ros.bag_player_node", "--ros-args", *arguments],
+                [sys.executable, "-m", "cosme_ros", "bag_player_node", "--ros-args", *arguments],
                 env={**ros_environment(), "ROS_DOMAIN_ID": str(domain)},
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -14,15 +14,15 @@ from time import monotonic
 
 import numpy as np
 import pytest
-from command_process import finish, processes_about, start_command, wait_for_log
+from helpers.command_process import finish, processes_about, start_command, wait_for_log
+from helpers.small_bag import label, moving_on, write_small_bag
 from sklearn.metrics import average_precision_score
-from small_bag import label, moving_on, write_small_bag
 
-from cosme_ros.bag_reading import ANOMALY, Bag, read_frames
 from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
-from cosme_ros.replay import ros_environment
+from cosme_ros.bags.reading import ANOMALY, Bag, read_frames
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
+from cosme_ros.replay.runner import ros_environment
 
 DEMO = Path(__file__).parents[2] / "demo"
 FRAMES = 8
@@ -155,7 +155,7 @@ bag, rate = command[2], command[command.index("--rate") + 1]
 settings = [f"bag:={{bag}}", f"rate:={{rate}}", "restamp:=false"]
 settings += ["image_subscribers:=2", "label_subscribers:=1"]
 arguments = [part for setting in settings for part in ("-p", setting)]
-module = [sys.executable, "-m", "cosme_ros.bag_player_node", "--ros-args"]
+module = [sys.executable, "-m", "cosme_ros", "bag_player_node", "--ros-args"]
 os.execv(sys.executable, [*module, *arguments])
 """
 
@@ -225,7 +225,7 @@ def test_interrupted_it_keeps_what_was_recorded(bundle: Path, bag: Path, tmp_pat
     replay.send_signal(signal.SIGINT)
     status, said = finish(replay)
     assert status == 130, said
-    assert f"python -m cosme_ros.judge_recording {out}" in said and "Traceback" not in said
+    assert f"python -m cosme_ros judge_recording {out}" in said and "Traceback" not in said
     assert processes_about(out) == {}
     with Bag(out / "recording") as kept:
         assert kept.count(CAMERA_IMAGE) > 0
@@ -243,7 +243,7 @@ def test_a_detector_that_refuses_is_quoted_at_once(bundle: Path, tmp_path: Path)
         arguments = [part for name, v in parameters.items() for part in ("-p", f"{name}:={v}")]
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", f"cosme_ros.{module}", "--ros-args", *arguments],
+                [sys.executable, "-m", "cosme_ros", module, "--ros-args", *arguments],
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -264,7 +264,7 @@ def test_a_detector_that_refuses_is_quoted_at_once(bundle: Path, tmp_path: Path)
 def test_nobody_is_waited_for_longer_than_asked(tmp_path: Path) -> None:
     listeners = subprocess.Popen(
         [
-            *(sys.executable, "-m", "cosme_ros.listeners_node", "--ros-args"),
+            *(sys.executable, "-m", "cosme_ros", "listeners_node", "--ros-args"),
             *("-p", "image_topic:=/front", "-p", "wait_timeout:=0.5"),
         ],
         env=ros_environment(),

@@ -5,11 +5,12 @@
 
 from pathlib import Path
 
-from small_bag import write_small_bag
+from helpers.small_bag import write_small_bag
 
-from cosme_ros import bag_player_node, bag_topics, listeners_node, recorder_node
+from cosme_ros import bag_topics
+from cosme_ros.node import listeners_node, player_node, recorder_node
 from cosme_ros.parameters import PARAMETERS_BY_NAME
-from cosme_ros.replay import Replay
+from cosme_ros.replay.runner import Replay
 
 
 def test_nodes_are_given_parameters_of_the_types_they_declare(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_nodes_are_given_parameters_of_the_types_they_declare(tmp_path: Path) ->
     )
     for call, module in (
         (replay.recorder(tmp_path), recorder_node),
-        (replay.own_player(), bag_player_node),
+        (replay.own_player(), player_node),
         (replay.listeners(), listeners_node),
     ):
         assert call.executable == module.__name__.split(".")[-1]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ros2_workspace import Shell, Workspace
+from helpers.ros2_workspace import Shell, Workspace
 
 
 @pytest.fixture(scope="session")

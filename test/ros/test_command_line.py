@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from ros2_workspace import BAG, BUNDLE, PATIENCE, Shell, Workspace
+from helpers.ros2_workspace import BAG, BUNDLE, PATIENCE, Shell, Workspace
 
 NODE = "/cosme_detector"
 TOPICS = {

@@ -11,10 +11,10 @@ import signal
 import time
 
 import pytest
-from ros2_workspace import BAG, BUNDLE, Command, Shell
+from helpers.ros2_workspace import BAG, BUNDLE, Command, Shell
 
 from cosme_ros import bag_topics
-from cosme_ros.bag_reading import Bag
+from cosme_ros.bags.reading import Bag
 
 INTERRUPTS = int(os.environ.get("INTERRUPTS", "4"))
 """Ctrl-C at so many random moments for each launch file: `make test-ros INTERRUPTS=20`."""

@@ -10,7 +10,7 @@ import signal
 import time
 
 import pytest
-from ros2_workspace import BAG, BUNDLE, Shell
+from helpers.ros2_workspace import BAG, BUNDLE, Shell
 
 NODES = ("detector_node", "bag_player_node", "recorder_node", "listeners_node")
 COMMANDS = ("replay_bag", "judge_recording", "demo", "evaluate_bag", "calibrate", "snapshot")

@@ -4,7 +4,7 @@
 """Wrong launch arguments under the real `ros2 launch`: refused by name, and nothing is started."""
 
 import pytest
-from ros2_workspace import BAG, BUNDLE, Shell
+from helpers.ros2_workspace import BAG, BUNDLE, Shell
 
 DETECTOR = ("ros2", "launch", "cosme_ros", "detector.launch.py", f"bundle:={BUNDLE}")
 REPLAY = ("ros2", "launch", "cosme_ros", "replay.launch.py", f"bundle:={BUNDLE}", f"bag:={BAG}")
@@ -79,8 +79,8 @@ def test_rviz_that_is_not_installed_is_said_before_anything_starts(shell: Shell)
 
 RVIZ_CONFIG = """
 import sys
-from cosme_ros.detector_launch import declared_arguments, detector_launch
-from cosme_ros.launch_actions import config_folder, rviz_config
+from cosme_ros.launching.detector_launch import declared_arguments, detector_launch
+from cosme_ros.launching.launch_actions import config_folder, rviz_config
 declared = declared_arguments(config_folder() / "detector.yaml")
 defaults = {name: default for name, (default, _) in declared.items()}
 print(rviz_config(detector_launch({**defaults, "image_transport": sys.argv[1]})).read_text())

@@ -18,7 +18,7 @@ from training.bag_writer import (
     BagFrame,
     write_bag,
 )
-from training.datasets.bag import BagFrames
+from training.datasets.readers.bag import BagFrames
 from training.errors import UsageError
 
 

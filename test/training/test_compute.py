@@ -12,13 +12,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import shared_training
 import torch
+from helpers import shared_training
 
 from training.compute import Compute, batch_share
 from training.errors import UsageError
-from training.fit_frames import CropBatches, CropSettings, FitFrames
-from training.teacher_training import TeacherTraining
+from training.fitting.crops import CropBatches, CropSettings, FitFrames
+from training.segmentation.trainer import TeacherTraining
 
 ROOT = Path(__file__).parents[2]
 

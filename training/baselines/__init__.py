@@ -7,8 +7,3 @@ Every method has `score(features)`, with features as `interface.py` says; higher
 Those that need statistics of normal frames also have `learn(features)`, once per frame, and
 `finish()`. `catalogue.py` lists them all by name.
 """
-
-from training.baselines.logits import energy_score, maximum_logit_score
-from training.baselines.softmax import entropy_score, maximum_softmax_score
-
-__all__ = ["energy_score", "entropy_score", "maximum_logit_score", "maximum_softmax_score"]

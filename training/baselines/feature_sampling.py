@@ -5,7 +5,7 @@
 
 import torch
 
-from training.memory import as_vectors
+from training.method.memory import as_vectors
 
 
 def random_places(number: int, most: int, generator: torch.Generator) -> torch.Tensor:

@@ -10,7 +10,7 @@ from training.baselines.feature_sampling import random_places, sample_vectors
 from training.baselines.interface import Features
 from training.errors import UsageError
 from training.layers import OUTPUT
-from training.memory import as_vectors
+from training.method.memory import as_vectors
 
 PLACES_A_FRAME = 4096
 FEWEST_PLACES = 100

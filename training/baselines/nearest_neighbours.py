@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from training.baselines.feature_sampling import random_places, sample_vectors
 from training.baselines.interface import Features
 from training.errors import UsageError
-from training.memory import as_vectors
+from training.method.memory import as_vectors
 
 NEIGHBOURS = 5
 BANK_SIZE = 8192

@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
 from training.baselines.interface import NETWORK_INPUT, Features
 from training.layers import OUTPUT
-from training.standardisation import ClassStatistics, StatisticsAccumulator
+from training.method.standardisation import ClassStatistics, StatisticsAccumulator
 
 BOUNDARY_GROWTHS = (3, 2, 1, 0)
 """Pixels by which the boundary (2 wide) is grown in each iteration: widths 8, 6, 4 and 2."""
@@ -28,7 +28,7 @@ class StandardisedMaxLogit:
 
     Mean and deviation are those of the maximum logit on normal frames, over the pixels predicted
     as k. A class that is hardly ever predicted there, whose statistics the authors' definition
-    leaves to chance, is drawn towards those of all classes (`training/standardisation.py`).
+    leaves to chance, is drawn towards those of all classes (`training/method/standardisation.py`).
 
     As the authors do, it works at the size of the network input, to which the logits are brought
     bilinearly: its widths are counted in those pixels.

@@ -67,11 +67,11 @@ def ablate(
     from training.evaluation.ablation import LayerScores, ScoreArithmetic
     from training.evaluation.ablation import ablate as measure
     from training.evaluation.ablation_report import ablation_tables, write_ablation
-    from training.evaluation.bundle_manifest import read_manifest
     from training.evaluation.frame_scores import FrameScorer
     from training.evaluation.provenance import provenance
-    from training.fit_state import read_student, state_folder
-    from training.open_teacher import open_teacher
+    from training.export.manifest import read_manifest
+    from training.fitting.state import read_student, state_folder
+    from training.teachers.loading import open_teacher
 
     manifest = read_manifest(bundle)
     of_input = manifest["input_size"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from training.datasets.entry import Entry
     from training.datasets.inspection import Inspection
+    from training.datasets.interface import Entry
     from training.datasets.registry import Dataset, Form
 
 _WIDTH = 100

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from training.demo_size import FRAMES, TEACHER_STEPS
+from training.demo.size import FRAMES, TEACHER_STEPS
 
 
 def demo(
@@ -37,7 +37,7 @@ def demo(
     labels, fits memory and student to the frames without labels. The bag is a drive of six
     scenes on other roads; four of
     them have things on the road that occur nowhere in training. How the scenes are chosen stands
-    in training/demo_drive.py; `--bag-only --drive-seed 1 --out other` makes a drive of other roads
+    in training/demo/drive.py; `--bag-only --drive-seed 1 --out other` makes a drive of other roads
     by the same rule, to test on.
 
     Takes about an hour on two CPU cores; the same command goes on after Ctrl-C or a kill.
@@ -51,20 +51,20 @@ def demo(
     import tqdm
 
     from training.bag_writer import write_bag
-    from training.checkpoint import load_teacher
-    from training.datasets.folder import ImageFolder, LabelledFolder
+    from training.datasets.readers.folder import ImageFolder, LabelledFolder
     from training.datasets.synthetic_streets import SYNTHETIC
-    from training.demo import (
+    from training.demo.drive import BAG_QUALITY, RATE_HZ, drive_frames, plan_drive
+    from training.demo.recipe import (
         ARCHITECTURE,
         HEAD_WIDTH,
         fit_settings,
         render_streets,
         teacher_settings,
     )
-    from training.demo_drive import BAG_QUALITY, RATE_HZ, drive_frames, plan_drive
     from training.errors import Interrupted
-    from training.fitting import fit
-    from training.teacher_training import TEACHER_FILE, TeacherTraining
+    from training.fitting.fit import fit
+    from training.segmentation.trainer import TEACHER_FILE, TeacherTraining
+    from training.teachers.checkpoint import load_teacher
 
     try:
         write_bag(

@@ -103,10 +103,9 @@ def evaluate(
 
     from training.commands.progress import with_bar
     from training.datasets.cropped import Cropped
-    from training.datasets.frames import cut_sentence, open_frames
+    from training.datasets.opening import cut_sentence, open_frames
     from training.datasets.registry import open_dataset
     from training.errors import Interrupted, UsageError
-    from training.evaluation.bundle_manifest import read_manifest
     from training.evaluation.curve_plots import draw_curves
     from training.evaluation.dataset_figures import measure_dataset
     from training.evaluation.frame_scores import FrameScorer
@@ -114,7 +113,8 @@ def evaluate(
     from training.evaluation.report import Evaluation, dataset_table, skipped_lines, write_report
     from training.evaluation.score_store import ScoreStore
     from training.evaluation.worst_frames import draw_worst_frames
-    from training.open_teacher import open_teacher
+    from training.export.manifest import read_manifest
+    from training.teachers.loading import open_teacher
 
     of_input = read_manifest(bundle)["input_size"]
     size = (of_input["height"], of_input["width"])

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from training.commands import teacher_options
-from training.commands.compute_options import (
+from training.commands.options import (
     Accelerator,
     AcceleratorOption,
     DevicesOption,
@@ -18,7 +18,7 @@ from training.commands.compute_options import (
     Precision,
     PrecisionOption,
 )
-from training.fit_settings import (
+from training.fitting.settings import (
     RIDGE_BACKBONES,
     SAVE_EVERY,
     MemorySettings,
@@ -32,11 +32,11 @@ from training.layers import (
     evaluation_layers_among,
     generalist_layer,
 )
-from training.methods import METHODS, Standardisation, StudentKind, generalist_size
+from training.method.presets import METHODS, Standardisation, StudentKind, generalist_size
 
 
 class MethodName(StrEnum):
-    """Keys of training.methods.METHODS."""
+    """Keys of training.method.presets.METHODS."""
 
     DEFAULT = "default"
     PAPER = "paper"
@@ -314,13 +314,13 @@ def fit(
     `python -m training evaluate my_bundle ...` where pictures with known anomalies are at hand.
     """
     from training.compute import Compute
-    from training.datasets.frames import cut_sentence, open_frames
+    from training.datasets.opening import cut_sentence, open_frames
     from training.errors import Interrupted, UsageError
-    from training.export_trial import try_export
-    from training.fit_settings import FitSettings
-    from training.fitting import fit as run_fit
-    from training.open_teacher import NO_TEACHER, open_teacher
-    from training.teachers import ARCHITECTURES, full_architecture
+    from training.export.trial import try_export
+    from training.fitting.fit import fit as run_fit
+    from training.fitting.settings import FitSettings
+    from training.teachers.factory import ARCHITECTURES, full_architecture
+    from training.teachers.loading import NO_TEACHER, open_teacher
 
     checkpoint = open_teacher(
         teacher,

@@ -36,8 +36,8 @@ def halve(
     from tqdm import tqdm
 
     from training.datasets.registry import open_dataset
-    from training.faster_bundle import write_faster_bundle
-    from training.half_precision import halve as to_float16
+    from training.export.float16 import halve as to_float16
+    from training.export.lower_precision import write_faster_bundle
 
     dataset = open_dataset(data)
     cost = write_faster_bundle(

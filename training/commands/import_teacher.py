@@ -56,9 +56,9 @@ def import_teacher(
     Next: `python -m training fit`, with OUT and normal frames. Mind the checkpoint's licence, and
     that of the pictures it learned from: a bundle inherits them (fit --licence).
     """
-    from training.checkpoint import save_teacher
     from training.datasets.registry import load_class_list
-    from training.public_teacher import import_teacher as make_teacher
+    from training.teachers.checkpoint import save_teacher
+    from training.teachers.importing import import_teacher as make_teacher
 
     teacher = make_teacher(
         checkpoint, layout.value, load_class_list(classes), output_stride=output_stride

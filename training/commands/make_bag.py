@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from training.bag_writer import BagFrame
-    from training.datasets.folder import ImageFolder, LabelledFolder
+    from training.datasets.readers.folder import ImageFolder, LabelledFolder
 
 
 class Format(StrEnum):
@@ -79,8 +79,8 @@ def make_bag(
     from tqdm import tqdm
 
     from training.bag_writer import START_STAMP_S, write_bag
-    from training.datasets.folder import ImageFolder, LabelledFolder
-    from training.datasets.label_map import IDENTITY, parse_label_map
+    from training.datasets.readers.folder import ImageFolder, LabelledFolder
+    from training.datasets.readers.label_map import IDENTITY, parse_label_map
     from training.errors import Interrupted, UsageError
 
     if labels is None and label_map is not None:

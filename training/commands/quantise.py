@@ -50,12 +50,12 @@ def quantise(
     from tqdm import tqdm
 
     from training.commands.progress import with_bar
-    from training.datasets.frames import open_frames
+    from training.datasets.opening import open_frames
     from training.datasets.registry import open_dataset
-    from training.evaluation.bundle_manifest import read_manifest
-    from training.faster_bundle import write_faster_bundle
-    from training.fit_frames import FitFrames
-    from training.int8_precision import to_int8
+    from training.export.int8 import to_int8
+    from training.export.lower_precision import write_faster_bundle
+    from training.export.manifest import read_manifest
+    from training.fitting.crops import FitFrames
 
     size = read_manifest(bundle)["input_size"]
     source = open_frames(normal)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from training.commands.compute_options import (
+from training.commands.options import (
     Accelerator,
     AcceleratorOption,
     DevicesOption,
@@ -19,8 +19,8 @@ from training.commands.compute_options import (
 )
 
 if TYPE_CHECKING:
-    from training.datasets.class_list import ClassList
-    from training.datasets.frames import LabelledSource
+    from training.datasets.opening import LabelledSource
+    from training.datasets.readers.class_list import ClassList
 
 
 class Optimiser(StrEnum):
@@ -129,15 +129,15 @@ def teacher(
 
     from training.compute import Compute
     from training.errors import Interrupted
-    from training.segmentation_validation import mean_iou
-    from training.teacher_settings import TeacherSettings
-    from training.teacher_training import (
+    from training.segmentation.settings import TeacherSettings
+    from training.segmentation.trainer import (
         PROGRESS_FILE,
         TEACHER_FILE,
         TeacherTraining,
         finished_teacher,
         write_report,
     )
+    from training.segmentation.validation import mean_iou
 
     class_list = _class_list(data, classes)
     settings = TeacherSettings(
@@ -217,7 +217,7 @@ def teacher(
 
 
 def _class_list(data: str, classes: str | None) -> "ClassList":
-    from training.datasets.frames import SYNTHETIC, is_spelling
+    from training.datasets.opening import SYNTHETIC, is_spelling
     from training.datasets.registry import CLASS_LISTS, load_class_list, open_dataset
     from training.errors import UsageError
 
@@ -236,8 +236,8 @@ def _class_list(data: str, classes: str | None) -> "ClassList":
 
 
 def _open(data: str, class_list: "ClassList", fresh_frames: int) -> "LabelledSource":
-    from training.datasets.folder import LabelledFolder
-    from training.datasets.frames import SYNTHETIC, is_spelling, parse_synthetic
+    from training.datasets.opening import SYNTHETIC, is_spelling, parse_synthetic
+    from training.datasets.readers.folder import LabelledFolder
     from training.datasets.registry import open_dataset
     from training.errors import UsageError
 

@@ -5,8 +5,8 @@
 
 import numpy as np
 
-from training.datasets.entry import NamedSource
-from training.datasets.frames import FrameSource, crop_to_aspect
+from training.datasets.interface import NamedSource
+from training.datasets.opening import FrameSource, crop_to_aspect
 
 
 class Cropped:

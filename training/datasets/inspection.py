@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from training.datasets.label_map import IGNORE
+from training.datasets.readers.label_map import IGNORE
 from training.datasets.registry import Dataset
 from training.errors import UsageError
 

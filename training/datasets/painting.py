@@ -15,7 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from training.datasets.streets.anomaly_shapes import make_cutout
+from training.street_renderer.anomaly_shapes import make_cutout
 
 ANOMALY = 1
 

@@ -12,7 +12,11 @@ are 0, 1 and 255.
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.datasets import (
+from training.datasets.composited import CompositedAnomalies
+from training.datasets.interface import Entry, Kind, NamedSource
+from training.datasets.opening import SYNTHETIC as SYNTHETIC_CLASSES
+from training.datasets.opening import parse_synthetic
+from training.datasets.published import (
     camvid,
     cityscapes,
     fishyscapes,
@@ -21,16 +25,12 @@ from training.datasets import (
     segment_me_if_you_can,
     streethazards,
 )
-from training.datasets.bag import is_bag
-from training.datasets.class_list import ClassList, read_class_list
-from training.datasets.composited import CompositedAnomalies
-from training.datasets.entry import Entry, Kind, NamedSource
-from training.datasets.folder import LabelledFolder
-from training.datasets.frames import SYNTHETIC as SYNTHETIC_CLASSES
-from training.datasets.frames import parse_synthetic
-from training.datasets.label_map import IGNORE, LabelMap, parse_label_map
-from training.datasets.labelled_bag import LabelledBag
-from training.datasets.labels import ANOMALY_LABELS
+from training.datasets.readers.bag import is_bag
+from training.datasets.readers.class_list import ClassList, read_class_list
+from training.datasets.readers.folder import LabelledFolder
+from training.datasets.readers.label_map import IGNORE, LabelMap, parse_label_map
+from training.datasets.readers.labelled_bag import LabelledBag
+from training.datasets.readers.labels import ANOMALY_LABELS
 from training.datasets.synthetic_streets import SYNTHETIC, SyntheticStreets
 from training.errors import UsageError
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from training.checkpoint import SegmentationClass
-from training.datasets.class_list import ClassList
-from training.datasets.frames import WithoutLabels
-from training.datasets.label_map import LabelMap
-from training.datasets.synthetic import CLASSES, StreetDrive
+from training.datasets.opening import WithoutLabels
+from training.datasets.readers.class_list import ClassList
+from training.datasets.readers.label_map import LabelMap
+from training.street_renderer.drive import CLASSES, StreetDrive
+from training.teachers.checkpoint import SegmentationClass
 
 HEIGHT = 360
 WIDTH = 640

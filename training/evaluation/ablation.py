@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram, AnomalyMetrics
-from training import memory, student
 from training.datasets.registry import Dataset
 from training.errors import UsageError
 from training.evaluation.frame_scores import SAME_TEACHER, FrameScorer, to_size
-from training.generalist import layer_slices, split_layers
+from training.evaluation.paper_tables import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
 from training.layers import (
     GENERALIST,
     LAST_HIDDEN,
@@ -24,10 +23,11 @@ from training.layers import (
     is_generalist_layer,
     student_layer,
 )
-from training.preprocessing import Preprocessing
-from training.published import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
-from training.smoothing import smoothed
-from training.student import Student
+from training.method import memory, student
+from training.method.generalist import layer_slices, split_layers
+from training.method.preprocessing import Preprocessing
+from training.method.smoothing import smoothed
+from training.method.student import Student
 
 LayerSet = tuple[str, ...]
 

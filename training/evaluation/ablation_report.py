@@ -12,7 +12,7 @@ from typing import Any
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics
 from training.datasets.registry import Dataset
 from training.evaluation.ablation import Ablation, LayerSet
-from training.published import (
+from training.evaluation.paper_tables import (
     ABLATED_SET,
     EVALUATION_LAYER_SETS,
     MEMORY_LAYER_SETS,

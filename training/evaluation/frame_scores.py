@@ -11,16 +11,16 @@ import cv2
 import numpy as np
 import torch
 
-from training.baselines.catalogue import BASELINES, TeacherFacts
 from training.baselines.interface import NETWORK_INPUT, Baseline, LearningBaseline
 from training.baselines.monte_carlo_dropout import MonteCarloDropout, dropout_layers
-from training.checkpoint import TeacherCheckpoint
-from training.datasets.frames import FrameSource
+from training.baselines.registry import BASELINES, TeacherFacts
+from training.datasets.opening import FrameSource
 from training.errors import UsageError
-from training.evaluation.bundle_manifest import read_manifest
-from training.fit_frames import FitFrames
-from training.graph_runner import GraphRunner
-from training.graphs import CLASS_ID, TeacherGraph
+from training.export.graph_runner import GraphRunner
+from training.export.manifest import read_manifest
+from training.fitting.crops import FitFrames
+from training.method.graphs import CLASS_ID, TeacherGraph
+from training.teachers.checkpoint import TeacherCheckpoint
 
 BUNDLE_MAPS = {"mulmem": "MulMem", "auxcon": "AuxCon", "score": "CosMe"}
 """The maps that a bundle makes itself, by name."""

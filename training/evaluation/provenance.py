@@ -7,7 +7,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from training.evaluation.bundle_manifest import manifest_sha256
+from training.export.manifest import manifest_sha256
 
 _CHECKOUT = Path(__file__).parents[2]
 

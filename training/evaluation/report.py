@@ -12,7 +12,7 @@ from cosme_ros.metrics.component_metrics import THRESHOLDS
 from training.datasets.registry import Dataset
 from training.evaluation.dataset_figures import DatasetFigures
 from training.evaluation.frame_scores import TITLES
-from training.published import QUOTED, QuotedRow
+from training.evaluation.paper_tables import QUOTED, QuotedRow
 
 JSON_FILE = "evaluation.json"
 MARKDOWN_FILE = "evaluation.md"

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import torch
 
-from training.public_weights import Shapes, shapes_of
-from training.teachers.deeplabv3plus import DeepLabV3Plus
+from training.teachers.networks.deeplabv3plus import DeepLabV3Plus
+from training.teachers.public_weights import Shapes, shapes_of
 
 _POOLED = "aspp.pooled.0."
 _JOIN = "aspp.join.0.weight"

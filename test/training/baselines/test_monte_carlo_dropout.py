@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from training.baselines.monte_carlo_dropout import MonteCarloDropout, dropout_layers
-from training.teachers import build_teacher
+from training.teachers.factory import build_teacher
 
 
 class Dropping(nn.Module):

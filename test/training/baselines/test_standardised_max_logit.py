@@ -11,7 +11,7 @@ from training.baselines.standardised_max_logit import (
     smooth,
     suppress_boundaries,
 )
-from training.standardisation import SHRINKAGE_PIXELS
+from training.method.standardisation import SHRINKAGE_PIXELS
 
 # Sums of some tens of float32 in another order.
 FLOAT32 = 1e-5

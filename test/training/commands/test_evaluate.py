@@ -7,15 +7,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tiny_bundle import CLASSES, street_frame, write_tiny_bundle
+from helpers.tiny_bundle import CLASSES, street_frame, write_tiny_bundle
 from typer.testing import CliRunner
 
 from training.__main__ import app
-from training.checkpoint import SegmentationClass, TeacherCheckpoint, save_teacher
 from training.commands.evaluate import METHODS, numbered
 from training.evaluation import dataset_figures
 from training.evaluation.frame_scores import TITLES
-from training.teachers import build_teacher
+from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint, save_teacher
+from training.teachers.factory import build_teacher
 
 ARCHITECTURE = "deeplabv3plus_resnet18"
 BOX = (40, 60, 24, 16)

@@ -5,15 +5,14 @@
 
 import json
 
-import any_network_bundle
 import numpy as np
-import patch_former
 import pytest
 import torch
+from helpers import any_network_bundle, patch_former
 
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
-from training.preprocessing import Preprocessing
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
+from training.method.preprocessing import Preprocessing
 
 MEAN, DEVIATION = (0.5,) * 3, (0.25,) * 3
 
@@ -35,7 +34,7 @@ def detector(fitted):
 def test_manifest_says_what_the_teacher_is(fitted):
     manifest = json.loads((fitted[1] / "manifest.json").read_text())
     teacher = manifest["teacher"]
-    assert teacher["architecture"] == "module:patch_former:build"
+    assert teacher["architecture"] == "module:helpers.patch_former:build"
     assert teacher["layers"]["lh"] == "head.norm"
     assert (teacher["mean"], teacher["standard_deviation"]) == (list(MEAN), list(DEVIATION))
     assert teacher["strides"] == {"c3": 8, "c4": 16, "c5": 32, "lh": 8, "o": 8}

@@ -5,22 +5,21 @@
 
 import json
 
-import any_network_bundle
 import numpy as np
 import pytest
-import tiny_transformer
 import torch
+from helpers import any_network_bundle, tiny_transformer
 from typer.testing import CliRunner
 
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
 from training.__main__ import app
-from training.generalist import on_grid
-from training.preprocessing import Preprocessing
+from training.method.generalist import on_grid
+from training.method.preprocessing import Preprocessing
 from training.teachers.any_module import IMAGENET
 
 TRANSFORMER = (
-    *("--student-backbone", "tiny_transformer:build"),
+    *("--student-backbone", "helpers.tiny_transformer:build"),
     *("--student-layers", "c4=blocks.1,c5=blocks.2", "--student-size", "70", "112"),
 )
 
@@ -52,7 +51,7 @@ def test_a_transformer_explained_by_a_network_of_others(folder):
     )
     assert result.exit_code == 0, result.output
     manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["student"]["architecture"] == "tiny_transformer:build"
+    assert manifest["student"]["architecture"] == "helpers.tiny_transformer:build"
     assert manifest["student"]["channels"] == {"c4": 24, "c5": 24}
     assert manifest["student"]["input_size"] == {"height": 70, "width": 112}
     assert manifest["method"]["backward_layers"] == ["c4", "c5"]
@@ -115,9 +114,14 @@ def test_without_a_teacher_the_score_is_the_mahalanobis_distance(folder):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--student-backbone", "tiny_transformer:build"], "say which of its layers"),
+        (["--student-backbone", "helpers.tiny_transformer:build"], "say which of its layers"),
         (
-            ["--student-backbone", "tiny_transformer:build", "--student-layers", "c4=blocks.9"],
+            [
+                "--student-backbone",
+                "helpers.tiny_transformer:build",
+                "--student-layers",
+                "c4=blocks.9",
+            ],
             "no module 'blocks.9'",
         ),
         (

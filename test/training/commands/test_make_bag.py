@@ -64,7 +64,7 @@ def test_ctrl_c_says_what_is_left(tree, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.datasets.folder.ImageFolder.__getitem__", interrupt)
+    monkeypatch.setattr("training.datasets.readers.folder.ImageFolder.__getitem__", interrupt)
     result = make_bag(tree)
     assert result.exit_code == 130
     assert "bag was not made; the same command starts anew" in result.stderr

@@ -53,7 +53,7 @@ def test_trains_then_measures_again_without_training(tree):
 
 
 def test_ctrl_c_says_what_was_kept_and_the_same_command_resumes(tree, monkeypatch):
-    from training.teacher_training import TeacherTraining
+    from training.segmentation.trainer import TeacherTraining
 
     whole_step = TeacherTraining._take_step
 
@@ -76,7 +76,7 @@ def test_ctrl_c_before_the_first_save(tree, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.teacher_training.TeacherTraining._take_step", interrupt)
+    monkeypatch.setattr("training.segmentation.trainer.TeacherTraining._take_step", interrupt)
     result = teacher(tree, "--steps", "3")
     assert result.exit_code == 130
     assert "nothing was saved yet" in result.stderr

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.datasets.camvid import CAMVID
-from training.datasets.frames import open_frames
+from training.datasets.opening import open_frames
+from training.datasets.published.camvid import CAMVID
 from training.datasets.registry import CLASS_LISTS, FORMS, PUBLISHED, open_dataset
 from training.errors import UsageError
 

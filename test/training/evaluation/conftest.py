@@ -6,13 +6,13 @@
 import cv2
 import numpy as np
 import pytest
-import tiny_bundle
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+from helpers import tiny_bundle
 from torch import nn
 
-from training.checkpoint import SegmentationClass, TeacherCheckpoint
 from training.datasets.registry import open_dataset
+from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint
 
 BOX = (40, 60, 24, 16)
 HEIGHT, WIDTH = 96, 144

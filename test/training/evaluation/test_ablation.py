@@ -8,16 +8,16 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score
 
-from training import fit_state
-from training.checkpoint import save_atomically
 from training.datasets.registry import open_dataset
 from training.errors import UsageError
 from training.evaluation.ablation import LayerScores, ScoreArithmetic, ablate
 from training.evaluation.ablation_report import ablation_tables, write_ablation
 from training.evaluation.frame_scores import FrameScorer, to_size
-from training.published import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
-from training.student import Student
-from training.teachers import build_teacher
+from training.evaluation.paper_tables import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
+from training.fitting import state
+from training.method.student import Student
+from training.teachers.checkpoint import save_atomically
+from training.teachers.factory import build_teacher
 
 ARCHITECTURE = "deeplabv3plus_resnet18"
 WIDTH = 0.0625
@@ -164,7 +164,7 @@ def kept(tmp_path):
     teacher = build_teacher(ARCHITECTURE, 3, width=WIDTH)
     channels, strides = teacher.channels, teacher.strides
     student = Student(ARCHITECTURE, channels, strides, width=WIDTH, layers=("c4", "o"))
-    folder = fit_state.state_folder(tmp_path / "bundle")
+    folder = state.state_folder(tmp_path / "bundle")
     save_atomically(folder / "student.pt", {"student": student.state_dict(), "step": 5})
     settings = {"architecture": ARCHITECTURE, "width": WIDTH, "layers": ["c4", "o"], "steps": 5}
     record = {"settings": {"student": settings}}
@@ -175,7 +175,7 @@ def kept(tmp_path):
 def test_kept_student_answers_as_the_one_that_was_trained(kept):
     folder, teacher, student = kept
     image = torch.randn(1, 3, 64, 64)
-    read = fit_state.read_student(folder, teacher)
+    read = state.read_student(folder, teacher)
     assert read.layers == ("c4", "o")
     for layer, view in read(image).items():
         assert torch.equal(view, student(image)[layer])
@@ -185,17 +185,17 @@ def test_unfinished_student_is_refused(kept):
     folder, teacher, student = kept
     save_atomically(folder / "student.pt", {"student": student.state_dict(), "step": 4})
     with pytest.raises(UsageError, match="at step 4 of 5: repeat the `fit` command"):
-        fit_state.read_student(folder, teacher)
+        state.read_student(folder, teacher)
 
 
 def test_student_of_another_teacher_is_refused(kept):
     folder, _, _ = kept
     with pytest.raises(UsageError, match="not of this teacher's student"):
-        fit_state.read_student(folder, build_teacher(ARCHITECTURE, 4, width=WIDTH))
+        state.read_student(folder, build_teacher(ARCHITECTURE, 4, width=WIDTH))
 
 
 def test_no_trained_student_is_none(kept, tmp_path):
     folder, teacher, _ = kept
-    assert fit_state.read_student(tmp_path / "nowhere", teacher) is None
+    assert state.read_student(tmp_path / "nowhere", teacher) is None
     (folder / "settings.json").write_text('{"settings": {"student": {"backbone": "x"}}}')
-    assert fit_state.read_student(folder, teacher) is None
+    assert state.read_student(folder, teacher) is None

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from training.baselines import maximum_logit_score
-from training.checkpoint import SegmentationClass, TeacherCheckpoint
+from training.baselines.logit_scores import maximum_logit_score
 from training.errors import UsageError
 from training.evaluation.frame_scores import BUNDLE_MAPS, TITLES, FrameScorer
-from training.graph_runner import GraphRunner
+from training.export.graph_runner import GraphRunner
+from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint
 
 # PyTorch and ONNX Runtime add in other orders; 1 - cosine loses digits near 0.
 PARITY = {"rtol": 1e-3, "atol": 1e-6}

@@ -9,15 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from small_bag import label, picture
-from tiny_bundle import write_tiny_bundle
+from helpers.small_bag import label, picture
+from helpers.tiny_bundle import write_tiny_bundle
 from typer.testing import CliRunner
 
-from cosme_ros.bundle import load_bundle
-from cosme_ros.detector import Detector
-from cosme_ros.evaluate_bag import main
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.cli.evaluate_bag import main
+from cosme_ros.inference.detector import Detector
 from training.__main__ import app
-from training.datasets.frames import crop_to_aspect
+from training.datasets.opening import crop_to_aspect
 
 FRAMES = 4
 SIZE = (180, 320)

@@ -16,6 +16,7 @@ from training.datasets.registry import PUBLISHED, open_dataset
 from training.evaluation.curve_plots import draw_curves
 from training.evaluation.dataset_figures import measure_dataset
 from training.evaluation.frame_scores import FrameScorer
+from training.evaluation.paper_tables import ABLATED_SET, QUOTED
 from training.evaluation.provenance import commit, provenance
 from training.evaluation.report import Evaluation, write_report
 from training.evaluation.score_store import ScoreStore
@@ -27,7 +28,6 @@ from training.evaluation.worst_frames import (
     draw_worst_frames,
     verdict,
 )
-from training.published import ABLATED_SET, QUOTED
 
 ORIGIN = {"command": "python -m training evaluate", "seed": "0"}
 

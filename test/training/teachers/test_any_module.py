@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import patch_former  # noqa: E402
+from helpers import patch_former  # noqa: E402
 from torch import nn  # noqa: E402
 
 from training.errors import UsageError  # noqa: E402

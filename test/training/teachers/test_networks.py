@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.teachers import ARCHITECTURES, build_teacher  # noqa: E402
-from training.teachers.resnet import ResNet  # noqa: E402
+from training.teachers.factory import ARCHITECTURES, build_teacher  # noqa: E402
+from training.teachers.networks.resnet import ResNet  # noqa: E402
 from training.teachers.variant import VARIANTS  # noqa: E402
 
 

@@ -1,0 +1,58 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Writes a bundle that differs from another in its calibration alone."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cosme_ros.bundle.loading import MANIFEST, Bundle, BundleError, load_bundle
+
+
+def check_room(folder: Path) -> None:
+    """Raise BundleError unless a bundle can be written to `folder`: nothing is overwritten."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BundleError(f"{folder} exists already; give a folder that does not, or is empty")
+    if not os.access(_existing(folder), os.W_OK):
+        raise BundleError(f"{folder} cannot be written: no permission in {_existing(folder)}")
+
+
+def write_recalibrated(
+    bundle: Bundle, calibrations: Mapping[str, Mapping[str, Any]], folder: Path
+) -> None:
+    """Write `bundle` to `folder` with other calibrations, `calibration` of its manifest.
+
+    `calibrations` maps a folder below `folder` ('' for itself) to one. All other files are copied
+    byte for byte, and each bundle is read and verified before any appears, all at once. Raises
+    BundleError.
+    """
+    check_room(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        unfinished = Path(temporary) / folder.name
+        for place, calibration in calibrations.items():
+            _write(bundle, calibration, unfinished / place)
+        unfinished.replace(folder)
+
+
+def _write(bundle: Bundle, calibration: Mapping[str, Any], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for file in bundle.manifest["files"]:
+        shutil.copyfile(bundle.path / file, folder / file)
+    manifest = {**bundle.manifest, "calibration": calibration}
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    load_bundle(folder)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder itself, or the first above it that exists."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder

@@ -1,0 +1,334 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Runs a detector over bags of normal driving, and keeps what a calibration needs of each frame.
+
+What is done is kept in a file for each bag: whoever is interrupted goes on from there.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from cosme_ros import __version__
+from cosme_ros.bags.reading import (
+    ANOMALY,
+    LABEL_TYPES,
+    BagError,
+    BagMessage,
+    content_of,
+    frame_id_of,
+    join_by_stamp,
+    picture_of,
+)
+from cosme_ros.bags.recovery import RecoverableBag
+from cosme_ros.calibration.alarm_counting import seconds_of_frames
+from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, topics_of
+from cosme_ros.calibration.false_alarms import NormalDrive
+from cosme_ros.calibration.frame_threshold import alarm_score
+from cosme_ros.calibration.score_histogram import ScoreCounts
+from cosme_ros.inference.detector import Detector, ScoreFault
+from cosme_ros.messages.images import DecodeError, decode_plane
+from cosme_ros.postprocessing.obstacles import drivable_region
+from cosme_ros.streaming.camera_stream import CameraStream
+from cosme_ros.visualization.plural import counted
+
+CHECKPOINT_SECONDS = 10.0
+"""How much work is lost at most where somebody stops it, but for the frame it is at."""
+
+# Why frames are left out.
+WITH_ANOMALIES = "with labelled anomalies"
+WITHOUT_LABEL = "without a label in a labelled bag"
+LABEL_DAMAGED = "with a damaged label"
+DAMAGED = "damaged"
+REPEATED = "with a stamp seen before"
+NO_ROAD = "without drivable area"
+SCORE_FAULTS = "with a score that is not finite"
+
+
+@dataclass(frozen=True)
+class DriveScores:
+    """The frames of one camera in one bag."""
+
+    drive: NormalDrive
+    counts: ScoreCounts
+    """Of all pixels of the frames' raw scores, at the score's own resolution."""
+    size: tuple[int, int]
+    """Height and width of the pictures."""
+    left_out: Mapping[str, int]
+    """Why, to how many frames."""
+
+
+def score_bag(
+    bag: SurveyedBag,
+    detector: Detector,
+    scoring: Scoring,
+    cameras: Sequence[str],
+    folder: Path,
+    *,
+    on_frames: Callable[[int], object],
+) -> dict[str, DriveScores]:
+    """Run the detector on every normal frame of these cameras that is not done yet.
+
+    What is done is kept in `folder`, every CHECKPOINT_SECONDS and at the end: whoever is stopped
+    goes on from there, to the same scores. What was kept of other files, another bundle or other
+    settings is left alone. Raises BagError.
+    """
+    file = _scores_file(folder, bag, detector, scoring, cameras)
+    streams = {
+        camera: CameraStream(detector, temporal=scoring.temporal)
+        for camera in cameras
+        if camera in bag.stamps
+    }
+    progress = _kept(file, streams) or _Progress(
+        {camera: _Frames(stream) for camera, stream in streams.items()}
+    )
+    if progress.whole:
+        on_frames(bag.frames)
+    else:
+        _go_on(progress, file, bag, detector, scoring, on_frames)
+    return {camera: found.scores(bag, camera) for camera, found in progress.frames.items()}
+
+
+class _Frames:
+    """Gathers the frames of one camera in one bag."""
+
+    def __init__(self, stream: CameraStream) -> None:
+        self.stream = stream
+        self.found: dict[int, float] = {}
+        self.seen: set[int] = set()
+        self.counts = ScoreCounts()
+        self.size: tuple[int, int] | None = None
+        self.left_out: Counter[str] = Counter()
+
+    def add(
+        self,
+        path: Path,
+        message: BagMessage,
+        label: BagMessage | None,
+        detector: Detector,
+        scoring: Scoring,
+        *,
+        labelled: bool,
+    ) -> None:
+        """One frame; `labelled` if the bag has labels. Raises BagError."""
+        reason = REPEATED if message.stamp in self.seen else ""
+        if not reason and labelled:
+            reason = _not_normal(label)
+        if not reason:
+            reason = self._score(path, message, detector, scoring)
+        self.seen.add(message.stamp)
+        if reason:
+            self.left_out[reason] += 1
+
+    def _score(self, path: Path, message: BagMessage, detector: Detector, scoring: Scoring) -> str:
+        """Keep the frame's scores, or say why not."""
+        try:
+            image = picture_of(message)
+        except DecodeError:
+            return DAMAGED
+        height, width = image.shape[:2]
+        self._check_size(path, message.topic, height, width)
+        try:
+            detection = self.stream.detect(image, message.stamp)
+        except ScoreFault:
+            return SCORE_FAULTS
+        region = None
+        if scoring.region == "drivable":
+            region = drivable_region(detection.class_id, detector.bundle.drivable_class_ids)
+            if not region.any():
+                return NO_ROAD
+        highest = alarm_score(detection.score, region=region, minimum_area=scoring.minimum_area)
+        self.counts.add(detection.raw_score_grid)
+        self.found[message.stamp] = highest * detector.threshold
+        return ""
+
+    def _check_size(self, path: Path, topic: str, height: int, width: int) -> None:
+        if self.size is None:
+            self.size = (height, width)
+        if self.size != (height, width):
+            raise BagError(
+                f"bag {path} has pictures of {self.size[1]}x{self.size[0]} and of "
+                f"{width}x{height} pixels on '{topic}'; minimum_area is in pixels, so "
+                "give drives of one size"
+            )
+
+    def scores(self, bag: SurveyedBag, camera: str) -> DriveScores:
+        stamps = np.array(sorted(self.found), np.int64)
+        every = bag.stamps[camera]
+        seconds = seconds_of_frames(every)[np.searchsorted(every, stamps)]
+        return DriveScores(
+            drive=NormalDrive(
+                stamps=stamps,
+                alarm_scores=np.array([self.found[stamp] for stamp in stamps.tolist()]),
+                seconds=float(seconds.sum()),
+            ),
+            counts=self.counts,
+            size=self.size or (0, 0),
+            left_out=dict(self.left_out),
+        )
+
+
+@dataclass
+class _Progress:
+    """How far a bag is done; whole between two frames."""
+
+    frames: dict[str, _Frames]
+    """By camera."""
+    done: int = 0
+    """Pictures gone through, whatever came of them."""
+    whole: bool = False
+    """Whether that is all of them."""
+
+
+def _go_on(
+    progress: _Progress,
+    file: Path,
+    bag: SurveyedBag,
+    detector: Detector,
+    scoring: Scoring,
+    on_frames: Callable[[int], object],
+) -> None:
+    number = 0
+    kept_at = monotonic()
+    # What it complains of, the survey has told.
+    with RecoverableBag(bag.path, lambda _: None) as opened:
+        labelled = scoring.label_topic in opened.topics
+        for number, (message, label) in enumerate(_pictures(opened, scoring), start=1):
+            on_frames(1)
+            if number <= progress.done:
+                continue
+            gathered = progress.frames.get(frame_id_of(message.cdr))
+            if gathered is not None:
+                gathered.add(bag.path, message, label, detector, scoring, labelled=labelled)
+            progress.done = number
+            if monotonic() - kept_at >= CHECKPOINT_SECONDS:
+                _keep(file, progress)
+                kept_at = monotonic()
+    if number != bag.frames:
+        raise BagError(
+            f"{bag.path} held {counted(bag.frames, 'picture')} when it was looked through, and "
+            f"{number} now; leave a bag as it is while it is calibrated on"
+        )
+    progress.whole = True
+    _keep(file, progress)
+
+
+def _pictures(
+    bag: RecoverableBag, scoring: Scoring
+) -> Iterator[tuple[BagMessage, BagMessage | None]]:
+    """Every picture with its label, always in the same order."""
+    labels = [scoring.label_topic] if scoring.label_topic in bag.topics else []
+    for topic in topics_of(bag, scoring):
+        for joined in join_by_stamp(bag.messages([topic, *labels]), 1 + len(labels)):
+            if topic in joined:
+                yield joined[topic], joined.get(scoring.label_topic)
+
+
+def _not_normal(label: BagMessage | None) -> str:
+    """Why a frame with this label is not known to be normal; '' where it is."""
+    if label is None:
+        return WITHOUT_LABEL
+    try:
+        values = decode_plane(content_of(label), LABEL_TYPES)
+    except DecodeError:
+        return LABEL_DAMAGED
+    return WITH_ANOMALIES if (values == ANOMALY).any() else ""
+
+
+def _scores_file(
+    folder: Path, bag: SurveyedBag, detector: Detector, scoring: Scoring, cameras: Sequence[str]
+) -> Path:
+    """Where the scores of a bag are kept: another name whenever they would be others."""
+    key = {
+        "cosme_ros": __version__,
+        "bundle": detector.bundle.digest,
+        "provider": detector.provider,
+        "files": dict(bag.files),
+        "cameras": sorted(cameras),
+        "image_topics": scoring.image_topics,
+        "label_topic": scoring.label_topic,
+        "region": scoring.region,
+        "minimum_area": scoring.minimum_area,
+        "temporal": scoring.temporal,
+    }
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return folder / f"{digest[:32]}.npz"
+
+
+def _keep(file: Path, progress: _Progress) -> None:
+    """The file appears, or is replaced, when it is whole."""
+    arrays: dict[str, Any] = {}
+    cameras = []
+    for number, (camera, gathered) in enumerate(progress.frames.items()):
+        bins, pixels = gathered.counts.to_sparse()
+        arrays |= {
+            f"stamps_{number}": np.array(list(gathered.found), np.int64),
+            f"alarm_scores_{number}": np.array(list(gathered.found.values()), np.float64),
+            f"seen_{number}": np.array(sorted(gathered.seen), np.int64),
+            f"bins_{number}": bins,
+            f"pixels_{number}": pixels,
+        }
+        fusion = gathered.stream.fusion
+        history = {} if fusion is None else fusion.state()
+        arrays |= {f"history_{name}_{number}": value for name, value in history.items()}
+        cameras.append(
+            {"camera": camera, "size": gathered.size, "left_out": dict(gathered.left_out)}
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".part.npz")
+    about = {"done": progress.done, "whole": progress.whole, "cameras": cameras}
+    np.savez(unfinished, about=json.dumps(about), **arrays)
+    unfinished.replace(file)
+
+
+def _kept(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
+    """What `_keep` wrote; `streams` then go on from there.
+
+    None where there is nothing, or a computer that fell has spoilt it.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            about = json.loads(str(arrays["about"]))
+            return _Progress(
+                frames={
+                    camera["camera"]: _gathered(camera, arrays, number, streams[camera["camera"]])
+                    for number, camera in enumerate(about["cameras"])
+                },
+                done=about["done"],
+                whole=about["whole"],
+            )
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        for stream in streams.values():
+            stream.reset()
+        return None
+
+
+def _gathered(
+    about: Mapping[str, Any], arrays: Mapping[str, Any], number: int, stream: CameraStream
+) -> _Frames:
+    made = _Frames(stream)
+    if stream.fusion is not None:
+        prefix, suffix = "history_", f"_{number}"
+        stream.fusion.restore(
+            {
+                name.removeprefix(prefix).removesuffix(suffix): arrays[name]
+                for name in arrays
+                if name.startswith(prefix) and name.endswith(suffix)
+            }
+        )
+    stamps, scores = arrays[f"stamps_{number}"], arrays[f"alarm_scores_{number}"]
+    made.found = dict(zip(stamps.tolist(), scores.tolist(), strict=True))
+    made.seen = set(arrays[f"seen_{number}"].tolist())
+    made.counts = ScoreCounts.from_sparse(arrays[f"bins_{number}"], arrays[f"pixels_{number}"])
+    made.size = None if about["size"] is None else (about["size"][0], about["size"][1])
+    made.left_out = Counter(about["left_out"])
+    return made

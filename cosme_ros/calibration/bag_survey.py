@@ -1,0 +1,128 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Looks through bags for their stamps: how long they are and of which cameras, at little cost.
+
+A bag that is cut off or damaged counts as far as it can be read.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, BagError, frame_id_of, type_of
+from cosme_ros.bags.recovery import RecoverableBag
+from cosme_ros.bundle.loading import sha256_of
+from cosme_ros.visualization.plural import counted
+
+_MOST_COMPLAINTS = 10  # of each bag; one of each broken message could be thousands
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How frames become scores; all of it changes what comes out."""
+
+    image_topics: tuple[str, ...]
+    label_topic: str
+    """Used in the bags that have it; '' for none."""
+    region: str
+    """'everything' or 'drivable', as the node's parameter."""
+    minimum_area: int
+    """Pixels of the camera image, as the node's parameter."""
+    temporal: str = "none"
+    """'none' or 'flow', as the node's parameter."""
+
+
+@dataclass(frozen=True)
+class SurveyedBag:
+    """What a bag holds, by its stamps and files."""
+
+    path: Path
+    files: Mapping[str, str]
+    """Name to SHA-256."""
+    stamps: Mapping[str, NDArray[np.int64]]
+    """Camera (frame_id) to the stamps of its frames in nanoseconds, strictly rising."""
+    frames: int
+    """Messages with a picture."""
+    pictures: frozenset[bytes]
+    """A digest of each message with a picture."""
+    complaints: tuple[str, ...]
+    """What of the bag cannot be read, a sentence each."""
+
+
+def survey(
+    path: Path,
+    scoring: Scoring,
+    *,
+    on_frames: Callable[[int], object],
+    complain: Callable[[str], object],
+) -> SurveyedBag:
+    """Look through a bag as far as it can be read; what cannot be is told at once, a sentence each.
+
+    Raises BagError where nothing of it can be read, or it has none of the topics.
+    """
+    stamps: dict[str, set[int]] = {}
+    pictures = set()
+    frames = 0
+    complaints: list[str] = []
+
+    def tell(sentence: str) -> None:
+        complaints.append(sentence)
+        if len(complaints) <= _MOST_COMPLAINTS:
+            complain(sentence)
+
+    with RecoverableBag(path, tell) as bag:
+        if scoring.label_topic in bag.topics:  # said now, and not after hours
+            type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
+        for message in bag.messages(topics_of(bag, scoring)):
+            stamps.setdefault(frame_id_of(message.cdr), set()).add(message.stamp)
+            pictures.add(hashlib.blake2b(message.cdr, digest_size=16).digest())
+            frames += 1
+            on_frames(1)
+    if complaints:
+        untold = len(complaints) - _MOST_COMPLAINTS
+        if untold > 0:
+            complaints[_MOST_COMPLAINTS:] = [f"{path}: {untold} more messages are left out"]
+            complain(complaints[-1])
+        complain(f"{path}: {counted(frames, 'picture')} of it can be read and used")
+    return SurveyedBag(
+        path=Path(path),
+        files={file.name: sha256_of(file) for file in _files_of(Path(path).expanduser())},
+        stamps={
+            camera: np.array(sorted(found), np.int64) for camera, found in sorted(stamps.items())
+        },
+        frames=frames,
+        pictures=frozenset(pictures),
+        complaints=tuple(complaints),
+    )
+
+
+def check_distinct(bags: Sequence[SurveyedBag]) -> None:
+    """Raise BagError where two bags hold the same frame: one drive is not two."""
+    owners: dict[bytes, Path] = {}
+    for bag in bags:
+        for picture in bag.pictures:
+            other = owners.setdefault(picture, bag.path)
+            if other is not bag.path:
+                raise BagError(
+                    f"bags {other} and {bag.path} hold the same frames; a drive that is counted "
+                    "twice would promise what it cannot, so give each once"
+                )
+
+
+def topics_of(bag: RecoverableBag, scoring: Scoring) -> list[str]:
+    """Those of the image topics that the bag has: of several cameras, each may have its bags."""
+    present = [topic for topic in scoring.image_topics if topic in bag.topics]
+    for topic in present or scoring.image_topics:
+        type_of(bag.path, bag.topics, topic, among=(IMAGE, COMPRESSED_IMAGE))
+    return present
+
+
+def _files_of(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.is_file())

@@ -1,0 +1,265 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""`python -m cosme_ros snapshot`: what RViz would show of frames of a bag, as PNG. No ROS needed.
+
+Every frame is made by the node's own `make_outputs`: what is seen here is what the node publishes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from cosme_ros import bag_topics
+from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, read_frames
+from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
+from cosme_ros.cli.option_types import at_least
+from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options
+from cosme_ros.inference.detector import Detection, Detector, ScoreFault
+from cosme_ros.inference.providers import ProviderError
+from cosme_ros.streaming.camera_stream import CameraStream
+from cosme_ros.streaming.frame_outputs import FrameOutputs, Wanted, make_outputs
+from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.snapshot_picture import snapshot_picture
+
+DEFAULT_WORST = 6
+
+
+class SnapshotError(Exception):
+    """No picture can be made as asked; the sentence says what would be right."""
+
+
+@dataclass(frozen=True)
+class _Frame:
+    index: int
+    """In the bag, from 0."""
+    seconds: float
+    """Since the first picture."""
+    stamp: int
+    """Nanoseconds."""
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Detected:
+    """A frame and what was detected in it, with its history where that counts."""
+
+    frame: _Frame
+    detection: Detection
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        count = _run(options)
+    except (BagError, BundleError, OSError, ProviderError, SnapshotError, ValueError) as error:
+        print(f"snapshot: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nInterrupted; the pictures made so far are in {options.out}", file=sys.stderr)
+        return 130
+    print(f"{counted(count, 'picture')} in {options.out}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    with Bag(options.bag) as bag:
+        total = _total(bag, options.image_topic)
+    wanted = _wanted(options, total)
+    bundle = load_bundle(options.bundle)
+    if options.region == "drivable" and not bundle.drivable_class_ids:
+        raise SnapshotError(
+            f"--region is 'drivable', but bundle {bundle.name} has no drivable class; "
+            "'everything' is right for it"
+        )
+    detector = Detector(
+        bundle,
+        provider=options.provider,
+        false_positive_rate=options.false_positive_rate,
+        threads=options.threads,
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    frames = _frames(options, total)
+    if wanted is not None:
+        last = max(wanted)
+        needed: Iterable[_Frame] = takewhile(lambda frame: frame.index <= last, frames)
+        if options.temporal == "none":  # else the frames between are history
+            needed = (frame for frame in needed if frame.index in wanted)
+        detected = _detected(needed, detector, options)
+        return _write((each for each in detected if each.frame.index in wanted), detector, options)
+    worst = _Worst(DEFAULT_WORST if options.worst is None else options.worst)
+    try:
+        for each in _detected(frames, detector, options):
+            worst.add(each, detector, options)
+    except (BagError, KeyboardInterrupt):  # what could be read until then is worth a look
+        _write(worst.frames(), detector, options)
+        raise
+    return _write(worst.frames(), detector, options)
+
+
+def _detected(
+    frames: Iterable[_Frame], detector: Detector, options: argparse.Namespace
+) -> Iterator[_Detected]:
+    """Of the frames in order, those with a valid score."""
+    stream = CameraStream(detector, temporal=options.temporal)
+    for frame in frames:
+        try:
+            detection = stream.detect(frame.image, frame.stamp)
+        except ScoreFault as error:
+            tqdm.write(f"frame {frame.index} has no picture: {error}", file=sys.stderr)
+            continue
+        yield _Detected(frame, detection)
+
+
+def _write(detected: Iterable[_Detected], detector: Detector, options: argparse.Namespace) -> int:
+    """How many pictures were written."""
+    count = 0
+    for each in detected:
+        frame = each.frame
+        made = _outputs(detector, each, options, Wanted(True, True, True, True))
+        path = options.out / f"frame_{frame.index:04d}.png"
+        caption = _caption(frame, made, detector.bundle, options)
+        if not cv2.imwrite(str(path), snapshot_picture(frame.image, made, caption=caption)):
+            raise OSError(f"{path} cannot be written")
+        count += 1
+    return count
+
+
+def _total(bag: Bag, topic: str) -> int:
+    bag.type_of(topic, among=(IMAGE, COMPRESSED_IMAGE))
+    total = bag.count(topic)
+    if total == 0:
+        raise SnapshotError(f"bag {bag.path} has no picture on '{topic}'")
+    return total
+
+
+def _wanted(options: argparse.Namespace, total: int) -> set[int] | None:
+    """Indices of frames; None where the scores decide."""
+    if options.every is not None:
+        return set(range(0, total, options.every))
+    if options.frames is None:
+        return None
+    beyond = [index for index in options.frames if index >= total]
+    if beyond:
+        raise SnapshotError(
+            f"--frames names {beyond[0]}, but bag {options.bag} has {total} pictures on "
+            f"'{options.image_topic}': 0 to {total - 1}"
+        )
+    return set(options.frames)
+
+
+def _frames(options: argparse.Namespace, total: int) -> Iterator[_Frame]:
+    first: int | None = None
+    frames = read_frames(options.bag, options.image_topic)
+    for index, frame in enumerate(tqdm(frames, total=total, unit=" frames", desc="reading")):
+        first = frame.stamp if first is None else first
+        yield _Frame(index, (frame.stamp - first) * 1e-9, frame.stamp, frame.image)
+
+
+class _Worst:
+    """The frames with the highest obstacles, or the highest scores where there are none.
+
+    Only their pictures and what the networks gave are kept: outputs are made again when drawn.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._kept: list[tuple[float, float, int, _Detected]] = []
+
+    def add(self, detected: _Detected, detector: Detector, options: argparse.Namespace) -> None:
+        made = _outputs(detector, detected, options, Wanted(True, False, False, True))
+        assert made.score is not None
+        highest = made.obstacles[0].peak_score if made.obstacles else 0.0
+        # Of equal ones the earlier; the index is unique, so frames are never compared.
+        index = detected.frame.index
+        # Maps of camera size that were made are not kept.
+        fresh = _Detected(
+            detected.frame, detected.detection.with_raw_score(detected.detection.raw_score_grid)
+        )
+        entry = (highest, float(made.score.max()), -index, fresh)
+        (heapq.heappush if len(self._kept) < self._count else heapq.heappushpop)(self._kept, entry)
+
+    def frames(self) -> list[_Detected]:
+        """In the order of the bag."""
+        return sorted(
+            (detected for *_, detected in self._kept), key=lambda detected: detected.frame.index
+        )
+
+
+def _outputs(
+    detector: Detector, detected: _Detected, options: argparse.Namespace, wanted: Wanted
+) -> FrameOutputs:
+    return make_outputs(
+        detected.detection,
+        detected.frame.image,
+        wanted,
+        provider=detector.provider,
+        drivable_class_ids=(
+            detector.bundle.drivable_class_ids if options.region == "drivable" else None
+        ),
+        minimum_area=options.minimum_area,
+        drift_threshold=detector.threshold,
+        outline=options.outline,
+    )
+
+
+def _caption(frame: _Frame, made: FrameOutputs, bundle: Bundle, options: argparse.Namespace) -> str:
+    assert made.score is not None
+    return (
+        f"frame {frame.index} at {frame.seconds:.2f} s of {options.bag.name or options.bag}; "
+        f"highest score {made.score.max():.2f} alarm lines; bundle {bundle.name}, "
+        f"false-positive rate {options.false_positive_rate:g}"
+    )
+
+
+def _indices(text: str) -> list[int]:
+    try:
+        indices = [int(part) for part in text.split(",")]
+    except ValueError:
+        indices = []
+    if not indices or min(indices) < 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of indices such as 0,10,20")
+    return indices
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cosme_ros snapshot",
+        description="Write what RViz would show of frames of a rosbag2 bag as PNG: camera, "
+        "overlay, score and mask side by side. Needs rosbags, tqdm and OpenCV, but no ROS.",
+    )
+    parser.add_argument("bag", type=Path, metavar="BAG", help="rosbag2 bag, MCAP or sqlite3")
+    parser.add_argument("--bundle", type=Path, required=True, help="bundle directory")
+    parser.add_argument("--out", type=Path, required=True, help="folder for frame_NNNN.png")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--frames", type=_indices, help="these frames, from 0, e.g. 0,10,20")
+    which.add_argument("--every", type=at_least(1), metavar="N", help="every Nth frame")
+    which.add_argument(
+        "--worst",
+        type=at_least(1),
+        metavar="N",
+        help="the N frames with the highest obstacles, or scores where there are no obstacles; "
+        f"{DEFAULT_WORST} of them where nothing else is asked for",
+    )
+    parser.add_argument(
+        "--image-topic",
+        default=bag_topics.CAMERA_IMAGE,
+        help="Image or CompressedImage (default: %(default)s)",
+    )
+    add_node_options(
+        parser,
+        *OBSTACLE_PARAMETERS,
+        "threads",
+    )
+    return parser

@@ -1,0 +1,331 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""One bag through one detector, frame by frame."""
+
+import functools
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cosme_ros.bags.labelled_frames import BagFrame, BagFrames, at_size
+from cosme_ros.bags.reading import ANOMALY, BagError
+from cosme_ros.bags.scenes import Scene, scene_at, scenes_of
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.evaluation.gallery import (
+    ALARM,
+    FALSE_ALARM,
+    HIGHEST,
+    MISS,
+    Picture,
+    PictureBook,
+    draw_frame,
+)
+from cosme_ros.evaluation.label_values import without_anomalies
+from cosme_ros.evaluation.obstacle_tracking import (
+    FalseAlarm,
+    LabelledObstacles,
+    Sighting,
+    false_alarms,
+)
+from cosme_ros.evaluation.outputs import BagOutputs, OutputSettings
+from cosme_ros.evaluation.results import BagFigures, FrameFigures, Troubles, Unreadable
+from cosme_ros.evaluation.score_distribution import ObservedScores
+from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings
+from cosme_ros.evaluation.work_folder import WorkFolder, write_labelled
+from cosme_ros.evaluation.workers import ignore_interrupts
+from cosme_ros.inference.detector import Detection, Detector, ScoreFault
+from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
+from cosme_ros.metrics.component_metrics import ComponentAccumulator
+from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
+from cosme_ros.streaming.camera_stream import CameraStream
+from cosme_ros.visualization.panels import FrameView
+from cosme_ros.visualization.plural import counted
+
+# Frames that do not alarm are alike over so many: of these one may be shown.
+_ALIKE = 15
+
+
+@dataclass(frozen=True)
+class BagTask:
+    """What a worker is told."""
+
+    number: int
+    """Of the bag, in the order given."""
+    path: Path
+    name: str
+    settings: EvaluationSettings
+    outputs: OutputSettings
+    work: WorkFolder
+    owner: int
+    """Process that has started the evaluation."""
+
+
+def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
+    """Every frame of the bag, or those until `WorkFolder.ask_to_stop`.
+
+    Raises BundleError, ProviderError and ValueError for settings that fit no bag.
+    """
+    ignore_interrupts(task.owner)
+    detector = _detector(
+        task.settings.bundle,
+        task.settings.provider,
+        task.settings.false_positive_rate,
+        task.settings.threads,
+    )
+    troubles = Troubles()
+    began = monotonic()
+    try:
+        with BagFrames(
+            task.path,
+            image_topic=task.settings.image_topic,
+            labels=task.settings.labels,
+            tell=troubles.tell,
+        ) as frames:
+            run = _Run(task, detector, frames, troubles)
+            figures = run.to_the_end(frames)
+    except BagError as error:
+        return Unreadable(task.path, str(error), troubles)
+    if not figures.frames:
+        if figures.interrupted:
+            return Unreadable(task.path, "interrupted before its first frame", troubles)
+        return Unreadable(
+            task.path, f"no picture on '{figures.image_topic}' could be evaluated", troubles
+        )
+    figures.seconds = monotonic() - began
+    return figures
+
+
+def judge_best_components(task: BagTask, threshold: float) -> ComponentAccumulator:
+    """The labelled frames of a bag that was evaluated, from a raw score on.
+
+    A second pass, because the score of best F1 is known after the last frame of the last bag only.
+    """
+    components = ComponentAccumulator(COMPONENT_SIZES[task.settings.component_sizes])
+    for grid, label in task.work.labelled(task.number):
+        components.add(_to_size(grid, label) >= np.float32(threshold), label)
+    return components
+
+
+class _Run:
+    """The state that goes from one frame to the next."""
+
+    def __init__(
+        self, task: BagTask, detector: Detector, frames: BagFrames, troubles: Troubles
+    ) -> None:
+        self._task = task
+        self._detector = detector
+        self._stream = CameraStream(detector, temporal=task.settings.temporal)
+        sizes = COMPONENT_SIZES[task.settings.component_sizes]
+        folder = task.settings.labels.folder
+        self._figures = BagFigures(
+            name=task.name,
+            path=task.path,
+            image_topic=frames.image_topic,
+            labels=frames.label_topic or ("" if folder is None else str(folder)),
+            histogram=AnomalyHistogram(),
+            scores=ObservedScores(detector.bundle.manifest["calibration"]["table"]),
+            alarm_components=ComponentAccumulator(sizes),
+            best_components=ComponentAccumulator(sizes),
+            troubles=troubles,
+            expected=frames.count,
+        )
+        self._obstacles = LabelledObstacles(sizes.true)
+        self._book = PictureBook(task.settings.pictures)
+        self._mask_before: NDArray[np.uint8] | None = None
+        self._alarm_runs = 0
+        self._false_alarm_runs = 0
+        self._scenes = scenes_of(task.path)
+        self._scene: Scene | None = None
+
+    def to_the_end(self, frames: BagFrames) -> BagFigures:
+        task = self._task
+        with ExitStack() as stack:
+            task.work.expect(task.number, frames.count)
+            progress = stack.enter_context(task.work.open_progress(task.number))
+            self._scores = stack.enter_context(task.work.open_scores(task.number))
+            self._outputs = stack.enter_context(BagOutputs(task.outputs))
+            for frame in _ahead(frames.read()):
+                if task.work.is_to_stop():
+                    self._figures.interrupted = True
+                    break
+                self._add(frame)
+                progress.write(b".")
+        self._figures.label_values = frames.label_values()
+        reason = without_anomalies(task.settings.labels, self._figures.label_values)
+        if reason:
+            self._figures.troubles.tell("no anomaly", reason)
+        self._figures.obstacles = self._obstacles.all
+        self._figures.pictures = {
+            kind: self._book.pictures(kind) for kind in self._figures.pictures
+        }
+        return self._figures
+
+    def _add(self, frame: BagFrame) -> None:
+        figures = self._figures
+        scene = scene_at(self._scenes, frame.bag_time)
+        if scene != self._scene:  # the drive was cut: nothing goes on from the frame before
+            self._scene = scene
+            self._obstacles.cut()
+            self._mask_before = None
+        height, width = frame.image.shape[:2]
+        if not figures.width:
+            figures.width, figures.height = width, height
+            self._compare_aspect(height, width)
+        try:
+            detection = self._stream.detect(frame.image, frame.stamp)
+        except ScoreFault as error:
+            figures.failed += 1
+            figures.troubles.tell("score", f"frame {frame.index}, stamp {frame.stamp} ns: {error}")
+            self._mask_before = None
+            return
+        settings = self._task.settings
+        decision = decide_obstacles(
+            detection,
+            frame.image,
+            drivable_class_ids=(
+                self._detector.bundle.drivable_class_ids if settings.region == "drivable" else None
+            ),
+            minimum_area=settings.minimum_area,
+            outline=settings.outline,
+        )
+        mask, obstacles = decision.mask, decision.obstacles
+        label = None if frame.label is None else at_size(frame.label, height, width)
+        missed: tuple[Sighting, ...] = ()
+        false: tuple[FalseAlarm, ...] = ()
+        if frame.label is not None and label is not None:
+            grid = detection.raw_score_grid
+            figures.histogram.add(_to_size(grid, frame.label), frame.label)
+            write_labelled(self._scores, grid, frame.label)
+            found = np.zeros(label.shape, bool) if mask is None else mask > 0
+            figures.alarm_components.add(found, label)
+            shown = self._obstacles.add(frame.index, frame.stamp, label, mask)
+            missed = tuple(sighting for sighting in shown if not sighting.found)
+            if obstacles and mask is not None:
+                false = false_alarms(mask, label, detection.score)
+        seen = FrameFigures(
+            frame=frame.index,
+            stamp=frame.stamp,
+            bag_time=frame.bag_time,
+            peak=float(detection.score.max()),
+            obstacles=None if mask is None else len(obstacles),
+            mask_pixels=None if mask is None else int(np.count_nonzero(mask)),
+            mask_iou=_mask_iou(self._mask_before, mask),
+            anomalous_pixels=None if label is None else int((label == ANOMALY).sum()),
+            missed=len(missed),
+            false_obstacles=len(false),
+        )
+        figures.scores.add(detection.raw_score_grid, known_normal=seen.known_normal)
+        before = figures.frames[-1] if figures.frames else None
+        figures.frames.append(seen)
+        self._mask_before = mask
+        self._offer_pictures(frame, detection, mask, label, seen, before, missed, false)
+        self._outputs.write(frame, detection.score, mask, obstacles, scene)
+
+    def _compare_aspect(self, height: int, width: int) -> None:
+        # The detector warns too, but once a process, not a bag.
+        stretch = self._detector.stretch(height, width)
+        if stretch is not None:
+            own_height, own_width = self._detector.bundle.input_size
+            crop_height, crop_width = self._detector.matching_crop(height, width)
+            self._figures.troubles.tell(
+                "aspect",
+                f"pictures are {width}x{height} pixels and the bundle was fitted to "
+                f"{own_width}x{own_height}: the network sees them stretched by a factor of "
+                f"{stretch:.2f}, and may find the ordinary anomalous; their middle "
+                f"{crop_width}x{crop_height} has the bundle's ratio of sides",
+            )
+
+    def _offer_pictures(
+        self,
+        frame: BagFrame,
+        detection: Detection,
+        mask: NDArray[np.uint8] | None,
+        label: NDArray[np.uint8] | None,
+        seen: FrameFigures,
+        before: FrameFigures | None,
+        missed: tuple[Sighting, ...],
+        false: tuple[FalseAlarm, ...],
+    ) -> None:
+        if seen.alarm and not (before and before.alarm):
+            self._alarm_runs += 1
+        if seen.false_obstacles and not (before and before.false_obstacles):
+            self._false_alarm_runs += 1
+        view = FrameView(frame.image, detection.score, mask, label)
+        scene = "" if self._scene is None else self._scene.caption
+
+        def offer(kind: str, group: int, rank: float, caption: str) -> None:
+            def draw() -> Picture:
+                thumbnail, large = draw_frame(
+                    view, caption=scene or kind, note=f"frame {frame.index}: {caption}"
+                )
+                name, index, stamp = self._figures.name, frame.index, frame.stamp
+                return Picture(kind, name, index, stamp, rank, caption, thumbnail, large)
+
+            self._book.offer(kind, group, rank, draw)
+
+        peak = f"peak {seen.peak:.2f}"
+        for miss in missed:
+            what = f"obstacle {miss.obstacle}, {miss.area} pixels, not found; {peak}"
+            offer(MISS, miss.obstacle, miss.area, what)
+        if false:
+            highest = max(alarm.peak for alarm in false)
+            what = f"{counted(len(false), 'obstacle')} on nothing labelled; peak {highest:.2f}"
+            offer(FALSE_ALARM, self._false_alarm_runs, highest, what)
+        if seen.alarm:
+            what = f"{counted(seen.obstacles or 0, 'obstacle')}; {peak}"
+            offer(ALARM, self._alarm_runs, seen.peak, what)
+        offer(HIGHEST, frame.index // _ALIKE, seen.peak, peak)
+
+
+def _mask_iou(before: NDArray[np.uint8] | None, now: NDArray[np.uint8] | None) -> float | None:
+    if before is None or now is None or before.shape != now.shape:
+        return None
+    union = int(np.count_nonzero(before | now))
+    return int(np.count_nonzero(before & now)) / union if union else None
+
+
+def _to_size(grid: NDArray[np.float32], label: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Raw scores at the label's size, float32 [H, W].
+
+    From the grid and before the division by the threshold, as `python -m training evaluate` does:
+    so the figures are the same, not only nearly.
+    """
+    height, width = label.shape
+    if grid.shape == label.shape:
+        return grid
+    resized = cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
+    return resized.astype(np.float32, copy=False)
+
+
+def _ahead(
+    frames: Generator[BagFrame, None, None],
+) -> Generator[BagFrame, None, None]:
+    """The same frames; the next is read and decoded while somebody works on this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="cosme_reader") as reader:
+        coming = reader.submit(next, frames, None)
+        try:
+            while (frame := coming.result()) is not None:
+                coming = reader.submit(next, frames, None)
+                yield frame
+        finally:
+            # In the thread that has read: SQLite lets no other close what it has opened.
+            reader.submit(frames.close)
+
+
+@functools.lru_cache(maxsize=1)
+def _detector(bundle: Path, provider: str, false_positive_rate: float, threads: int) -> Detector:
+    """One for all bags that a process is given."""
+    return Detector(
+        load_bundle(bundle),
+        provider=provider,
+        false_positive_rate=false_positive_rate,
+        threads=threads,
+    )

@@ -1,0 +1,134 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""What is known of a bag when its frames have been judged. Plain data, to be merged and written."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cosme_ros.evaluation.gallery import KINDS, Picture
+from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
+from cosme_ros.evaluation.score_distribution import ObservedScores
+from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
+from cosme_ros.metrics.component_metrics import ComponentAccumulator
+
+
+@dataclass(frozen=True)
+class FrameFigures:
+    """What is kept of one frame."""
+
+    frame: int
+    """Counted from 0 in the order of the bag."""
+    stamp: int
+    bag_time: int
+    """Nanoseconds."""
+    peak: float
+    """Highest score of the frame; 1.0 is the alarm line."""
+    obstacles: int | None
+    """In the mask; None where it is withheld."""
+    mask_pixels: int | None
+    mask_iou: float | None
+    """With the mask of the frame before, where either is not empty."""
+    anomalous_pixels: int | None
+    """Labelled ones; None where the frame has no label."""
+    missed: int
+    """Labelled obstacles that are not found."""
+    false_obstacles: int
+    """Obstacles in the mask that touch nothing labelled as an anomaly; 0 without labels."""
+
+    @property
+    def alarm(self) -> bool:
+        return bool(self.obstacles)
+
+    @property
+    def known_normal(self) -> bool:
+        """Labelled, and nothing is wrong."""
+        return self.anomalous_pixels == 0
+
+
+@dataclass
+class Troubles:
+    """What was not as it should be: the first sentence of each kind, and how many there were."""
+
+    first: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def tell(self, kind: str, sentence: str) -> None:
+        self.first.setdefault(kind, sentence)
+        self.counts[kind] += 1
+
+    def sentences(self) -> list[str]:
+        return [
+            sentence
+            + (f" (and {count - 1} more like it)" if (count := self.counts[kind]) > 1 else "")
+            for kind, sentence in self.first.items()
+        ]
+
+
+@dataclass
+class BagFigures:
+    """One bag."""
+
+    name: str
+    """As short as it can be told from the others."""
+    path: Path
+    image_topic: str
+    labels: str
+    """Where they came from, for people; empty: nowhere."""
+    histogram: AnomalyHistogram
+    """Of the labelled pixels, by raw score."""
+    scores: ObservedScores
+    alarm_components: ComponentAccumulator
+    """At the alarm line: the mask as published."""
+    best_components: ComponentAccumulator
+    """At the score of best F1 over all bags; empty until that is known."""
+    troubles: Troubles
+    label_values: tuple[int, ...] = ()
+    """Every value that its labels hold, rising."""
+    frames: list[FrameFigures] = field(default_factory=list)
+    obstacles: list[LabelledObstacle] = field(default_factory=list)
+    pictures: dict[str, list[Picture]] = field(default_factory=lambda: {k: [] for k in KINDS})
+    width: int = 0
+    height: int = 0
+    """Pixels of the first picture."""
+    failed: int = 0
+    """Frames that have no result: the score was not finite."""
+    expected: int = 0
+    """Pictures that the bag says it has."""
+    interrupted: bool = False
+    """Whether somebody wanted no more of it."""
+    seconds: float = 0.0
+    """That the evaluation took. Not a figure: differs from run to run."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A bag of which nothing could be evaluated."""
+
+    path: Path
+    reason: str
+    troubles: Troubles
+
+
+def named(name: str, path: Path, sentence: str) -> str:
+    """The sentence under the bag's name, unless it names the bag or a file of it itself."""
+    return sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
+
+
+def pooled_scores(bags: Sequence[BagFigures]) -> ObservedScores:
+    """Of all grid places of all bags, of which there is one at least."""
+    pooled = deepcopy(bags[0].scores)
+    for bag in bags[1:]:
+        pooled.include(bag.scores)
+    return pooled
+
+
+def pooled_histogram(bags: Iterable[BagFigures]) -> AnomalyHistogram:
+    """Of all labelled pixels of all bags, as one."""
+    pooled = AnomalyHistogram()
+    for bag in bags:
+        pooled.include(bag.histogram)
+    return pooled

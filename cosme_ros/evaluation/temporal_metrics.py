@@ -1,0 +1,147 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Figures over time: alarms a minute, and how steady masks are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosme_ros.calibration.alarm_counting import alarms_of, seconds_of_frames
+from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
+from cosme_ros.evaluation.results import FrameFigures
+
+_NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class AlarmFigures:
+    """Alarms of some frames, and the time that those frames cover."""
+
+    frames: int
+    seconds: float
+    """Of driving that the frames stand for."""
+    alarm_frames: int
+    alarms: int
+    """As `alarm_counting` counts them."""
+    withheld: int
+    """Frames whose mask was withheld: neither clear nor an alarm."""
+
+    @property
+    def alarm_rate(self) -> float | None:
+        """Share of frames with an alarm."""
+        return self.alarm_frames / self.frames if self.frames else None
+
+    @property
+    def alarms_a_minute(self) -> float | None:
+        return 60 * self.alarms / self.seconds if self.seconds else None
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How little the mask changes from frame to frame. None where nothing alarms."""
+
+    mask_iou: float | None
+    """Mean intersection over union of the masks of neighbouring frames, where either alarms."""
+    single_frame_alarms: float | None
+    """Share of alarming frames whose neighbours on both sides do not alarm."""
+    pairs: int
+    """Neighbouring frames of which one at least alarms."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How soon labelled obstacles are found."""
+
+    obstacles: int
+    found: int
+    never: int
+    at_once: int
+    """Found in the frame in which they appear."""
+    median_frames: float | None
+    """From appearing to being found, of those found."""
+    worst_frames: int | None
+
+
+def times(frames: Sequence[FrameFigures]) -> list[float]:
+    """Seconds since the first frame; see `clock`."""
+    return [nanoseconds * 1e-9 for nanoseconds in clock(frames).tolist()]
+
+
+def clock(frames: Sequence[FrameFigures]) -> NDArray[np.int64]:
+    """Nanoseconds since the first frame, strictly rising: by stamp, or by the recorder's clock if
+    stamps do not rise.
+
+    Where neither does, frames are taken to follow each other as stamps mostly do.
+    """
+    for name in ("stamp", "bag_time"):
+        values = np.array([getattr(frame, name) for frame in frames], np.int64)
+        if (np.diff(values) > 0).all():
+            return values - values[:1]
+    steps = [b.stamp - a.stamp for a, b in pairwise(frames)]
+    usual = round(median([step for step in steps if step > 0] or [_NANOSECONDS]))
+    return usual * np.arange(len(frames), dtype=np.int64)
+
+
+def alarm_figures(frames: Sequence[FrameFigures], *, normal_only: bool, gap: float) -> AlarmFigures:
+    """Of all frames of one bag, or of those that are labelled and show nothing wrong.
+
+    Alarming frames no more than `gap` seconds apart are one alarm.
+    """
+    at = clock(frames)
+    counted = np.array([frame.known_normal or not normal_only for frame in frames], bool)
+    alarming = counted & np.array([frame.alarm for frame in frames], bool)
+    withheld = counted & np.array([frame.obstacles is None for frame in frames], bool)
+    return AlarmFigures(
+        frames=int(counted.sum()),
+        seconds=float(seconds_of_frames(at)[counted].sum()),
+        alarm_frames=int(alarming.sum()),
+        alarms=alarms_of(at[alarming], gap=gap),
+        withheld=int(withheld.sum()),
+    )
+
+
+def together(parts: Sequence[AlarmFigures]) -> AlarmFigures:
+    """Of several bags: no alarm goes on from one to the next."""
+    return AlarmFigures(
+        frames=sum(part.frames for part in parts),
+        seconds=sum(part.seconds for part in parts),
+        alarm_frames=sum(part.alarm_frames for part in parts),
+        alarms=sum(part.alarms for part in parts),
+        withheld=sum(part.withheld for part in parts),
+    )
+
+
+def stability(bags: Sequence[Sequence[FrameFigures]]) -> Stability:
+    """Of the frames of several bags; no frame neighbours one of another bag."""
+    overlaps = [f.mask_iou for frames in bags for f in frames if f.mask_iou is not None]
+    alarming = single = 0
+    for frames in bags:
+        alarms = [False, *(frame.alarm for frame in frames), False]
+        alarming += sum(alarms)
+        single += sum(
+            here and not before and not after
+            for before, here, after in zip(alarms, alarms[1:], alarms[2:], strict=False)
+        )
+    return Stability(
+        mask_iou=fmean(overlaps) if overlaps else None,
+        single_frame_alarms=single / alarming if alarming else None,
+        pairs=len(overlaps),
+    )
+
+
+def detection(obstacles: Sequence[LabelledObstacle]) -> Detection:
+    """Of labelled obstacles."""
+    after = [o.found_after for o in obstacles if o.found_after is not None]
+    return Detection(
+        obstacles=len(obstacles),
+        found=len(after),
+        never=len(obstacles) - len(after),
+        at_once=sum(frames == 0 for frames in after),
+        median_frames=float(median(after)) if after else None,
+        worst_frames=max(after) if after else None,
+    )

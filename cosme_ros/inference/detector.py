@@ -1,0 +1,214 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""From a camera frame to anomaly scores: the three graphs of a bundle, one after the other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from cosme_ros.bundle.loading import GRAPHS, SCORE_MAPS, Bundle, BundleError, check_graph
+from cosme_ros.inference.pipeline import GraphChain
+from cosme_ros.inference.providers import ModelError, open_sessions
+from cosme_ros.inference.runtime_options import NO_OPTIONS
+from cosme_ros.inference.tensorrt_cache import engine_cache_folder
+
+# A wheel or a face stretched by more than this is no longer what the teacher was trained on.
+_ASPECT_TOLERANCE = 0.05
+
+_log = logging.getLogger(__name__)
+
+
+class ScoreFault(Exception):  # noqa: N818, the design calls it a fault
+    """A score map holds NaN or infinity: there is no result for this frame."""
+
+
+class Detection:
+    """What was found in one frame of H x W pixels; maps are made when first asked for.
+
+    The graphs score on the grid of the teacher's layer `lh`, [h_lh, w_lh]. Maps of camera size are
+    resized from it with half-pixel centres, as inside the graphs: bilinear for scores, nearest for
+    classes.
+    """
+
+    def __init__(
+        self, maps: Mapping[str, np.ndarray], *, threshold: float, height: int, width: int
+    ) -> None:
+        """`maps`: the graphs' outputs `mulmem`, `auxcon`, `score` float32 [1, 1, h_lh, w_lh] and
+        `class_id` uint8 [1, h_lh, w_lh]. Raises ScoreFault for NaN or infinity."""
+        grids = {name: maps[name][0, 0] for name in SCORE_MAPS}
+        with np.errstate(over="ignore"):  # an overflow is infinity, and asked for below
+            scaled = grids["score"] / np.float32(threshold)
+        for name, grid in {**grids, "score over threshold": scaled}.items():
+            finite = np.isfinite(grid)
+            if not finite.all():
+                raise ScoreFault(
+                    f"{name} is NaN or infinite at {grid.size - int(finite.sum())} of "
+                    f"{grid.size} places; the frame has no result"
+                )
+        self._maps = maps
+        self._threshold = threshold
+        self._grids = {**grids, "score": scaled}
+        self._class_grid = maps["class_id"][0]
+        self._size = (width, height)
+        self.raw_score_grid: np.ndarray = grids["score"]
+        """CosMe score Upsilon (Eq. 8), float32 [h_lh, w_lh], 0 or more, no unit."""
+        self.score_grid: np.ndarray = scaled
+        """The same over the alarm threshold: `score` before it is enlarged."""
+
+    def with_raw_score(self, raw_score_grid: np.ndarray) -> Detection:
+        """Return the same detection with another score, float32 [h_lh, w_lh], as `raw_score_grid`.
+
+        Raises ScoreFault for NaN or infinity.
+        """
+        width, height = self._size
+        return Detection(
+            {**self._maps, "score": raw_score_grid[None, None]},
+            threshold=self._threshold,
+            height=height,
+            width=width,
+        )
+
+    @cached_property
+    def score(self) -> np.ndarray:
+        """Upsilon (Eq. 8) over the alarm threshold, float32 [H, W]: 0 or more, 1.0 is the alarm
+        line."""
+        return self._upsampled("score")
+
+    @cached_property
+    def mulmem(self) -> np.ndarray:
+        """MulMem score Gamma (Eq. 4) as the graph gives it, float32 [H, W]."""
+        return self._upsampled("mulmem")
+
+    @cached_property
+    def auxcon(self) -> np.ndarray:
+        """AuxCon score Psi (Eq. 7) as the graph gives it, float32 [H, W]."""
+        return self._upsampled("auxcon")
+
+    @cached_property
+    def class_id(self) -> np.ndarray:
+        """The teacher's class, uint8 [H, W]: an index into `Bundle.classes`."""
+        # INTER_NEAREST takes the cell at the pixel's corner; the exact one that at its centre.
+        return _resized(self._class_grid, self._size, cv2.INTER_NEAREST_EXACT)
+
+    def _upsampled(self, name: str) -> np.ndarray:
+        return _resized(self._grids[name], self._size, cv2.INTER_LINEAR)
+
+
+def _resized(grid: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
+    return np.asarray(cv2.resize(grid, size, interpolation=interpolation))
+
+
+class Detector:
+    """Runs a bundle on camera frames. The same image gives the same bits every time.
+
+    `provider` is 'auto' or one of `execution.PROVIDERS`; `false_positive_rate` chooses the alarm
+    line from the bundle's calibration; `threads` inside one operator, 0 for the library's default,
+    `affinity` where they run, and `runtime_options` as in `execution.open_session`.
+    Raises BundleError where a graph is damaged or not the manifest's, ProviderError where the
+    provider does not run the graphs, ValueError for a rate outside the calibration.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        provider: str = "auto",
+        false_positive_rate: float = 0.001,
+        threads: int = 0,
+        affinity: str = "",
+        runtime_options: Mapping[str, str] = NO_OPTIONS,
+    ) -> None:
+        self.bundle = bundle
+        self.threshold: float = bundle.calibration.threshold(false_positive_rate)
+        """Raw score at the alarm line."""
+        try:
+            sessions = open_sessions(
+                {graph: bundle.graph_path(graph) for graph in GRAPHS},
+                provider,
+                threads=threads,
+                affinity=affinity,
+                runtime_options=runtime_options,
+                engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest),
+            )
+        except ModelError as error:
+            raise BundleError(str(error)) from error
+        for graph, session in sessions.items():
+            check_graph(bundle, graph, session.inputs, session.outputs)
+        self.provider: str = sessions["teacher"].provider
+        """The one that runs the graphs, e.g. 'cpu'."""
+        self.device: str = sessions["teacher"].device
+        """Where it runs them, as in `execution.Session`."""
+        self._chain = GraphChain(sessions, bundle.banks)
+        self._sizes_seen: set[tuple[int, int]] = set()
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Run once on a blank frame of this size in pixels: the first run of a size is slow."""
+        # Whether a blank frame has a valid score does not matter, so the graphs run bare.
+        self._chain.run(np.full((height, width, 3), 127, np.uint8))
+
+    def detect(self, image: np.ndarray) -> Detection:
+        """Score one frame, uint8 [H, W, 3] BGR, any size.
+
+        Raises ValueError for anything else, and ScoreFault where a score is NaN or infinite.
+        """
+        if not isinstance(image, np.ndarray):
+            raise ValueError(f"the image is a {type(image).__name__}; a NumPy array is right")
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+            raise ValueError(
+                f"the image is {image.dtype} {list(image.shape)}; uint8 [H, W, 3] BGR with at "
+                "least one pixel is right"
+            )
+        height, width = image.shape[:2]
+        self._compare_aspect(height, width)
+        return Detection(
+            self._chain.run(image), threshold=self.threshold, height=height, width=width
+        )
+
+    def stretch(self, height: int, width: int) -> float | None:
+        """The factor by which the network sees frames of H x W pixels stretched in width.
+
+        None where it is small enough for a wheel or a face to stay what the teacher knows.
+        """
+        own_height, own_width = self.bundle.input_size
+        stretch = (width / height) / (own_width / own_height)
+        return 1 / stretch if abs(stretch - 1) > _ASPECT_TOLERANCE else None
+
+    def matching_crop(self, height: int, width: int) -> tuple[int, int]:
+        """Return (height, width) of the middle of an H x W frame with the input's ratio of sides.
+
+        `fit` and `evaluate` cut frames to it. The node never does: what it cut away would be
+        unknown, and unknown is not clear.
+        """
+        own_height, own_width = self.bundle.input_size
+        if width * own_height > height * own_width:
+            return height, max(1, round(height * own_width / own_height))
+        return max(1, round(width * own_height / own_width)), width
+
+    def _compare_aspect(self, height: int, width: int) -> None:
+        if (height, width) in self._sizes_seen:  # each is told once: cameras may differ
+            return
+        self._sizes_seen.add((height, width))
+        stretch = self.stretch(height, width)
+        if stretch is not None:
+            own_height, own_width = self.bundle.input_size
+            crop_height, crop_width = self.matching_crop(height, width)
+            _log.warning(
+                "frames are %d x %d pixels, and bundle %s was fitted to %d x %d: the network sees "
+                "them stretched by a factor of %.2f, and may find the ordinary anomalous; crop "
+                "the frames to their middle %d x %d, as fit and evaluate do, or fit a bundle with "
+                "this camera's ratio of sides",
+                width,
+                height,
+                self.bundle.name,
+                own_width,
+                own_height,
+                stretch,
+                crop_width,
+                crop_height,
+            )

@@ -1,0 +1,170 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""What `replay.launch.py` starts, worked out from its arguments before anything is started.
+
+Imports no ROS: the launch file makes actions of it.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cosme_ros import bag_topics
+from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError
+from cosme_ros.bundle.loading import BundleError, load_bundle
+from cosme_ros.launching import launch_arguments
+from cosme_ros.launching.detector_launch import DetectorLaunch, detector_launch
+from cosme_ros.launching.launch_arguments import ArgumentError
+from cosme_ros.replay.runner import (
+    HIGHEST_DOMAIN,
+    Replay,
+    ReplayError,
+    choose_player,
+    domain_of_our_own,
+    make_room,
+)
+
+LEAST = 1e-6  # of what must be above 0
+
+ARGUMENTS: dict[str, tuple[str | None, str]] = {
+    "bag": (None, "rosbag2 bag to play"),
+    "bundle": (None, "Directory of the bundle to run"),
+    "out": ("replay_output", "Folder to write to"),
+    "rate": ("1.0", "Multiple of the speed at which the bag was recorded"),
+    "image_topic": (bag_topics.CAMERA_IMAGE, "Topic of the images: Image or CompressedImage"),
+    "label_topic": (bag_topics.CAMERA_LABELS, "Topic of the labels; empty for a bag without"),
+    "provider": ("auto", "auto, tensorrt, cuda, openvino or cpu"),
+    "false_positive_rate": ("0.001", "Share of normal pixels that may raise an alarm"),
+    "player": ("auto", "auto, ros2 (ros2 bag play) or own (bag_player_node)"),
+    "seconds_a_frame": (
+        "1.0",
+        "At least what the detector takes; 4 times that is waited at the end",
+    ),
+    "domain": (
+        "",
+        "ROS_DOMAIN_ID of the replay, so that nothing else that runs is recorded. Empty: one of "
+        "its own",
+    ),
+    "pictures": ("false", "Whether to draw a contact sheet, pictures and a video"),
+    "keep_recording": ("false", "Whether to keep the bag of all topics"),
+    "rviz": ("false", "Whether to start RViz with the detector's pictures"),
+}
+
+
+@dataclass(frozen=True)
+class ReplayLaunch:
+    """A replay's processes, as checked arguments describe them."""
+
+    replay: Replay
+    detector: DetectorLaunch
+    out: Path
+    domain: int
+    pictures: bool
+    keep_recording: bool
+
+
+def replay_launch(
+    given: Mapping[str, str], detector_arguments: Mapping[str, tuple[str, str]]
+) -> ReplayLaunch:
+    """Return what to start for the values of all launch arguments, and make `out`.
+
+    `detector_arguments` are those of the detector's launch file, with their defaults. Raises
+    ArgumentError; `out` is left alone then.
+    """
+    out = Path(given["out"]).expanduser()
+    flags = {
+        name: launch_arguments.flag(name, given[name])
+        for name in ("pictures", "keep_recording", "rviz")
+    }
+    rate, seconds_a_frame = (
+        launch_arguments.number(name, given[name], least, math.inf)
+        for name, least in (("rate", LEAST), ("seconds_a_frame", 0.0))
+    )
+    if math.inf in (rate, seconds_a_frame):
+        name = "rate" if rate == math.inf else "seconds_a_frame"
+        raise ArgumentError(name, f"is '{given[name]}', but must be finite")
+    domain = (
+        int(launch_arguments.number("domain", given["domain"], 0, HIGHEST_DOMAIN, whole=True))
+        if given["domain"]
+        else domain_of_our_own()
+    )
+    transport = _transport(given)
+    compressed = transport == "compressed"
+    image_topic = given["image_topic"]
+    detector = detector_launch(
+        {
+            **{name: default for name, (default, _) in detector_arguments.items()},
+            **{name: given[name] for name in ("bundle", "provider", "false_positive_rate", "rviz")},
+            "image_transport": transport,
+            "image_topic": image_topic,
+            "compressed_topic": image_topic if compressed else "",
+            "autostart": "true",
+            "respawn": "false",
+        }
+    )
+    replay = Replay(
+        bundle=_bundle(given),
+        bag=Path(given["bag"]).expanduser(),
+        image_topic=image_topic,
+        label_topic=given["label_topic"],
+        provider=given["provider"],
+        false_positive_rate=float(given["false_positive_rate"]),
+        threads=0,
+        rate=rate,
+        seconds_a_frame=seconds_a_frame,
+        overlay=flags["pictures"],
+        player=_player(given),
+    )
+    try:
+        make_room(out)
+    except ReplayError as error:
+        raise ArgumentError("out", f"cannot be used: {error}") from error
+    replay.write(out)
+    return ReplayLaunch(
+        replay=replay,
+        detector=detector,
+        out=out,
+        domain=domain,
+        pictures=flags["pictures"],
+        keep_recording=flags["keep_recording"],
+    )
+
+
+def _transport(given: Mapping[str, str]) -> str:
+    """As the bag has it: raw or compressed."""
+    try:
+        bag = Bag(Path(given["bag"]).expanduser())
+    except BagError as error:
+        raise ArgumentError("bag", f"cannot be used: {error}") from error
+    name = "image_topic"
+    try:
+        with bag:
+            kind = bag.type_of(given[name], among=(IMAGE, COMPRESSED_IMAGE))
+            name = "label_topic"
+            if given[name]:
+                bag.type_of(given[name], among=(IMAGE,))
+    except BagError as error:
+        raise ArgumentError(name, f"is '{given[name]}', but {error}") from error
+    return "compressed" if kind == COMPRESSED_IMAGE else "raw"
+
+
+def _bundle(given: Mapping[str, str]) -> Path:
+    """The bundle, verified, and with the rate in the range of its calibration."""
+    try:
+        bundle = load_bundle(given["bundle"])
+    except BundleError as error:
+        raise ArgumentError("bundle", f"cannot be used: {error}") from error
+    try:
+        bundle.calibration.threshold(float(given["false_positive_rate"]))
+    except ValueError as error:
+        raise ArgumentError("false_positive_rate", f"does not fit the bundle: {error}") from error
+    return bundle.path
+
+
+def _player(given: Mapping[str, str]) -> str:
+    try:
+        return choose_player(given["player"])
+    except ReplayError as error:
+        raise ArgumentError("player", f"cannot be used: {error}") from error

@@ -1,0 +1,262 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""One camera's side of the detector node: its topics in and out, and what is said about them."""
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from geometry_msgs.msg import Point
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+)
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+# Its home is rclpy.qos_event in Humble and rclpy.event_handler since Iron; this works in both.
+from rclpy.subscription import SubscriptionEventCallbacks
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from visualization_msgs.msg import Marker, MarkerArray
+
+from cosme_ros import topics
+from cosme_ros.inference.detector import ScoreFault
+from cosme_ros.messages.camera_model import ImagePlane, image_plane, uncalibrated_plane
+from cosme_ros.messages.detections import fill_detections
+from cosme_ros.messages.images import DecodeError, fill_image
+from cosme_ros.messages.markers import fill_markers
+from cosme_ros.node.log import LogThrottle
+from cosme_ros.streaming.diagnostics import SCORE_FAULT
+from cosme_ros.streaming.frame_outputs import FrameOutputs, Wanted
+from cosme_ros.streaming.frame_statistics import FrameStatistics
+
+try:  # not in every installation of ROS
+    from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
+except ImportError:
+    Detection2DArray = None
+
+OUTPUT_TYPES = {
+    topics.OUTPUT_SCORE: Image,
+    topics.OUTPUT_MASK: Image,
+    topics.OUTPUT_OVERLAY: Image,
+    topics.OUTPUT_MARKERS: MarkerArray,
+    **({} if Detection2DArray is None else {topics.OUTPUT_DETECTIONS: Detection2DArray}),
+}
+COMPLAINT_PERIOD = 5.0  # seconds between two log lines about the same kind of broken frame
+UNEXPECTED = "unexpected error"
+
+
+def input_qos() -> QoSProfile:
+    """The newest frame is the only one of interest, and best effort hears every publisher."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1,
+        reliability=ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+def output_qos() -> QoSProfile:
+    """Reliable, so that every subscriber hears it: RViz and `ros2 bag record` ask for reliable by
+    default, and would silently get nothing from a best-effort publisher. With a depth of 1 a slow
+    listener still cannot make anything queue here."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+class CameraChannel:
+    """Advertises a camera's outputs, listens to its inputs, and publishes what is made of a frame.
+
+    `camera` is its name, `topics.ONLY_CAMERA` where it needs none. `statistics` counts its frames
+    since it was last listened to. The node's one executor thread opens and closes; `publish`,
+    `wanted` and `complain` are for the threads that work on frames.
+    """
+
+    def __init__(self, node: LifecycleNode, camera: str) -> None:
+        self.camera = camera
+        self.statistics = FrameStatistics()
+        self._node = node
+        self._outputs: dict[str, Any] = {}
+        self._input: Any = None
+        self._camera_info_input: Any = None
+        self._camera_info: Any = None
+        self._guess_reason: str | None = None
+        self._incompatible: str | None = None
+        self._throttle = LogThrottle(COMPLAINT_PERIOD)
+
+    # Configured, and active
+
+    def advertise(self) -> None:
+        # One by one, so that an override that cannot be leaves those before it to be released.
+        for name, message_type in OUTPUT_TYPES.items():
+            self._outputs[name] = self._node.create_lifecycle_publisher(
+                message_type,
+                topics.of_camera(name, self.camera),
+                output_qos(),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
+
+    def release(self) -> None:
+        for publisher in self._outputs.values():
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._outputs = {}
+
+    def reset(self) -> None:
+        """Forget what came while the node was last active."""
+        self.statistics = FrameStatistics()
+        self._camera_info = self._guess_reason = self._incompatible = None
+
+    def listen(self, on_image: Callable[[Any], None], *, compressed: bool) -> None:
+        self._input = self._node.create_subscription(
+            CompressedImage if compressed else Image,
+            topics.of_camera(topics.INPUT_IMAGE, self.camera),
+            on_image,
+            input_qos(),
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self._camera_info_input = self._node.create_subscription(
+            CameraInfo,
+            topics.of_camera(topics.INPUT_CAMERA_INFO, self.camera),
+            self._on_camera_info,
+            input_qos(),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self._node.get_logger().info(f"listening to {self._input.topic_name}")
+
+    def stop_listening(self) -> None:
+        for subscription in (self._input, self._camera_info_input):
+            if subscription is not None:
+                self._node.destroy_subscription(subscription)
+        self._input = self._camera_info_input = None
+
+    # Frames
+
+    def wanted(self) -> Wanted:
+        """What somebody listens to at this moment."""
+        return Wanted(
+            score=self._is_heard(topics.OUTPUT_SCORE),
+            mask=self._is_heard(topics.OUTPUT_MASK),
+            overlay=self._is_heard(topics.OUTPUT_OVERLAY),
+            obstacles=(
+                self._is_heard(topics.OUTPUT_MARKERS) or self._is_heard(topics.OUTPUT_DETECTIONS)
+            ),
+        )
+
+    def publish(self, made: FrameOutputs, header: Any) -> None:
+        """All that was made of the frame with this header."""
+        for name, picture, encoding in (
+            (topics.OUTPUT_SCORE, made.score, "32FC1"),
+            (topics.OUTPUT_MASK, made.mask, "mono8"),
+            (topics.OUTPUT_OVERLAY, made.overlay, "bgr8"),
+        ):
+            if picture is not None:
+                message = Image()
+                fill_image(message, picture, encoding, header)
+                self._outputs[name].publish(message)
+        if made.obstacles is None or made.outlines is None:
+            return
+        if self._is_heard(topics.OUTPUT_MARKERS):
+            markers = MarkerArray()
+            height, width = made.size
+            fill_markers(
+                markers,
+                Marker,
+                Point,
+                header,
+                made.obstacles,
+                made.outlines,
+                self._plane(width, height),
+                height=height,
+                width=width,
+            )
+            self._outputs[topics.OUTPUT_MARKERS].publish(markers)
+        if self._is_heard(topics.OUTPUT_DETECTIONS):
+            detections = Detection2DArray()
+            fill_detections(
+                detections, Detection2D, ObjectHypothesisWithPose, header, made.obstacles
+            )
+            self._outputs[topics.OUTPUT_DETECTIONS].publish(detections)
+
+    def complain(self, error: Exception) -> str:
+        """Log, now and then, why a frame is skipped; the reason under which it is counted."""
+        if isinstance(error, DecodeError):
+            reason, sentence = error.reason, str(error)
+        elif isinstance(error, ScoreFault):
+            reason, sentence = SCORE_FAULT, str(error)
+        else:
+            reason, sentence = UNEXPECTED, "".join(traceback.format_exception(error))
+        kept_back = self._throttle.admit(reason)
+        if kept_back is None:
+            return reason
+        more = f" ({kept_back} more since the last such line)" if kept_back else ""
+        line = f"frame of {self._input_topic()} skipped, {reason}: {sentence}{more}"
+        # One line of code a severity: rclpy forbids changing it.
+        if reason in (SCORE_FAULT, UNEXPECTED):
+            self._node.get_logger().error(line)
+        else:
+            self._node.get_logger().warning(line)
+        return reason
+
+    def _is_heard(self, name: str) -> bool:
+        publisher = self._outputs.get(name)
+        return publisher is not None and publisher.get_subscription_count() > 0
+
+    def _plane(self, width: int, height: int) -> ImagePlane:
+        """By the newest camera_info; a guess, which says so, where there is none to go by."""
+        info = self._camera_info
+        try:
+            if info is None:
+                raise ValueError(f"nothing came on {self._topic(topics.INPUT_CAMERA_INFO)}")
+            return image_plane(info, width, height)
+        except ValueError as error:
+            if self._guess_reason != str(error):
+                self._guess_reason = str(error)
+                self._node.get_logger().warning(
+                    f"markers show guessed directions (a field of view of 53 degrees): {error}"
+                )
+        return uncalibrated_plane(width, height)
+
+    def _on_camera_info(self, message: Any) -> None:
+        self._camera_info = message
+
+    # Diagnostics
+
+    def silence(self) -> str:
+        """Why no image may be coming, as far as this node can see."""
+        topic = self._input_topic()
+        if self._incompatible is not None:
+            return f"{self._incompatible} on {topic}"
+        publishers = self._node.get_publishers_info_by_topic(topic)
+        if not publishers:
+            return f"nobody publishes {topic}"
+        wanted = "sensor_msgs/msg/" + self._input.msg_type.__name__
+        offered = {publisher.topic_type for publisher in publishers}
+        if wanted not in offered:
+            return (
+                f"{topic} carries {', '.join(sorted(offered))}, but {wanted} is listened for: "
+                "see the parameter image_transport"
+            )
+        return (
+            f"{topic} has a publisher but nothing arrives; images of megabytes need its Fast DDS "
+            "profile enlarged, as config/fastdds_large_images.xml does"
+        )
+
+    def _on_incompatible_qos(self, event: Any) -> None:
+        policy = QoSPolicyKind(event.last_policy_kind).name.lower()
+        self._incompatible = f"a publisher's {policy} is less than this subscription asks for"
+        self._node.get_logger().warning(f"{self._incompatible} on {self._input_topic()}")
+
+    def _input_topic(self) -> str:
+        return self._topic(topics.INPUT_IMAGE)
+
+    def _topic(self, name: str) -> str:
+        return str(self._node.resolve_topic_name(topics.of_camera(name, self.camera)))

@@ -1,0 +1,204 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""The node `/bag_player`: plays a camera's topics of a rosbag2 bag, for a detector to look at.
+
+Unlike `ros2 bag play` it needs no ROS installed by apt, waits until its listeners are there, so
+that none misses the first frame, and can stamp each frame with the moment at which it is played,
+so that latency can be measured from stamp to output.
+"""
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from cosme_ros import bag_topics
+from cosme_ros.bags import reading
+from cosme_ros.bags.reading import Bag, BagError, BagMessage, with_stamp
+from cosme_ros.node.process import run_to_the_end, take_arguments
+from cosme_ros.visualization.plural import counted
+
+NODE = "bag_player"
+ROS_TYPES = {
+    reading.IMAGE: Image,
+    reading.COMPRESSED_IMAGE: CompressedImage,
+    reading.CAMERA_INFO: CameraInfo,
+}
+PARAMETERS: dict[str, tuple[Any, str]] = {
+    "bag": ("", "Directory of the rosbag2 bag to play. Must be given."),
+    "image_topic": (bag_topics.CAMERA_IMAGE, "Topic of the pictures: Image or CompressedImage."),
+    "label_topic": (bag_topics.CAMERA_LABELS, "Topic of the labels; empty plays none."),
+    "camera_info_topic": (bag_topics.CAMERA_INFO, "Topic of camera_info; empty plays none."),
+    "rate": (1.0, "Multiple of the speed at which the bag was recorded."),
+    "rounds": (1, "How often to play the bag, one round right after the other; 0: for ever."),
+    "restamp": (
+        True,
+        "Stamp each frame, with all its messages, with the time at which it is played; false keeps "
+        "the stamps of the bag.",
+    ),
+    "image_subscribers": (1, "Wait until this many subscriptions to the pictures are matched."),
+    "label_subscribers": (0, "Wait until this many subscriptions to the labels are matched."),
+    "wait_timeout": (60.0, "Seconds to wait for them before giving up; 0 waits for ever."),
+}
+
+# Reliable, because a recorder must not miss a frame; a best-effort subscriber hears it as well.
+QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+REMINDER_PERIOD = 5.0  # seconds between two lines that say what is being waited for
+FAREWELL = 5.0  # seconds at most that the last messages get to arrive
+REMEMBERED_FRAMES = 64  # whose new stamps are kept for the messages that belong to them
+
+
+class PlayerError(Exception):
+    """The bag cannot be played as asked; the sentence says what would be right."""
+
+
+class BagPlayer(Node):
+    """Plays in `play`; the parameters are read once, when the node is made."""
+
+    def __init__(self) -> None:
+        super().__init__(NODE)
+        for name, (default, description) in PARAMETERS.items():
+            descriptor = ParameterDescriptor(description=description, read_only=True)
+            self.declare_parameter(name, default, descriptor)
+        if not self._value("bag"):
+            raise PlayerError("parameter 'bag' is empty, but must be a bag (bag:=/path/to/bag)")
+        if not self._value("rate") > 0.0:
+            raise PlayerError(f"parameter 'rate' is {self._value('rate')}, but must be above 0")
+        if self._value("rounds") < 0:
+            raise PlayerError(
+                f"parameter 'rounds' is {self._value('rounds')}, but must be 0 or more"
+            )
+        self._bag = Bag(self._value("bag"))
+        self._image_topic = self._value("image_topic")
+        self._label_topic = self._value("label_topic")
+        self._topics = [
+            self._image_topic,
+            *filter(None, (self._label_topic, self._value("camera_info_topic"))),
+        ]
+        self._player_publishers = {
+            topic: self.create_publisher(ROS_TYPES[self._type_of(topic)], topic, QOS)
+            for topic in self._topics
+        }
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+
+    def play(self) -> None:
+        """Wait for the listeners, play to the end (or for ever), see the last message arrive."""
+        self._wait_for_listeners()
+        count = self._bag.count(self._image_topic)
+        rounds = self._value("rounds")
+        self.get_logger().info(
+            f"playing {counted(count, 'frame')} of {self._bag.path} at {self._value('rate'):g} x "
+            + "its speed, "
+            + (counted(rounds, "time") if rounds else "for ever")
+        )
+        began, frames = monotonic(), 0
+        for _ in range(rounds) if rounds else itertools.count():
+            for message in self._in_time():
+                self._player_publishers[message.topic].publish(message.cdr)
+                frames += message.topic == self._image_topic
+        took = monotonic() - began
+        for publisher in self._player_publishers.values():
+            publisher.wait_for_all_acked(Duration(seconds=FAREWELL))
+        # A best-effort listener acknowledges nothing: leave it the time to take the last one.
+        self._rest(0.5)
+        self.get_logger().info(f"played {counted(frames, 'frame')} in {took:.1f} s")
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
+    def _type_of(self, topic: str) -> str:
+        if topic == self._image_topic:
+            wanted: tuple[str, ...] = (reading.IMAGE, reading.COMPRESSED_IMAGE)
+        elif topic == self._label_topic:
+            wanted = (reading.IMAGE,)
+        else:
+            wanted = (reading.CAMERA_INFO,)
+        return self._bag.type_of(topic, among=wanted)
+
+    def _wait_for_listeners(self) -> None:
+        wanted = {self._image_topic: self._value("image_subscribers")}
+        if self._label_topic:
+            wanted[self._label_topic] = self._value("label_subscribers")
+        timeout = self._value("wait_timeout")
+        began, reminded = monotonic(), monotonic() - REMINDER_PERIOD
+        while missing := self._missing(wanted):
+            waited = monotonic() - began
+            if timeout and waited > timeout:
+                raise PlayerError(
+                    f"after {waited:.0f} s there is still no listener enough: {missing}. Is the "
+                    "detector active, with its input remapped to this topic, its image_transport "
+                    "as the bag's, and ROS_DOMAIN_ID the same?"
+                )
+            if monotonic() - reminded >= REMINDER_PERIOD:
+                self.get_logger().info(f"waiting for subscriptions: {missing}")
+                reminded = monotonic()
+            self._rest(0.1)
+        # The listener's side of a match may be a moment later than ours.
+        self._rest(0.3)
+
+    def _missing(self, wanted: dict[str, int]) -> str:
+        have = {topic: self._player_publishers[topic].get_subscription_count() for topic in wanted}
+        return ", ".join(
+            f"{topic} has {have[topic]} of {count}"
+            for topic, count in wanted.items()
+            if have[topic] < count
+        )
+
+    def _in_time(self) -> Iterator[BagMessage]:
+        """The bag's messages, each when it is due and with the stamp it is to bear."""
+        rate, restamp = self._value("rate"), self._value("restamp")
+        stamps: OrderedDict[int, int] = OrderedDict()
+        first_time, began, last_due = None, monotonic(), 0.0
+        for message in self._bag.messages(self._topics):
+            if first_time is None:
+                first_time = message.bag_time
+            last_due = began + (message.bag_time - first_time) * 1e-9 / rate
+            self._rest(last_due - monotonic())
+            if not restamp:
+                yield message
+                continue
+            if message.stamp not in stamps:
+                stamps[message.stamp] = self.get_clock().now().nanoseconds
+                if len(stamps) > REMEMBERED_FRAMES:
+                    stamps.popitem(last=False)
+            stamp = stamps[message.stamp]
+            yield BagMessage(
+                message.topic,
+                message.message_type,
+                message.bag_time,
+                stamp,
+                with_stamp(message.cdr, stamp),
+            )
+        count = self._bag.count(self._image_topic)
+        if count > 1:  # the next round's first frame is due one period after this round's last
+            self._rest(last_due + (last_due - began) / (count - 1) - monotonic())
+
+    def _rest(self, seconds: float) -> None:
+        """Serve parameters and the like for that long; raises when the process is to end."""
+        until = monotonic() + seconds
+        while (left := until - monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left)
+        if not self.context.ok():
+            raise ExternalShutdownException
+
+
+def main() -> int:
+    """Run the node to its end; returns the process's exit status."""
+    rows = [(name, default, text) for name, (default, text) in PARAMETERS.items()]
+    take_arguments(
+        "bag_player_node",
+        "Plays a camera's topics of a rosbag2 bag, for a detector to look at.",
+        rows,
+        example="bag:=PATH",
+    )
+    return run_to_the_end(NODE, lambda: BagPlayer().play(), (BagError, PlayerError))

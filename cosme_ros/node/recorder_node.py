@@ -1,0 +1,177 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""The node `/recorder`: writes what a detector hears and says to a rosbag2 bag (MCAP).
+
+Messages are stored as they arrive, serialised, with the time of their arrival as bag time
+(`arrival.py`): latency is bag time less stamp. `cosme_ros/replay/recording.py` reads such a bag.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
+from rosbags.typesys import Stores, get_typestore
+from sensor_msgs.msg import CompressedImage, Image
+
+from cosme_ros import bag_topics, topics
+from cosme_ros.bags import reading
+from cosme_ros.node.arrival import with_time_of_arrival
+from cosme_ros.node.process import run_to_the_end, take_arguments
+from cosme_ros.visualization.plural import counted
+
+NODE = "recorder"
+PARAMETERS: dict[str, tuple[Any, str]] = {
+    "bag": ("", "Directory to write the bag to; must not exist yet. Must be given."),
+    "image_topic": (bag_topics.CAMERA_IMAGE, "Topic of the pictures."),
+    "image_transport": ("compressed", "raw (Image) or compressed (CompressedImage)."),
+    "label_topic": (bag_topics.CAMERA_LABELS, "Topic of the labels; empty records none."),
+    "overlay": (True, "Record the overlay too; it is drawn only where somebody listens to it."),
+    "stop_after": (
+        0.0,
+        "Stop when the pictures' publisher has gone and nothing came for this many seconds; 0 "
+        "records until interrupted.",
+    ),
+    "maximum_bytes": (4_000_000_000, "Stop when the messages recorded are larger than this."),
+}
+TRANSPORTS = {
+    "raw": (Image, reading.IMAGE),
+    "compressed": (CompressedImage, reading.COMPRESSED_IMAGE),
+}
+
+# Deep enough for a second or so in which the disk is busy; nothing recorded may be missing.
+QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
+
+
+class RecorderError(Exception):
+    """Nothing can be recorded as asked; the sentence says what would be right."""
+
+
+class Recorder(Node):
+    """Records in `record`; the parameters are read once, when the node is made.
+
+    The pictures and labels are subscribed to last, when the detector's outputs are there: whoever
+    publishes pictures and sees this subscription knows that nothing will be missed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(NODE)
+        for name, (default, description) in PARAMETERS.items():
+            descriptor = ParameterDescriptor(description=description, read_only=True)
+            self.declare_parameter(name, default, descriptor)
+        if not self._value("bag"):
+            raise RecorderError("parameter 'bag' is empty, but must be a path (bag:=/path/to/new)")
+        if self._value("image_transport") not in TRANSPORTS:
+            raise RecorderError(
+                f"parameter 'image_transport' is '{self._value('image_transport')}', but must be "
+                + " or ".join(TRANSPORTS)
+            )
+        self._typestore = get_typestore(Stores.LATEST)
+        self._writer = Writer(
+            Path(self._value("bag")).expanduser(), version=9, storage_plugin=StoragePlugin.MCAP
+        )
+        self._bytes = 0
+        self._frames = 0
+        self._last_message = monotonic()
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+
+    def record(self) -> None:
+        """Record until stopped, by the parameters or by a signal; the bag is whole either way."""
+        with self._writer, suppress(ExternalShutdownException):
+            self._record()
+        print(
+            f"{NODE}: {counted(self._frames, 'frame')}, {self._bytes / 1e6:.0f} MB in "
+            f"{self._writer.path}",
+            flush=True,
+        )
+
+    def _record(self) -> None:
+        outputs = [topics.resolve(name) for name in (topics.OUTPUT_SCORE, topics.OUTPUT_MASK)]
+        if self._value("overlay"):
+            outputs.append(topics.resolve(topics.OUTPUT_OVERLAY))
+        for topic in outputs:
+            self._subscribe(topic, Image, reading.IMAGE)
+        self.get_logger().info("waiting for the detector")
+        listening = self.create_subscription(
+            DiagnosticArray, topics.DIAGNOSTICS, self._heed_refusal, QOS
+        )
+        self._spin_until(lambda: all(self.count_publishers(topic) for topic in outputs))
+        self.destroy_subscription(listening)
+        diagnostics = "diagnostic_msgs/msg/DiagnosticArray"
+        self._subscribe(topics.DIAGNOSTICS, DiagnosticArray, diagnostics)
+        if self._value("label_topic"):
+            self._subscribe(self._value("label_topic"), Image, reading.IMAGE)
+        self._subscribe(self._value("image_topic"), *TRANSPORTS[self._value("image_transport")])
+        self.get_logger().info(f"recording to {self._writer.path}")
+        self._spin_until(lambda: self._is_full() or self._is_over())
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
+    def _subscribe(self, topic: str, message_class: Any, message_type: str) -> None:
+        connection = self._writer.add_connection(topic, message_type, typestore=self._typestore)
+        is_frame = topic == self._value("image_topic")
+        is_data = topic != topics.DIAGNOSTICS  # which speak for ever
+
+        def store(cdr: bytes, received: int) -> None:
+            self._writer.write(connection, received, cdr)
+            self._bytes += len(cdr)
+            self._frames += is_frame
+            if is_data:
+                self._last_message = monotonic()
+
+        callback = with_time_of_arrival(store, self.get_clock())
+        self.create_subscription(message_class, topic, callback, QOS, raw=True)
+
+    def _heed_refusal(self, message: DiagnosticArray) -> None:
+        """A detector that cannot be configured will never publish: raises RecorderError."""
+        for status in message.status:
+            refused = (
+                status.level == DiagnosticStatus.ERROR and "cannot configure" in status.message
+            )
+            if refused and status.name == topics.status(topics.resolve(topics.DETECTOR_NODE)):
+                raise RecorderError(f"{topics.DETECTOR_NODE} is {status.message}")
+
+    def _is_over(self) -> bool:
+        patience = self._value("stop_after")
+        return bool(
+            patience
+            and self._frames
+            and monotonic() - self._last_message > patience
+            and not self.count_publishers(self._value("image_topic"))
+        )
+
+    def _is_full(self) -> bool:
+        if self._bytes <= self._value("maximum_bytes"):
+            return False
+        self.get_logger().warning(
+            f"stopped: more than {self._value('maximum_bytes')} bytes (parameter 'maximum_bytes')"
+        )
+        return True
+
+    def _spin_until(self, reached: Callable[[], bool]) -> None:
+        while not reached():
+            self._executor.spin_once(timeout_sec=0.1)
+            if not self.context.ok():
+                raise ExternalShutdownException
+
+
+def main() -> int:
+    """Run the node to its end; returns the process's exit status."""
+    rows = [(name, default, text) for name, (default, text) in PARAMETERS.items()]
+    take_arguments(
+        "recorder_node",
+        "Writes what a detector hears and publishes to a rosbag2 bag (MCAP).",
+        rows,
+        example="bag:=PATH",
+    )
+    return run_to_the_end(NODE, lambda: Recorder().record(), (RecorderError, WriterError, OSError))

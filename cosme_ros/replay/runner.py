@@ -1,0 +1,277 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Plays a bag through a detector over real DDS, in processes of their own, and records it all.
+
+This file starts and watches; it does not import ROS itself. `launch/replay.launch.py` starts the
+same nodes, described here, in ROS's own way.
+"""
+
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+
+from cosme_ros import topics
+from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag
+from cosme_ros.launching.dds_profile import profile_path, profile_variable
+from cosme_ros.replay.recording import Recording
+from cosme_ros.replay.subprocesses import Child, ChildProcesses
+from cosme_ros.reporting.pictures import CONTACT_SHEET, PICTURES, VIDEO
+
+SLACK_SECONDS = 120.0  # that a process may take beyond what it should, to start above all
+START_SECONDS = 3.0  # that `ros2 bag play` is given to be found by its listeners
+HIGHEST_DOMAIN = 101  # above it, a domain's ports overlap those that Linux hands out to others
+DISK_SHARE = 0.9  # of what is free, that a recording may fill
+
+PLAYERS = ("auto", "ros2", "own")
+"""`ros2 bag play`, or this package's bag_player_node; auto: the former where it is installed."""
+
+RECORDING, LOGS, SETTINGS, QOS = "recording", "logs", "replay.json", "played_qos.yaml"
+REPORT, PAGE = "report.json", "report.html"
+"""What a replay leaves in its folder."""
+
+
+class ReplayError(Exception):
+    """There can be no such replay; the sentence says what would be right."""
+
+
+@dataclass(frozen=True)
+class NodeCall:
+    """A node of this package to be started, and how. Values are of the types it declares."""
+
+    executable: str
+    """Of the package, and the module's name."""
+    parameters: dict[str, str | bool | int | float]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What to play through what."""
+
+    bundle: Path
+    bag: Path
+    image_topic: str
+    label_topic: str
+    """Empty: there are no labels."""
+    provider: str
+    false_positive_rate: float
+    threads: int
+    rate: float
+    """Multiple of the bag's own speed."""
+    seconds_a_frame: float
+    """About how long the detector takes, to know when silence means that it is done."""
+
+    rounds: int = 1
+    """How often the bag is played; more than once by our own player only."""
+    overlay: bool = True
+    """Whether the overlay is listened to, and hence drawn."""
+    player: str = "own"
+    """'own' or 'ros2', see PLAYERS."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Replay":
+        """The one that wrote `folder`. Raises ReplayError."""
+        try:
+            values = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            paths = {name: Path(values[name]) for name in ("bundle", "bag")}
+            known = {field.name for field in fields(cls)}
+            return cls(**{**{k: v for k, v in values.items() if k in known}, **paths})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ReplayError(
+                f"{folder} is not the folder of a replay, which holds {SETTINGS} and "
+                f"{RECORDING}/: {error}"
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Make `folder`, and leave there what `read` needs."""
+        folder.mkdir(parents=True, exist_ok=True)
+        absolute = {name: str(getattr(self, name).resolve()) for name in ("bundle", "bag")}
+        text = json.dumps({**asdict(self), **absolute}, indent=2)
+        (folder / SETTINGS).write_text(text + "\n", encoding="utf-8")
+
+    @property
+    def silence(self) -> float:
+        """Seconds without a message after which the detector is done with all it was given."""
+        return max(3.0, 4.0 * self.seconds_a_frame)
+
+    def image_transport(self) -> str:
+        """As the bag has it: raw or compressed. Raises BagError for a bag that cannot be played."""
+        with Bag(self.bag) as bag:
+            kind = bag.type_of(self.image_topic, among=(IMAGE, COMPRESSED_IMAGE))
+            if self.label_topic:
+                bag.type_of(self.label_topic, among=(IMAGE,))
+        return "compressed" if kind == COMPRESSED_IMAGE else "raw"
+
+    def seconds(self) -> float:
+        """How long it takes to play."""
+        with Bag(self.bag) as bag:
+            return bag.duration / self.rate * self.rounds
+
+    def detector(self) -> NodeCall:
+        """Its input is to be remapped to `image_topic`."""
+        return NodeCall(
+            "detector_node",
+            {
+                "bundle": str(self.bundle.resolve()),
+                "provider": self.provider,
+                "false_positive_rate": self.false_positive_rate,
+                "threads": self.threads,
+                "image_transport": self.image_transport(),
+            },
+        )
+
+    def recorder(self, folder: Path) -> NodeCall:
+        """Ends by itself, `silence` after the player has."""
+        return NodeCall(
+            "recorder_node",
+            {
+                "bag": str((folder / RECORDING).resolve()),
+                "image_topic": self.image_topic,
+                "image_transport": self.image_transport(),
+                "label_topic": self.label_topic,
+                "overlay": self.overlay,
+                "stop_after": self.silence,
+                "maximum_bytes": int(DISK_SHARE * shutil.disk_usage(folder).free),
+            },
+        )
+
+    def own_player(self) -> NodeCall:
+        return NodeCall(
+            "bag_player_node",
+            {
+                "bag": str(self.bag.resolve()),
+                "image_topic": self.image_topic,
+                "label_topic": self.label_topic,
+                "camera_info_topic": "",
+                "rate": float(self.rate),
+                "rounds": self.rounds,
+                **self._listeners(),
+            },
+        )
+
+    def listeners(self) -> NodeCall:
+        """Ends when detector and recorder listen: `ros2 bag play` itself waits for nobody."""
+        topics = {"image_topic": self.image_topic, "label_topic": self.label_topic}
+        return NodeCall("listeners_node", {**topics, **self._listeners()})
+
+    def ros2_player(self, folder: Path) -> list[str]:
+        """The command. Writes into `folder` that everything is to be sent reliably, whatever was
+        offered when the bag was made: the recorder must not miss a frame."""
+        topics = [topic for topic in (self.image_topic, self.label_topic) if topic]
+        qos = {
+            "history": "keep_last",
+            "depth": 10,
+            "reliability": "reliable",
+            "durability": "volatile",
+        }
+        # Read as YAML, of which JSON is a part.
+        text = json.dumps({topic: qos for topic in topics}, indent=2)
+        (folder / QOS).write_text(text + "\n", encoding="utf-8")
+        return [
+            *("ros2", "bag", "play", str(self.bag.resolve()), "--topics", *topics),
+            *("--rate", str(self.rate), "--delay", str(START_SECONDS)),
+            *("--qos-profile-overrides-path", str((folder / QOS).resolve())),
+            "--disable-keyboard-controls",
+        ]
+
+    def _listeners(self) -> dict[str, str | bool | int | float]:
+        return {
+            "image_subscribers": 2,
+            "label_subscribers": 1 if self.label_topic else 0,
+            "wait_timeout": SLACK_SECONDS,
+        }
+
+    def run(self, folder: Path, *, say: Callable[[str], None]) -> Recording:
+        """Play to the end. Writes RECORDING, which must not exist, LOGS and SETTINGS in `folder`.
+
+        Raises ChildError when a process fails, BagError when the bag cannot be played.
+        """
+        duration = self.seconds()
+        detector = self.detector()
+        self.write(folder)
+        with ChildProcesses(folder / LOGS, ros_environment()) as children:
+            say("starting detector, recorder and player, each a process of its own")
+            _start(children, "detector", detector, {topics.INPUT_IMAGE: self.image_topic})
+            recorder = _start(children, "recorder", self.recorder(folder))
+            if self.player == "ros2":
+                listeners = _start(children, "listeners", self.listeners())
+                children.wait_for(listeners, 2 * SLACK_SECONDS)
+                player = children.start("player", self.ros2_player(folder))
+            else:
+                player = _start(children, "player", self.own_player())
+            say(f"playing {self.bag}, which takes {duration:.0f} s")
+            children.wait_for(player, duration + 2 * SLACK_SECONDS)
+            children.wait_for(recorder, self.silence + SLACK_SECONDS)
+        return Recording(folder / RECORDING, self.image_topic, self.label_topic)
+
+
+def make_room(folder: Path) -> None:
+    """Make `folder`, or remove from it what an earlier replay left there.
+
+    Raises ReplayError when it cannot be written, or holds something that no replay has written:
+    that is not ours to touch.
+    """
+    ours = (folder / SETTINGS).exists() or (folder / LOGS / "detector.log").exists()
+    try:
+        if folder.exists() and any(folder.iterdir()) and not ours:
+            raise ReplayError(
+                f"{folder} exists, and was not written by a replay; give another folder"
+            )
+        for name in (RECORDING, LOGS, PICTURES):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in (REPORT, PAGE, CONTACT_SHEET, VIDEO, SETTINGS, QOS):
+            (folder / name).unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SETTINGS).touch()  # so that what is wrong with the folder is told now
+    except OSError as error:
+        raise ReplayError(f"{folder} cannot be written: {error}") from error
+
+
+def choose_player(wanted: str) -> str:
+    """'own' or 'ros2', for one of PLAYERS. Raises ReplayError where there is no such player."""
+    has_ros2 = shutil.which("ros2") is not None and find_spec("ros2bag") is not None
+    if wanted == "ros2" and not has_ros2:
+        raise ReplayError(
+            "there is no `ros2 bag play` here (package ros2bag); player 'own' needs no such thing"
+        )
+    if wanted not in PLAYERS:
+        raise ReplayError(f"player is '{wanted}', but must be one of: {', '.join(PLAYERS)}")
+    return "ros2" if has_ros2 and wanted != "own" else "own"
+
+
+def ros_environment() -> dict[str, str]:
+    """Ours, made fit for ROS processes that hear each other, and nobody else on the network.
+
+    ROS_DOMAIN_ID is one of our own, so that two replays on one machine do not mix. An own Fast DDS
+    profile is respected.
+    """
+    environment = dict(os.environ)
+    environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    environment["ROS_DOMAIN_ID"] = str(domain_of_our_own())
+    environment["PYTHONUNBUFFERED"] = "1"
+    environment.setdefault(profile_variable(), str(profile_path()))
+    # The ROS wheels set it when they have arranged the library path; a child is to do so itself.
+    environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
+    return environment
+
+
+def domain_of_our_own() -> int:
+    """Return a ROS_DOMAIN_ID that probably nobody else on this machine uses."""
+    return random.SystemRandom().randint(1, HIGHEST_DOMAIN)
+
+
+def _start(
+    children: ChildProcesses, name: str, node: NodeCall, remaps: dict[str, str] | None = None
+) -> Child:
+    arguments = ["--ros-args"]
+    for parameter, value in node.parameters.items():
+        # Read as YAML, of which JSON is a part: quoted, a path stays text, whatever it looks like.
+        arguments += ["-p", f"{parameter}:={json.dumps(value)}"]
+    for source, target in (remaps or {}).items():
+        arguments += ["-r", f"{source}:={target}"]
+    return children.start_module(name, "cosme_ros", [node.executable, *arguments])

@@ -1,0 +1,100 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""report.json: every figure of an evaluation, those of each frame included."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cosme_ros.evaluation.label_values import taken_for
+from cosme_ros.evaluation.results import BagFigures, FrameFigures
+from cosme_ros.evaluation.settings import LabelSettings
+from cosme_ros.evaluation.summary import BagEvaluation, Summary
+from cosme_ros.evaluation.temporal_metrics import times
+
+JSON_FILE = "report.json"
+FORMAT = 1
+"""Of the file; rises when a reader of an older one would misunderstand it."""
+
+
+def write_json(folder: Path, evaluation: BagEvaluation) -> Path:
+    """Write JSON_FILE to `folder`."""
+    file = folder / JSON_FILE
+    text = json.dumps(as_content(evaluation), indent=1, default=_as_text, allow_nan=False)
+    file.write_text(text + "\n", encoding="utf-8")
+    return file
+
+
+def as_content(evaluation: BagEvaluation) -> dict[str, Any]:
+    """Shares are of 0..1, stamps in nanoseconds, other times in seconds; null: not to be had."""
+    return {
+        "format": FORMAT,
+        "bundle": {
+            "name": evaluation.bundle_name,
+            "path": str(evaluation.settings.bundle),
+            "sha256": evaluation.bundle_digest,
+            "alarm_threshold_raw_score": evaluation.alarm_threshold,
+        },
+        "settings": asdict(evaluation.settings),
+        "component_minimum_sizes": asdict(evaluation.sizes),
+        "total": _summary(evaluation.total),
+        "bags": [
+            _bag(bag, summary, evaluation.settings.labels)
+            for bag, summary in zip(evaluation.bags, evaluation.by_bag, strict=True)
+        ],
+        "unreadable": [
+            {
+                "path": str(bag.path),
+                "reason": bag.reason,
+                "not_as_it_should_be": bag.troubles.sentences(),
+            }
+            for bag in evaluation.unreadable
+        ],
+        "outputs": {what: str(path) for what, path in evaluation.outputs.items()},
+        "notes": list(evaluation.notes),
+        "origin": evaluation.origin,
+    }
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    content = asdict(summary)
+    for name in ("alarms", "alarms_where_nothing_is_wrong"):
+        figures = getattr(summary, name)
+        if figures is not None:
+            content[name]["alarm_rate"] = figures.alarm_rate
+            content[name]["alarms_a_minute"] = figures.alarms_a_minute
+    return content
+
+
+def _bag(bag: BagFigures, summary: Summary, labels: LabelSettings) -> dict[str, Any]:
+    return {
+        "name": bag.name,
+        "path": str(bag.path),
+        "image_topic": bag.image_topic,
+        "labels": bag.labels or None,
+        "label_values": taken_for(labels, bag.label_values),
+        "width": bag.width,
+        "height": bag.height,
+        "frames_expected": bag.expected,
+        "interrupted": bag.interrupted,
+        "not_as_it_should_be": bag.troubles.sentences(),
+        "summary": _summary(summary),
+        "obstacles": [{**asdict(o), "iou": o.iou} for o in bag.obstacles],
+        "scores": {"edges": bag.scores.edges.tolist(), "counts": bag.scores.counts.tolist()},
+        "frames": _columns(bag.frames),
+    }
+
+
+def _columns(frames: list[FrameFigures]) -> dict[str, list[Any]]:
+    """By name the values of all frames: a tenth of what a dictionary for each frame takes."""
+    names = FrameFigures.__dataclass_fields__
+    columns = {name: [getattr(frame, name) for frame in frames] for name in names}
+    return {"seconds": times(frames), **columns}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in {JSON_FILE}")

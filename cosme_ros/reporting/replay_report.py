@@ -1,0 +1,245 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a replay comes to: as numbers for a file, and as tables for a page and for the terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosme_ros.replay.evaluation import Judged, Verdict
+from cosme_ros.replay.recording import DetectorCounts
+from cosme_ros.replay.streaming_accuracy import Timeline
+
+_NAMES = ("ap", "auroc", "fpr95")
+_UNJUDGED = "No labels of both kinds, so nothing to judge the scores by."
+LATENCY = "Latency"
+OBSTACLES = "Obstacles"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading, and rows of words; the first row names the columns."""
+
+    title: str
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    """What one has to know to read it."""
+
+
+def report_of(verdict: Verdict, timeline: Timeline, counts: DetectorCounts) -> dict[str, Any]:
+    """All numbers, for report.json; metrics are None where there is nothing to judge by.
+
+    `ap`, `auroc` and `fpr95` are of the published scores. Times are milliseconds unless their
+    names say otherwise.
+    """
+    latencies, ages = timeline.latencies() * 1000, timeline.ages() * 1000
+    behind = timeline.frames_behind()
+    played, out = len(timeline.frames), len(latencies)
+    return {
+        **_metrics(verdict.published),
+        **{f"mulmem_{name}": value for name, value in _metrics(verdict.mulmem).items()},
+        **{f"auxcon_{name}": value for name, value in _metrics(verdict.auxcon).items()},
+        "pixels": {
+            "normal": verdict.published.normal_pixels,
+            "anomalous": verdict.published.anomalous_pixels,
+        },
+        "labelled_frames": verdict.published.frames,
+        "offline": {**_metrics(verdict.offline), "labelled_frames": verdict.offline.frames},
+        "latency_aware": {
+            **_metrics(verdict.latency_aware),
+            "labelled_frames": verdict.latency_aware.frames,
+            "frames_before_first_result": verdict.frames_before_first_result,
+            "age_ms": _percentiles(ages),
+            "frames_behind": {str(n): int((behind == n).sum()) for n in np.unique(behind)},
+        },
+        "published_equals_detector": verdict.published_equals_detector,
+        "largest_difference_to_detector": verdict.largest_difference,
+        "latency_ms": _percentiles(latencies),
+        "latency_from": timeline.clock,
+        "frames": {
+            "played": played,
+            "in": counts.received,
+            "out": out,
+            "dropped": counts.dropped,
+            "failed": counts.failed,
+            "lost_before_the_detector": max(0, played - counts.received),
+            "unaccounted_for": counts.received - out - counts.dropped - counts.failed,
+        },
+        "timeline": _frame_by_frame(timeline),
+        "diagnostics": counts.values,
+    }
+
+
+def tables(report: Mapping[str, Any]) -> list[Table]:
+    """The same as `report_of` gives, to be looked at."""
+    frames, aware = report["frames"], report["latency_aware"]
+    ways = (
+        ("every frame at once (offline)", report["offline"]),
+        ("every frame by the newest result there was", aware),
+        ("frames with a result, by their own", report),
+    )
+    parts = (("MulMem alone", "mulmem_"), ("AuxCon alone", "auxcon_"))
+    found = [
+        Table(
+            "Frames",
+            (
+                ("played", "in", "out", "dropped", "failed"),
+                tuple(str(frames[name]) for name in ("played", "in", "out", "dropped", "failed")),
+            ),
+            note=_accounts(frames),
+        ),
+        Table(
+            LATENCY,
+            (
+                ("", "p50", "p95", "p99", "most"),
+                ("until score and mask are there", *_cells(report["latency_ms"])),
+                ("age of the newest result", *_cells(aware["age_ms"])),
+            ),
+            note="In milliseconds. The moment of a frame, from which all is counted, is its "
+            f"{report['latency_from']}.",
+        ),
+    ]
+    if report["offline"]["ap"] is None:
+        return [*found, Table("Detection", (), note=_UNJUDGED)]
+    obstacles = report.get("labelled_obstacles")
+    return [
+        *found,
+        Table(
+            "Detection",
+            (
+                ("", "AP", "AUROC", "FPR95", "frames"),
+                *(
+                    (title, *_shares(way[name] for name in _NAMES), str(way["labelled_frames"]))
+                    for title, way in ways
+                ),
+                *(
+                    (title, *_shares(report[prefix + name] for name in _NAMES), "")
+                    for title, prefix in parts
+                ),
+            ),
+            note="Frames before the first result, judged as if nothing had been found in them: "
+            f"{aware['frames_before_first_result']}.",
+        ),
+        *([] if obstacles is None else [obstacle_table(obstacles)]),
+    ]
+
+
+def obstacle_table(obstacles: Mapping[str, Any]) -> Table:
+    """Return what became of each labelled obstacle, and of all in a note.
+
+    `obstacles` are what `DriveObstacles.report` gives.
+    """
+    rows = [
+        (
+            f"{row['number']}" + ("" if row["scene"] is None else f" (scene {row['scene']})"),
+            str(row["first_frame"]),
+            str(row["first_area"]),
+            str(row["largest_area"]),
+            "never" if row["found_after"] is None else str(row["found_after"]),
+            f"{row['frames_found']} of {row['frames']}",
+            "-" if row["iou"] is None else f"{row['iou']:.2f}",
+        )
+        for row in obstacles["all"]
+    ]
+    columns = (
+        "obstacle",
+        "first seen in frame",
+        "pixels then",
+        "at most",
+        "found after frames",
+        "found in",
+        "IoU",
+    )
+    iou = obstacles["median_iou_of_found"]
+    note = (
+        f"Found: {obstacles['found']} of {obstacles['obstacles']}. Of more than "
+        f"{obstacles['large_pixels']} pixels: {obstacles['large']}, of these "
+        f"{obstacles['large_found_promptly']} are found within {obstacles['prompt_frames']} frames "
+        f"of being so large. Median IoU of those found: {'-' if iou is None else f'{iou:.2f}'}. "
+        f"False alarms where nothing is wrong: {obstacles['false_alarms_on_normal_scenes']} in "
+        f"{obstacles['normal_frames']} frames; "
+        f"{obstacles['frames_with_false_alarms']} of all {obstacles['labelled_frames']} frames "
+        "show one."
+    )
+    return Table(OBSTACLES, (columns, *rows), note=note)
+
+
+def as_text(shown: Sequence[Table]) -> str:
+    """For the terminal."""
+    blocks = []
+    for table in shown:
+        widths = [max(map(len, column)) for column in zip(*table.rows, strict=True)]
+        lines = [table.title]
+        for row in table.rows:
+            first, *others = (
+                cell.rjust(width) if place else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            lines.append("  " + "  ".join([first, *others]).rstrip())
+        blocks.append("\n".join([*lines, *([f"  {table.note}"] if table.note else [])]))
+    return "\n\n".join(blocks)
+
+
+def _metrics(judged: Judged) -> dict[str, float | None]:
+    found = judged.metrics
+    values = (None,) * 3 if found is None else (found.average_precision, found.auroc, found.fpr95)
+    return dict(zip(_NAMES, values, strict=True))
+
+
+def _percentiles(values: NDArray[np.float64]) -> dict[str, float] | None:
+    if not values.size:
+        return None
+    p50, p95, p99 = (float(value) for value in np.percentile(values, (50, 95, 99)))
+    return {"p50": p50, "p95": p95, "p99": p99, "most": float(values.max())}
+
+
+def _frame_by_frame(timeline: Timeline) -> list[dict[str, float | int | None]]:
+    """Of each frame in the order of time: when, how long its result took, whose was the newest."""
+    rows: list[dict[str, float | int | None]] = []
+    for frame, moment, newest in zip(
+        timeline.frames, timeline.moments, timeline.newest, strict=True
+    ):
+        answered = None if frame.score is None else max(frame.score, frame.mask or 0) - moment
+        rows.append(
+            {
+                "seconds": round((moment - timeline.moments[0]) * 1e-9, 6),
+                "latency_ms": None if answered is None else round(answered * 1e-6, 3),
+                "judged_by_frame": newest,
+            }
+        )
+    return rows
+
+
+def _accounts(frames: Mapping[str, int]) -> str:
+    sentences = []
+    if frames["lost_before_the_detector"]:
+        sentences.append(
+            "frames that were played and never reached the detector (its input is best effort): "
+            f"{frames['lost_before_the_detector']}"
+        )
+    if frames["unaccounted_for"]:
+        sentences.append(
+            f"the recording is not complete: of the frames that came in "
+            f"{frames['unaccounted_for']} are neither out, dropped nor failed"
+        )
+    else:
+        sentences.append("every frame that came in is out, dropped or failed")
+    return _sentence("; ".join(sentences))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _cells(percentiles: Mapping[str, float] | None) -> tuple[str, ...]:
+    if percentiles is None:
+        return ("-",) * 4
+    return tuple(f"{percentiles[name]:.1f}" for name in ("p50", "p95", "p99", "most"))
+
+
+def _shares(values: Iterable[float | None]) -> tuple[str, ...]:
+    return tuple("-" if value is None else f"{value:.3f}" for value in values)

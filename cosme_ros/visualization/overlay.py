@@ -1,0 +1,144 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""A frame with its scores and obstacles on it, as the node publishes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from cosme_ros.postprocessing.obstacles import Obstacle
+from cosme_ros.postprocessing.outlines import outlines
+from cosme_ros.visualization.colormap import ALARM_COLOUR, draw_scale, mapped
+from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import Box, plate, text_height, text_width, unit_of, write
+
+# Of the frame's brightness: no sky is so bright then that colours and letters drown in it.
+_FRAME_BRIGHTNESS = 0.8
+_OPACITY = 0.75
+_DARK = (0, 0, 0)  # BGR
+_AMBER = (0, 190, 255)
+
+
+def draw_overlay(
+    image: np.ndarray,
+    score: np.ndarray,
+    obstacles: Sequence[Obstacle],
+    mask: np.ndarray | None,
+    *,
+    frame_rate: float | None = None,
+    provider: str = "",
+) -> np.ndarray:
+    """The frame in grey, anomalous pixels in colour, obstacles outlined with their peak score.
+
+    `image` is uint8 [H, W, 3] BGR and `score` float32 [H, W] of that size, 1.0 the alarm line:
+    below it nothing is laid over the frame. `obstacles` and `mask`, uint8 [H, W], are what
+    `find_obstacles` made of the score; the mask is None where it was withheld, and then there are
+    no obstacles. What is coloured but not outlined is anomalous, but no obstacle: too small, or
+    outside the region of interest. In the upper corners stand how many obstacles there are,
+    `frame_rate` in frames a second, `provider`, and the scale of the colours: the lower part of a
+    frame is the road before the vehicle, and is left free. Returns a new uint8 [H, W, 3] BGR.
+    """
+    height, width = image.shape[:2]
+    if score.shape != (height, width):
+        raise ValueError(f"score is {list(score.shape)}; the image's {[height, width]} is right")
+    unit = unit_of(height, width)
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    cv2.convertScaleAbs(grey, dst=grey, alpha=_FRAME_BRIGHTNESS)
+    picture = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
+    _colour_alarms(picture, score)
+    lines = () if mask is None else outlines(mask, obstacles)
+    draw_outlines(picture, lines, unit)
+    speed = "" if frame_rate is None else f"{frame_rate:.1f} frames/s"
+    taken = [
+        *_draw_status(
+            picture,
+            _caption(obstacles, mask),
+            "  ".join(filter(None, (speed, provider))),
+            unit,
+            unknown=mask is None,
+        ),
+        *draw_scale(picture, unit),
+    ]
+    # The highest peak comes first, and keeps its label where two would cover each other.
+    for obstacle, line in zip(obstacles, lines, strict=mask is not None):
+        taken += _draw_label(picture, f"{obstacle.peak_score:.1f}", line, unit, taken)
+    return picture
+
+
+def _caption(obstacles: Sequence[Obstacle], mask: np.ndarray | None) -> str:
+    if mask is None:
+        return "no drivable area: obstacles unknown"
+    return counted(len(obstacles), "obstacle")
+
+
+def _colour_alarms(picture: np.ndarray, score: np.ndarray) -> None:
+    alarm = (score >= 1.0).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(alarm)  # most frames: nothing to do
+    if width == 0:
+        return
+    box = np.s_[y : y + height, x : x + width]
+    part = picture[box]
+    mixed = mapped(score[box])
+    # In place: memory of another megabyte, new in every frame, takes longer than the arithmetic.
+    cv2.addWeighted(mixed, _OPACITY, part, 1 - _OPACITY, 0, dst=mixed)
+    cv2.copyTo(mixed, alarm[box], part)
+
+
+def draw_outlines(picture: np.ndarray, lines: Sequence[np.ndarray], unit: float) -> None:
+    """Obstacles' `outlines` into uint8 [H, W, 3] BGR; `unit` is `lettering.unit_of` the picture."""
+    thin = max(1, round(1.5 * unit))
+    # A dark rim, so that the line is seen on bright colours as well.
+    cv2.polylines(picture, lines, True, _DARK, thin + 2 * max(1, round(unit)))
+    cv2.polylines(picture, lines, True, ALARM_COLOUR, thin)
+
+
+def _draw_label(
+    picture: np.ndarray, text: str, line: np.ndarray, unit: float, taken: Sequence[Box]
+) -> list[Box]:
+    """Dark letters on the outline's colour: above its top or, where that is covered, inside it.
+    Returns what they took: nothing where they would hide something else or be cut off."""
+    pad = round(3 * unit)
+    width, height = text_width(text, unit) + 2 * pad, text_height(unit) + 2 * pad
+    y = int(line[:, 1].min())
+    x = line[line[:, 1] == y, 0]
+    left = max(0, min(int(x.min() + x.max() - width) // 2, picture.shape[1] - width))
+    box = Box(left, max(0, y - height - pad), width, height)
+    for other in taken:
+        if box.overlaps(other):
+            box = box._replace(top=other.top + other.height + pad)
+    bottom = max(line[:, 1].max(), y + height)
+    if box.top + height > min(bottom + 1, picture.shape[0]) or any(map(box.overlaps, taken)):
+        return []
+    picture[box.top : box.top + height, left : left + width] = ALARM_COLOUR
+    write(picture, text, left + pad, box.top + height - pad, unit, colour=_DARK)
+    return [box]
+
+
+def _draw_status(
+    picture: np.ndarray, caption: str, speed: str, unit: float, *, unknown: bool
+) -> list[Box]:
+    """Two lines in the upper left corner, the second smaller; none in a picture without room.
+    Dark on amber where it is unknown whether there are obstacles, which is not a clear road.
+    Returns what they took."""
+    margin = round(5 * unit)
+    lines = [(caption, 1.2), *([(speed, 0.8)] if speed else [])]
+    sizes = [(text_width(text, size * unit), text_height(size * unit)) for text, size in lines]
+    width = max(w for w, _ in sizes) + 2 * margin
+    height = sum(h for _, h in sizes) + (len(lines) + 1) * margin
+    if 2 * margin + width > picture.shape[1] or 2 * margin + height > picture.shape[0]:
+        return []
+    box = Box(margin, margin, width, height)
+    if unknown:
+        picture[box.top : box.top + height, box.left : box.left + width] = _AMBER
+    else:
+        plate(picture, box)
+    baseline = margin
+    for (text, size), (_, letters) in zip(lines, sizes, strict=True):
+        baseline += margin + letters
+        colour = _DARK if unknown else None
+        write(picture, text, 2 * margin, baseline, size * unit, colour=colour)
+    return [box]

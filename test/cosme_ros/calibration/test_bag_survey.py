@@ -1,0 +1,59 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from helpers.normal_bag import TOPIC, write_normal_bag
+from helpers.small_bag import START, TYPES, camera_info_message, image_message
+from helpers.tiny_bundle import street_frame
+from rosbags.rosbag2 import StoragePlugin, Writer
+
+from cosme_ros import bag_topics
+from cosme_ros.bags.reading import CAMERA_INFO, Bag, BagError, frame_id_of
+from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, check_distinct, survey
+
+SCORING = Scoring((TOPIC,), bag_topics.CAMERA_LABELS, "everything", 20)
+
+
+def surveyed(path: Path, scoring: Scoring = SCORING) -> SurveyedBag:
+    return survey(path, scoring, on_frames=lambda _: None, complain=pytest.fail)
+
+
+def test_one_drive_is_not_two(tmp_path) -> None:
+    first = surveyed(write_normal_bag(tmp_path / "one"))
+    other = surveyed(write_normal_bag(tmp_path / "other", seed=1))
+    again = surveyed(write_normal_bag(tmp_path / "again", frames=3))
+    check_distinct([first, other])
+    with pytest.raises(BagError, match=r"one and .*again hold the same frames; .* give each once"):
+        check_distinct([first, other, again])
+
+
+def test_a_bag_without_the_topic_says_what_it_has(tmp_path) -> None:
+    bag = write_normal_bag(tmp_path / "bag", frames=1)
+    with pytest.raises(BagError, match=f"no topic '/front/image'. It has: {TOPIC}"):
+        surveyed(bag, replace(SCORING, image_topics=("/front/image",)))
+
+
+def test_a_label_topic_of_another_type_is_refused_before_the_work(tmp_path) -> None:
+    bag = write_normal_bag(tmp_path / "bag", frames=1)
+    info = replace(SCORING, label_topic="/info")
+    with Writer(tmp_path / "other", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for topic, message in (
+            (TOPIC, image_message(START, street_frame(160, 240), "bgr8")),
+            ("/info", camera_info_message(START, 160, 240)),
+        ):
+            kind = message.__msgtype__
+            connection = writer.add_connection(topic, kind, typestore=TYPES)
+            writer.write(connection, START, TYPES.serialize_cdr(message, kind))
+    with pytest.raises(BagError, match=f"'/info' of bag .* is of type {CAMERA_INFO}, but must be"):
+        surveyed(tmp_path / "other", info)
+    assert surveyed(bag, info).frames == 1  # which has no labels
+
+
+def test_frame_ids_are_read_from_the_bytes(tmp_path) -> None:
+    path = write_normal_bag(tmp_path / "bag", frames=1, cameras=("vorne/optisch-ü", ""))
+    with Bag(path) as bag:
+        for message in bag.messages([TOPIC]):
+            assert frame_id_of(message.cdr) == bag.decode(message).header.frame_id

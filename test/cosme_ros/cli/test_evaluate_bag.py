@@ -1,0 +1,428 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""The whole command, on a tiny bundle and small bags."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from time import sleep
+
+import cv2
+import numpy as np
+import pytest
+from helpers.small_bag import (
+    BOX,
+    START,
+    TYPES,
+    compressed_message,
+    label,
+    picture,
+    stamp_of_frame,
+    write_small_bag,
+)
+from helpers.tiny_bundle import write_tiny_bundle
+from rosbags.rosbag2 import StoragePlugin, Writer
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
+from cosme_ros.bags.reading import COMPRESSED_IMAGE, Bag, read_frames
+from cosme_ros.bundle.loading import MANIFEST, load_bundle
+from cosme_ros.cli.evaluate_bag import bag_names, main
+from cosme_ros.evaluation.outputs import MASK, OVERLAY, SCORE
+from cosme_ros.inference.detector import Detection, Detector
+from cosme_ros.parameters import Settings
+from cosme_ros.postprocessing.obstacle_decision import ObstacleDecision, decide_obstacles
+from cosme_ros.streaming.camera_stream import CameraStream
+
+FPR = 0.01  # which the tiny bundle's calibration table has
+FRAMES = 6
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
+
+
+def evaluate(bundle: Path, out: Path, *bags: Path, status: int = 0, options=()) -> dict:
+    """report.json, or nothing where the exit status is not 0."""
+    arguments = [*map(str, bags), "--bundle", str(bundle), "--out", str(out), "--quiet"]
+    arguments += ["--false-positive-rate", str(FPR), "--threads", "1", *options]
+    assert main(arguments) == status
+    return json.loads((out / "report.json").read_text()) if status == 0 else {}
+
+
+def detections(bundle: Path, bag: Path):
+    detector = Detector(load_bundle(bundle), provider="cpu", false_positive_rate=FPR, threads=1)
+    for frame in read_frames(bag, CAMERA_IMAGE, CAMERA_LABELS):
+        yield frame, detector.detect(frame.image)
+
+
+def decided(detection: Detection, image: np.ndarray) -> ObstacleDecision:
+    """Under the node's defaults."""
+    return decide_obstacles(
+        detection, image, drivable_class_ids=None, minimum_area=64, outline=Settings.outline
+    )
+
+
+def test_figures_are_those_of_the_detector_and_scikit_learn(bundle: Path, tmp_path: Path) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    report = evaluate(bundle, tmp_path / "out", bag)
+    total, (of_bag,) = report["total"], report["bags"]
+    scores, labels = [], []
+    for index, (frame, detection) in enumerate(detections(bundle, bag)):
+        of_frame = {name: values[index] for name, values in of_bag["frames"].items()}
+        decision = decided(detection, frame.image)
+        mask, obstacles = decision.mask, decision.obstacles
+        assert of_frame["stamp"] == frame.stamp
+        assert of_frame["peak"] == float(detection.score.max())
+        assert of_frame["obstacles"] == len(obstacles)
+        assert of_frame["mask_pixels"] == np.count_nonzero(mask)
+        assert of_frame["anomalous_pixels"] == np.count_nonzero(frame.label == 1)
+        judged = frame.label != 255
+        scores.append(detection.score[judged])
+        labels.append(frame.label[judged])
+    truth, score = np.concatenate(labels), np.concatenate(scores)
+    # Dividing by the threshold before bringing to size rounds some float32 otherwise.
+    assert total["pixels"]["average_precision"] == pytest.approx(
+        average_precision_score(truth, score), abs=1e-6
+    )
+    assert total["pixels"]["auroc"] == pytest.approx(roc_auc_score(truth, score), abs=1e-6)
+    assert total["frames"] == total["labelled_frames"] == FRAMES
+    # The box is there in odd frames only: an obstacle of its own each time, and found at once.
+    assert total["detection"]["obstacles"] == FRAMES // 2
+    assert total["detection"]["at_once"] == FRAMES // 2
+    assert total["alarms"]["alarm_frames"] == FRAMES // 2
+    assert total["stability"]["single_frame_alarms"] == 1.0
+    assert total["stability"]["mask_iou"] == 0.0
+    assert total["alarms_where_nothing_is_wrong"]["alarms"] == 0
+    assert total["alarms_where_nothing_is_wrong"]["frames"] == FRAMES // 2
+    assert of_bag["obstacles"][0]["first_area"] == BOX[2] * BOX[3]
+    # 320x180 and 96x64 are not of one shape.
+    (trouble,) = of_bag["not_as_it_should_be"]
+    assert "stretched by a factor of 0.84" in trouble and report["unreadable"] == []
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert load_bundle(bundle).digest in page and "--false-positive-rate" in page
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "report.html",
+        "report.json",
+    ]
+
+
+def test_no_obstacle_is_followed_across_a_cut(bundle: Path, tmp_path: Path) -> None:
+    """The same box in all frames: one obstacle, or one in each scene."""
+    for scenes, first_frames in (({}, [0]), ({0: "rain", 2: "fog"}, [0, 2])):
+        name = f"bag{len(scenes)}"
+        bag = write_small_bag(tmp_path / name, frames=4, boxes=lambda _: BOX, scenes=scenes)
+        report = evaluate(bundle, tmp_path / "out" / name, bag)
+        obstacles = report["bags"][0]["obstacles"]
+        assert [obstacle["first_frame"] for obstacle in obstacles] == first_frames
+        assert all(len(o["ious"]) == o["frames_found"] for o in obstacles)
+        assert all(0.1 < o["iou"] <= 1.0 and o["largest_area"] == 1200 for o in obstacles)
+
+
+def test_scores_over_time_are_those_of_a_camera_stream(bundle: Path, tmp_path: Path) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    report = evaluate(bundle, tmp_path / "out", bag, options=["--temporal", "flow"])
+    detector = Detector(load_bundle(bundle), provider="cpu", false_positive_rate=FPR, threads=1)
+    stream = CameraStream(detector, temporal="flow")
+    peaks = report["bags"][0]["frames"]["peak"]
+    expected = [
+        float(stream.detect(frame.image, frame.stamp).score.max())
+        for frame in read_frames(bag, CAMERA_IMAGE, CAMERA_LABELS)
+    ]
+    assert peaks == expected
+    assert peaks != [float(found.score.max()) for _, found in detections(bundle, bag)]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "no number of false alarms is guaranteed" in page
+
+
+def test_wrong_labels_make_misses_and_false_alarms(bundle: Path, tmp_path: Path) -> None:
+    """Labels say that something is wrong where nothing is to be seen, and nothing where it is."""
+    bag = write_small_bag(tmp_path / "bag", frames=4)
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    for index in range(4):
+        ids = np.zeros((180, 320), np.uint16)
+        ids[20:40, 20:60] = 300
+        cv2.imwrite(str(folder / f"{stamp_of_frame(index)}.png"), ids)
+    options = ("--label-folder", str(folder), "--anomaly-ids", "300")
+    report = evaluate(bundle, tmp_path / "out", bag, options=options)
+    assert report["total"]["detection"] | {"median_frames": None} == {
+        "obstacles": 1, "found": 0, "never": 1, "at_once": 0, "median_frames": None,
+        "worst_frames": None,
+    }  # fmt: skip
+    (of_bag,) = report["bags"]
+    assert of_bag["label_values"] == {"normal": [0], "anomaly": [300], "ignored": []}
+    assert of_bag["frames"]["missed"] == [1, 1, 1, 1]
+    assert of_bag["frames"]["false_obstacles"] == [0, 1, 0, 1]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "not found" in page and "on nothing labelled" in page
+
+
+def test_an_anomaly_id_that_no_label_holds_is_told(bundle: Path, tmp_path: Path, capsys) -> None:
+    """A wrong id makes every label normal, and a detector that finds them all look worthless."""
+    bag = write_small_bag(tmp_path / "bag", frames=4)
+    report = evaluate(bundle, tmp_path / "out", bag, options=("--anomaly-ids", "9"))
+    reason = (
+        "no label holds an anomaly (anomaly ids: 9); the labels hold the values 0, 1, 255. All "
+        "but the ignored is taken as normal, and figures that need anomalies are absent"
+    )
+    told = capsys.readouterr()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert reason in told.err and reason in page and "Absent: no label holds" in page
+    total, (of_bag,) = report["total"], report["bags"]
+    assert reason in of_bag["not_as_it_should_be"] and total["absent"] == reason
+    assert of_bag["label_values"] == {"normal": [0, 1], "anomaly": [], "ignored": [255]}
+    for figures in (total, of_bag["summary"]):
+        for name in ("pixels", "detection", "components_at_alarm_line", "components_at_best_f1"):
+            assert figures[name] is None
+    assert "0 of 0" not in told.out and "0 of 0" not in page
+    # What the labels say of normal frames is there.
+    assert total["alarms_where_nothing_is_wrong"]["frames"] == 4
+
+    report = evaluate(bundle, tmp_path / "out", bag, options=("--anomaly-ids", "9,1"))
+    assert report["notes"] == [
+        "no label holds the anomaly id 9; the labels hold the values 0, 1, 255"
+    ]
+    assert report["total"]["absent"] == "" and report["total"]["detection"]["obstacles"] == 2
+    assert report["notes"][0] in capsys.readouterr().err
+    assert report["notes"][0] in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_drive_labelled_as_normal_takes_nothing_from_the_others(
+    bundle: Path, tmp_path: Path
+) -> None:
+    bags = [
+        write_small_bag(tmp_path / "quiet", frames=2, boxes=lambda _: None),
+        write_small_bag(tmp_path / "other", frames=2),
+    ]
+    report = evaluate(bundle, tmp_path / "out", *bags)
+    quiet, other = (bag["summary"] for bag in report["bags"])
+    assert quiet["detection"] is None and "the labels hold the values 0, 255" in quiet["absent"]
+    assert other["detection"] == report["total"]["detection"] and report["total"]["absent"] == ""
+
+
+def test_without_labels_there_are_alarms_and_highest_scores(bundle: Path, tmp_path: Path) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=4)
+    report = evaluate(bundle, tmp_path / "out", bag, options=("--label-topic", ""))
+    total = report["total"]
+    assert total["pixels"] is None and total["detection"] is None
+    assert total["absent"] == "there are no labels"
+    assert total["alarms"]["alarm_rate"] == 0.5
+    raw = np.stack([d.raw_score_grid for _, d in detections(bundle, bag)])
+    for row in total["exceedance"]:
+        assert row["observed"] == np.mean(raw >= row["raw_score"])
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Highest scores" in page and "There are no labels" in page
+
+
+def test_a_drive_unlike_the_calibration_is_warned_of(bundle: Path, tmp_path: Path) -> None:
+    """Everything magenta, and no labels to say that this is as it should be."""
+    folder = tmp_path / "bag"
+    message = compressed_message(START, np.full((180, 320, 3), (230, 20, 230), np.uint8))
+    with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connection = writer.add_connection("/image", COMPRESSED_IMAGE, typestore=TYPES)
+        writer.write(connection, START, TYPES.serialize_cdr(message, COMPRESSED_IMAGE))
+    evaluate(bundle, tmp_path / "out", folder)
+    warning = "100 % of the score&#39;s places reach a score that the bundle promises of 1 %"
+    assert warning in (tmp_path / "out" / "report.html").read_text()
+    ordinary = write_small_bag(tmp_path / "ordinary", frames=2)
+    evaluate(bundle, tmp_path / "out", ordinary)
+    assert "bundle promises of 1 %" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_gap_says_which_frames_are_one_alarm(bundle: Path, tmp_path: Path, capsys) -> None:
+    """Every other frame alarms, 0.2 s apart."""
+    promising = tmp_path / "promising"
+    shutil.copytree(bundle, promising)
+    manifest = json.loads((promising / MANIFEST).read_bytes())
+    manifest["calibration"]["promise"] = {
+        "false_positive_rate": FPR, "false_alarms_per_hour": 1.0, "confidence": 0.95,
+        "alarm_gap": 0.1, "hours": 3.0, "alarms_allowed": 0, "alarms_measured": 0,
+        "region": "everything", "minimum_area": 64, "image_size": {"height": 180, "width": 320},
+    }  # fmt: skip
+    (promising / MANIFEST).write_text(json.dumps(manifest))
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    for options, gap, alarms in (((), 5.0, 1), (("--alarm-gap", "0.1"), 0.1, FRAMES // 2)):
+        report = evaluate(promising, tmp_path / "out", bag, options=options)
+        assert report["total"]["alarms"]["alarms"] == alarms
+        assert report["settings"]["alarm_gap"] == gap
+        page = (tmp_path / "out" / "report.html").read_text()
+        told = capsys.readouterr()
+        assert f"no more than {gap:g} s apart are one" in page
+        assert f"no more than {gap:g} s apart are one" in told.out
+        otherwise = "counts alarms by a gap of 0.1 s, and here it is 5 s"
+        for text in (page, told.err, str(report["notes"])):
+            assert (otherwise in text) == (gap != 0.1)
+
+
+def comparable(out: Path) -> tuple[dict, list[str]]:
+    """All that is not of the run itself: figures, and the pictures of the page."""
+    report = json.loads((out / "report.json").read_text())
+    del report["origin"]
+    page = (out / "report.html").read_text()
+    return report, [line for line in page.splitlines() if "data:image" in line or "<path" in line]
+
+
+@pytest.fixture(scope="module")
+def eight_bags(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("bags")
+    return [
+        write_small_bag(
+            folder / f"drive{n}",
+            frames=2 + n % 3,
+            rate=10.0 + n,
+            skipped_labels=(0,) if n == 3 else (),
+            storage=StoragePlugin.SQLITE3 if n % 2 else StoragePlugin.MCAP,
+        )
+        for n in range(8)
+    ]
+
+
+@pytest.fixture(scope="module")
+def serial(bundle: Path, eight_bags, tmp_path_factory):
+    out = tmp_path_factory.mktemp("serial")
+    evaluate(bundle, out, *eight_bags, options=("--jobs", "1"))
+    return comparable(out)
+
+
+def test_eight_bags_in_parallel_are_as_one_after_the_other(
+    bundle: Path, eight_bags, serial, tmp_path: Path
+) -> None:
+    evaluate(bundle, tmp_path, *eight_bags, options=("--jobs", "2"))
+    assert comparable(tmp_path) == serial
+
+
+def test_a_dask_cluster_gives_the_same(bundle: Path, eight_bags, serial, tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        options = ("--backend", "dask", "--scheduler", address, "--jobs", "2")
+        evaluate(bundle, tmp_path, *eight_bags, options=options)
+    assert comparable(tmp_path) == serial
+
+
+def test_several_bags_are_pooled_by_frame_not_by_bag(
+    bundle: Path, eight_bags, serial, tmp_path: Path
+) -> None:
+    report = serial[0]
+    scores, labels = [], []
+    for bag in eight_bags:
+        for frame, detection in detections(bundle, bag):
+            if frame.label is not None:
+                judged = frame.label != 255
+                scores.append(detection.score[judged])
+                labels.append(frame.label[judged])
+    expected = average_precision_score(np.concatenate(labels), np.concatenate(scores))
+    assert report["total"]["pixels"]["average_precision"] == pytest.approx(expected, abs=1e-6)
+    assert report["total"]["frames"] == sum(len(b["frames"]["frame"]) for b in report["bags"])
+    assert any("have no label" in s for s in report["bags"][3]["not_as_it_should_be"])
+
+
+def test_the_output_bag_has_what_the_detector_says(bundle: Path, tmp_path: Path) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=3)
+    written = tmp_path / "written"
+    report = evaluate(
+        bundle, tmp_path / "out", bag, options=("--output-bag", str(written), "--video")
+    )
+    with Bag(written) as outputs:
+        assert outputs.topics == dict.fromkeys((SCORE, MASK, OVERLAY), "sensor_msgs/msg/Image")
+        frames = list(outputs.joined([SCORE, MASK, OVERLAY]))
+        assert len(frames) == 3
+        for messages, (frame, detection) in zip(frames, detections(bundle, bag), strict=True):
+            assert {m.stamp for m in messages.values()} == {frame.stamp}
+            assert {m.bag_time for m in messages.values()} == {frame.stamp}  # as in the input
+            assert outputs.decode(messages[SCORE]).header.frame_id == "camera"
+            np.testing.assert_array_equal(outputs.plane(messages[SCORE], "32FC1"), detection.score)
+            mask = decided(detection, frame.image).mask
+            np.testing.assert_array_equal(outputs.plane(messages[MASK], "mono8"), mask)
+            assert outputs.picture(messages[OVERLAY]).shape == frame.image.shape
+    assert report["outputs"]["output bag"] == str(written)
+    video = cv2.VideoCapture(report["outputs"]["video"])
+    shown = 0
+    while video.read()[0]:
+        shown += 1
+    assert shown == 3 and video.get(cv2.CAP_PROP_FPS) == pytest.approx(10)
+    evaluate(bundle, tmp_path / "out", bag, status=1, options=("--output-bag", str(written)))
+
+
+def test_a_damaged_bag_beside_sound_ones(bundle: Path, tmp_path: Path, capsys) -> None:
+    sound = write_small_bag(tmp_path / "sound", frames=2)
+    cut = tmp_path / "cut.mcap"
+    content = next(write_small_bag(tmp_path / "whole", frames=12).glob("*.mcap")).read_bytes()
+    cut.write_bytes(content[: len(content) // 2])
+    rubbish = tmp_path / "rubbish.mcap"
+    rubbish.write_bytes(b"rubbish")
+    report = evaluate(bundle, tmp_path / "out", sound, cut, rubbish)
+    frames = [len(bag["frames"]["frame"]) for bag in report["bags"]]
+    assert frames[0] == 2 and 0 < frames[1] < 12
+    assert [bag["path"] for bag in report["unreadable"]] == [str(rubbish)]
+    told = capsys.readouterr().err
+    page = (tmp_path / "out" / "report.html").read_text()
+    for text in (told, page):
+        assert "cut off" in text and "rubbish.mcap" in text
+    assert "Traceback" not in told
+
+
+def test_nothing_to_evaluate_is_exit_status_1(bundle: Path, tmp_path: Path, capsys) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=1)
+    for bags, options, sentence in (
+        ([tmp_path / "absent"], (), "does not exist"),
+        ([bag], ("--image-topic", "/front"), "no topic '/front'"),
+        ([bag, bag], (), "given twice"),
+        ([bag], ("--label-folder", str(tmp_path / "absent")), "is no folder"),
+        ([bag], ("--anomaly-ids", "1,255"), "id 255 cannot be"),
+        ([bag], ("--provider", "openvino", "--false-positive-rate", "1e-8"), "calibrated for"),
+    ):
+        evaluate(bundle, tmp_path / "out", *bags, status=1, options=options)
+        told = capsys.readouterr().err
+        assert sentence in told and "Traceback" not in told
+    evaluate(tmp_path / "no_bundle", tmp_path / "out", bag, status=1)
+    assert not (tmp_path / "out" / "report.html").exists()
+    assert not (tmp_path / "out" / ".evaluating").exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_keeps_what_was_evaluated(bundle: Path, tmp_path: Path, jobs: int) -> None:
+    bags = [write_small_bag(tmp_path / f"bag{n}", frames=400) for n in range(2)]
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "cosme_ros", "evaluate_bag", *map(str, bags), "--out", str(out),
+            "--bundle", str(bundle), "--jobs", str(jobs), "--false-positive-rate", str(FPR),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        cwd=Path(__file__).parents[3],
+    )  # fmt: skip
+    while process.poll() is None and not any(
+        file.stat().st_size > 3 for file in out.glob(".evaluating/*.frames")
+    ):
+        sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
+    told = process.communicate()[1]
+    assert process.returncode == 0, told
+    assert "interrupted after" in told and "Traceback" not in told
+    report = json.loads((out / "report.json").read_text())
+    assert 0 < report["total"]["frames"] < 800
+    assert any(bag["interrupted"] for bag in report["bags"])
+    assert not (out / ".evaluating").exists()
+
+
+def test_bags_of_the_same_name_are_told_apart() -> None:
+    paths = [Path(text) for text in ("/a/monday/bag", "/a/tuesday/bag", "/a/other.mcap")]
+    assert bag_names(paths) == ["monday/bag", "tuesday/bag", "other.mcap"]
+    assert bag_names([Path("/x/y/bag"), Path("/z/y/bag")]) == ["x/y/bag", "z/y/bag"]
+
+
+def test_labels_and_pictures_that_the_tests_rely_on() -> None:
+    """The box of small_bag is where its label says."""
+    magenta = picture(1, 180, 320).astype(int) @ [1, -2, 1] > 200
+    assert (label(1, 180, 320)[magenta] == 1).all() and magenta.sum() > 0.9 * BOX[2] * BOX[3]

@@ -1,0 +1,69 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a process that makes large pictures again and again gets from the system, page by page."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="without glibc there is nothing to set"
+)
+FEW, MANY = 200, 20_000  # of 20 frames with 2000 to 6000 pages each
+FRAMES = """
+import resource, sys, threading
+import numpy as np
+from cosme_ros.node.freed_memory import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+
+def frame():
+    score = np.full((1024, 2048), 0.5, np.float32)
+    labels = score.astype(np.int32)
+    return bytes(score), labels.astype(np.uint8)
+
+def faults():
+    for _ in range(5):
+        frame()
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(20):
+        frame()
+    print(resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before)
+
+if sys.argv[2] == "main":
+    faults()
+else:
+    thread = threading.Thread(target=faults)
+    thread.start()
+    thread.join()
+"""
+
+
+def page_faults(what: str, thread: str, **chosen: str) -> int:
+    # Dask sets such variables in this process, for its workers.
+    environment = {name: value for name, value in os.environ.items() if "MALLOC" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", FRAMES, what, thread],
+        env={**environment, **chosen},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("thread", ["main", "other"])
+def test_what_a_frame_frees_serves_the_next(thread: str) -> None:
+    assert page_faults("keep", thread) < FEW
+
+
+def test_without_it_every_frame_gets_its_memory_anew() -> None:
+    assert page_faults("leave", "main") > MANY
+
+
+def test_what_the_user_has_set_stays() -> None:
+    assert page_faults("keep", "main", MALLOC_MMAP_THRESHOLD_="65536") > MANY

@@ -1,0 +1,161 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Only what is wanted is made; an unknown road gives no mask."""
+
+import cv2
+import numpy as np
+import pytest
+from helpers.tiny_bundle import street_frame, write_tiny_bundle
+
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
+from cosme_ros.postprocessing.obstacles import find_obstacles
+from cosme_ros.postprocessing.outlines import outlines
+from cosme_ros.streaming.frame_outputs import Wanted, make_outputs
+from cosme_ros.visualization.overlay import draw_overlay
+
+STREET = street_frame(90, 160, box=(70, 60, 20, 15))
+SKY = np.full_like(STREET, (230, 100, 20))
+EVERYTHING = Wanted(score=True, mask=True, overlay=True, obstacles=True)
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    bundle = load_bundle(write_tiny_bundle(tmp_path_factory.mktemp("bundle")))
+    return Detector(bundle, provider="cpu")
+
+
+def outputs(
+    detector,
+    image,
+    wanted,
+    *,
+    drivable=False,
+    minimum_area=16,
+    drift_threshold=1.0,
+    frame_rate=None,
+    score_on_grid=False,
+    outline="score",
+):
+    return make_outputs(
+        detector.detect(image),
+        image,
+        wanted,
+        provider="cpu",
+        drivable_class_ids=detector.bundle.drivable_class_ids if drivable else None,
+        minimum_area=minimum_area,
+        drift_threshold=drift_threshold,
+        frame_rate=frame_rate,
+        score_on_grid=score_on_grid,
+        outline=outline,
+    )
+
+
+@pytest.mark.parametrize("score", [True, False])
+@pytest.mark.parametrize("mask", [True, False])
+@pytest.mark.parametrize("overlay", [True, False])
+@pytest.mark.parametrize("obstacles", [True, False])
+def test_each_output_is_made_only_when_wanted(detector, score, mask, overlay, obstacles):
+    wanted = Wanted(score=score, mask=mask, overlay=overlay, obstacles=obstacles)
+    made = outputs(detector, STREET, wanted)
+    assert made.size == STREET.shape[:2]
+    assert (made.score is not None) == score
+    assert (made.mask is not None) == mask
+    assert (made.overlay is not None) == overlay
+    assert (made.obstacles is not None) == (made.outlines is not None) == obstacles
+
+
+def test_obstacles_are_those_of_the_mask(detector):
+    made = outputs(detector, STREET, EVERYTHING)
+    expected, obstacles = find_obstacles(
+        detector.detect(STREET).score, region=None, minimum_area=16
+    )
+    assert obstacles
+    assert made.obstacles == obstacles
+    np.testing.assert_array_equal(made.mask, expected)
+    for line, wanted in zip(made.outlines, outlines(expected, obstacles), strict=True):
+        np.testing.assert_array_equal(line, wanted)
+
+
+def test_the_score_as_the_networks_give_it_is_that_of_the_camera_before_it_is_enlarged(detector):
+    made = outputs(detector, STREET, EVERYTHING)
+    coarse = outputs(detector, STREET, EVERYTHING, score_on_grid=True)
+    assert coarse.score.shape < made.score.shape == STREET.shape[:2]
+    height, width = STREET.shape[:2]
+    enlarged = cv2.resize(coarse.score, (width, height), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(enlarged, made.score)
+    np.testing.assert_array_equal(coarse.mask, made.mask)
+    np.testing.assert_array_equal(coarse.overlay, made.overlay)
+
+
+def test_the_overlay_tells_frame_rate_and_provider(detector):
+    score = detector.detect(STREET).score
+    mask, obstacles = find_obstacles(score, region=None, minimum_area=16)
+    made = outputs(detector, STREET, EVERYTHING, frame_rate=7.5)
+    expected = draw_overlay(
+        STREET,
+        score,
+        obstacles,
+        mask,
+        frame_rate=7.5,
+        provider="cpu",
+    )
+    np.testing.assert_array_equal(made.overlay, expected)
+
+
+def test_without_a_listener_no_map_of_camera_size_is_made(detector):
+    detection = detector.detect(STREET)
+    make_outputs(
+        detection,
+        STREET,
+        Wanted(score=False, mask=False, overlay=False),
+        provider="cpu",
+        drivable_class_ids=None,
+        minimum_area=16,
+        drift_threshold=1.0,
+    )
+    assert not {"score", "class_id", "mulmem", "auxcon"} & set(vars(detection))
+
+
+def test_minimum_area_leaves_small_obstacles_out_of_the_mask(detector):
+    assert outputs(detector, STREET, EVERYTHING).mask.any()
+    assert not outputs(detector, STREET, EVERYTHING, minimum_area=STREET.size).mask.any()
+
+
+def test_a_road_that_is_not_there_withholds_the_mask_but_not_the_score(detector):
+    made = outputs(detector, SKY, EVERYTHING, drivable=True)
+    assert made.mask_withheld
+    assert made.mask is None
+    assert made.obstacles is None
+    assert made.outlines is None
+    assert made.score is not None
+    assert made.overlay is not None
+    assert not outputs(detector, STREET, EVERYTHING, drivable=True).mask_withheld
+    assert outputs(detector, SKY, EVERYTHING, drivable=False).mask is not None
+
+
+def test_drift_share_counts_the_scores_own_pixels(detector):
+    grid = detector.detect(STREET).raw_score_grid
+    nothing = Wanted(score=False, mask=False, overlay=False)
+    for threshold in (float(np.median(grid)), float(grid.max()), float(grid.max()) * 2):
+        made = outputs(detector, STREET, nothing, drift_threshold=threshold)
+        assert made.drift_share == pytest.approx(float((grid >= threshold).mean()))
+
+
+def test_an_outline_by_the_image_changes_the_mask_and_not_what_alarms(detector):
+    by_score = outputs(detector, STREET, EVERYTHING)
+    by_image = outputs(detector, STREET, EVERYTHING, outline="image")
+    assert np.array_equal(by_image.score, by_score.score)
+    assert len(by_image.obstacles) == len(by_score.obstacles) > 0
+    assert [o.peak_score for o in by_image.obstacles] == [o.peak_score for o in by_score.obstacles]
+    assert not np.array_equal(by_image.mask, by_score.mask)
+    # Outlines, boxes and mask are of the same regions.
+    for line, obstacle in zip(by_image.outlines, by_image.obstacles, strict=True):
+        x, y, width, height = cv2.boundingRect(line[:, None])
+        assert (x, y, width, height) == (obstacle.x, obstacle.y, obstacle.width, obstacle.height)
+
+
+def test_another_outline_is_refused(detector):
+    with pytest.raises(ValueError, match="outline is 'box'; one of score, image is right"):
+        outputs(detector, STREET, EVERYTHING, outline="box")

@@ -1,0 +1,200 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Bundles of lower precision against the one they were made from and NumPy's own arithmetic."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+from cosme_ros.bundle.loading import load_bundle  # noqa: E402
+from cosme_ros.inference.detector import Detector  # noqa: E402
+from training.datasets.registry import Dataset  # noqa: E402
+from training.errors import UsageError  # noqa: E402
+from training.export import lower_precision  # noqa: E402
+from training.export.float16 import halve, halve_inputs, halve_network  # noqa: E402
+from training.export.half_weights import load_unpacked  # noqa: E402
+from training.export.int8 import to_int8  # noqa: E402
+from training.export.lower_precision import write_faster_bundle  # noqa: E402
+
+DEMO_BUNDLE = Path(__file__).parents[3] / "demo" / "bundle"
+
+
+class Boxes:
+    """Three grey pictures with a magenta box, labelled; the labels of `blank` are all normal."""
+
+    def __init__(self, *, blank: bool = False) -> None:
+        self.blank = blank
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if index >= len(self):
+            raise IndexError
+        image = np.random.default_rng(index).integers(90, 130, (360, 640, 3)).astype(np.uint8)
+        label = np.zeros((360, 640), np.uint8)
+        image[200:280, 100 * index : 100 * index + 90] = (230, 20, 230)
+        if not self.blank:
+            label[200:280, 100 * index : 100 * index + 90] = 1
+        return image, label
+
+    def frame_name(self, index: int) -> str:
+        return f"box {index}"
+
+
+def boxes(*, blank: bool = False) -> Dataset:
+    return Dataset("boxes", "boxes", "Boxes", "anomalies", Boxes(blank=blank))
+
+
+def test_a_halved_bundle_runs_and_says_what_it_cost(tmp_path: Path) -> None:
+    out = tmp_path / "half"
+    measured = write_faster_bundle(DEMO_BUNDLE, out, "float16", halve, boxes(), iter)
+    assert measured.frames == 3
+    assert measured.lost <= lower_precision.MOST_PRECISION_LOST
+    bundle, single = load_bundle(out), load_bundle(DEMO_BUNDLE)
+    said = bundle.manifest["precision"]
+    assert (
+        said["made_from"]
+        == hashlib.sha256((DEMO_BUNDLE / "manifest.json").read_bytes()).hexdigest()
+    )
+    assert said["average_precision"] == measured.average_precision
+    assert bundle.manifest["graphs"]["student"]["outputs"]["student_c5"]["dtype"] == "float16"
+    # The demo's weights are stored in 16 bits already.
+    single_size = load_unpacked(DEMO_BUNDLE / "teacher.onnx").ByteSize()
+    assert (out / "teacher.onnx").stat().st_size < 0.6 * single_size
+    # The detector checks the graphs against the manifest, and finds what was measured.
+    half, full = Detector(bundle, provider="cpu"), Detector(single, provider="cpu")
+    worst = 0.0
+    for index in range(3):
+        image = Boxes()[index][0]
+        wanted = full.detect(image).raw_score_grid
+        worst = max(
+            worst, float(np.abs(half.detect(image).raw_score_grid - wanted).max() / wanted.max())
+        )
+    # Sessions with other threads add in another order.
+    assert worst == pytest.approx(measured.relative_error["score"], rel=0.1)
+    with pytest.raises(UsageError, match="is in float16 already"):
+        write_faster_bundle(out, tmp_path / "again", "float16", halve, boxes(), iter)
+
+
+class Streets:
+    """The pictures of Boxes as normal frames."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return Boxes()[index][0]
+
+
+def test_a_quantised_bundle_runs_with_a_table_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # These pictures are no street: what is lost on them says nothing, only that it is measured.
+    monkeypatch.setattr(lower_precision, "MOST_PRECISION_LOST", 1.0)
+    out = tmp_path / "int8"
+    titles = []
+
+    def count(title: str, frames: Iterable[int]) -> Iterable[int]:
+        titles.append(title)
+        return frames
+
+    cost = write_faster_bundle(DEMO_BUNDLE, out, "int8", to_int8(Streets(), count), boxes(), iter)
+    assert titles == ["ranges, teacher", "ranges, student", "calibration"]
+    bundle = load_bundle(out)
+    assert bundle.manifest["precision"]["networks"] == "int8"
+    assert bundle.manifest["precision"]["average_precision"] == cost.average_precision
+    assert cost.relative_error["score"] > 0
+    single_size = load_unpacked(DEMO_BUNDLE / "teacher.onnx").ByteSize()
+    assert (out / "teacher.onnx").stat().st_size < 0.4 * single_size
+    weights = onnx.load(out / "teacher.onnx").graph.initializer
+    assert sum(weight.data_type == TensorProto.INT8 for weight in weights) > 20
+    # The table is of this bundle's scores on the normal frames: 1 in 10 of them is at or above
+    # its entry for 0.1.
+    detector = Detector(bundle, provider="cpu", false_positive_rate=0.1)
+    scores = np.concatenate(
+        [detector.detect(Streets()[index]).raw_score_grid.ravel() for index in range(3)]
+    )
+    # Threads add in another order than the export's session did, and scores may then tie.
+    assert np.mean(scores >= detector.threshold) == pytest.approx(0.1, abs=0.002)
+    assert bundle.manifest["calibration"]["frames"] == 3
+
+
+def test_too_much_lost_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lower_precision, "MOST_PRECISION_LOST", -1.0)
+    with pytest.raises(UsageError, match=r"would lose .* of the average precision on boxes"):
+        write_faster_bundle(DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes(), iter)
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_of_one_kind_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="and 0 anomalous pixels; labels of both kinds"):
+        write_faster_bundle(
+            DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes(blank=True), iter
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def model(nodes: list, inputs: list, outputs: list, constants: list) -> "onnx.ModelProto":
+    graph = helper.make_graph(nodes, "graph", inputs, outputs, constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+
+def test_a_network_computes_in_float16_from_the_pixels_on() -> None:
+    import onnxruntime
+
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, 4])
+    lh = helper.make_tensor_value_info("lh", TensorProto.FLOAT, [1, 4])
+    weight = numpy_helper.from_array(np.array([[0.1, 0.3, 1 / 3, 3e-5]], np.float32), "weight")
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["pixels", "weight"], ["lh"]),
+    ]
+    half = halve_network(model(nodes, [image], [lh], [weight]))
+    session = onnxruntime.InferenceSession(
+        half.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    pixels = np.array([[255, 7, 100, 3]], np.uint8)
+    (found,) = session.run(None, {"image": pixels})
+    assert found.dtype == np.float16
+    wanted = pixels.astype(np.float16) * np.array([0.1, 0.3, 1 / 3, 3e-5], np.float32).astype(
+        np.float16
+    )
+    assert np.array_equal(found[0], wanted[0])
+
+
+def test_memory_takes_halves_and_computes_in_float32() -> None:
+    import onnxruntime
+
+    tensors = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [3]) for name in ("lh", "bank_lh")
+    ]
+    score = helper.make_tensor_value_info("score", TensorProto.FLOAT, [3])
+    nodes = [
+        helper.make_node("Mul", ["lh", "lh"], ["square"]),
+        helper.make_node("Mul", ["square", "bank_lh"], ["score"]),
+    ]
+    half = halve_inputs(model(nodes, tensors, [score], []), ["lh"])
+    session = onnxruntime.InferenceSession(
+        half.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    assert [value.type for value in session.get_inputs()] == ["tensor(float16)", "tensor(float)"]
+    lh, bank = np.array([300, 1e-3, 60000], np.float16), np.array([1, 2, 3], np.float32)
+    (found,) = session.run(None, {"lh": lh, "bank_lh": bank})
+    assert np.array_equal(found, lh.astype(np.float32) ** 2 * bank)  # 300² is past 65504
+
+
+def test_the_schema_knows_the_precision() -> None:
+    schema = json.loads(lower_precision.SCHEMA_PATH.read_text(encoding="utf-8"))
+    assert "precision" not in schema["required"]
+    assert schema["properties"]["precision"]["additionalProperties"] is False

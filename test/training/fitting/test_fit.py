@@ -1,0 +1,330 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""From a teacher and frames to a bundle: resumable, checked, complete."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import onnx  # noqa: E402
+
+from cosme_ros.bundle.loading import load_bundle  # noqa: E402
+from training.compute import Compute  # noqa: E402
+from training.errors import UsageError  # noqa: E402
+from training.export import bundle_writer  # noqa: E402
+from training.export.bundle_writer import ParityError, run_torch  # noqa: E402
+from training.export.graph_runner import GraphRunner  # noqa: E402
+from training.export.half_weights import load_unpacked  # noqa: E402
+from training.fitting import memory as memory_fitting  # noqa: E402
+from training.fitting import scratch_student  # noqa: E402
+from training.fitting.crops import (  # noqa: E402
+    CropBatches,
+    CropSettings,
+    FitFrames,
+    split_frames,
+)
+from training.fitting.fit import fit  # noqa: E402
+from training.fitting.memory import fit_memory  # noqa: E402
+from training.fitting.scratch_student import train_student  # noqa: E402
+from training.fitting.settings import (  # noqa: E402
+    FitSettings,
+    MemorySettings,
+    RidgeSettings,
+    StudentSettings,
+)
+from training.method.smoothing import smoothed  # noqa: E402
+from training.teachers.checkpoint import (  # noqa: E402
+    SegmentationClass,
+    TeacherCheckpoint,
+    load_teacher,
+    save_teacher,
+)
+from training.teachers.factory import build_teacher  # noqa: E402
+
+ARCHITECTURE = "deeplabv3plus_resnet18"
+CLASSES = (
+    SegmentationClass("road", (128, 64, 128), True),
+    SegmentationClass("sky", (70, 130, 180), False),
+    SegmentationClass("car", (0, 0, 142), False),
+)
+
+
+class NoiseFrames:
+    """Smooth random pictures; enough for shapes, order and arithmetic."""
+
+    def __len__(self) -> int:
+        return 20
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        coarse = np.random.default_rng(index).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+        return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+
+
+def settings(steps: int = 6, **changes: Any) -> FitSettings:
+    student = StudentSettings(
+        ARCHITECTURE, width=0.125, steps=steps, batch=2, crop_height=48, crop_width=48, workers=0
+    )
+    memory = MemorySettings(layers=("c4", "c5", "lh"), prototypes=16)
+    content: dict[str, Any] = {"size": (64, 96), "memory": memory, "student": student}
+    return FitSettings(**{**content, **changes})
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> TeacherCheckpoint:
+    torch.manual_seed(0)
+    network = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
+    path = tmp_path_factory.mktemp("teacher") / "teacher.pt"
+    save_teacher(path, TeacherCheckpoint(network, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    return load_teacher(path)
+
+
+def run(teacher: TeacherCheckpoint, out: Path, wanted: FitSettings) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    return fit(
+        teacher, NoiseFrames(), wanted, out, name="tiny", licence="Apache-2.0", description="noise"
+    )
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "standardised"])
+def bundle(
+    request: pytest.FixtureRequest,
+    teacher: TeacherCheckpoint,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    out = tmp_path_factory.mktemp("fit") / "bundle"
+    run(teacher, out, settings(standardised=request.param))
+    return out
+
+
+def test_bundle_says_what_it_is(bundle: Path) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert sorted(path.name for path in bundle.iterdir()) == sorted(
+        ["manifest.json", *manifest["files"]]
+    )
+    assert manifest["input_size"] == {"height": 64, "width": 96}
+    assert [c["name"] for c in manifest["classes"]] == ["road", "sky", "car"]
+    assert manifest["calibration"]["frames"] == 4
+    assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
+    assert set(manifest["student"]["explained_variance"]) == {"c2", "c3", "c4", "c5", "lh", "o"}
+
+
+def test_closed_form_student_and_smoothed_score_make_a_bundle(
+    teacher: TeacherCheckpoint, tmp_path: Path
+) -> None:
+    weights = tmp_path / "backbone.pt"
+    torch.manual_seed(5)
+    other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
+    save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    student = RidgeSettings(weights=str(weights), layers=("c4", "c5"))
+    wanted = settings(
+        student=student, evaluation_layers=("c4", "c5"), smoothing=8.0, auxcon_power=0.5
+    )
+    manifest = run(teacher, tmp_path / "bundle", wanted)
+    assert manifest["student"]["fitted"] == "ridge"
+    assert manifest["student"]["supervised_layers"] == ["c4", "c5"]
+    said = manifest["method"]
+    assert (said["pooled"], said["smoothing"], said["auxcon_power"]) == (True, 8.0, 0.5)
+    assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
+    outputs = GraphRunner(tmp_path / "bundle").run(NoiseFrames()[0])
+    # lh is at stride 4.
+    wanted_score = smoothed(torch.from_numpy(outputs["mulmem"] * outputs["auxcon"]), 2.0)
+    np.testing.assert_allclose(outputs["score"], wanted_score, rtol=1e-4)
+    assert set(manifest["fitted_on"]["suitability"]["similarity"]) == {"c4", "c5", "lh"}
+
+
+@pytest.mark.parametrize("size", [None, (96, 144)], ids=["teachers_size", "own_size"])
+def test_two_way_consensus_and_banks_of_the_generalist_make_a_bundle(
+    teacher: TeacherCheckpoint, tmp_path: Path, size: tuple[int, int] | None
+) -> None:
+    weights = tmp_path / "backbone.pt"
+    torch.manual_seed(5)
+    other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
+    save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    wanted = settings(
+        memory=MemorySettings(layers=("c5", "lh", "generalist_c3"), prototypes=16),
+        student=RidgeSettings(
+            weights=str(weights), layers=("c4",), backward_layers=("c4", "c5"), size=size
+        ),
+        evaluation_layers=("c4",),
+        auxcon_power=0.5,
+        backward_power=2.0,
+    )
+    manifest = run(teacher, tmp_path / "bundle", wanted)
+    assert manifest["format_version"] == 2
+    assert manifest["method"]["backward_layers"] == ["c4", "c5"]
+    assert manifest["method"]["layers"] == ["c5", "lh", "generalist_c3"]
+    assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
+    outputs = GraphRunner(tmp_path / "bundle").run(NoiseFrames()[0])
+    channels = sum(other.encoder.channels.values())
+    assert outputs["generalist"].shape == (1, channels, *outputs["c4"].shape[2:])
+    np.testing.assert_allclose(outputs["score"], outputs["mulmem"] * outputs["auxcon"], rtol=1e-5)
+    assert load_bundle(tmp_path / "bundle").banks["bank_generalist_c3"].shape[1] == 16
+
+
+def test_weights_stored_in_half_are_read_as_they_were(
+    teacher: TeacherCheckpoint, bundle: Path, tmp_path: Path
+) -> None:
+    standardised = json.loads((bundle / "manifest.json").read_text())["method"]["standardisation"]
+    wanted = settings(half_weights=True, standardised=standardised == "class")
+    manifest = run(teacher, tmp_path / "half", wanted)
+    assert 0 < manifest["weights"]["relative_error"]["score"] < 0.05
+    size, half = (
+        (folder / "teacher.onnx").stat().st_size for folder in (bundle, tmp_path / "half")
+    )
+    assert half < 0.75 * size
+    stored = load_unpacked(tmp_path / "half" / "teacher.onnx").graph
+    single = {w.name: w for w in onnx.load(bundle / "teacher.onnx").graph.initializer}
+    assert {w.name for w in stored.initializer} == set(single)
+    assert [n.op_type for n in stored.node] == [
+        n.op_type for n in onnx.load(bundle / "teacher.onnx").graph.node
+    ]
+    for weight in stored.initializer:
+        kept = onnx.numpy_helper.to_array(single[weight.name])
+        # float16 has 11 bits of precision.
+        np.testing.assert_allclose(
+            onnx.numpy_helper.to_array(weight), kept, rtol=2.0**-11, atol=1e-7
+        )
+    assert load_bundle(tmp_path / "half").manifest["weights"]["stored"] == "float16"
+
+
+def test_a_generalist_with_a_larger_input_sees_frames_as_sharp_as_on_the_vehicle() -> None:
+    """Not shrunk to the teacher's input and enlarged again."""
+    frames = FitFrames(NoiseFrames(), np.arange(3), (36, 48), (72, 96))
+    np.testing.assert_array_equal(frames[1], NoiseFrames()[1])
+    assert (frames.size, frames.resize_to) == ((36, 48), (36, 48))
+    assert FitFrames(NoiseFrames(), np.arange(3), (72, 96)).resize_to is None
+    halved = FitFrames(NoiseFrames(), np.arange(3), (36, 48))[1]
+    # Made smaller by averaging, as the graphs do it.
+    wanted = NoiseFrames()[1].reshape(36, 2, 48, 2, 3).astype(float).mean(axis=(1, 3))
+    assert np.abs(halved - wanted).max() <= 0.5
+
+
+def test_graphs_are_old_enough_for_vehicles_and_name_no_folder(bundle: Path) -> None:
+    for path in bundle.glob("*.onnx"):
+        model = onnx.load(path)
+        assert model.ir_version == 8
+        assert {entry.domain: entry.version for entry in model.opset_import} == {"": 18}
+        assert b"site-packages" not in path.read_bytes()
+        assert b".py" not in path.read_bytes()
+
+
+def test_banks_are_unit_rows(bundle: Path) -> None:
+    for bank in GraphRunner(bundle).banks.values():
+        np.testing.assert_allclose(np.linalg.norm(bank, axis=1), 1.0, rtol=1e-6)
+
+
+def test_graphs_take_any_camera_size(bundle: Path) -> None:
+    runner = GraphRunner(bundle)
+    for height, width in ((30, 50), (64, 96), (201, 173)):
+        image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        assert runner.run(image)["score"].shape == (1, 1, 16, 24)
+
+
+def test_memory_can_grow_without_a_new_export(bundle: Path) -> None:
+    runner = GraphRunner(bundle)
+    image = NoiseFrames()[0]
+    before = runner.run(image)
+    # The feature itself as a new prototype: its place becomes perfectly familiar. That of c5 at
+    # 1, 2 is the four by four of lh that have 5, 9 in their middle.
+    feature = before["c5"][0, :, 1, 2]
+    prototype = feature / np.linalg.norm(feature)
+    runner.banks["bank_c5"] = np.vstack([runner.banks["bank_c5"], prototype])
+    assert runner.run(image)["mulmem"][0, 0, 5, 9] < before["mulmem"][0, 0, 5, 9]
+
+
+def test_resumed_run_is_the_uninterrupted_one(
+    teacher: TeacherCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(1)
+    wanted = settings()
+    frames = FitFrames(NoiseFrames(), np.arange(20), wanted.size)
+    often = {"fabric": Compute().launch(), "save_every": 2}
+
+    def train(folder: Path) -> dict[str, torch.Tensor]:
+        network = teacher.network
+        banks = fit_memory(network, frames, wanted.memory, folder / "memory.pt", **often)
+        student = train_student(network, frames, wanted.student, folder / "student.pt", **often)
+        return {**banks, **student.state_dict()}
+
+    whole = train(tmp_path / "whole")
+    interruptions = [(memory_fitting.memory, "update", 10), (scratch_student, "imitation_loss", 4)]
+    for module, function, fatal_call in interruptions:
+        with monkeypatch.context() as patch:
+            patch.setattr(module, function, killed_at(getattr(module, function), fatal_call))
+            with pytest.raises(KeyboardInterrupt):
+                train(tmp_path / "resumed")
+    resumed = train(tmp_path / "resumed")
+    assert resumed.keys() == whole.keys()
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def killed_at(function: Callable[..., Any], fatal_call: int) -> Callable[..., Any]:
+    calls = 0
+
+    def call(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == fatal_call:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    return call
+
+
+def test_unfinished_run_with_other_settings_is_not_mixed_in(
+    teacher: TeacherCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(memory_fitting.memory, "update", killed_at(print, 1))
+        with pytest.raises(KeyboardInterrupt):
+            run(teacher, tmp_path / "bundle", settings(steps=1))
+    with pytest.raises(UsageError, match="other settings"):
+        run(teacher, tmp_path / "bundle", settings(steps=2))
+
+
+def test_evaluation_layer_that_is_not_learnt_is_refused(
+    teacher: TeacherCheckpoint, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="never learns c9"):
+        run(teacher, tmp_path / "bundle", settings(evaluation_layers=("c9",)))
+
+
+def test_wrong_export_is_not_written(
+    teacher: TeacherCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shifted(*arguments: Any) -> dict[str, torch.Tensor]:
+        result = run_torch(*arguments)
+        return {**result, "c5": result["c5"] * 1.01}
+
+    monkeypatch.setattr(bundle_writer, "run_torch", shifted)
+    with pytest.raises(ParityError, match="c5"):
+        run(teacher, tmp_path / "bundle", settings(steps=1))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_last_frames_are_held_out() -> None:
+    fitting, held_out = split_frames(NoiseFrames(), (72, 96), calibration_share=0.25, most=8)
+    assert (len(fitting), len(held_out)) == (6, 2)
+    np.testing.assert_array_equal(held_out[1], NoiseFrames()[19])
+    np.testing.assert_array_equal(fitting[0], NoiseFrames()[0])
+
+
+def test_frames_of_another_ratio_are_cropped_not_squashed() -> None:
+    frame = FitFrames(NoiseFrames(), np.array([3]), (36, 96))[0]
+    np.testing.assert_array_equal(frame, NoiseFrames()[3][18:54])
+
+
+def test_workers_do_not_change_the_crops() -> None:
+    frames = FitFrames(NoiseFrames(), np.arange(20), (72, 96))
+    crops = CropBatches(frames, 6, CropSettings(batch=3, height=32, width=40, seed=1))
+    alone, by_two = list(crops.batches(2, workers=0)), list(crops.batches(2, workers=2))
+    assert len(alone) == 4
+    assert torch.equal(torch.stack(alone), torch.stack(by_two))

@@ -1,0 +1,88 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""All baselines by name, in the order of tables."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from training.baselines.gaussian_density import GaussianDensity
+from training.baselines.interface import Baseline, Features
+from training.baselines.logit_scores import energy_score, maximum_logit_score
+from training.baselines.minimum_density import MinimumDensity
+from training.baselines.monte_carlo_dropout import MonteCarloDropout
+from training.baselines.nearest_neighbours import NearestNeighbours
+from training.baselines.softmax_scores import entropy_score, maximum_softmax_score
+from training.baselines.standardised_max_logit import StandardisedMaxLogit
+from training.layers import LAST_HIDDEN, OUTPUT, memory_layers_among
+
+_NEIGHBOUR_LAYERS = ("c5", "c4", LAST_HIDDEN)
+"""Deepest first; a teacher may lack some."""
+
+
+@dataclass(frozen=True)
+class TeacherFacts:
+    """What baselines are built from.
+
+    Attributes:
+        network: the teacher, in evaluation mode.
+        channels: layer to number of channels; those of `o` are the classes.
+        seed: of every random choice.
+    """
+
+    network: nn.Module
+    channels: Mapping[str, int]
+    seed: int
+
+
+@dataclass(frozen=True)
+class LogitScore:
+    """A method that is a function of the logits alone."""
+
+    function: Callable[[torch.Tensor], torch.Tensor]
+
+    def score(self, features: Features) -> torch.Tensor:
+        """float32 [N, 1, h, w] at the stride of the logits."""
+        return self.function(features[OUTPUT])
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """One baseline: its name for people, and how it is made."""
+
+    title: str
+    build: Callable[[TeacherFacts], Baseline]
+
+
+def _neighbours(teacher: TeacherFacts) -> Baseline:
+    layer = next(layer for layer in _NEIGHBOUR_LAYERS if layer in teacher.channels)
+    return NearestNeighbours(layer, seed=teacher.seed)
+
+
+BASELINES = {
+    "msp": CatalogueEntry("MSP", lambda _: LogitScore(maximum_softmax_score)),
+    "entropy": CatalogueEntry("entropy", lambda _: LogitScore(entropy_score)),
+    "maxlogit": CatalogueEntry("MaxLogit", lambda _: LogitScore(maximum_logit_score)),
+    "energy": CatalogueEntry("energy", lambda _: LogitScore(energy_score)),
+    "sml": CatalogueEntry("SML", lambda teacher: StandardisedMaxLogit(teacher.channels[OUTPUT])),
+    "dropout": CatalogueEntry(
+        "MC dropout", lambda teacher: MonteCarloDropout(teacher.network, seed=teacher.seed)
+    ),
+    "knn": CatalogueEntry("kNN density", _neighbours),
+    "gaussian": CatalogueEntry(
+        "Gaussian density",
+        lambda teacher: GaussianDensity(LAST_HIDDEN, teacher.channels[OUTPUT], seed=teacher.seed),
+    ),
+    "mindensity": CatalogueEntry(
+        "minimum NLL",
+        lambda teacher: MinimumDensity(
+            # The layers that MulMem reads, so that the comparison is of methods alone.
+            memory_layers_among(teacher.channels),
+            teacher.channels[OUTPUT],
+            seed=teacher.seed,
+        ),
+    ),
+}

@@ -1,0 +1,291 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Writes a bundle: three graphs, banks, and a manifest with parity and calibration in it."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import onnxruntime
+import torch
+from tqdm import tqdm
+
+from training.errors import UsageError
+from training.export.calibration_table import calibration_table
+from training.export.graph_runner import PROVIDER, GraphRunner
+from training.export.half_weights import store_half
+from training.export.onnx_writer import OPSET, write_image_graph, write_memory_graph
+from training.fitting.crops import FitFrames
+from training.fitting.students import FittedStudent
+from training.layers import LAST_HIDDEN, bank_of
+from training.method.graphs import CLASS_ID, Consensus, MemoryGraph, StudentGraph, TeacherGraph
+from training.method.ridge_student import RidgeStudent
+from training.method.standardisation import ClassStatistics
+from training.teachers.checkpoint import TeacherCheckpoint
+
+SCHEMA_PATH = Path(__file__).parents[2] / "cosme_ros" / "bundle" / "bundle_schema.json"
+"""The contract with the vehicle half, read as a document: the halves share no code."""
+
+FORMAT_VERSION = 2
+PARITY_FRAMES = 10
+
+PARITY_TOLERANCE = 1e-3
+"""Largest difference between PyTorch and ONNX Runtime, over the map's largest value.
+
+Both compute in float32 but add in other orders; 1 - cosine then loses up to three digits
+where a feature lies nearly on its prototype.
+"""
+
+
+class ParityError(UsageError):
+    """The exported graphs do not compute what PyTorch does; no bundle was written."""
+
+
+@dataclass(frozen=True)
+class FittedMethod:
+    """All that a bundle is made of.
+
+    Attributes:
+        teacher: frozen.
+        student: frozen, and the way back from the teacher, if there is one.
+        student_description: for the manifest: architecture, width, supervised_layers, ...
+        banks: layer to float32 [K, C], rows of norm 1.
+        evaluation_layers: L_e of Eq. 7.
+        statistics: MulMem is standardised by them; None leaves it as it is.
+        size: (height, width) of the network input in pixels.
+        pooled: the banks remember all layers on the grid of the coarsest.
+        smoothing: of CosMe's score, standard deviation in pixels of the network input; 0 for none.
+        auxcon_power: of Eq. 7 in the product of Eq. 8.
+        backward_power: of each backward score in it.
+        half_weights: the files hold the weights in float16; computing stays float32.
+    """
+
+    teacher: TeacherCheckpoint
+    student: FittedStudent
+    student_description: dict[str, Any]
+    banks: dict[str, torch.Tensor]
+    evaluation_layers: tuple[str, ...]
+    statistics: ClassStatistics | None
+    size: tuple[int, int]
+    pooled: bool
+    smoothing: float = 0.0
+    auxcon_power: float = 1.0
+    backward_power: float = 1.0
+    half_weights: bool = False
+
+    def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
+        """The modules that are exported."""
+        layers = tuple(self.banks)
+        memory = MemoryGraph(
+            layers,
+            self.evaluation_layers,
+            self.statistics,
+            pooled=self.pooled,
+            smoothing=self.smoothing / self.teacher.network.strides[LAST_HIDDEN],
+            auxcon_power=self.auxcon_power,
+            consensus=self._consensus(),
+        )
+        student = StudentGraph(
+            self.student.network,
+            self.evaluation_layers,
+            self.size,
+            with_generalist=memory.reads_generalist,
+        )
+        return (
+            TeacherGraph(self.teacher.network, memory.features, self.size).eval(),
+            student.eval(),
+            memory.eval(),
+        )
+
+    def _consensus(self) -> Consensus | None:
+        network = self.student.network
+        if not isinstance(network, RidgeStudent):
+            return None
+        channels = network.generalist.layer_channels
+        return Consensus(channels, self.student.backward, self.backward_power)
+
+
+def run_torch(method: FittedMethod, image: np.ndarray) -> dict[str, torch.Tensor]:
+    """Every tensor of the three modules by name, for one image uint8 [H, W, 3] BGR."""
+    teacher, student, memory = method.graphs()
+    batch = torch.from_numpy(image)[None]
+    with torch.inference_mode():
+        tensors = dict(zip(teacher.output_names, teacher(batch), strict=True))
+        tensors |= dict(zip(student.output_names, student(batch), strict=True))
+        tensors |= {bank_of(layer): bank for layer, bank in method.banks.items()}
+        scores = memory(*(tensors[name] for name in memory.input_names))
+    return tensors | dict(zip(memory.output_names, scores, strict=True))
+
+
+def write_bundle(
+    folder: Path,
+    method: FittedMethod,
+    calibration_frames: FitFrames,
+    *,
+    name: str,
+    licence: str,
+    fitted_on: dict[str, Any],
+) -> dict[str, Any]:
+    """Export, check, calibrate and write; `folder` appears whole or not at all.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ParityError: ONNX Runtime and PyTorch disagree by more than PARITY_TOLERANCE.
+    """
+    temporary = folder.with_name(folder.name + ".part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    teacher, student, memory = method.graphs()
+    example = run_torch(method, calibration_frames[0])
+    write_image_graph(teacher, temporary / "teacher.onnx")
+    write_image_graph(student, temporary / "student.onnx")
+    write_memory_graph(memory, example, temporary / "memory.onnx")
+    banks: dict[str, Any] = {bank_of(layer): b.numpy() for layer, b in method.banks.items()}
+    np.savez(temporary / "prototypes.npz", **banks)
+    runner = GraphRunner(temporary)
+    parity = _check_parity(method, runner, calibration_frames)
+    stored: dict[str, Any] = {}
+    if method.half_weights:
+        for network in ("teacher", "student"):
+            store_half(temporary / f"{network}.onnx")
+        single, runner = runner, GraphRunner(temporary)
+        stored["weights"] = {
+            "stored": "float16",
+            "relative_error": _largest_errors(
+                single.run, runner, calibration_frames, "rounded weights"
+            ),
+        }
+    score_maps = [
+        runner.run(calibration_frames[index])["score"]
+        for index in tqdm(range(len(calibration_frames)), "calibration", unit="frame")
+    ]
+    frames, pixels, table = calibration_table(score_maps)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "licence": licence,
+        "input_size": {"height": method.size[0], "width": method.size[1]},
+        "classes": [asdict(c) | {"colour": list(c.colour)} for c in method.teacher.classes],
+        "teacher": {
+            "architecture": method.teacher.architecture,
+            "width": method.teacher.width,
+            **method.teacher.network.settings,
+            "strides": method.teacher.network.strides,
+            "trained_on": method.teacher.trained_on,
+        },
+        "student": method.student_description,
+        "method": {
+            "layers": list(method.banks),
+            "evaluation_layers": list(method.evaluation_layers),
+            "prototypes": {layer: len(bank) for layer, bank in method.banks.items()},
+            "pooled": method.pooled,
+            "smoothing": method.smoothing,
+            "auxcon_power": method.auxcon_power,
+            "backward_layers": list(method.student.backward),
+            "backward_power": method.backward_power,
+            "standardisation": "none" if method.statistics is None else "class",
+        },
+        "calibration": {"frames": frames, "pixels": pixels, "table": table},
+        "parity": parity,
+        **stored,
+        "graphs": {
+            graph: _tensor_specifications(session) for graph, session in runner.sessions.items()
+        },
+        "files": {
+            path.name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            for path in sorted(temporary.iterdir())
+        },
+        "fitted_on": fitted_on,
+        "exporter": {
+            "cosme_ros": _own_version(),
+            "torch": torch.__version__,
+            "onnx": version("onnx"),
+            "onnxruntime": version("onnxruntime"),
+            "opset": str(OPSET),
+        },
+    }
+    jsonschema.validate(manifest, json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+    text = json.dumps(manifest, indent=2) + "\n"
+    (temporary / "manifest.json").write_text(text, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.replace(folder)
+    return manifest
+
+
+def relative_error(name: str, value: np.ndarray, reference: np.ndarray) -> float:
+    """Largest difference over the largest value; of class ids, the share that differs."""
+    if name == CLASS_ID:
+        # A tie between two classes may fall either way: a share of pixels, not a sum.
+        return float(np.mean(value != reference))
+    return float(np.abs(value - reference).max() / np.abs(reference).max())
+
+
+def _check_parity(method: FittedMethod, runner: GraphRunner, frames: FitFrames) -> dict[str, Any]:
+    def of_torch(image: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: value.numpy() for name, value in run_torch(method, image).items()}
+
+    largest_error = _largest_errors(of_torch, runner, frames, "parity")
+    broken = {name: e for name, e in largest_error.items() if not e <= PARITY_TOLERANCE}
+    if broken:
+        raise ParityError(
+            f"ONNX Runtime differs from PyTorch by more than {PARITY_TOLERANCE}: {broken}"
+        )
+    return {
+        "frames": min(PARITY_FRAMES, len(frames)),
+        "provider": PROVIDER,
+        "tolerance": PARITY_TOLERANCE,
+        "relative_error": largest_error,
+    }
+
+
+def _largest_errors(
+    reference: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    runner: GraphRunner,
+    frames: FitFrames,
+    title: str,
+) -> dict[str, float]:
+    """Return by output the largest relative error over some of the frames.
+
+    Args:
+        reference: every output by name, for one image uint8 [H, W, 3] BGR.
+        runner: of the graphs that are checked.
+        frames: the first PARITY_FRAMES of them count.
+        title: for the progress bar.
+    """
+    largest: dict[str, float] = {}
+    for index in tqdm(range(min(PARITY_FRAMES, len(frames))), title, unit="frame"):
+        wanted = reference(frames[index])
+        for name, value in runner.run(frames[index]).items():
+            error = relative_error(name, value, wanted[name])
+            largest[name] = max(error, largest.get(name, 0.0))
+    return largest
+
+
+def _tensor_specifications(session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    names = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
+
+    def describe(specs: list[Any]) -> dict[str, Any]:
+        return {s.name: {"dtype": names[s.type], "shape": list(s.shape)} for s in specs}
+
+    return {
+        "inputs": describe(session.get_inputs()),
+        "outputs": describe(session.get_outputs()),
+    }
+
+
+def _own_version() -> str:
+    package = Path(__file__).parents[2] / "package.xml"
+    if not package.exists():
+        return "unknown"
+    text = package.read_text(encoding="utf-8")
+    return text.split("<version>")[1].split("</version>")[0]

@@ -1,0 +1,176 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""A bundle made faster by a lower precision, and what that costs, measured."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+import numpy as np
+
+from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
+from training.datasets.registry import Dataset
+from training.errors import UsageError
+from training.evaluation.frame_scores import to_size
+from training.export.bundle_writer import SCHEMA_PATH, relative_error
+from training.export.graph_runner import GraphRunner
+from training.export.manifest import manifest_sha256, read_manifest
+
+MOST_PRECISION_LOST = 0.005
+"""Share of the average precision that a faster bundle may cost."""
+
+NETWORKS = ("teacher", "student")
+
+Precision = Literal["float16", "int8"]
+
+Convert = Callable[[Path, Path, dict[str, Any]], None]
+"""Writes the four files of the bundle at the first path, converted, to the second, and brings the
+manifest, which it is given, up to date with them, but for hashes."""
+
+
+@dataclass(frozen=True)
+class PrecisionCost:
+    """What a lower precision changes on labelled frames.
+
+    Attributes:
+        frames: how many were measured.
+        average_precision: of the score in the lower precision, 0..1.
+        single_average_precision: of the score of the bundle it was made from.
+        relative_error: by score map, the largest difference over the map's largest value; of
+            class_id the largest share of a frame that differs.
+    """
+
+    frames: int
+    average_precision: float
+    single_average_precision: float
+    relative_error: dict[str, float]
+
+    @property
+    def lost(self) -> float:
+        """Share of the average precision that is lost; below 0 where it rose."""
+        return 1.0 - self.average_precision / self.single_average_precision
+
+    def sentence(self, title: str) -> str:
+        """For people; `title` is the data set's."""
+        errors = ", ".join(f"{name} {error:.2e}" for name, error in self.relative_error.items())
+        return (
+            f"average precision {self.average_precision:.4f}, before "
+            f"{self.single_average_precision:.4f} ({self.frames} frames of {title}); largest "
+            f"difference over the largest value: {errors}"
+        )
+
+
+def write_faster_bundle(
+    bundle: Path,
+    out: Path,
+    precision: Precision,
+    convert: Convert,
+    dataset: Dataset,
+    count: Callable[[Iterable[int]], Iterable[int]],
+) -> PrecisionCost:
+    """Write `bundle` in a lower precision to `out`, which appears whole or not at all.
+
+    The manifest says what was measured on `dataset`.
+
+    Args:
+        bundle: in float32.
+        out: the folder to write.
+        precision: what the networks compute in.
+        convert: makes the files.
+        dataset: with labels 0 normal, 1 anomaly, 255 not judged.
+        count: passes the numbers of the frames on, for a progress bar.
+
+    Raises:
+        UsageError: no bundle, one of lower precision already, labels of one kind only, values
+            that overflow, or more than MOST_PRECISION_LOST of the AP lost.
+    """
+    manifest = read_manifest(bundle)
+    if "precision" in manifest:
+        raise UsageError(f"{bundle} is in {manifest['precision']['networks']} already")
+    if out.resolve() == bundle.resolve():
+        raise UsageError(f"{out} is the bundle itself; another folder is right")
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        convert(bundle, part, manifest)
+        cost = _compare(bundle, part, precision, dataset, count)
+        if cost.lost > MOST_PRECISION_LOST:
+            raise UsageError(
+                f"{precision} would lose {cost.lost:.1%} of the average precision on "
+                f"{dataset.spelling} ({cost.single_average_precision:.4f} to "
+                f"{cost.average_precision:.4f}); at most {MOST_PRECISION_LOST:.1%} is right. "
+                "Nothing was written"
+            )
+        _write_manifest(part, manifest, bundle, precision, dataset, cost)
+        shutil.rmtree(out, ignore_errors=True)
+        part.replace(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return cost
+
+
+def _compare(
+    single: Path,
+    lower: Path,
+    precision: Precision,
+    dataset: Dataset,
+    count: Callable[[Iterable[int]], Iterable[int]],
+) -> PrecisionCost:
+    runners = (GraphRunner(single), GraphRunner(lower))
+    histograms = (AnomalyHistogram(), AnomalyHistogram())
+    largest: dict[str, float] = {}
+    for index in count(range(len(dataset.source))):
+        image, label = dataset.source[index]
+        wanted, found = (runner.run(image) for runner in runners)
+        for name, value in found.items():
+            if not np.isfinite(value).all():
+                raise UsageError(
+                    f"{name} is NaN or infinite in {precision} on {dataset.frame_name(index)}: the "
+                    "networks' values are too large for it (float16 ends at 65504)"
+                )
+        for name in ("mulmem", "auxcon", "score", "class_id"):
+            error = relative_error(name, found[name], wanted[name])
+            largest[name] = max(error, largest.get(name, 0.0))
+        for histogram, maps in zip(histograms, (wanted, found), strict=True):
+            histogram.add(to_size(maps["score"][0, 0], label.shape), label)
+    normal, anomalous = histograms[0].pixels
+    if not (normal and anomalous):
+        raise UsageError(
+            f"{dataset.spelling} has {normal} normal and {anomalous} anomalous pixels; labels of "
+            "both kinds are needed to measure an average precision"
+        )
+    before, after = (histogram.result().average_precision for histogram in histograms)
+    return PrecisionCost(len(dataset.source), after, before, largest)
+
+
+def _write_manifest(
+    folder: Path,
+    manifest: dict[str, Any],
+    origin: Path,
+    precision: Precision,
+    dataset: Dataset,
+    cost: PrecisionCost,
+) -> None:
+    manifest["precision"] = {
+        "networks": precision,
+        "made_from": manifest_sha256(origin),
+        "measured_on": dataset.title,
+        "frames": cost.frames,
+        "average_precision": cost.average_precision,
+        "single_average_precision": cost.single_average_precision,
+        "relative_error": cost.relative_error,
+    }
+    manifest["files"] = {
+        file: {"sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
+        for file in manifest["files"]
+    }
+    jsonschema.validate(manifest, json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+    text = json.dumps(manifest, indent=2) + "\n"
+    (folder / "manifest.json").write_text(text, encoding="utf-8")

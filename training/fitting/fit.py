@@ -1,0 +1,287 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""From a teacher and normal frames to a bundle: memory, statistics, student, export."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from training.compute import ALONE, Compute, batch_share
+from training.datasets.opening import FrameSource
+from training.errors import UsageError
+from training.export.bundle_writer import FittedMethod, write_bundle
+from training.fitting.crops import FitFrames, split_frames
+from training.fitting.imitation import explained_variance
+from training.fitting.memory import fit_memory
+from training.fitting.quality import SHEET_FILE, FitFacts, grade_bundle
+from training.fitting.ridge_student import build_generalist
+from training.fitting.settings import SAVE_EVERY, FitSettings, RidgeSettings, StudentSettings
+from training.fitting.students import AnyStudent, described, fit_student
+from training.fitting.suitability import measure_suitability
+from training.layers import bank_of, is_generalist_layer
+from training.method.generalist import Generalist
+from training.method.graphs import CLASS_ID, MemoryGraph, TeacherGraph
+from training.method.ridge_student import RidgeStudent
+from training.method.standardisation import ClassStatistics, StatisticsAccumulator
+from training.teachers.checkpoint import TeacherCheckpoint
+from training.teachers.interface import Teacher
+
+MOST_STATISTICS_FRAMES = 200
+
+
+def fit(
+    teacher: TeacherCheckpoint,
+    source: FrameSource,
+    settings: FitSettings,
+    out: Path,
+    *,
+    name: str,
+    licence: str,
+    description: str,
+    compute: Compute = ALONE,
+    save_every: int = SAVE_EVERY,
+) -> dict[str, Any] | None:
+    """Fit and write a bundle to `out`; what is done so far is kept in `out` + ".fit".
+
+    Args:
+        teacher: frozen.
+        source: normal frames.
+        settings: what to compute.
+        out: the bundle's folder.
+        name, licence, description: of the bundle and the frames, for its manifest.
+        compute: where memory and student are learned. Statistics and export need one process:
+            the first goes on alone.
+        save_every: steps between two saves of progress; does not change the result.
+
+    Returns:
+        The bundle's manifest; None in every process but the first.
+
+    Raises:
+        UsageError: settings that contradict each other, an unfinished run or the number of
+            processes; too few frames.
+    """
+    _check_layers(settings)
+    fitting, held_out = split_frames(
+        source,
+        settings.size,
+        calibration_share=settings.calibration_share,
+        most=settings.most_frames,
+        picture_size=_picture_size(settings),
+    )
+    work = out.with_name(out.name + ".fit")
+    fabric = compute.launch()
+    if isinstance(settings.student, StudentSettings):
+        # Now, not when the memory is done and the student's turn has come.
+        batch_share(fabric, settings.student.batch)
+    generalist = _open_generalist(teacher.network, fitting, settings)
+    record = _record(settings, teacher, generalist, description, compute.precision)
+    _claim(work, record, write=fabric.is_global_zero)
+    teacher.network.to(fabric.device)
+    if generalist is not None:
+        generalist.to(fabric.device)
+    banks = fit_memory(
+        teacher.network,
+        fitting,
+        settings.memory,
+        work / "memory.pt",
+        fabric=fabric,
+        save_every=save_every,
+        generalist=generalist,
+    )
+    student = fit_student(
+        teacher.network,
+        generalist,
+        fitting,
+        settings.student,
+        work / "student.pt",
+        fabric=fabric,
+        save_every=save_every,
+    )
+    if not fabric.is_global_zero:
+        return None
+    statistics = (
+        class_statistics(teacher, banks, fitting, settings) if settings.standardised else None
+    )
+    fitted_on: dict[str, Any] = {
+        "description": description,
+        "frames": len(fitting),
+        "seed": settings.memory.seed,
+    }
+    explained: dict[str, float] = {}
+    similarity_gap: dict[str, float] = {}
+    if student.network.layers:
+        suitability = measure_suitability(
+            teacher.network,
+            {layer: bank for layer, bank in banks.items() if not is_generalist_layer(layer)},
+            fitting,
+            held_out,
+            pooled=settings.memory.pooled,
+        )
+        similarity_gap = suitability.similarity_gap
+        fitted_on["suitability"] = suitability.as_dict()
+        student.network.to(fabric.device)
+        explained = explained_variance(teacher.network, student.network, held_out)
+    # What is exported and checked runs where vehicles and parity checks run: on the CPU.
+    teacher.network.to("cpu")
+    student.network.to("cpu")
+    for layer, share in explained.items():
+        tqdm.write(f"student, {layer}: explains {share:.0%} of the teacher's variance")
+    method = FittedMethod(
+        teacher=teacher,
+        student=student,
+        student_description={
+            **described(settings.student),
+            "supervised_layers": list(settings.student.layers),
+            "explained_variance": explained,
+            **_generalist_description(student.network),
+        },
+        banks=banks,
+        evaluation_layers=settings.evaluation_layers,
+        statistics=statistics,
+        size=settings.size,
+        pooled=settings.memory.pooled,
+        smoothing=settings.smoothing,
+        auxcon_power=settings.auxcon_power,
+        backward_power=settings.backward_power,
+        half_weights=settings.half_weights,
+    )
+    write_bundle(
+        out,
+        method,
+        held_out,
+        name=name,
+        licence=licence,
+        fitted_on=fitted_on,
+    )
+    facts = FitFacts(len(fitting), similarity_gap)
+    sheet = work / SHEET_FILE
+    quality, manifest = grade_bundle(out, held_out, facts, settings.memory.seed, sheet)
+    for line in quality.lines():
+        tqdm.write(line)
+    tqdm.write(f"{sheet} shows what was painted, and what of it raised an alarm")
+    return manifest
+
+
+def class_statistics(
+    teacher: TeacherCheckpoint,
+    banks: dict[str, torch.Tensor],
+    frames: FitFrames,
+    settings: FitSettings,
+) -> ClassStatistics:
+    """Mean and deviation of Gamma per predicted class over (at most 200 of) the frames.
+
+    Works on the teacher's device; the result is on the CPU.
+    """
+    layers = tuple(banks)
+    device = next(teacher.network.parameters()).device
+    scorer = MemoryGraph(layers, (), None, pooled=settings.memory.pooled)
+    teacher_graph = TeacherGraph(teacher.network, scorer.features, settings.size)
+    teacher_graph = teacher_graph.to(device).eval()
+    banks = {layer: bank.to(device) for layer, bank in banks.items()}
+    sums = StatisticsAccumulator(len(teacher.classes))
+    step = max(1, len(frames) // MOST_STATISTICS_FRAMES)
+    for index in tqdm(range(0, len(frames), step), "class statistics", unit="frame"):
+        with torch.inference_mode():
+            outputs = teacher_graph(torch.from_numpy(frames[index])[None].to(device))
+            tensors = dict(zip(teacher_graph.output_names, outputs, strict=True))
+            tensors |= {bank_of(layer): bank for layer, bank in banks.items()}
+            sums.add(scorer.mulmem(tensors).cpu(), tensors[CLASS_ID].cpu())
+    return sums.statistics()
+
+
+def _picture_size(settings: FitSettings) -> tuple[int, int] | None:
+    own = settings.student.size if isinstance(settings.student, RidgeSettings) else None
+    return own if own is not None and own[0] > settings.size[0] else None
+
+
+def _open_generalist(
+    teacher: Teacher, frames: FitFrames, settings: FitSettings
+) -> Generalist | None:
+    """Return the generalist, where there is to be one.
+
+    Raises:
+        UsageError: it cannot be had, or its layers are to be remembered and it is not wanted.
+    """
+    if isinstance(settings.student, RidgeSettings):
+        generalist = build_generalist(teacher, frames, settings.student)
+        known = generalist.slices()
+        for layer in settings.memory.layers:
+            if is_generalist_layer(layer) and layer not in known:
+                raise UsageError(
+                    f"{layer} cannot be remembered; the generalist gives {', '.join(known)}"
+                )
+        return generalist
+    if any(is_generalist_layer(layer) for layer in settings.memory.layers):
+        raise UsageError(
+            "a student that is trained from scratch has no generalist; its layers cannot be "
+            f"remembered: {', '.join(settings.memory.layers)}"
+        )
+    return None
+
+
+def _generalist_description(network: AnyStudent) -> dict[str, Any]:
+    if not isinstance(network, RidgeStudent):
+        return {}
+    return {"channels": network.generalist.layer_channels}
+
+
+def _check_layers(settings: FitSettings) -> None:
+    unsupervised = set(settings.evaluation_layers) - set(settings.student.layers)
+    if unsupervised:
+        raise UsageError(
+            f"the student never learns {', '.join(sorted(unsupervised))}; evaluation layers "
+            f"must be among the supervised ones: {', '.join(settings.student.layers)}"
+        )
+
+
+def _record(
+    settings: FitSettings,
+    teacher: TeacherCheckpoint,
+    generalist: Generalist | None,
+    description: str,
+    precision: str,
+) -> str:
+    """All that decides the result, as text."""
+    decisive = asdict(settings)
+    # Frames are prepared alike by any number of processes.
+    decisive["student"].pop("workers", None)
+    content = {
+        "settings": decisive,
+        "frames": description,
+        "teacher": {"architecture": teacher.architecture, **teacher.network.settings},
+        "teacher_sha256": _weights_sha256(teacher.network),
+        "generalist_sha256": None if generalist is None else _weights_sha256(generalist),
+        "precision": precision,
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _weights_sha256(network: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for value in network.state_dict().values():
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _claim(work: Path, record: str, *, write: bool) -> None:
+    """Refuse to go on from a run with other settings: the result would belong to neither."""
+    path = work / "settings.json"
+    if path.exists():
+        if path.read_text(encoding="utf-8") != record:
+            raise UsageError(
+                f"{work} holds an unfinished run with other settings; remove it to start anew, or "
+                "repeat the command with the settings recorded in its settings.json"
+            )
+    elif write:
+        work.mkdir(parents=True, exist_ok=True)
+        # By way of another name: a kill while writing would leave a record that nothing matches.
+        unfinished = path.with_suffix(".part")
+        unfinished.write_text(record, encoding="utf-8")
+        unfinished.replace(path)

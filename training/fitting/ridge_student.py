@@ -1,0 +1,148 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Fits the two closed forms of the consensus to normal frames, resumable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from tqdm import tqdm
+
+from training.compute import load_progress, sum_over_ranks
+from training.errors import UsageError
+from training.fitting.crops import FitFrames
+from training.fitting.settings import SAVE_EVERY, RidgeSettings
+from training.layers import NOTHING
+from training.method.consensus import BackwardMap, SecondMoments
+from training.method.generalist import Generalist, on_grid
+from training.method.preprocessing import Preprocessing
+from training.method.ridge_student import RidgeStudent
+from training.teachers.backbones import load_generalist_encoder
+from training.teachers.interface import Teacher
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """What one pass over the frames decides.
+
+    Attributes:
+        student: says the teacher's layers from the generalist; in evaluation mode, frozen, on the
+            CPU.
+        backward: layer of the teacher to the map that explains the generalist by it.
+    """
+
+    student: RidgeStudent
+    backward: Mapping[str, BackwardMap]
+
+
+@torch.inference_mode()
+def build_generalist(teacher: Teacher, frames: FitFrames, settings: RidgeSettings) -> Generalist:
+    """Return the frozen generalist on the finest grid of the teacher's layers that it is for.
+
+    Args:
+        teacher: gives that grid; on the CPU.
+        frames: of the teacher's input size.
+        settings: which generalist.
+
+    Raises:
+        UsageError: no such backbone, weights or layers.
+    """
+    frame = torch.from_numpy(frames[0])[None]
+    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation, frames.resize_to)
+    features = teacher(preprocessing(frame))
+    size = settings.size or frames.size
+    encoder = load_generalist_encoder(settings, size)
+    compared = [tuple(features[layer].shape[2:]) for layer in settings.compared_layers]
+    if not compared:
+        own = encoder(torch.zeros(1, 3, *size))
+        compared = [tuple(x.shape[2:]) for x in own.values()][-1:]
+    grid = max(compared)
+    known: dict[str, int] = encoder.channels  # type: ignore[assignment]
+    unknown = set(settings.backbone_layers or ()) - set(known)
+    if unknown:
+        raise UsageError(
+            f"the generalist {settings.backbone} has no layer {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(known)}"
+        )
+    return Generalist(encoder, (grid[0], grid[1]), settings.size, settings.backbone_layers)
+
+
+@torch.inference_mode()
+def fit_closed_form(
+    teacher: Teacher,
+    generalist: Generalist,
+    frames: FitFrames,
+    settings: RidgeSettings,
+    state_path: Path,
+    *,
+    fabric: Fabric,
+    save_every: int = SAVE_EVERY,
+) -> ClosedForm:
+    """Minimise Eq. 5 and its counterpart over all frames and their mirror images.
+
+    Args:
+        teacher: on the device of `fabric`.
+        generalist: that `build_generalist` made for both.
+        frames: normal frames.
+        settings: what to compute.
+        state_path: keeps the sums so far; a run that was cut off goes on from there.
+        fabric: the processes that share the frames.
+        save_every: frames between two saves; does not change the result.
+
+    Returns:
+        Student and backward maps; the same in all processes.
+    """
+    device = fabric.device
+    generalist.to(device)
+    teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation, frames.resize_to).to(
+        device
+    )
+    own_input = Preprocessing(generalist.mean, generalist.standard_deviation, settings.size).to(
+        device
+    )
+    moments = SecondMoments(
+        generalist.channels, {layer: teacher.channels[layer] for layer in settings.compared_layers}
+    )
+    first = 0
+    state = load_progress(fabric, state_path)
+    if state is not None:
+        first = state["frames"]
+        if fabric.is_global_zero:
+            moments.sums = state["sums"]
+    progress = tqdm(
+        range(first, len(frames)),
+        "consensus",
+        len(frames),
+        initial=first,
+        unit="frame",
+        disable=not fabric.is_global_zero,
+    )
+    for index in progress:
+        if index % fabric.world_size == fabric.global_rank:
+            image = torch.from_numpy(frames[index])[None].to(device)
+            images = torch.cat([image, image.flip(2)])
+            wanted = teacher(teacher_input(images)) if settings.compared_layers else {}
+            moments.add(
+                generalist(own_input(images)),
+                {
+                    layer: on_grid(wanted[layer], generalist.grid)
+                    for layer in settings.compared_layers
+                },
+            )
+        if (index + 1) % save_every == 0 or index + 1 == len(frames):
+            sums = sum_over_ranks(fabric, moments.sums.to(device)).cpu()
+            fabric.save(state_path, {"frames": index + 1, "sums": sums})
+    moments.sums = sum_over_ranks(fabric, moments.sums.to(device)).cpu()
+    student = RidgeStudent(
+        generalist.cpu(), {layer: teacher.channels[layer] for layer in settings.layers}
+    )
+    for layer in settings.layers:
+        student.set_map(layer, *moments.forward_map(layer, settings.penalty))
+    backward = {
+        layer: moments.backward_map(None if layer == NOTHING else layer, settings.backward_penalty)
+        for layer in settings.backward_layers
+    }
+    return ClosedForm(student.requires_grad_(False).eval(), backward)

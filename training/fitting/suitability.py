@@ -1,0 +1,136 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""How well normal frames suit a teacher and its memory: figures for the manifest.
+
+They do not say how good a bundle is: a teacher that was trained for longer is surer of itself and
+finds less. That is what `quality.py` is for, which also says what these figures are read for.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from training.fitting.crops import FitFrames
+from training.layers import OUTPUT
+from training.method import memory
+from training.method.preprocessing import Preprocessing
+from training.teachers.interface import Teacher
+
+MOST_FRAMES = 60
+"""Of either part, evenly spread."""
+
+
+@dataclass(frozen=True)
+class Suitability:
+    """Of normal frames for a teacher.
+
+    Attributes:
+        confidence: mean over pixels of held-out frames of the largest softmax, 0..1.
+        similarity: layer to mean similarity (Eq. 1) of held-out features to their nearest
+            prototype, -1..1.
+        similarity_gap: layer to what that lacks from the mean on fitted frames.
+        norm_ratio: layer to the mean norm of features on held-out over that on fitted frames.
+        dead_prototypes: layer to the share of prototypes nearest to no feature of the fitted
+            frames that were looked at.
+    """
+
+    confidence: float
+    similarity: dict[str, float]
+    similarity_gap: dict[str, float]
+    norm_ratio: dict[str, float]
+    dead_prototypes: dict[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        return asdict(self)
+
+
+@torch.inference_mode()
+def measure_suitability(
+    teacher: Teacher,
+    banks: dict[str, torch.Tensor],
+    fitted: FitFrames,
+    held_out: FitFrames,
+    *,
+    pooled: bool,
+) -> Suitability:
+    """Look at some frames of both parts.
+
+    Args:
+        teacher: in evaluation mode, on any device.
+        banks: layer to float32 [K, C].
+        fitted: frames that the banks were made from.
+        held_out: frames of the same camera that were not.
+        pooled: whether the banks are of pooled layers.
+    """
+    seen = _Sums(banks, pooled)
+    unseen = _Sums(banks, pooled)
+    for features in _features(teacher, fitted, "suitability, fitted frames"):
+        seen.add(features)
+    for features in _features(teacher, held_out, "suitability, held-out frames"):
+        unseen.add(features)
+    similarity, seen_similarity = unseen.similarity(), seen.similarity()
+    norm, seen_norm = unseen.norm(), seen.norm()
+    return Suitability(
+        unseen.confidence(),
+        similarity,
+        {layer: seen_similarity[layer] - similarity[layer] for layer in banks},
+        {layer: norm[layer] / seen_norm[layer] if seen_norm[layer] else 0.0 for layer in banks},
+        seen.dead(),
+    )
+
+
+class _Sums:
+    """Of one part's frames, by layer."""
+
+    def __init__(self, banks: dict[str, torch.Tensor], pooled: bool) -> None:
+        self._banks = banks
+        self._pooled = pooled
+        self._positions = dict.fromkeys(banks, 0)
+        self._similarity = dict.fromkeys(banks, 0.0)
+        self._norm = dict.fromkeys(banks, 0.0)
+        self._used = {layer: torch.zeros(len(b), dtype=torch.bool) for layer, b in banks.items()}
+        self._confidence = 0.0
+        self._pixels = 0
+
+    def add(self, features: dict[str, torch.Tensor]) -> None:
+        confidence = features[OUTPUT].softmax(dim=1).amax(dim=1)
+        self._confidence += float(confidence.double().sum())
+        self._pixels += confidence.numel()
+        remembered = {layer: features[layer] for layer in self._banks}
+        if self._pooled:
+            remembered = memory.pooled(remembered)
+        for layer, bank in self._banks.items():
+            vectors = memory.as_vectors(remembered[layer])
+            nearest = memory.cosine_similarity(vectors, bank).max(dim=1)
+            self._positions[layer] += len(vectors)
+            self._similarity[layer] += float(nearest.values.double().sum())
+            self._norm[layer] += float(vectors.double().norm(dim=1).sum())
+            self._used[layer][nearest.indices] = True
+
+    def confidence(self) -> float:
+        return self._confidence / self._pixels
+
+    def similarity(self) -> dict[str, float]:
+        return {layer: self._similarity[layer] / self._positions[layer] for layer in self._banks}
+
+    def norm(self) -> dict[str, float]:
+        return {layer: self._norm[layer] / self._positions[layer] for layer in self._banks}
+
+    def dead(self) -> dict[str, float]:
+        return {layer: 1.0 - float(used.float().mean()) for layer, used in self._used.items()}
+
+
+def _features(teacher: Teacher, frames: FitFrames, title: str) -> Iterator[dict[str, torch.Tensor]]:
+    device = next(teacher.parameters()).device
+    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation, frames.resize_to).to(
+        device
+    )
+    step = -(-len(frames) // MOST_FRAMES)
+    for index in tqdm(range(0, len(frames), step), title, unit="frame"):
+        features = teacher(preprocessing(torch.from_numpy(frames[index])[None].to(device)))
+        yield {layer: values.cpu() for layer, values in features.items()}

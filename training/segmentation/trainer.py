@@ -1,0 +1,312 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Trains a segmentation teacher; stopped at any moment, it goes on where it was."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, asdict, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from training.compute import (
+    ALONE,
+    Compute,
+    batch_share,
+    load_progress,
+    mean_over_ranks,
+    pool_batch_statistics,
+    step_seed,
+)
+from training.datasets.opening import LabelledSource
+from training.errors import UsageError
+from training.method.preprocessing import Preprocessing
+from training.segmentation.auxiliary_classifiers import AuxiliaryClassifiers, auxiliary_loss
+from training.segmentation.loss import class_weights, segmentation_loss
+from training.segmentation.settings import TeacherSettings
+from training.segmentation.windows import Batch, RandomViews
+from training.teachers.backbones import load_public_weights, read_backbone_weights
+from training.teachers.checkpoint import (
+    SegmentationClass,
+    TeacherCheckpoint,
+    load_teacher,
+    save_teacher,
+)
+from training.teachers.factory import SegmentationNetwork, build_teacher
+from training.teachers.interface import Teacher
+
+TEACHER_FILE = "teacher.pt"
+PROGRESS_FILE = "progress.pt"
+REPORT_FILE = "report.json"
+
+POLY_POWER = 0.9
+"""Of the learning-rate schedule (DeepLab, Chen et al., TPAMI 2018)."""
+
+
+class TeacherTraining:
+    """One run, in one folder.
+
+    Args:
+        settings: what to compute.
+        source: labelled frames to train on.
+        classes: what the labels mean.
+        run_dir: gets progress.pt and, at the end, teacher.pt and report.json.
+        workers: processes that prepare data, for each that trains; does not change the result.
+        compute: where to train. All processes must see `run_dir`; the first writes.
+
+    Raises:
+        UsageError: a setting is out of range, the folder holds another run, or the processes
+            cannot share a batch.
+    """
+
+    def __init__(
+        self,
+        settings: TeacherSettings,
+        source: LabelledSource,
+        classes: tuple[SegmentationClass, ...],
+        run_dir: Path,
+        *,
+        workers: int = 1,
+        compute: Compute = ALONE,
+    ) -> None:
+        settings.check()
+        self.settings = settings
+        self.classes = classes
+        self.run_dir = run_dir
+        self.step = 0
+        self.losses: list[float] = []
+        self._source = source
+        self._workers = workers
+        self._precision = compute.precision
+        self._fabric = compute.launch()
+        self._share = batch_share(self._fabric, settings.batch)
+        self._network = _build(settings, len(classes))
+        self._preprocess = Preprocessing(self._network.mean, self._network.standard_deviation)
+        self._preprocess.to(self._fabric.device)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._auxiliary = AuxiliaryClassifiers(self._network.channels, len(classes))
+        self._optimiser = _make_optimiser(self._network, self._auxiliary, settings)
+        self._rates = [group["lr"] for group in self._optimiser.param_groups]
+        self._judged, self._learner = self._fabric.setup(
+            _Judged(
+                pool_batch_statistics(self._network, self._fabric),
+                self._auxiliary if settings.auxiliary_weight > 0 else None,
+            ),
+            self._optimiser,
+        )
+        self._weights: torch.Tensor | None = None
+        self._load_progress()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes and reports."""
+        return bool(self._fabric.is_global_zero)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every step is done."""
+        return self.step == self.settings.steps
+
+    def run(
+        self,
+        *,
+        save_every: int,
+        validate: Callable[[Teacher], object],
+        validate_every: int,
+        on_step: Callable[[float, float], None],
+    ) -> None:
+        """Take the steps that are left; save progress and at the end the teacher.
+
+        Args:
+            save_every: steps between two saves of progress.
+            validate: called with the network in evaluation mode, in the first process alone.
+            validate_every: steps between two such calls.
+            on_step: called after each step with its loss and the learning rate.
+        """
+        if self.finished and (self.run_dir / TEACHER_FILE).exists():
+            return
+        if self.settings.balance:
+            weights = class_weights(self._source, len(self.classes))
+            self._weights = torch.from_numpy(weights).to(self._fabric.device)
+        self._judged.train()
+        for images, labels in self._batches():
+            device = self._fabric.device
+            loss, rate = self._take_step(images.to(device), labels.to(device))
+            self.losses.append(loss)
+            self.step += 1
+            if self.step % save_every == 0 or self.finished:
+                self._save_progress()
+            on_step(loss, rate)
+            if self.step % validate_every == 0 and not self.finished and self.leads:
+                validate(self._network.eval())
+                self._judged.train()
+        self._network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        if self.leads:
+            save_teacher(self.run_dir / TEACHER_FILE, self._checkpoint())
+
+    def _take_step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+        settings = self.settings
+        decay = (1.0 - self.step / settings.steps) ** POLY_POWER
+        for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = rate * decay
+        # Dropout's chance too comes from the step's number alone.
+        torch.manual_seed(step_seed(self._fabric, settings.seed * settings.steps + self.step))
+        logits = self._judged(self._preprocess(images).contiguous(
+            memory_format=torch.channels_last
+        ))  # fmt: skip
+        stride = settings.loss_stride
+        judged = labels[:, stride // 2 :: stride, stride // 2 :: stride]
+        over_ranks = partial(mean_over_ranks, self._fabric)
+        loss = segmentation_loss(logits["o"], judged, self._weights, over_ranks)
+        if settings.auxiliary_weight > 0:
+            inner = auxiliary_loss(logits, labels, self._weights, over_ranks)
+            loss = loss + settings.auxiliary_weight * inner
+        self._optimiser.zero_grad()
+        self._fabric.backward(loss)
+        self._learner.step()
+        value = over_ranks(loss).item()
+        if not np.isfinite(value):
+            raise UsageError(
+                f"the loss is {value} at step {self.step}; lower --learning-rate "
+                f"(it was {settings.learning_rate:g}) and start in a new folder"
+            )
+        return value, settings.learning_rate * decay
+
+    def _batches(self) -> Iterator[Batch]:
+        settings = self.settings
+        views = RandomViews(
+            self._source,
+            (settings.crop_height, settings.crop_width),
+            settings.seed,
+            zoom=settings.zoom,
+        )
+        positions = [
+            step * settings.batch + place
+            for step in range(self.step, settings.steps)
+            for place in self._share
+        ]
+        return views.batches(positions, len(self._share), self._workers)
+
+    def _checkpoint(self) -> TeacherCheckpoint:
+        settings = self.settings
+        return TeacherCheckpoint(
+            self._network,
+            settings.architecture,
+            settings.width,
+            self.classes,
+            f"{settings.data}, {settings.steps} steps, seed {settings.seed}",
+        )
+
+    def _save_progress(self) -> None:
+        self._fabric.save(
+            self.run_dir / PROGRESS_FILE,
+            {
+                "settings": asdict(self.settings),
+                "classes": [c.name for c in self.classes],
+                "precision": self._precision,
+                "step": self.step,
+                "losses": self.losses,
+                "network": self._network.state_dict(),
+                "auxiliary": self._auxiliary.state_dict(),
+                "optimiser": self._optimiser.state_dict(),
+                "loss_scale": self._fabric.strategy.precision.state_dict(),
+            },
+        )
+
+    def _load_progress(self) -> None:
+        progress = load_progress(self._fabric, self.run_dir / PROGRESS_FILE)
+        if progress is None:
+            return
+        names = [c.name for c in self.classes]
+        wanted = {**asdict(self.settings), "classes": names, "precision": self._precision}
+        # A run that was begun before a setting existed has it at its default.
+        found = {f.name: f.default for f in fields(self.settings) if f.default is not MISSING}
+        found |= {**progress["settings"], "classes": progress["classes"]}
+        found["precision"] = progress.get("precision", Compute.precision)
+        differing = [
+            f"{name} {found.get(name)!r}, now {value!r}"
+            for name, value in wanted.items()
+            if found.get(name) != value
+        ]
+        if differing:
+            raise UsageError(
+                f"{self.run_dir} holds another run: {'; '.join(differing)}. Give the same "
+                "settings to resume it, or another --out"
+            )
+        self.step = progress["step"]
+        self.losses = progress["losses"]
+        self._network.load_state_dict(progress["network"])
+        self._auxiliary.load_state_dict(progress["auxiliary"])
+        self._optimiser.load_state_dict(progress["optimiser"])
+        self._fabric.strategy.precision.load_state_dict(progress.get("loss_scale", {}))
+
+
+class _Judged(nn.Module):
+    """All that is trained as one module, because processes average the gradients of a module."""
+
+    def __init__(self, network: nn.Module, auxiliary: AuxiliaryClassifiers | None) -> None:
+        super().__init__()
+        self.network = network
+        self.auxiliary = auxiliary
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Logits of normalised images, float32 [N, 3, H, W]: `o`, and auxiliary ones by layer."""
+        features = self.network(x)
+        inner = {} if self.auxiliary is None else self.auxiliary(features)
+        return {"o": features["o"], **inner}
+
+
+def write_report(training: TeacherTraining, validation: dict[str, Any] | None) -> None:
+    """Write report.json: settings, losses of every step, and mIoU where it was measured."""
+    content = {
+        "settings": asdict(training.settings),
+        "validation": validation,
+        "losses": [round(loss, 5) for loss in training.losses],
+    }
+    path = training.run_dir / REPORT_FILE
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def finished_teacher(training: TeacherTraining) -> Teacher:
+    """Load the teacher that a finished run left."""
+    return load_teacher(training.run_dir / TEACHER_FILE).network
+
+
+def _build(settings: TeacherSettings, classes: int) -> SegmentationNetwork:
+    torch.manual_seed(settings.seed)
+    try:
+        network = build_teacher(
+            settings.architecture,
+            classes,
+            width=settings.width,
+            pretrained=settings.pretrained,
+            output_stride=settings.output_stride,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if settings.backbone_weights is not None:
+        path = Path(settings.backbone_weights)
+        load_public_weights(network.encoder, read_backbone_weights(path), path)
+    return network
+
+
+def _make_optimiser(
+    network: SegmentationNetwork, auxiliary: AuxiliaryClassifiers, settings: TeacherSettings
+) -> torch.optim.Optimizer:
+    backbone = list(network.encoder.parameters())
+    in_backbone = {id(parameter) for parameter in backbone}
+    head = [p for p in network.parameters() if id(p) not in in_backbone]
+    head += list(auxiliary.parameters())
+    groups = [
+        {"params": backbone, "lr": settings.learning_rate * settings.backbone_rate},
+        {"params": head, "lr": settings.learning_rate},
+    ]
+    decay = settings.weight_decay
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(groups, momentum=0.9, weight_decay=decay)
+    return torch.optim.AdamW(groups, weight_decay=decay)

@@ -1,0 +1,66 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""mIoU of a network on labelled frames."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+
+from training.datasets.opening import LabelledSource
+from training.method.preprocessing import Preprocessing
+from training.segmentation.metrics import ConfusionMatrix
+from training.teachers.checkpoint import SegmentationClass
+from training.teachers.interface import Teacher
+
+_SIZE_MULTIPLE = 16
+
+
+@torch.inference_mode()
+def mean_iou(
+    network: Teacher,
+    classes: tuple[SegmentationClass, ...],
+    source: LabelledSource,
+    on_frame: Callable[[], object],
+) -> dict[str, Any]:
+    """Mean intersection over union on labelled frames.
+
+    Each frame goes in at its own size, rounded to a multiple of 16 pixels; logits are brought
+    to the label's size, and every pixel but the ignored counts.
+
+    Args:
+        network: in evaluation mode.
+        classes: names for the result.
+        source: labelled frames.
+        on_frame: called after each frame.
+
+    Returns:
+        `miou` (0..1), `iou` by class name (None for a class that does not occur) and `frames`.
+    """
+    device = next(network.parameters()).device
+    matrix = ConfusionMatrix(len(classes))
+    for index in range(len(source)):
+        image, label = source[index]
+        height, width = label.shape
+        size = (_round_size(height), _round_size(width))
+        preprocess = Preprocessing(network.mean, network.standard_deviation, size).to(device)
+        logits = network(preprocess(torch.from_numpy(image)[None].to(device)))["o"]
+        logits = F.interpolate(logits, size=label.shape, mode="bilinear", align_corners=False)
+        matrix.add(label, logits.argmax(1)[0].to(torch.uint8).cpu().numpy())
+        on_frame()
+    scores = matrix.intersection_over_union()
+    return {
+        "miou": matrix.mean_intersection_over_union(),
+        "iou": {
+            c.name: None if np.isnan(score) else float(score)
+            for c, score in zip(classes, scores, strict=True)
+        },
+        "frames": len(source),
+    }
+
+
+def _round_size(pixels: int) -> int:
+    return max(2 * _SIZE_MULTIPLE, round(pixels / _SIZE_MULTIPLE) * _SIZE_MULTIPLE)
