@@ -60,7 +60,7 @@ def actions(context):
         player = ExecuteProcess(cmd=replay.ros2_player(out), output="screen")
     else:
         listeners, player = None, node(replay.own_player(), prefix)
-    judge = ExecuteProcess(
+    evaluate_recording = ExecuteProcess(
         cmd=[
             *(sys.executable, "-m", "cosme_ros", "judge_recording", str(out)),
             *(["--pictures"] if settings.pictures else []),
@@ -81,14 +81,14 @@ def actions(context):
             recorder,
             listeners,
             player,
-            judge,
+            evaluate_recording,
         ):
             return None
         if event.action is detector or event.returncode != 0:
             return outcome.fail(f"the replay is not complete: {outcome.account_of(event)}")
-        if event.action is judge:
+        if event.action is evaluate_recording:
             return outcome.succeed(f"the replay has been judged, see {out}")
-        return {listeners: [player], recorder: [judge]}.get(event.action)
+        return {listeners: [player], recorder: [evaluate_recording]}.get(event.action)
 
     return [
         # First, so that not even the quickest end is missed.

@@ -4,11 +4,13 @@
 """The processes and devices that a training is spread over, by way of Lightning Fabric."""
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import cv2
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
@@ -164,3 +166,23 @@ def _check_launcher(processes: int) -> None:
         raise UsageError(
             "`fabric run` starts scripts, and this is a module; give --devices, or use torchrun"
         )
+
+
+Batch = TypeVar("Batch")
+
+
+def start_worker(_: int) -> None:
+    """Set a new worker up; its number does not matter."""
+    # A forked process must not wait for its parent's OpenCV threads.
+    cv2.setNumThreads(0)
+
+
+def without_worker_traceback(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Pass batches on; a worker's UsageError keeps its own sentence only.
+
+    torch's DataLoader puts the worker's whole traceback into the message.
+    """
+    try:
+        yield from batches
+    except UsageError as error:
+        raise UsageError(str(error).rstrip().rpartition("UsageError: ")[2]) from None

@@ -62,3 +62,14 @@ def is_generalist_layer(name: str) -> bool:
 def bank_of(layer: str) -> str:
     """Name of a layer's bank of prototypes among a bundle's tensors."""
     return f"bank_{layer}"
+
+
+RIDGE_BACKBONES = (
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+)

@@ -15,14 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags.reading import (
-    ANOMALY,
     COMPRESSED_IMAGE,
-    IGNORED,
     IMAGE,
     LABEL_TYPES,
-    NORMAL,
     BagError,
     BagMessage,
     content_of,
@@ -37,6 +34,7 @@ from cosme_ros.messages.images import (
     decode_image,
     decode_plane,
 )
+from cosme_ros.metrics.labels import ANOMALY, IGNORED, NORMAL
 
 PICTURE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 LABEL_SUFFIX = ".png"
@@ -89,9 +87,9 @@ class BagFrames:
 
     def read(self) -> Generator[BagFrame, None, None]:
         """Frame by frame, in the order of the bag."""
-        topics = [topic for topic in (self.image_topic, self.label_topic) if topic]
+        wanted = [topic for topic in (self.image_topic, self.label_topic) if topic]
         index, latest, unlabelled = -1, None, 0
-        for messages in join_by_stamp(self._bag.messages(topics), len(topics)):
+        for messages in join_by_stamp(self._bag.messages(wanted), len(wanted)):
             message = messages.get(self.image_topic)
             if message is None:
                 self._tell(
@@ -125,26 +123,26 @@ class BagFrames:
         return tuple(np.flatnonzero(self._held).tolist())
 
     def _choose_pictures(self, wanted: str | None) -> str:
-        topics = self._bag.topics
-        listed = "; ".join(f"{name} ({kind})" for name, kind in sorted(topics.items()))
+        available = self._bag.topics
+        listed = "; ".join(f"{name} ({kind})" for name, kind in sorted(available.items()))
         here = f"bag {self._bag.path} has: {listed or 'no topics'}"
         if wanted is not None:
-            if wanted not in topics:
+            if wanted not in available:
                 raise BagError(f"there is no topic '{wanted}'; {here}")
-            if topics[wanted] not in PICTURE_TYPES:
+            if available[wanted] not in PICTURE_TYPES:
                 raise BagError(
-                    f"topic '{wanted}' is of type {topics[wanted]}, but pictures are "
+                    f"topic '{wanted}' is of type {available[wanted]}, but pictures are "
                     f"{' or '.join(PICTURE_TYPES)}; {here}"
                 )
             return wanted
-        no_pictures = {self._labels.topic or bag_topics.CAMERA_LABELS}
+        no_pictures = {self._labels.topic or topics.CAMERA_LABELS}
         found = [
             name
-            for name, kind in topics.items()
+            for name, kind in available.items()
             if kind in PICTURE_TYPES and name not in no_pictures
         ]
-        if bag_topics.CAMERA_IMAGE in found:
-            return bag_topics.CAMERA_IMAGE
+        if topics.CAMERA_IMAGE in found:
+            return topics.CAMERA_IMAGE
         if len(found) == 1:
             return found[0]
         if found:
@@ -155,7 +153,7 @@ class BagFrames:
         wanted = self._labels.topic
         if self._labels.folder is not None or wanted == "":
             return ""
-        topic = bag_topics.CAMERA_LABELS if wanted is None else wanted
+        topic = topics.CAMERA_LABELS if wanted is None else wanted
         kind = self._bag.topics.get(topic)
         if kind is None:
             if wanted is not None:

@@ -35,8 +35,6 @@ CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 STAMPED_TYPES = (IMAGE, COMPRESSED_IMAGE, CAMERA_INFO)
 """Messages that begin with a std_msgs/Header, so that the stamp lies where `stamp_of` looks."""
 
-NORMAL, ANOMALY, IGNORED = 0, 1, 255
-"""The values of a label image."""
 
 LABEL_TYPES: Mapping[str, type[np.generic]] = {
     "mono8": np.uint8,

@@ -32,7 +32,7 @@ from mcap.stream_reader import StreamReader, get_chunk_data_stream
 from rosbags.rosbag2 import Reader
 
 from cosme_ros.bags.reading import STAMPED_TYPES, BagError, BagMessage, stamp_of
-from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import counted
 
 Complain = Callable[[str], None]
 """Takes a sentence about something that could not be read."""

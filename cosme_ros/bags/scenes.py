@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags.reading import Bag, BagError
 
 STRING = "std_msgs/msg/String"
@@ -37,7 +37,7 @@ class Scene:
         return f"scene {self.number} of {self.scenes}: {self.title}"
 
 
-def scenes_of(bag: str | Path, topic: str = bag_topics.CAMERA_SCENE) -> tuple[Scene, ...]:
+def scenes_of(bag: str | Path, topic: str = topics.CAMERA_SCENE) -> tuple[Scene, ...]:
     """Return the scenes of a bag in their order; none where it says nothing of scenes.
 
     A bag that is damaged there says nothing either: scenes are a help, and no more.

@@ -14,7 +14,7 @@ from typing import Any
 from cosme_ros.bundle.loading import MANIFEST, Bundle, BundleError, load_bundle
 
 
-def check_room(folder: Path) -> None:
+def require_empty_dir(folder: Path) -> None:
     """Raise BundleError unless a bundle can be written to `folder`: nothing is overwritten."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BundleError(f"{folder} exists already; give a folder that does not, or is empty")
@@ -31,7 +31,7 @@ def write_recalibrated(
     byte for byte, and each bundle is read and verified before any appears, all at once. Raises
     BundleError.
     """
-    check_room(folder)
+    require_empty_dir(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         unfinished = Path(temporary) / folder.name

@@ -20,7 +20,6 @@ import numpy as np
 
 from cosme_ros import __version__
 from cosme_ros.bags.reading import (
-    ANOMALY,
     LABEL_TYPES,
     BagError,
     BagMessage,
@@ -30,16 +29,16 @@ from cosme_ros.bags.reading import (
     picture_of,
 )
 from cosme_ros.bags.recovery import RecoverableBag
-from cosme_ros.calibration.alarm_counting import seconds_of_frames
 from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, topics_of
-from cosme_ros.calibration.false_alarms import NormalDrive
-from cosme_ros.calibration.frame_threshold import alarm_score
-from cosme_ros.calibration.score_histogram import ScoreCounts
+from cosme_ros.calibration.false_alarms import NormalDrive, seconds_of_frames
+from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
+from cosme_ros.calibration.score_histogram import ScoreHistogram
 from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.messages.images import DecodeError, decode_plane
+from cosme_ros.metrics.labels import ANOMALY
 from cosme_ros.postprocessing.obstacles import drivable_region
 from cosme_ros.streaming.camera_stream import CameraStream
-from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import counted
 
 CHECKPOINT_SECONDS = 10.0
 """How much work is lost at most where somebody stops it, but for the frame it is at."""
@@ -59,7 +58,7 @@ class DriveScores:
     """The frames of one camera in one bag."""
 
     drive: NormalDrive
-    counts: ScoreCounts
+    counts: ScoreHistogram
     """Of all pixels of the frames' raw scores, at the score's own resolution."""
     size: tuple[int, int]
     """Height and width of the pictures."""
@@ -105,7 +104,7 @@ class _Frames:
         self.stream = stream
         self.found: dict[int, float] = {}
         self.seen: set[int] = set()
-        self.counts = ScoreCounts()
+        self.counts = ScoreHistogram()
         self.size: tuple[int, int] | None = None
         self.left_out: Counter[str] = Counter()
 
@@ -146,7 +145,9 @@ class _Frames:
             region = drivable_region(detection.class_id, detector.bundle.drivable_class_ids)
             if not region.any():
                 return NO_ROAD
-        highest = alarm_score(detection.score, region=region, minimum_area=scoring.minimum_area)
+        highest = frame_alarm_threshold(
+            detection.score, region=region, minimum_area=scoring.minimum_area
+        )
         self.counts.add(detection.raw_score_grid)
         self.found[message.stamp] = highest * detector.threshold
         return ""
@@ -328,7 +329,7 @@ def _gathered(
     stamps, scores = arrays[f"stamps_{number}"], arrays[f"alarm_scores_{number}"]
     made.found = dict(zip(stamps.tolist(), scores.tolist(), strict=True))
     made.seen = set(arrays[f"seen_{number}"].tolist())
-    made.counts = ScoreCounts.from_sparse(arrays[f"bins_{number}"], arrays[f"pixels_{number}"])
+    made.counts = ScoreHistogram.from_sparse(arrays[f"bins_{number}"], arrays[f"pixels_{number}"])
     made.size = None if about["size"] is None else (about["size"][0], about["size"][1])
     made.left_out = Counter(about["left_out"])
     return made

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, BagError, frame_id_of, type_of
 from cosme_ros.bags.recovery import RecoverableBag
 from cosme_ros.bundle.loading import sha256_of
-from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import counted
 
 _MOST_COMPLAINTS = 10  # of each bag; one of each broken message could be thousands
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def alarm_score(
+def frame_alarm_threshold(
     score: NDArray[np.float32], *, region: NDArray[np.bool_] | None, minimum_area: int
 ) -> float:
     """The highest alarm line at which a frame still shows an obstacle.

@@ -10,7 +10,7 @@ from cosme_ros import topics
 from cosme_ros.parameters import Settings
 
 
-def promise_sentence(calibration: Mapping[str, Any], settings: Settings) -> tuple[str, bool] | None:
+def guarantee_status(calibration: Mapping[str, Any], settings: Settings) -> tuple[str, bool] | None:
     """What to say of the promise in a bundle's `calibration`, and whether it holds.
 
     None where there is no promise, or the node was given another rate than the promised one.

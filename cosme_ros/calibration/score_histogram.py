@@ -21,7 +21,7 @@ _BINS = 1 << (31 - _DROPPED_BITS)
 _CLEARANCE = 1e-5
 
 
-class ScoreCounts:
+class ScoreHistogram:
     """How many pixels have which raw score (Upsilon, Eq. 8). Counts at a line are exact."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class ScoreCounts:
         bits = np.ascontiguousarray(raw_score.ravel() + np.float32(0)).view(np.uint32)
         self._counts += np.bincount(bits >> _DROPPED_BITS, minlength=_BINS)
 
-    def include(self, other: "ScoreCounts") -> None:
+    def include(self, other: "ScoreHistogram") -> None:
         """Count what another has counted, too."""
         self._counts += other._counts
 
@@ -73,7 +73,7 @@ class ScoreCounts:
         return bins, self._counts[bins]
 
     @classmethod
-    def from_sparse(cls, bins: NDArray[np.int64], counts: NDArray[np.int64]) -> "ScoreCounts":
+    def from_sparse(cls, bins: NDArray[np.int64], counts: NDArray[np.int64]) -> "ScoreHistogram":
         """The inverse of `to_sparse`."""
         made = cls()
         made._counts[bins] = counts

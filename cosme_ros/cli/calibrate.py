@@ -30,14 +30,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from cosme_ros import __version__, bag_topics
+from cosme_ros import __version__, topics
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import BundleError, load_bundle
-from cosme_ros.bundle.writing import check_room, write_recalibrated
-from cosme_ros.calibration.alarm_counting import ALARM_GAP, seconds_of_frames
+from cosme_ros.bundle.writing import require_empty_dir, write_recalibrated
 from cosme_ros.calibration.bag_scores import DriveScores, score_bag
 from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, check_distinct, survey
 from cosme_ros.calibration.false_alarms import (
+    ALARM_GAP,
     MOST_ALARMING_FRAMES,
     NormalDrive,
     PromiseError,
@@ -46,17 +46,17 @@ from cosme_ros.calibration.false_alarms import (
     highest_rate,
     hours_of,
     score_to_stay_above,
+    seconds_of_frames,
 )
-from cosme_ros.calibration.score_histogram import ScoreCounts, line_above, with_row
-from cosme_ros.cli.option_types import positive, probability
-from cosme_ros.cli.options import add_node_options
+from cosme_ros.calibration.score_histogram import ScoreHistogram, line_above, with_row
+from cosme_ros.cli.options import add_node_options, positive, probability
 from cosme_ros.inference.detector import Detector
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.parameters import PARAMETERS_BY_NAME
 
 
 @dataclass(frozen=True)
-class Promise:
+class FalseAlarmGuarantee:
     """What is wanted: at most so many false alarms an hour, and how they are counted."""
 
     rate: float
@@ -78,9 +78,7 @@ class Calibrated:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    not_given = argparse.Namespace(
-        camera=None, keep_scores=None, image_topic=[bag_topics.CAMERA_IMAGE]
-    )
+    not_given = argparse.Namespace(camera=None, keep_scores=None, image_topic=[topics.CAMERA_IMAGE])
     options = _parser().parse_args(arguments, not_given)
     kept = options.keep_scores or options.out.with_name(f"{options.out.name}.scores")
     previous = signal.signal(signal.SIGTERM, _interrupt)
@@ -116,7 +114,9 @@ def _say_what_is_kept(kept: Path) -> None:
 
 
 def _run(options: argparse.Namespace, kept: Path) -> None:
-    promise = Promise(options.false_alarms_per_hour, options.confidence, options.alarm_gap)
+    promise = FalseAlarmGuarantee(
+        options.false_alarms_per_hour, options.confidence, options.alarm_gap
+    )
     most = 3600 / promise.gap
     if promise.rate >= most:
         raise PromiseError(
@@ -131,7 +131,7 @@ def _run(options: argparse.Namespace, kept: Path) -> None:
         minimum_area=options.minimum_area,
         temporal=options.temporal,
     )
-    check_room(options.out)
+    require_empty_dir(options.out)
     if kept.exists() and not kept.is_dir():
         raise NotADirectoryError(f"{kept} is a file; give a folder with --keep-scores")
     bundle = load_bundle(options.bundle)
@@ -204,7 +204,7 @@ def _hours_surveyed(bags: Sequence[SurveyedBag], camera: str) -> float:
     )
 
 
-def _allowed(promise: Promise, camera: str, hours: float) -> int:
+def _allowed(promise: FalseAlarmGuarantee, camera: str, hours: float) -> int:
     try:
         return allowed_alarms(promise.rate, promise.confidence, hours)
     except PromiseError as error:
@@ -233,14 +233,14 @@ def _calibrate(
     bags: Sequence[SurveyedBag],
     detector: Detector,
     scoring: Scoring,
-    promise: Promise,
+    promise: FalseAlarmGuarantee,
 ) -> Calibrated:
     of_camera = [
         (bag, found[camera]) for bag, found in zip(bags, scores, strict=True) if camera in found
     ]
     drives = tuple(found.drive for _, found in of_camera)
     left_out: Counter[str] = Counter()
-    counts = ScoreCounts()
+    counts = ScoreHistogram()
     for _, found in of_camera:
         left_out.update(found.left_out)
         counts.include(found.counts)
@@ -331,7 +331,7 @@ def _listed(left_out: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {why}" for why, count in sorted(left_out.items())) or "nothing"
 
 
-def _summary(camera: str, found: Calibrated, folder: Path, promise: Promise) -> str:
+def _summary(camera: str, found: Calibrated, folder: Path, promise: FalseAlarmGuarantee) -> str:
     calibration = found.calibration
     kept = calibration["promise"]
     hours, confidence = kept["hours"], 100 * promise.confidence
@@ -433,11 +433,11 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=argparse.SUPPRESS,
         help="Image or CompressedImage; several for several cameras (default: "
-        f"{bag_topics.CAMERA_IMAGE})",
+        f"{topics.CAMERA_IMAGE})",
     )
     parser.add_argument(
         "--label-topic",
-        default=bag_topics.CAMERA_LABELS,
+        default=topics.CAMERA_LABELS,
         help="mono8 or mono16 Image: 0 normal, 1 anomaly, 255 ignored. In a bag that has it, "
         "frames with anomalies or without a label are left out; '' ignores it",
     )

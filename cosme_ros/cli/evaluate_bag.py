@@ -23,13 +23,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
 from cosme_ros.calibration.guarantee import counting_sentence, temporal_sentence
-from cosme_ros.cli.option_types import at_least, positive
-from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options
+from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options, at_least, positive
 from cosme_ros.evaluation.bag_evaluator import BagTask, evaluate_bag, judge_best_components
-from cosme_ros.evaluation.label_values import unheld_ids
 from cosme_ros.evaluation.outputs import OutputSettings
 from cosme_ros.evaluation.results import (
     BagFigures,
@@ -37,14 +35,18 @@ from cosme_ros.evaluation.results import (
     named,
     pooled_histogram,
 )
-from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, LabelSettings
+from cosme_ros.evaluation.settings import (
+    COMPONENT_SIZES,
+    EvaluationSettings,
+    LabelSettings,
+    unheld_ids,
+)
 from cosme_ros.evaluation.summary import BagEvaluation, Summary, summarised
-from cosme_ros.evaluation.work_folder import WorkFolder
-from cosme_ros.evaluation.workers import BACKENDS, ClusterError, Workers, workers
+from cosme_ros.evaluation.workers import BACKENDS, ClusterError, Workers, WorkFolder, workers
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.reporting.bag_json import write_json
 from cosme_ros.reporting.bag_page import as_page
-from cosme_ros.reporting.environment import machine_facts
+from cosme_ros.reporting.environment import describe_environment
 from cosme_ros.reporting.html import write_html
 
 _WORK = ".evaluating"
@@ -253,7 +255,7 @@ def _notes(
 
 
 def _origin(command: str, options: argparse.Namespace, jobs: int, began: float) -> dict[str, str]:
-    facts = machine_facts()
+    facts = describe_environment()
     libraries = facts.pop("libraries")
     assert isinstance(libraries, dict)
     return {
@@ -388,31 +390,31 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="rosbag2 folder or file")
     parser.add_argument("--bundle", type=Path, required=True, help="bundle directory")
     parser.add_argument("--out", type=Path, required=True, help="folder for the report")
-    topics = parser.add_argument_group("what is read")
-    topics.add_argument(
+    read = parser.add_argument_group("what is read")
+    read.add_argument(
         "--image-topic",
-        help=f"Image or CompressedImage (default: {bag_topics.CAMERA_IMAGE}, or the only topic "
+        help=f"Image or CompressedImage (default: {topics.CAMERA_IMAGE}, or the only topic "
         "with pictures)",
     )
-    topics.add_argument(
+    read.add_argument(
         "--label-topic",
         help="mono8 or mono16 Image of ids with the pictures' stamps; '' for none (default: "
-        f"{bag_topics.CAMERA_LABELS}, if the bag has it)",
+        f"{topics.CAMERA_LABELS}, if the bag has it)",
     )
-    topics.add_argument(
+    read.add_argument(
         "--label-folder",
         type=Path,
         help="instead of a topic: PNG files of ids named by the stamp of their picture in "
         "nanoseconds, in this folder or in one in it that is named as the bag",
     )
-    topics.add_argument(
+    read.add_argument(
         "--anomaly-ids",
         type=_ids,
         default=labels.anomaly_ids,
         metavar="ID,ID",
         help="label values that are an anomaly (default: 1)",
     )
-    topics.add_argument(
+    read.add_argument(
         "--ignored-ids",
         type=_ids,
         default=labels.ignored_ids,

@@ -33,7 +33,7 @@ from cosme_ros.replay.evaluation import Evaluation
 from cosme_ros.replay.recording import Recording
 from cosme_ros.replay.runner import LOGS, PAGE, RECORDING, REPORT, Replay, ReplayError
 from cosme_ros.replay.streaming_accuracy import timeline
-from cosme_ros.reporting.environment import machine_facts
+from cosme_ros.reporting.environment import describe_environment
 from cosme_ros.reporting.html import Thumbnail, write_html
 from cosme_ros.reporting.pictures import CONTACT_SHEET, PICTURES, VIDEO, DriveVideo, draw_chosen
 from cosme_ros.reporting.replay_page import as_page
@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = shlex.join(["python", "-m", "cosme_ros", "judge_recording", *given])
     try:
         replay = Replay.read(options.folder)
-        print(judge(options.folder, replay, command=command, pictures=options.pictures))
+        print(
+            evaluate_recording(options.folder, replay, command=command, pictures=options.pictures)
+        )
     except ERRORS as error:
         print(f"The recording cannot be judged: {error}", file=sys.stderr)
         return 1
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def judge(
+def evaluate_recording(
     folder: Path,
     replay: Replay,
     *,
@@ -138,7 +140,7 @@ def judge(
         },
         "bag": {"path": str(replay.bag), "image_topic": replay.image_topic},
         "command": command,
-        "machine": machine_facts(),
+        "machine": describe_environment(),
     }
     (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     video_file = VIDEO if pictures else ""

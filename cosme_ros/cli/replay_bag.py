@@ -21,12 +21,11 @@ from time import monotonic
 from types import FrameType
 from typing import Any
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags.reading import read_frames
 from cosme_ros.bundle.loading import load_bundle
-from cosme_ros.cli.judge_recording import ERRORS, judge
-from cosme_ros.cli.option_types import positive
-from cosme_ros.cli.options import add_node_options
+from cosme_ros.cli.judge_recording import ERRORS, evaluate_recording
+from cosme_ros.cli.options import add_node_options, positive
 from cosme_ros.inference.detector import Detector
 from cosme_ros.replay.runner import (
     PLAYERS,
@@ -34,7 +33,7 @@ from cosme_ros.replay.runner import (
     Replay,
     ReplayError,
     choose_player,
-    make_room,
+    prepare_output_dir,
 )
 from cosme_ros.replay.subprocesses import ChildError
 
@@ -104,10 +103,12 @@ def _run(options: argparse.Namespace, command: str) -> None:
         player=player,
     )
     replay.image_transport()  # tells of topics that are not as they should be, before `out` changes
-    make_room(out)
+    prepare_output_dir(out)
     replay.run(out, say=say)
     say("judging what was published" + (", and drawing pictures" if options.pictures else ""))
-    summary = judge(out, replay, command=command, pictures=options.pictures, detector=detector)
+    summary = evaluate_recording(
+        out, replay, command=command, pictures=options.pictures, detector=detector
+    )
     if not options.keep_recording:
         shutil.rmtree(out / RECORDING)
     say("done\n")
@@ -147,11 +148,11 @@ def _every_signal_interrupts() -> Iterator[None]:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """All but the bag, the bundle and the folder to write to."""
     parser.add_argument(
-        "--image-topic", default=bag_topics.CAMERA_IMAGE, help="Image or CompressedImage"
+        "--image-topic", default=topics.CAMERA_IMAGE, help="Image or CompressedImage"
     )
     parser.add_argument(
         "--label-topic",
-        default=bag_topics.CAMERA_LABELS,
+        default=topics.CAMERA_LABELS,
         help="mono8 Image: 0 normal, 1 anomaly, 255 ignored; '' for a bag without labels",
     )
     parser.add_argument(

@@ -3,7 +3,7 @@
 
 """`python -m cosme_ros snapshot`: what RViz would show of frames of a bag, as PNG. No ROS needed.
 
-Every frame is made by the node's own `make_outputs`: what is seen here is what the node publishes.
+Every frame is made by the node's own `compute_outputs`: it shows what the node publishes.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, read_frames
 from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
-from cosme_ros.cli.option_types import at_least
-from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options
+from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options, at_least
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.streaming.camera_stream import CameraStream
-from cosme_ros.streaming.frame_outputs import FrameOutputs, Wanted, make_outputs
-from cosme_ros.visualization.plural import counted
+from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
 from cosme_ros.visualization.snapshot_picture import snapshot_picture
+from cosme_ros.visualization.text import counted
 
 DEFAULT_WORST = 6
 
@@ -127,7 +126,7 @@ def _write(detected: Iterable[_Detected], detector: Detector, options: argparse.
     count = 0
     for each in detected:
         frame = each.frame
-        made = _outputs(detector, each, options, Wanted(True, True, True, True))
+        made = _outputs(detector, each, options, RequestedOutputs(True, True, True, True))
         path = options.out / f"frame_{frame.index:04d}.png"
         caption = _caption(frame, made, detector.bundle, options)
         if not cv2.imwrite(str(path), snapshot_picture(frame.image, made, caption=caption)):
@@ -178,7 +177,7 @@ class _Worst:
         self._kept: list[tuple[float, float, int, _Detected]] = []
 
     def add(self, detected: _Detected, detector: Detector, options: argparse.Namespace) -> None:
-        made = _outputs(detector, detected, options, Wanted(True, False, False, True))
+        made = _outputs(detector, detected, options, RequestedOutputs(True, False, False, True))
         assert made.score is not None
         highest = made.obstacles[0].peak_score if made.obstacles else 0.0
         # Of equal ones the earlier; the index is unique, so frames are never compared.
@@ -198,9 +197,9 @@ class _Worst:
 
 
 def _outputs(
-    detector: Detector, detected: _Detected, options: argparse.Namespace, wanted: Wanted
+    detector: Detector, detected: _Detected, options: argparse.Namespace, wanted: RequestedOutputs
 ) -> FrameOutputs:
-    return make_outputs(
+    return compute_outputs(
         detected.detection,
         detected.frame.image,
         wanted,
@@ -254,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--image-topic",
-        default=bag_topics.CAMERA_IMAGE,
+        default=topics.CAMERA_IMAGE,
         help="Image or CompressedImage (default: %(default)s)",
     )
     add_node_options(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros.bags.labelled_frames import BagFrame, BagFrames, at_size
-from cosme_ros.bags.reading import ANOMALY, BagError
+from cosme_ros.bags.reading import BagError
 from cosme_ros.bags.scenes import Scene, scene_at, scenes_of
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.evaluation.gallery import (
@@ -28,7 +28,6 @@ from cosme_ros.evaluation.gallery import (
     PictureBook,
     draw_frame,
 )
-from cosme_ros.evaluation.label_values import without_anomalies
 from cosme_ros.evaluation.obstacle_tracking import (
     FalseAlarm,
     LabelledObstacles,
@@ -37,17 +36,17 @@ from cosme_ros.evaluation.obstacle_tracking import (
 )
 from cosme_ros.evaluation.outputs import BagOutputs, OutputSettings
 from cosme_ros.evaluation.results import BagFigures, FrameFigures, Troubles, Unreadable
-from cosme_ros.evaluation.score_distribution import ObservedScores
-from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings
-from cosme_ros.evaluation.work_folder import WorkFolder, write_labelled
-from cosme_ros.evaluation.workers import ignore_interrupts
+from cosme_ros.evaluation.score_distribution import ScoreDistribution
+from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, without_anomalies
+from cosme_ros.evaluation.workers import WorkFolder, ignore_interrupts, write_labelled
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
+from cosme_ros.metrics.labels import ANOMALY
 from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.panels import FrameView
-from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import counted
 
 # Frames that do not alarm are alike over so many: of these one may be shown.
 _ALIKE = 15
@@ -131,7 +130,7 @@ class _Run:
             image_topic=frames.image_topic,
             labels=frames.label_topic or ("" if folder is None else str(folder)),
             histogram=AnomalyHistogram(),
-            scores=ObservedScores(detector.bundle.manifest["calibration"]["table"]),
+            scores=ScoreDistribution(detector.bundle.manifest["calibration"]["table"]),
             alarm_components=ComponentAccumulator(sizes),
             best_components=ComponentAccumulator(sizes),
             troubles=troubles,

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.bags.reading import ANOMALY, IGNORED, NORMAL
+from cosme_ros.metrics.labels import ANOMALY, IGNORED, NORMAL
 from cosme_ros.visualization.panels import Region
 
 FOUND_SHARE = 0.1

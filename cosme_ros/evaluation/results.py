@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cosme_ros.evaluation.gallery import KINDS, Picture
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
-from cosme_ros.evaluation.score_distribution import ObservedScores
+from cosme_ros.evaluation.score_distribution import ScoreDistribution
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 
@@ -80,7 +80,7 @@ class BagFigures:
     """Where they came from, for people; empty: nowhere."""
     histogram: AnomalyHistogram
     """Of the labelled pixels, by raw score."""
-    scores: ObservedScores
+    scores: ScoreDistribution
     alarm_components: ComponentAccumulator
     """At the alarm line: the mask as published."""
     best_components: ComponentAccumulator
@@ -118,7 +118,7 @@ def named(name: str, path: Path, sentence: str) -> str:
     return sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
 
 
-def pooled_scores(bags: Sequence[BagFigures]) -> ObservedScores:
+def pooled_scores(bags: Sequence[BagFigures]) -> ScoreDistribution:
     """Of all grid places of all bags, of which there is one at least."""
     pooled = deepcopy(bags[0].scores)
     for bag in bags[1:]:

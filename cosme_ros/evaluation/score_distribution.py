@@ -25,10 +25,10 @@ class Exceedance:
     """The same on labelled frames without an anomaly; None where there are none."""
 
 
-class ObservedScores:
+class ScoreDistribution:
     """Counts grid places by raw score (Upsilon, Eq. 8); memory does not grow with frames.
 
-    Exact at the scores of a bundle's table, wherever they lie. `score_counts.ScoreCounts`, of which
+    Exact at the scores of a bundle's table, wherever they lie. `ScoreHistogram`, of which
     tables are made, is exact at lines of its own making only.
     """
 
@@ -55,7 +55,7 @@ class ObservedScores:
         inner = np.searchsorted(ordered, self.edges[1:-1])
         self.counts += np.diff(inner, prepend=0, append=ordered.size)
 
-    def include(self, other: "ObservedScores") -> None:
+    def include(self, other: "ScoreDistribution") -> None:
         """Count what `other` has counted too; of the same bundle."""
         self.counts += other.counts
         self._places += other._places

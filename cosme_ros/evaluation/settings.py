@@ -3,10 +3,11 @@
 
 """What `evaluate_bag` was asked for, in a form that travels to other processes and machines."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosme_ros.calibration.alarm_counting import ALARM_GAP
+from cosme_ros.calibration.false_alarms import ALARM_GAP
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK, OBSTACLE_TRACK
 from cosme_ros.parameters import Settings
 
@@ -47,3 +48,47 @@ class EvaluationSettings:
     """One of COMPONENT_SIZES: the size from which components are judged."""
     pictures: int = 12
     """Of each kind in the report."""
+
+
+_MOST_LISTED = 20  # instance ids run to thousands
+
+
+def taken_for(labels: LabelSettings, held: Sequence[int]) -> dict[str, list[int]]:
+    """The values that labels hold, by what they mean: normal, anomaly or ignored."""
+    return {
+        "normal": [
+            value for value in held if value not in (*labels.anomaly_ids, *labels.ignored_ids)
+        ],
+        "anomaly": [value for value in held if value in labels.anomaly_ids],
+        "ignored": [value for value in held if value in labels.ignored_ids],
+    }
+
+
+def without_anomalies(labels: LabelSettings, held: Sequence[int]) -> str:
+    """Why nothing is labelled as an anomaly; '' where something is, or nothing is labelled."""
+    if not held or set(held) & set(labels.anomaly_ids):
+        return ""
+    return (
+        f"no label holds an anomaly (anomaly ids: {listed(labels.anomaly_ids)}); the labels hold "
+        f"the values {listed(held)}. All but the ignored is taken as normal, and figures that need "
+        "anomalies are absent"
+    )
+
+
+def unheld_ids(labels: LabelSettings, held: Collection[int]) -> str:
+    """Which of several anomaly ids no label of any bag holds; '' where all or none are held."""
+    unheld = [value for value in labels.anomaly_ids if value not in held]
+    if not held or not unheld or len(unheld) == len(labels.anomaly_ids):
+        return ""
+    return (
+        f"no label holds the anomaly id {listed(unheld)}; the labels hold the values "
+        f"{listed(sorted(held))}"
+    )
+
+
+def listed(values: Sequence[int]) -> str:
+    """For people: the first of them, and how many more there are."""
+    more = len(values) - _MOST_LISTED
+    return (", ".join(map(str, values[:_MOST_LISTED])) or "none") + (
+        f" and {more} more" if more > 0 else ""
+    )

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosme_ros.evaluation.label_values import without_anomalies
 from cosme_ros.evaluation.results import (
     BagFigures,
     Unreadable,
@@ -15,10 +14,10 @@ from cosme_ros.evaluation.results import (
     pooled_scores,
 )
 from cosme_ros.evaluation.score_distribution import Exceedance
-from cosme_ros.evaluation.settings import EvaluationSettings
+from cosme_ros.evaluation.settings import EvaluationSettings, without_anomalies
 from cosme_ros.evaluation.temporal_metrics import (
     AlarmFigures,
-    Detection,
+    DetectionDelay,
     Stability,
     alarm_figures,
     detection,
@@ -51,7 +50,7 @@ class Summary:
     components_at_alarm_line: ComponentMetrics | None
     components_at_best_f1: ComponentMetrics | None
     """At the score of best pixel F1 over all bags together."""
-    detection: Detection | None
+    detection: DetectionDelay | None
     alarms: AlarmFigures
     alarms_where_nothing_is_wrong: AlarmFigures | None
     stability: Stability

@@ -11,7 +11,7 @@ from statistics import fmean, median
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.calibration.alarm_counting import alarms_of, seconds_of_frames
+from cosme_ros.calibration.false_alarms import alarms_of, seconds_of_frames
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
 from cosme_ros.evaluation.results import FrameFigures
 
@@ -54,7 +54,7 @@ class Stability:
 
 
 @dataclass(frozen=True)
-class Detection:
+class DetectionDelay:
     """How soon labelled obstacles are found."""
 
     obstacles: int
@@ -134,10 +134,10 @@ def stability(bags: Sequence[Sequence[FrameFigures]]) -> Stability:
     )
 
 
-def detection(obstacles: Sequence[LabelledObstacle]) -> Detection:
+def detection(obstacles: Sequence[LabelledObstacle]) -> DetectionDelay:
     """Of labelled obstacles."""
     after = [o.found_after for o in obstacles if o.found_after is not None]
-    return Detection(
+    return DetectionDelay(
         obstacles=len(obstacles),
         found=len(after),
         never=len(obstacles) - len(after),

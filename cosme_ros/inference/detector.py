@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from cosme_ros.bundle.loading import GRAPHS, SCORE_MAPS, Bundle, BundleError, check_graph
-from cosme_ros.inference.pipeline import GraphChain
-from cosme_ros.inference.providers import ModelError, open_sessions
+from cosme_ros.inference.pipeline import InferencePipeline
 from cosme_ros.inference.runtime_options import NO_OPTIONS
+from cosme_ros.inference.sessions import ModelError, open_sessions
 from cosme_ros.inference.tensorrt_cache import engine_cache_folder
 
 # A wheel or a face stretched by more than this is no longer what the teacher was trained on.
@@ -144,7 +144,7 @@ class Detector:
         """The one that runs the graphs, e.g. 'cpu'."""
         self.device: str = sessions["teacher"].device
         """Where it runs them, as in `execution.Session`."""
-        self._chain = GraphChain(sessions, bundle.banks)
+        self._chain = InferencePipeline(sessions, bundle.banks)
         self._sizes_seen: set[tuple[int, int]] = set()
 
     def warm_up(self, height: int, width: int) -> None:

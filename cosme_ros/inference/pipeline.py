@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from cosme_ros.inference.providers import ProviderError, Session
+from cosme_ros.inference.providers import ProviderError
+from cosme_ros.inference.sessions import Session
 
 _IMAGE = "image"
 # While a session records, nothing else may ask the GPU for memory. The first run warms up, the
@@ -50,7 +51,7 @@ class _Place:
     runs: int = 0
 
 
-class GraphChain:
+class InferencePipeline:
     """Runs teacher, student and memory on one image after the other.
 
     Features stay on the provider's device, in buffers made once, and memory reads them where

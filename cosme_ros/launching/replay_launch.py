@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError
 from cosme_ros.bundle.loading import BundleError, load_bundle
 from cosme_ros.launching import launch_arguments
@@ -23,7 +23,7 @@ from cosme_ros.replay.runner import (
     ReplayError,
     choose_player,
     domain_of_our_own,
-    make_room,
+    prepare_output_dir,
 )
 
 LEAST = 1e-6  # of what must be above 0
@@ -33,8 +33,8 @@ ARGUMENTS: dict[str, tuple[str | None, str]] = {
     "bundle": (None, "Directory of the bundle to run"),
     "out": ("replay_output", "Folder to write to"),
     "rate": ("1.0", "Multiple of the speed at which the bag was recorded"),
-    "image_topic": (bag_topics.CAMERA_IMAGE, "Topic of the images: Image or CompressedImage"),
-    "label_topic": (bag_topics.CAMERA_LABELS, "Topic of the labels; empty for a bag without"),
+    "image_topic": (topics.CAMERA_IMAGE, "Topic of the images: Image or CompressedImage"),
+    "label_topic": (topics.CAMERA_LABELS, "Topic of the labels; empty for a bag without"),
     "provider": ("auto", "auto, tensorrt, cuda, openvino or cpu"),
     "false_positive_rate": ("0.001", "Share of normal pixels that may raise an alarm"),
     "player": ("auto", "auto, ros2 (ros2 bag play) or own (bag_player_node)"),
@@ -118,7 +118,7 @@ def replay_launch(
         player=_player(given),
     )
     try:
-        make_room(out)
+        prepare_output_dir(out)
     except ReplayError as error:
         raise ArgumentError("out", f"cannot be used: {error}") from error
     replay.write(out)

@@ -31,7 +31,7 @@ from cosme_ros.messages.images import DecodeError, fill_image
 from cosme_ros.messages.markers import fill_markers
 from cosme_ros.node.log import LogThrottle
 from cosme_ros.streaming.diagnostics import SCORE_FAULT
-from cosme_ros.streaming.frame_outputs import FrameOutputs, Wanted
+from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs
 from cosme_ros.streaming.frame_statistics import FrameStatistics
 
 try:  # not in every installation of ROS
@@ -77,7 +77,7 @@ class CameraChannel:
 
     `camera` is its name, `topics.ONLY_CAMERA` where it needs none. `statistics` counts its frames
     since it was last listened to. The node's one executor thread opens and closes; `publish`,
-    `wanted` and `complain` are for the threads that work on frames.
+    `wanted` and `log_skipped_frame` are for the threads that work on frames.
     """
 
     def __init__(self, node: LifecycleNode, camera: str) -> None:
@@ -140,9 +140,9 @@ class CameraChannel:
 
     # Frames
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> RequestedOutputs:
         """What somebody listens to at this moment."""
-        return Wanted(
+        return RequestedOutputs(
             score=self._is_heard(topics.OUTPUT_SCORE),
             mask=self._is_heard(topics.OUTPUT_MASK),
             overlay=self._is_heard(topics.OUTPUT_OVERLAY),
@@ -186,7 +186,7 @@ class CameraChannel:
             )
             self._outputs[topics.OUTPUT_DETECTIONS].publish(detections)
 
-    def complain(self, error: Exception) -> str:
+    def log_skipped_frame(self, error: Exception) -> str:
         """Log, now and then, why a frame is skipped; the reason under which it is counted."""
         if isinstance(error, DecodeError):
             reason, sentence = error.reason, str(error)
@@ -230,7 +230,7 @@ class CameraChannel:
 
     # Diagnostics
 
-    def silence(self) -> str:
+    def missing_input_reason(self) -> str:
         """Why no image may be coming, as far as this node can see."""
         topic = self._input_topic()
         if self._incompatible is not None:

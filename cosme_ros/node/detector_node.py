@@ -32,7 +32,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from cosme_ros import topics
 from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
-from cosme_ros.calibration.guarantee import promise_sentence, temporal_sentence
+from cosme_ros.calibration.guarantee import guarantee_status, temporal_sentence
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.inference.runtime_options import parse_runtime_options
@@ -50,8 +50,8 @@ from cosme_ros.parameters import (
 )
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.diagnostics import DRIFT_RATE, INPUT_TIMEOUT, Configured, Report, report
-from cosme_ros.streaming.frame_outputs import make_outputs
-from cosme_ros.streaming.frame_queue import Turn
+from cosme_ros.streaming.frame_outputs import compute_outputs
+from cosme_ros.streaming.frame_queue import QueuedFrame
 from cosme_ros.streaming.frame_statistics import Processed
 from cosme_ros.streaming.frame_worker import FrameWorker
 
@@ -127,7 +127,7 @@ class DetectorNode(LifecycleNode):
         self._worker: FrameWorker[Any, _Detected] | None = None
         # Not lifecycle publishers: diagnostics speak in every state.
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
-        self.create_timer(self.get_parameter("diagnostics_period").value, self._say_how_it_is)
+        self.create_timer(self.get_parameter("diagnostics_period").value, self._publish_diagnostics)
 
     # Lifecycle
 
@@ -234,7 +234,7 @@ class DetectorNode(LifecycleNode):
         )
         if unmeasured is not None:
             self.get_logger().warning(unmeasured)
-        promised = promise_sentence(bundle.manifest["calibration"], settings)
+        promised = guarantee_status(bundle.manifest["calibration"], settings)
         if promised is not None:
             sentence, holds = promised
             if holds:
@@ -288,7 +288,7 @@ class DetectorNode(LifecycleNode):
 
     # Frames
 
-    def _detect(self, decode: Callable[[Any], BgrImage], turn: Turn[Any]) -> _Detected:
+    def _detect(self, decode: Callable[[Any], BgrImage], turn: QueuedFrame[Any]) -> _Detected:
         loaded = self._loaded
         assert loaded is not None
         image = decode(turn.frame)
@@ -297,9 +297,9 @@ class DetectorNode(LifecycleNode):
         detection = self._streams[turn.camera].detect(image, stamp.sec * 10**9 + stamp.nanosec)
         return _Detected(loaded, image, detection)
 
-    def _finish(self, turn: Turn[Any], detected: _Detected) -> Processed | None:
+    def _finish(self, turn: QueuedFrame[Any], detected: _Detected) -> Processed | None:
         camera, loaded = self._cameras[turn.camera], detected.loaded
-        made = make_outputs(
+        made = compute_outputs(
             detected.detection,
             detected.image,
             camera.wanted(),
@@ -328,7 +328,7 @@ class DetectorNode(LifecycleNode):
     def _failed(self, camera: str, error: Exception) -> str | None:
         """Whatever is wrong with a frame, it is skipped and counted. No fault is what fails because
         the process is ending, and publishers with it."""
-        return self._cameras[camera].complain(error) if self.context.ok() else None
+        return self._cameras[camera].log_skipped_frame(error) if self.context.ok() else None
 
     def _age(self, stamp: Any) -> float | None:
         """Seconds since `stamp`; None where it cannot be of this node's clock."""
@@ -367,7 +367,7 @@ class DetectorNode(LifecycleNode):
 
     # Diagnostics
 
-    def _say_how_it_is(self) -> None:
+    def _publish_diagnostics(self) -> None:
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
         message.status = [self._status(camera) for camera in self._camera_names()]
@@ -385,17 +385,17 @@ class DetectorNode(LifecycleNode):
 
     def _report(self, camera: CameraChannel | None) -> Report:
         """Of one camera; None where there are none, because the node is not configured."""
-        snapshot = silence = None
+        snapshot = missing_input_reason = None
         if camera is not None and self._worker is not None:
             snapshot = camera.statistics.snapshot()
             if snapshot.seconds_since_input > INPUT_TIMEOUT:
-                silence = camera.silence()
+                missing_input_reason = camera.missing_input_reason()
         return report(
             state=self._state,
             refusal=self._refusal,
             configured=None if self._loaded is None else self._loaded.known(),
             snapshot=snapshot,
-            silence=silence,
+            missing_input_reason=missing_input_reason,
         )
 
     def _camera_names(self) -> tuple[str, ...]:

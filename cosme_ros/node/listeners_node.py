@@ -14,13 +14,13 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.node.process import run_to_the_end, take_arguments
 
 NODE = "listeners"
 PARAMETERS: dict[str, tuple[Any, str]] = {
-    "image_topic": (bag_topics.CAMERA_IMAGE, "Topic of the pictures."),
-    "label_topic": (bag_topics.CAMERA_LABELS, "Topic of the labels; empty for none."),
+    "image_topic": (topics.CAMERA_IMAGE, "Topic of the pictures."),
+    "label_topic": (topics.CAMERA_LABELS, "Topic of the labels; empty for none."),
     "image_subscribers": (1, "Wait until there are this many subscriptions to the pictures."),
     "label_subscribers": (0, "Wait until there are this many subscriptions to the labels."),
     "wait_timeout": (60.0, "Seconds to wait for them before giving up; 0 waits for ever."),

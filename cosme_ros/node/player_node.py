@@ -21,11 +21,11 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags import reading
 from cosme_ros.bags.reading import Bag, BagError, BagMessage, with_stamp
 from cosme_ros.node.process import run_to_the_end, take_arguments
-from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import counted
 
 NODE = "bag_player"
 ROS_TYPES = {
@@ -35,9 +35,9 @@ ROS_TYPES = {
 }
 PARAMETERS: dict[str, tuple[Any, str]] = {
     "bag": ("", "Directory of the rosbag2 bag to play. Must be given."),
-    "image_topic": (bag_topics.CAMERA_IMAGE, "Topic of the pictures: Image or CompressedImage."),
-    "label_topic": (bag_topics.CAMERA_LABELS, "Topic of the labels; empty plays none."),
-    "camera_info_topic": (bag_topics.CAMERA_INFO, "Topic of camera_info; empty plays none."),
+    "image_topic": (topics.CAMERA_IMAGE, "Topic of the pictures: Image or CompressedImage."),
+    "label_topic": (topics.CAMERA_LABELS, "Topic of the labels; empty plays none."),
+    "camera_info_topic": (topics.CAMERA_INFO, "Topic of camera_info; empty plays none."),
     "rate": (1.0, "Multiple of the speed at which the bag was recorded."),
     "rounds": (1, "How often to play the bag, one round right after the other; 0: for ever."),
     "restamp": (

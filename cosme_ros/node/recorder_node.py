@@ -22,18 +22,18 @@ from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CompressedImage, Image
 
-from cosme_ros import bag_topics, topics
+from cosme_ros import topics
 from cosme_ros.bags import reading
 from cosme_ros.node.arrival import with_time_of_arrival
 from cosme_ros.node.process import run_to_the_end, take_arguments
-from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import counted
 
 NODE = "recorder"
 PARAMETERS: dict[str, tuple[Any, str]] = {
     "bag": ("", "Directory to write the bag to; must not exist yet. Must be given."),
-    "image_topic": (bag_topics.CAMERA_IMAGE, "Topic of the pictures."),
+    "image_topic": (topics.CAMERA_IMAGE, "Topic of the pictures."),
     "image_transport": ("compressed", "raw (Image) or compressed (CompressedImage)."),
-    "label_topic": (bag_topics.CAMERA_LABELS, "Topic of the labels; empty records none."),
+    "label_topic": (topics.CAMERA_LABELS, "Topic of the labels; empty records none."),
     "overlay": (True, "Record the overlay too; it is drawn only where somebody listens to it."),
     "stop_after": (
         0.0,

@@ -3,7 +3,8 @@
 
 """Where a detection has obstacles: one decision for the node, snapshots and evaluation alike.
 
-A calibration counts the frames that alarm, with the same region and minimum area (`alarm_score`).
+A calibration counts the frames that alarm with the same region and minimum area
+(`frame_alarm_threshold`).
 How an obstacle is outlined changes neither that a frame alarms nor how many obstacles it has.
 """
 

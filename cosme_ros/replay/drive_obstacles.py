@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.bags.reading import ANOMALY
 from cosme_ros.bags.scenes import Scene
-from cosme_ros.calibration.alarm_counting import ALARM_GAP, alarms_of
+from cosme_ros.calibration.false_alarms import ALARM_GAP, alarms_of
 from cosme_ros.evaluation.obstacle_tracking import (
     FalseAlarm,
     LabelledObstacle,
@@ -24,9 +23,10 @@ from cosme_ros.evaluation.obstacle_tracking import (
     false_alarms,
 )
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK
+from cosme_ros.metrics.labels import ANOMALY
 from cosme_ros.reporting.pictures import ChosenFrame
 from cosme_ros.visualization.panels import Region
-from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import counted
 
 LARGE = 400
 """Pixels; obstacles of more are those that a detector is expected to find."""

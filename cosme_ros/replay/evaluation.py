@@ -15,7 +15,7 @@ from cosme_ros.replay.recording import Output
 
 
 @dataclass(frozen=True)
-class Judged:
+class PixelResult:
     """What one way of judging counted."""
 
     metrics: AnomalyMetrics | None
@@ -27,18 +27,18 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ReplayResult:
     """Of one replay. Pixels that are labelled neither normal nor anomalous are not judged."""
 
-    published: Judged
+    published: PixelResult
     """Frames that have a result, each judged by its own."""
-    mulmem: Judged
-    auxcon: Judged
+    mulmem: PixelResult
+    auxcon: PixelResult
     """Of `Detector.detect` on the pictures of those frames: the node publishes neither."""
-    offline: Judged
+    offline: PixelResult
     """All frames that were played, by `Detector.detect`: what no latency and no dropped frame
     would give."""
-    latency_aware: Judged
+    latency_aware: PixelResult
     """All frames that were played, each judged by the newest result there was at its moment."""
     frames_before_first_result: int
     """Of `latency_aware`, judged by a score of 0 everywhere."""
@@ -93,8 +93,8 @@ class Evaluation:
             newest = np.zeros(label.shape, np.float32)
         self._latency_aware.add(newest, label)
 
-    def verdict(self) -> Verdict:
-        return Verdict(
+    def verdict(self) -> ReplayResult:
+        return ReplayResult(
             published=self._published.judged(),
             mulmem=self._mulmem.judged(),
             auxcon=self._auxcon.judged(),
@@ -120,9 +120,9 @@ class _Pool:
         self._histogram.add(score, label)
         self._frames += 1
 
-    def judged(self) -> Judged:
+    def judged(self) -> PixelResult:
         normal, anomalous = self._histogram.pixels
-        return Judged(
+        return PixelResult(
             metrics=self._histogram.result() if normal and anomalous else None,
             frames=self._frames,
             normal_pixels=normal,

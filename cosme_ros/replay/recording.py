@@ -16,13 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros import topics
-from cosme_ros.bags.reading import (
-    JOIN_WINDOW,
-    Bag,
-    BagError,
-    BagMessage,
-    LabelledFrame,
-)
+from cosme_ros.bags.reading import JOIN_WINDOW, Bag, BagError, BagMessage, LabelledFrame
 from cosme_ros.messages.images import BgrImage
 from cosme_ros.replay.streaming_accuracy import FrameTimes
 
@@ -178,21 +172,21 @@ class Recording:
         with Bag(self.path) as bag:
             for message in bag.messages([SCORE, self._label_topic]):
                 if message.topic == SCORE:
-                    judge: int | None = message.stamp
-                    if not asked[judge]:
+                    evaluate_recording: int | None = message.stamp
+                    if not asked[evaluate_recording]:
                         continue
-                    scores[judge] = bag.plane(message, "32FC1")
+                    scores[evaluate_recording] = bag.plane(message, "32FC1")
                 elif message.stamp in judges:
-                    judge = judges[message.stamp]
-                    waiting.setdefault(judge, []).append(bag.plane(message, "mono8"))
+                    evaluate_recording = judges[message.stamp]
+                    waiting.setdefault(evaluate_recording, []).append(bag.plane(message, "mono8"))
                 else:
                     continue
-                if judge in scores:
-                    for label in waiting.pop(judge, []):
-                        asked[judge] -= 1
-                        yield label, scores[judge]
-                    if judge is not None and not asked[judge]:
-                        del scores[judge]
+                if evaluate_recording in scores:
+                    for label in waiting.pop(evaluate_recording, []):
+                        asked[evaluate_recording] -= 1
+                        yield label, scores[evaluate_recording]
+                    if evaluate_recording is not None and not asked[evaluate_recording]:
+                        del scores[evaluate_recording]
 
     def statuses(self) -> list[DetectorCounts]:
         """What the active detector said of itself, about once a second."""

@@ -210,7 +210,7 @@ class Replay:
         return Recording(folder / RECORDING, self.image_topic, self.label_topic)
 
 
-def make_room(folder: Path) -> None:
+def prepare_output_dir(folder: Path) -> None:
     """Make `folder`, or remove from it what an earlier replay left there.
 
     Raises ReplayError when it cannot be written, or holds something that no replay has written:

@@ -8,9 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cosme_ros.evaluation.label_values import taken_for
 from cosme_ros.evaluation.results import BagFigures, FrameFigures
-from cosme_ros.evaluation.settings import LabelSettings
+from cosme_ros.evaluation.settings import LabelSettings, taken_for
 from cosme_ros.evaluation.summary import BagEvaluation, Summary
 from cosme_ros.evaluation.temporal_metrics import times
 

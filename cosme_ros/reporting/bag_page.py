@@ -7,14 +7,14 @@ import math
 from collections.abc import Sequence
 
 from cosme_ros.evaluation.gallery import ALARM, FALSE_ALARM, HIGHEST, MISS, Picture
-from cosme_ros.evaluation.label_values import listed, taken_for
 from cosme_ros.evaluation.obstacle_tracking import FOUND_SHARE
 from cosme_ros.evaluation.results import BagFigures, named, pooled_scores
+from cosme_ros.evaluation.settings import listed, taken_for
 from cosme_ros.evaluation.summary import BagEvaluation, Summary
 from cosme_ros.evaluation.temporal_metrics import times
 from cosme_ros.reporting import figures as charts
 from cosme_ros.reporting.html import Figure, Page, Section, Table, Thumbnail, Tile
-from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import counted
 
 MOST_OBSTACLE_ROWS = 200
 DRIFT_FACTOR = 10

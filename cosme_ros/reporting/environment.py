@@ -12,7 +12,7 @@ from pathlib import Path
 _LIBRARIES = ("numpy", "onnxruntime", "onnxruntime-gpu", "onnxruntime-ep-openvino", "ros-rclpy")
 
 
-def machine_facts() -> dict[str, object]:
+def describe_environment() -> dict[str, object]:
     """Processor, cores we may use, memory, system, and the versions that matter."""
     versions = {}
     for library in _LIBRARIES:

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cosme_ros.evaluation.gallery import ALARM, FALSE_ALARM, HIGHEST, MISS
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
-from cosme_ros.evaluation.score_distribution import Exceedance, ObservedScores
+from cosme_ros.evaluation.score_distribution import Exceedance, ScoreDistribution
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics, Curve
 
 # Okabe and Ito's palette, made to be told apart by the colour-blind (https://jfly.uni-koeln.de/color).
@@ -127,7 +127,7 @@ def first_detections(obstacles: Sequence[LabelledObstacle]) -> str:
     return _svg(figure, "first detections")
 
 
-def score_distribution(scores: ObservedScores, alarm_threshold: float) -> str:
+def score_distribution(scores: ScoreDistribution, alarm_threshold: float) -> str:
     """How many places of the grid have which score; the axis in alarm lines."""
     figure, axes = _axes((5.2, 3.6))
     share = scores.counts / scores.counts.sum()

@@ -10,7 +10,7 @@ from cosme_ros.evaluation.obstacle_tracking import FOUND_SHARE
 from cosme_ros.reporting import figures as charts
 from cosme_ros.reporting.html import Figure, Page, Section, Table, Thumbnail, Tile
 from cosme_ros.reporting.replay_report import LATENCY, OBSTACLES, tables
-from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import counted
 
 _EXPLANATIONS = {
     "Detection": "By the time that a frame is processed the world has moved on. Each labelled "

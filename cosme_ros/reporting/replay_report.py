@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.replay.evaluation import Judged, Verdict
+from cosme_ros.replay.evaluation import PixelResult, ReplayResult
 from cosme_ros.replay.recording import DetectorCounts
 from cosme_ros.replay.streaming_accuracy import Timeline
 
@@ -30,7 +30,7 @@ class Table:
     """What one has to know to read it."""
 
 
-def report_of(verdict: Verdict, timeline: Timeline, counts: DetectorCounts) -> dict[str, Any]:
+def report_of(verdict: ReplayResult, timeline: Timeline, counts: DetectorCounts) -> dict[str, Any]:
     """All numbers, for report.json; metrics are None where there is nothing to judge by.
 
     `ap`, `auroc` and `fpr95` are of the published scores. Times are milliseconds unless their
@@ -184,7 +184,7 @@ def as_text(shown: Sequence[Table]) -> str:
     return "\n\n".join(blocks)
 
 
-def _metrics(judged: Judged) -> dict[str, float | None]:
+def _metrics(judged: PixelResult) -> dict[str, float | None]:
     found = judged.metrics
     values = (None,) * 3 if found is None else (found.average_precision, found.auroc, found.fpr95)
     return dict(zip(_NAMES, values, strict=True))

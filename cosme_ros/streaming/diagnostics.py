@@ -48,13 +48,14 @@ def report(
     refusal: str | None,
     configured: Configured | None,
     snapshot: Snapshot | None,
-    silence: str | None,
+    missing_input_reason: str | None,
 ) -> Report:
     """One status of /diagnostics.
 
     `state` is the lifecycle state; `refusal` the sentence of the last transition that failed, None
-    after one that succeeded; `snapshot` is given while the node is active; `silence` says why no
-    image may be coming, as far as the graph shows, and is used when none came for INPUT_TIMEOUT.
+    after one that succeeded; `snapshot` is given while the node is active; `missing_input_reason`
+    says why no image may be coming, as far as the graph shows, and is used when none came for
+    INPUT_TIMEOUT.
     """
     values = {"state": state}
     if configured is not None:
@@ -69,13 +70,15 @@ def report(
     if configured is None or snapshot is None:
         return Report(Level.WARN, f"{state}: no obstacles are looked for", values)
     values |= _numbers(snapshot, configured)
-    level, message = _judge(snapshot, configured, silence)
+    level, message = _judge(snapshot, configured, missing_input_reason)
     return Report(level, message, values)
 
 
-def _judge(s: Snapshot, configured: Configured, silence: str | None) -> tuple[Level, str]:
+def _judge(
+    s: Snapshot, configured: Configured, missing_input_reason: str | None
+) -> tuple[Level, str]:
     if s.seconds_since_input > INPUT_TIMEOUT:
-        hint = f": {silence}" if silence else ""
+        hint = f": {missing_input_reason}" if missing_input_reason else ""
         return Level.STALE, f"no image for {s.seconds_since_input:.1f} s{hint}"
     lost = {**s.recent_failures, **({LATE: s.recent_late} if s.recent_late else {})}
     failures = ", ".join(f"{count} x {reason}" for reason, count in lost.items())

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from cosme_ros.inference.detector import Detection
 from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
-from cosme_ros.postprocessing.obstacles import Obstacle
-from cosme_ros.postprocessing.outlines import outlines
+from cosme_ros.postprocessing.obstacles import Obstacle, outlines
 from cosme_ros.visualization.overlay import draw_overlay
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestedOutputs:
     """Which outputs have a listener."""
 
     score: bool
@@ -40,10 +39,10 @@ class FrameOutputs:
     drift_share: float  # of the score's own pixels, 0..1
 
 
-def make_outputs(
+def compute_outputs(
     detection: Detection,
     image: NDArray[np.uint8],
-    wanted: Wanted,
+    wanted: RequestedOutputs,
     *,
     provider: str,
     drivable_class_ids: Collection[int] | None,

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Turn(Generic[T]):
+class QueuedFrame(Generic[T]):
     """A frame whose turn has come. Times are seconds of the monotonic clock."""
 
     camera: str
@@ -27,7 +27,7 @@ class Turn(Generic[T]):
     """Older than the deadline when its turn came: not to be worked on."""
 
 
-class CameraTurns(Generic[T]):
+class FrameQueue(Generic[T]):
     """Room for one frame of each camera. A second one displaces the first, so nothing ever queues.
 
     Among the cameras that have a frame, the one whose last turn is longest ago comes first; at the
@@ -64,7 +64,7 @@ class CameraTurns(Generic[T]):
             self._changed.notify()
             return None if displaced is None else displaced[0]
 
-    def take(self) -> Turn[T] | None:
+    def take(self) -> QueuedFrame[T] | None:
         """Wait for a frame and take it; None once all is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -77,7 +77,7 @@ class CameraTurns(Generic[T]):
             if not late:
                 self._order.remove(camera)
                 self._order.append(camera)
-            return Turn(camera, frame, arrived, now, late)
+            return QueuedFrame(camera, frame, arrived, now, late)
 
     def close(self) -> dict[str, T]:
         """End every present and future take(); returns the frames that nobody took, by camera."""

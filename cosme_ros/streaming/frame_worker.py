@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-from cosme_ros.streaming.frame_queue import CameraTurns, Turn
+from cosme_ros.streaming.frame_queue import FrameQueue, QueuedFrame
 from cosme_ros.streaming.frame_statistics import FrameStatistics, Processed
 from cosme_ros.streaming.hand_over import HandOver
 
@@ -27,7 +27,7 @@ class FrameWorker(Generic[Frame, Detected]):
     `statistics` are the cameras' by name, and are told of every frame. `detect` makes of a turn
     what `finish` needs; `finish` publishes and tells how it went, or returns None where `closing`
     kept it from publishing. Both may raise: `failed` then says under which reason the frame is
-    counted, or None where it is no failure but the end. `deadline` is that of CameraTurns.
+    counted, or None where it is no failure but the end. `deadline` is that of FrameQueue.
 
     With `overlap` a second thread finishes. It never holds more than one frame: while it is busy
     the first thread waits with what it has made, and newer frames displace those that wait for a
@@ -38,8 +38,8 @@ class FrameWorker(Generic[Frame, Detected]):
         self,
         statistics: Mapping[str, FrameStatistics],
         *,
-        detect: Callable[[Turn[Frame]], Detected],
-        finish: Callable[[Turn[Frame], Detected], Processed | None],
+        detect: Callable[[QueuedFrame[Frame]], Detected],
+        finish: Callable[[QueuedFrame[Frame], Detected], Processed | None],
         failed: Callable[[str, Exception], str | None],
         deadline: float = 0.0,
         overlap: bool = False,
@@ -48,9 +48,9 @@ class FrameWorker(Generic[Frame, Detected]):
         self._detect = detect
         self._finish = finish
         self._failed = failed
-        self._turns: CameraTurns[Frame] = CameraTurns(statistics, deadline=deadline)
+        self._turns: FrameQueue[Frame] = FrameQueue(statistics, deadline=deadline)
         self._closing = threading.Event()
-        self._hand_over: HandOver[tuple[Turn[Frame], Detected]] | None = None
+        self._hand_over: HandOver[tuple[QueuedFrame[Frame], Detected]] | None = None
         self._threads = [threading.Thread(target=self._begin_frames, name="detector")]
         if overlap:
             self._hand_over = HandOver()
@@ -102,11 +102,11 @@ class FrameWorker(Generic[Frame, Detected]):
             elif not self._hand_over.give((turn, detected)):
                 self._statistics[turn.camera].drop()
 
-    def _finish_frames(self, hand_over: HandOver[tuple[Turn[Frame], Detected]]) -> None:
+    def _finish_frames(self, hand_over: HandOver[tuple[QueuedFrame[Frame], Detected]]) -> None:
         while (given := hand_over.take()) is not None:
             self._finish_frame(*given)
 
-    def _finish_frame(self, turn: Turn[Frame], detected: Detected) -> None:
+    def _finish_frame(self, turn: QueuedFrame[Frame], detected: Detected) -> None:
         try:
             processed = self._finish(turn, detected)
         except Exception as error:
@@ -117,7 +117,7 @@ class FrameWorker(Generic[Frame, Detected]):
         else:
             self._statistics[turn.camera].process(processed)
 
-    def _count_failure(self, turn: Turn[Frame], error: Exception) -> None:
+    def _count_failure(self, turn: QueuedFrame[Frame], error: Exception) -> None:
         reason = self._failed(turn.camera, error)
         if reason is None:
             self._statistics[turn.camera].drop()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cosme_ros.visualization.text import Box, plate, text_height, text_width, write
+from cosme_ros.visualization.text import Box, draw_backdrop, text_height, text_width, write
 
 # The colours span this many alarm lines; what is above looks like its end. Fixed, so that a colour
 # means the same in every frame.
@@ -45,7 +45,7 @@ def draw_scale(picture: np.ndarray, unit: float) -> list[Box]:
     if left < 0 or top + height > picture.shape[0]:
         return []
     box = Box(left, top, width, height)
-    plate(picture, box)
+    draw_backdrop(picture, box)
     bar_left, bar_top = left + margin, top + margin
     bar = mapped(np.linspace(0, SCALE_END, bar_width, dtype=np.float32)[np.newaxis])
     alarm = round(bar_width / SCALE_END)

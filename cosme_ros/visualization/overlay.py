@@ -10,11 +10,17 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from cosme_ros.postprocessing.obstacles import Obstacle
-from cosme_ros.postprocessing.outlines import outlines
+from cosme_ros.postprocessing.obstacles import Obstacle, outlines
 from cosme_ros.visualization.colormap import ALARM_COLOUR, draw_scale, mapped
-from cosme_ros.visualization.plural import counted
-from cosme_ros.visualization.text import Box, plate, text_height, text_width, unit_of, write
+from cosme_ros.visualization.text import (
+    Box,
+    counted,
+    draw_backdrop,
+    text_height,
+    text_width,
+    unit_of,
+    write,
+)
 
 # Of the frame's brightness: no sky is so bright then that colours and letters drown in it.
 _FRAME_BRIGHTNESS = 0.8
@@ -135,7 +141,7 @@ def _draw_status(
     if unknown:
         picture[box.top : box.top + height, box.left : box.left + width] = _AMBER
     else:
-        plate(picture, box)
+        draw_backdrop(picture, box)
     baseline = margin
     for (text, size), (_, letters) in zip(lines, sizes, strict=True):
         baseline += margin + letters

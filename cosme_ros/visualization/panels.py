@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.bags.reading import ANOMALY, IGNORED
 from cosme_ros.messages.images import BgrImage
+from cosme_ros.metrics.labels import ANOMALY, IGNORED
 from cosme_ros.visualization.colormap import MASK_COLOUR, SCALE_END, TRUTH_COLOUR, mapped
 from cosme_ros.visualization.text import text_height, text_width, unit_of, write
 

@@ -76,7 +76,7 @@ def write(
     )
 
 
-def plate(picture: np.ndarray, box: Box) -> None:
+def draw_backdrop(picture: np.ndarray, box: Box) -> None:
     """Darkens a rectangle, so that white letters on it are readable before a bright sky."""
     part = picture[box.top : box.top + box.height, box.left : box.left + box.width]
     part[...] = cv2.convertScaleAbs(part, alpha=_PLATE)
@@ -88,3 +88,8 @@ def _scale(unit: float) -> float:
 
 def _thickness(unit: float) -> int:
     return max(1, round(1.2 * unit))
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 frame`, `2 frames`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime as ort
 
 from cosme_ros.bundle.loading import GRAPHS, Bundle
-from cosme_ros.inference.providers import Session, open_session
+from cosme_ros.inference.sessions import Session, open_session
 from cosme_ros.inference.tensorrt_cache import engine_cache_folder
 
 _ON_GPU = ("cuda", "tensorrt")

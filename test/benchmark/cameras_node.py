@@ -28,12 +28,12 @@ from spread import spread
 from tqdm import tqdm
 
 from cosme_ros import topics
-from cosme_ros.bag_topics import CAMERA_IMAGE
 from cosme_ros.bags.reading import Bag, with_stamp
 from cosme_ros.node.process import ros_process
 from cosme_ros.replay.runner import ros_environment
 from cosme_ros.replay.subprocesses import ChildError, ChildProcesses
 from cosme_ros.streaming.frame_statistics import WINDOW
+from cosme_ros.topics import CAMERA_IMAGE
 
 PATIENCE = 120.0
 LISTENER = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -21,13 +21,14 @@ import torch
 from closed_form import random_closed_form
 from rounds import time_side_by_side
 
+from training.datasets.readers.class_list import SegmentationClass
 from training.export.bundle_writer import FittedMethod, run_torch
 from training.export.onnx_writer import write_image_graph, write_memory_graph
 from training.fitting.settings import RidgeSettings
 from training.layers import bank_of
 from training.method.presets import DEFAULT, generalist_size
 from training.method.ridge_student import RidgeStudent
-from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint
+from training.teachers.checkpoint import TeacherCheckpoint
 from training.teachers.factory import build_teacher
 
 CLASSES = 19

@@ -5,7 +5,7 @@
 
 `python test/benchmark/frame_memory.py`: milliseconds for enlarging a score, finding its obstacles
 and filling the messages of score and mask, and the pages of memory that the system had to hand out
-for it, in a process as it comes and in one that called `keep_freed_memory`. They take turns. ONNX
+for it, in a process as it comes and in one that called `configure_malloc`. They take turns. ONNX
 Runtime is not loaded: on a CPU its own freed memory has the same effect, on a GPU it has none.
 """
 
@@ -27,7 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from cosme_ros.messages.images import fill_image
-from cosme_ros.node.freed_memory import keep_freed_memory
+from cosme_ros.node.process import configure_malloc
 from cosme_ros.postprocessing.obstacles import find_obstacles
 
 SIZES = ((360, 640), (720, 1280), (1024, 2048))
@@ -78,7 +78,7 @@ def main() -> int:
     if one is not None:
         cv2.setNumThreads(1)
         if one[0] == "kept":
-            keep_freed_memory()
+            configure_malloc()
         print(json.dumps(measure(int(one[1]), int(one[2]))))
         return 0
     print(f"medians of {TURNS} processes, {FRAMES} frames each")

@@ -92,9 +92,9 @@ def send(size: str, reliability: str, depth: str, frames: str, rate: str) -> Non
     from sensor_msgs.msg import Image
 
     from cosme_ros.messages.images import fill_image
-    from cosme_ros.node.freed_memory import keep_freed_memory
+    from cosme_ros.node.process import configure_malloc
 
-    keep_freed_memory()
+    configure_malloc()
     width, height = map(int, size.split("x"))
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     rclpy.init()
@@ -124,9 +124,9 @@ def listen(reliability: str, depth: str) -> None:
     from rclpy.executors import ExternalShutdownException
     from sensor_msgs.msg import Image
 
-    from cosme_ros.node.freed_memory import keep_freed_memory
+    from cosme_ros.node.process import configure_malloc
 
-    keep_freed_memory()  # as the node does
+    configure_malloc()  # as the node does
 
     def heard(message: Image) -> None:
         stamp = message.header.stamp

@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from spread import spread
 from tqdm import tqdm
 
-from cosme_ros.inference.providers import open_session
+from cosme_ros.inference.sessions import open_session
 
 TF32 = "tf32"
 """Float32 that a GPU may round to 10 bits before it multiplies: what PyTorch's convolutions do."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from cosme_ros.inference.providers import open_session
+from cosme_ros.inference.sessions import open_session
 
 
 def main() -> int:

@@ -21,7 +21,8 @@ from workloads import Workload
 
 from cosme_ros.bundle.loading import GRAPHS, Bundle
 from cosme_ros.inference.detector import Detector
-from cosme_ros.inference.providers import PROVIDERS, ProviderError
+from cosme_ros.inference.provider_settings import PROVIDERS
+from cosme_ros.inference.providers import ProviderError
 from cosme_ros.inference.runtime_options import parse_runtime_options
 
 

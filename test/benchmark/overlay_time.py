@@ -20,8 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from cosme_ros.postprocessing.obstacles import find_obstacles
-from cosme_ros.postprocessing.outlines import outlines
+from cosme_ros.postprocessing.obstacles import find_obstacles, outlines
 from cosme_ros.visualization.overlay import draw_overlay
 
 # Of the frame; what a street without anomalies, a tyre on the road, and a bundle fitted to another

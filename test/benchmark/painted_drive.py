@@ -17,8 +17,8 @@ import numpy as np
 
 from training.datasets.interface import NamedSource
 from training.datasets.painting import CAMERA_HEIGHT_M, Place, drawn_thing, paint, to_bytes
+from training.datasets.readers.class_list import SegmentationClass
 from training.datasets.readers.label_map import IGNORE
-from training.teachers.checkpoint import SegmentationClass
 
 FOCAL_LENGTH = 1.05
 """Of the picture's width: a camera that sees 51 degrees across."""

@@ -28,16 +28,16 @@ import numpy as np
 import torch
 from settled_norms import settle
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
 from cosme_ros.replay.runner import Replay
-from cosme_ros.reporting.environment import machine_facts
+from cosme_ros.reporting.environment import describe_environment
 from training.bag_writer import BagFrame, write_bag
+from training.datasets.normal_frames import FitFrames
 from training.datasets.registry import load_class_list
 from training.datasets.synthetic_streets import SyntheticStreets
 from training.export.bundle_writer import PARITY_TOLERANCE
-from training.fitting.crops import FitFrames
 from training.fitting.fit import fit
 from training.fitting.settings import FitSettings, MemorySettings, StudentSettings
 from training.teachers.checkpoint import TeacherCheckpoint
@@ -59,7 +59,7 @@ def main() -> int:
         with _folder(options, architecture) as folder:
             results.append(_measure(architecture, folder, options))
         print(_table(results), flush=True)
-    content = {"results": results, "machine": machine_facts()}
+    content = {"results": results, "machine": describe_environment()}
     (options.out / RESULT).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(f"\n{options.out / RESULT}")
     return 0
@@ -139,7 +139,7 @@ def _through_the_node(
         replay = Replay(
             bundle=bundle,
             bag=folder / "bag",
-            image_topic=bag_topics.CAMERA_IMAGE,
+            image_topic=topics.CAMERA_IMAGE,
             label_topic="",
             provider=detector.provider,
             false_positive_rate=FALSE_POSITIVE_RATE,

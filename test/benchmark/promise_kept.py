@@ -32,8 +32,8 @@ import numpy as np
 from tqdm import tqdm
 
 from cosme_ros.bundle.loading import load_bundle
-from cosme_ros.calibration.alarm_counting import ALARM_GAP
 from cosme_ros.calibration.false_alarms import (
+    ALARM_GAP,
     NormalDrive,
     allowed_alarms,
     count_alarms,
@@ -41,11 +41,11 @@ from cosme_ros.calibration.false_alarms import (
     hours_of,
     score_to_stay_above,
 )
-from cosme_ros.calibration.frame_threshold import alarm_score
+from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
 from cosme_ros.calibration.score_histogram import line_above
 from cosme_ros.inference.detector import Detector
 from cosme_ros.parameters import Settings
-from cosme_ros.reporting.environment import machine_facts
+from cosme_ros.reporting.environment import describe_environment
 from training.demo.drive import CAMERA, HEIGHT, WIDTH
 from training.demo.recipe import FIRST_ROAD
 from training.street_renderer.drive import StreetDrive
@@ -70,7 +70,7 @@ def main() -> int:
         "hours_of_a_kind": hours_of(pool[KNOWN]),
         "kinds": {kind: _judged(drives, options.seeds, *settings) for kind, drives in pool.items()},
         "chosen_on_known_judged_on_unknown": _elsewhere(pool, options.seeds, *settings),
-        "machine": machine_facts(),
+        "machine": describe_environment(),
     }
     options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(f"\nat most {settings[0]:g} alarms an hour at {100 * settings[1]:g} %:")
@@ -119,7 +119,7 @@ def _alarm_scores(detector: Detector, road: int, start: float) -> np.ndarray:
     scores = []
     for number in range(FRAMES):
         found = detector.detect(drive.frame(start + number / FRAMES_A_SECOND).image).score
-        scores.append(alarm_score(found, region=None, minimum_area=Settings.minimum_area))
+        scores.append(frame_alarm_threshold(found, region=None, minimum_area=Settings.minimum_area))
     return np.array(scores) * detector.threshold
 
 

@@ -38,14 +38,15 @@ from report import report
 from stages import measure_stages
 from workloads import PaperMethod, Workload, demo_workload
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import BundleError
-from cosme_ros.inference.providers import PROVIDERS, ProviderError
+from cosme_ros.inference.provider_settings import PROVIDERS
+from cosme_ros.inference.providers import ProviderError
 from cosme_ros.inference.runtime_options import parse_runtime_options
 from cosme_ros.parameters import Settings
 from cosme_ros.replay.subprocesses import ChildError
-from cosme_ros.reporting.environment import machine_facts
+from cosme_ros.reporting.environment import describe_environment
 from training.errors import UsageError
 
 PARTS = ("limits", "networks", "stages", "node", "growth")
@@ -185,7 +186,7 @@ def main() -> int:
     record.put("began", value=datetime.now(timezone.utc).isoformat(timespec="seconds"))
     shown = {name: str(v) if isinstance(v, Path) else v for name, v in vars(options).items()}
     record.put("options", value=shown)
-    record.put("machine", value={**machine_facts(), **_torch_facts()})
+    record.put("machine", value={**describe_environment(), **_torch_facts()})
     status = 0
     try:
         with tempfile.TemporaryDirectory(prefix="cosme_bench_") as folder:
@@ -313,7 +314,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--width", type=float, help="factor on the paper's numbers of channels")
     parser.add_argument("--bundle", type=Path, default=Path("demo/bundle"))
     parser.add_argument("--bag", type=Path, default=Path("demo/bag"))
-    parser.add_argument("--image-topic", default=bag_topics.CAMERA_IMAGE)
+    parser.add_argument("--image-topic", default=topics.CAMERA_IMAGE)
     parser.add_argument("--node-seconds", type=float, help="of each run of the node, at least")
     parser.add_argument("--node-frames", type=int, help="of each run of the node, at least")
     parser.add_argument("--out", type=Path, default=Path("bench_output"))

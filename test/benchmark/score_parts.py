@@ -33,9 +33,10 @@ from tqdm import tqdm
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from training.baselines.logit_scores import energy_score
-from training.datasets.opening import FrameSource, crop_to_aspect, open_frames
+from training.datasets.interface import FrameSource, crop_to_aspect
+from training.datasets.normal_frames import FitFrames
+from training.datasets.opening import open_frames
 from training.datasets.registry import open_dataset
-from training.fitting.crops import FitFrames
 from training.fitting.memory import INITIAL_FRAMES, INITIAL_POSITIONS
 from training.fitting.ridge_student import build_generalist
 from training.fitting.settings import MemorySettings, RidgeSettings
@@ -56,7 +57,7 @@ from training.method.graphs import Consensus, MemoryGraph
 from training.method.preprocessing import Preprocessing
 from training.method.presets import DEFAULT, generalist_size
 from training.method.ridge_student import RidgeStudent
-from training.method.smoothing import smoothed
+from training.method.tensor_ops import smoothed
 from training.teachers.checkpoint import load_teacher
 from training.teachers.interface import Teacher
 

@@ -10,9 +10,10 @@ import pytest
 import score_parts
 import torch
 
+from training.datasets.readers.class_list import SegmentationClass
 from training.layers import bank_of, student_layer
 from training.method.presets import DEFAULT
-from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint, save_teacher
+from training.teachers.checkpoint import TeacherCheckpoint, save_teacher
 from training.teachers.factory import build_teacher
 
 SIZE = ("--size", "64", "96")

@@ -27,10 +27,10 @@ from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
+from cosme_ros.metrics.labels import to_size
 from training.__main__ import app
 from training.datasets.cropped import Cropped
 from training.datasets.registry import open_dataset
-from training.evaluation.frame_scores import to_size
 from training.export.graph_runner import GraphRunner
 
 _LITE0 = "--architecture deeplabv3plus_efficientnet_lite0 --width 0.25 --crop 128 160"

@@ -20,6 +20,7 @@ from unjudged_bundle import write_unjudged
 
 from cosme_ros.bags.reading import read_frames
 from cosme_ros.bundle.loading import GRAPHS, Bundle, load_bundle
+from training.datasets.normal_frames import FitFrames
 from training.datasets.registry import load_class_list
 from training.datasets.synthetic_streets import SyntheticStreets
 from training.export.bundle_writer import FittedMethod, write_bundle
@@ -27,7 +28,6 @@ from training.export.float16 import halve
 from training.export.graph_runner import GraphRunner
 from training.export.int8 import to_int8
 from training.export.lower_precision import Convert
-from training.fitting.crops import FitFrames
 from training.fitting.students import FittedStudent
 from training.method import memory
 from training.method.student import Student

@@ -89,7 +89,7 @@ def test_foxglove_plots_values_that_the_diagnostics_have() -> None:
         refusal=None,
         configured=Configured("b", "cpu", 0.001, 1.0, 0.01),
         snapshot=statistics.snapshot(),
-        silence=None,
+        missing_input_reason=None,
     ).values
     status = f"{topics.resolve(topics.DETECTOR_NODE)}: detection"
     plotted = [

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags.reading import read_frames
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
-from cosme_ros.inference.providers import PROVIDERS, ProviderError
+from cosme_ros.inference.provider_settings import PROVIDERS
+from cosme_ros.inference.providers import ProviderError
 
 DEMO = Path(__file__).parents[2] / "demo"
 MAPS = ("score", "mulmem", "auxcon")
@@ -20,7 +21,7 @@ MAPS = ("score", "mulmem", "auxcon")
 
 @pytest.fixture(scope="module")
 def frames():
-    return list(read_frames(DEMO / "bag", bag_topics.CAMERA_IMAGE, bag_topics.CAMERA_LABELS))
+    return list(read_frames(DEMO / "bag", topics.CAMERA_IMAGE, topics.CAMERA_LABELS))
 
 
 def test_together_they_are_small() -> None:

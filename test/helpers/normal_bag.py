@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from cosme_ros import bag_topics
-from cosme_ros.bags.reading import ANOMALY, IMAGE
+from cosme_ros import topics
+from cosme_ros.bags.reading import IMAGE
+from cosme_ros.metrics.labels import ANOMALY
 from helpers.small_bag import START, TYPES, image_message
 from helpers.tiny_bundle import street_frame
 
@@ -42,7 +43,7 @@ def write_normal_bag(
         pictures = writer.add_connection(TOPIC, IMAGE, typestore=TYPES)
         labels = None
         if labelled is not None:
-            labels = writer.add_connection(bag_topics.CAMERA_LABELS, IMAGE, typestore=TYPES)
+            labels = writer.add_connection(topics.CAMERA_LABELS, IMAGE, typestore=TYPES)
         for index in range(frames):
             bag_time = START + round(index / rate * 1e9)
             stamp = bag_time if stamps is None else stamps[index]

@@ -17,15 +17,15 @@ import torch
 from torch import nn
 
 from training.compute import Compute
+from training.datasets.normal_frames import FitFrames
+from training.datasets.readers.class_list import SegmentationClass
 from training.fitting import scratch_student
-from training.fitting.crops import FitFrames
 from training.fitting.memory import fit_memory
 from training.fitting.scratch_student import train_student
 from training.fitting.settings import MemorySettings, StudentSettings
 from training.segmentation import trainer
 from training.segmentation.settings import TeacherSettings
 from training.segmentation.trainer import TeacherTraining
-from training.teachers.checkpoint import SegmentationClass
 from training.teachers.factory import build_teacher
 from training.teachers.networks.deeplabv3plus import DeepLabV3Plus
 

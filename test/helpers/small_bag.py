@@ -11,9 +11,10 @@ import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from cosme_ros import bag_topics
-from cosme_ros.bags.reading import ANOMALY, CAMERA_INFO, COMPRESSED_IMAGE, IGNORED, IMAGE
+from cosme_ros import topics
+from cosme_ros.bags.reading import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE
 from cosme_ros.bags.scenes import STRING
+from cosme_ros.metrics.labels import ANOMALY, IGNORED
 from helpers.tiny_bundle import street_frame
 
 START = 1_700_000_000_000_000_000  # nanoseconds
@@ -106,7 +107,7 @@ def write_small_bag(
     skipped_labels: tuple[int, ...] = (),
     storage: StoragePlugin = StoragePlugin.MCAP,
     boxes: Callable[[int], Box | None] = in_odd_frames,
-    image_topic: str = bag_topics.CAMERA_IMAGE,
+    image_topic: str = topics.CAMERA_IMAGE,
     scenes: Mapping[int, str] | None = None,
 ) -> Path:
     """Frames show an obstacle at `boxes`. Labels come `labels_lag` frames late, some never.
@@ -116,7 +117,7 @@ def write_small_bag(
         stamp = stamp_of_frame(index, rate)
         if index in (scenes or {}):
             title = TYPES.types[STRING](data=(scenes or {})[index])
-            messages.append((stamp, bag_topics.CAMERA_SCENE, title))
+            messages.append((stamp, topics.CAMERA_SCENE, title))
         messages.append(
             (
                 stamp,
@@ -124,19 +125,19 @@ def write_small_bag(
                 compressed_message(stamp, picture(index, height, width, boxes)),
             )
         )
-        messages.append((stamp, bag_topics.CAMERA_INFO, camera_info_message(stamp, height, width)))
+        messages.append((stamp, topics.CAMERA_INFO, camera_info_message(stamp, height, width)))
         if index not in skipped_labels:
             late = stamp_of_frame(index + labels_lag, rate)
             labels = image_message(stamp, label(index, height, width, boxes), "mono8")
-            messages.append((late, bag_topics.CAMERA_LABELS, labels))
+            messages.append((late, topics.CAMERA_LABELS, labels))
     with Writer(folder, version=9, storage_plugin=storage) as writer:
         connections = {
             topic: writer.add_connection(topic, kind, typestore=TYPES)
             for topic, kind in (
                 (image_topic, COMPRESSED_IMAGE),
-                (bag_topics.CAMERA_LABELS, IMAGE),
-                (bag_topics.CAMERA_INFO, CAMERA_INFO),
-                *([(bag_topics.CAMERA_SCENE, STRING)] if scenes else []),
+                (topics.CAMERA_LABELS, IMAGE),
+                (topics.CAMERA_INFO, CAMERA_INFO),
+                *([(topics.CAMERA_SCENE, STRING)] if scenes else []),
             )
         }
         for bag_time, topic, message in sorted(messages, key=lambda entry: entry[0]):

@@ -213,7 +213,7 @@ def test_names_that_cannot_be_are_refused_at_configure(start, bundle, cameras, w
 
 def test_cameras_can_be_others_after_a_cleanup(start, bundle):
     _, camera = start(bundle=bundle, autostart=False)
-    topics = {
+    by_cameras = {
         cameras: [topics.resolve(topics.of_camera(topics.OUTPUT_SCORE, c)) for c in found]
         for cameras, found in ((text, topics.cameras(text)) for text in ("", "left,right"))
     }
@@ -222,9 +222,9 @@ def test_cameras_can_be_others_after_a_cleanup(start, bundle):
     ):
         assert camera.set_parameter("cameras", cameras) == (True, "")
         assert camera.transition("configure")
-        for topic in topics[cameras]:
+        for topic in by_cameras[cameras]:
             camera.spin_until(lambda topic=topic: camera.node.count_publishers(topic), topic)
-        for topic in topics[others]:
+        for topic in by_cameras[others]:
             camera.spin_until(lambda topic=topic: not camera.node.count_publishers(topic), topic)
         accepted, reason = camera.set_parameter("cameras", "elsewhere")
         assert not accepted

@@ -17,10 +17,10 @@ from helpers.command_process import PATIENCE, finish, processes_about, start_com
 from helpers.small_bag import write_small_bag
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
-from cosme_ros.bags.reading import ANOMALY, IGNORED
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.metrics.labels import ANOMALY, IGNORED
 from cosme_ros.replay.recording import Recording
+from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 FRAMES = 8
 

@@ -15,7 +15,7 @@ from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
 from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
-from cosme_ros.postprocessing.outlines import outlines
+from cosme_ros.postprocessing.obstacles import outlines
 
 HEIGHT, WIDTH = 180, 320
 STREET = street_frame(HEIGHT, WIDTH, box=(140, 120, 40, 30))

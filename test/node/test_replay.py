@@ -21,13 +21,13 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_INFO, CAMERA_LABELS
 from cosme_ros.bags.reading import Bag, stamp_of, with_stamp
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
 from cosme_ros.launching.dds_profile import profile_variable
 from cosme_ros.replay.recording import MASK, OVERLAY, SCORE, Recording
 from cosme_ros.replay.runner import Replay, ros_environment
+from cosme_ros.topics import CAMERA_IMAGE, CAMERA_INFO, CAMERA_LABELS
 
 PATIENCE = 30.0
 FRAMES = 8

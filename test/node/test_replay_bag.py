@@ -18,11 +18,12 @@ from helpers.command_process import finish, processes_about, start_command, wait
 from helpers.small_bag import label, moving_on, write_small_bag
 from sklearn.metrics import average_precision_score
 
-from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
-from cosme_ros.bags.reading import ANOMALY, Bag, read_frames
+from cosme_ros.bags.reading import Bag, read_frames
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
+from cosme_ros.metrics.labels import ANOMALY
 from cosme_ros.replay.runner import ros_environment
+from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 DEMO = Path(__file__).parents[2] / "demo"
 FRAMES = 8

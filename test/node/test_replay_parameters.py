@@ -7,7 +7,7 @@ from pathlib import Path
 
 from helpers.small_bag import write_small_bag
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.node import listeners_node, player_node, recorder_node
 from cosme_ros.parameters import PARAMETERS_BY_NAME
 from cosme_ros.replay.runner import Replay
@@ -18,8 +18,8 @@ def test_nodes_are_given_parameters_of_the_types_they_declare(tmp_path: Path) ->
     replay = Replay(
         bundle=tmp_path,
         bag=write_small_bag(tmp_path / "bag", frames=2),
-        image_topic=bag_topics.CAMERA_IMAGE,
-        label_topic=bag_topics.CAMERA_LABELS,
+        image_topic=topics.CAMERA_IMAGE,
+        label_topic=topics.CAMERA_LABELS,
         provider="cpu",
         false_positive_rate=0.01,
         threads=1,

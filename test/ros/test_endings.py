@@ -13,7 +13,7 @@ import time
 import pytest
 from helpers.ros2_workspace import BAG, BUNDLE, Command, Shell
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags.reading import Bag
 
 INTERRUPTS = int(os.environ.get("INTERRUPTS", "4"))
@@ -41,7 +41,7 @@ def replay(shell: Shell, *more: str) -> Command:
 
 def frames_of_bag() -> int:
     with Bag(BAG) as bag:
-        return bag.count(bag_topics.CAMERA_IMAGE)
+        return bag.count(topics.CAMERA_IMAGE)
 
 
 def camera(shell: Shell) -> Command:

@@ -16,8 +16,9 @@ import torch
 from helpers import shared_training
 
 from training.compute import Compute, batch_share
+from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
-from training.fitting.crops import CropBatches, CropSettings, FitFrames
+from training.fitting.crops import CropBatches, CropSettings
 from training.segmentation.trainer import TeacherTraining
 
 ROOT = Path(__file__).parents[2]

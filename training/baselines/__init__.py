@@ -4,6 +4,6 @@
 """Other scores of the same teacher, to compare with: one small file per method.
 
 Every method has `score(features)`, with features as `interface.py` says; higher is more anomalous.
-Those that need statistics of normal frames also have `learn(features)`, once per frame, and
-`finish()`. `catalogue.py` lists them all by name.
+Those that need statistics of normal frames also have `update(features)`, once per frame, and
+`compute()`. `catalogue.py` lists them all by name.
 """

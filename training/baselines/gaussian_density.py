@@ -6,11 +6,10 @@
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
-from training.baselines.feature_sampling import random_places, sample_vectors
 from training.baselines.interface import Features
 from training.errors import UsageError
 from training.layers import OUTPUT
-from training.method.memory import as_vectors
+from training.method.memory import as_vectors, random_places, sample_vectors
 
 PLACES_A_FRAME = 4096
 FEWEST_PLACES = 100
@@ -48,7 +47,7 @@ class GaussianDensity:
         self._whitening = torch.empty(0, 0)
         self._whitened_means = torch.empty(0, 0)
 
-    def learn(self, features: Features) -> None:
+    def update(self, features: Features) -> None:
         """Take in some places of one normal frame, in float64."""
         feature_map = features[self._layer]
         number, channels, height, width = feature_map.shape
@@ -65,7 +64,7 @@ class GaussianDensity:
         self._sums.index_add_(0, class_id, vectors)
         self._products += vectors.T @ vectors
 
-    def finish(self) -> None:
+    def compute(self) -> None:
         """Compute means and shared covariance.
 
         Raises:

@@ -28,11 +28,11 @@ class Baseline(Protocol):
 class LearningBaseline(Protocol):
     """A baseline that looks at normal frames before its first score."""
 
-    def learn(self, features: Features) -> None:
+    def update(self, features: Features) -> None:
         """Take in one normal frame."""
         ...
 
-    def finish(self) -> None:
+    def compute(self) -> None:
         """Turn what was taken in into what `score` needs; called once, after the last frame.
 
         Raises:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
-from training.baselines.feature_sampling import random_places, sample_vectors
 from training.baselines.gaussian_density import GaussianDensity
 from training.baselines.interface import Features
+from training.method.memory import random_places, sample_vectors
 
 PLACES_A_FRAME = 32
 """Of each normal frame and layer, for the layer's mean negative log-likelihood."""
@@ -42,21 +42,21 @@ class MinimumDensity:
         self._means: dict[str, float] = {}
         self._generator = torch.Generator().manual_seed(seed)
 
-    def learn(self, features: Features) -> None:
+    def update(self, features: Features) -> None:
         """Take in some places of one normal frame, the densities in float64."""
         for layer, density in self._densities.items():
-            density.learn(features)
+            density.update(features)
             places = random_places(features[layer][:, 0].numel(), PLACES_A_FRAME, self._generator)
             self._samples[layer].append(sample_vectors(features[layer], places, torch.float32))
 
-    def finish(self) -> None:
+    def compute(self) -> None:
         """Compute the density of each layer, and its mean on the normal frames.
 
         Raises:
-            UsageError: no class was predicted at enough places, see `GaussianDensity.finish`.
+            UsageError: no class was predicted at enough places, see `GaussianDensity.compute`.
         """
         for layer, density in self._densities.items():
-            density.finish()
+            density.compute()
             sample = torch.cat(self._samples[layer])
             self._means[layer] = float(density.distances(sample).double().mean()) / 2
             self._samples[layer].clear()

@@ -6,10 +6,9 @@
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
-from training.baselines.feature_sampling import random_places, sample_vectors
 from training.baselines.interface import Features
 from training.errors import UsageError
-from training.method.memory import as_vectors
+from training.method.memory import as_vectors, random_places, sample_vectors
 
 NEIGHBOURS = 5
 BANK_SIZE = 8192
@@ -49,14 +48,14 @@ class NearestNeighbours:
         self._samples: list[torch.Tensor] = []
         self._bank = torch.empty(0, 0)
 
-    def learn(self, features: Features) -> None:
+    def update(self, features: Features) -> None:
         """Take in some places of one normal frame."""
         feature_map = features[self._layer]
         number = feature_map[:, 0].numel()
         places = random_places(number, PLACES_A_FRAME, self._generator)
         self._samples.append(sample_vectors(feature_map, places, torch.float32))
 
-    def finish(self) -> None:
+    def compute(self) -> None:
         """Draw the bank.
 
         Raises:

@@ -11,11 +11,15 @@ from torch import nn
 
 from training.baselines.gaussian_density import GaussianDensity
 from training.baselines.interface import Baseline, Features
-from training.baselines.logit_scores import energy_score, maximum_logit_score
+from training.baselines.logit_scores import (
+    energy_score,
+    entropy_score,
+    maximum_logit_score,
+    maximum_softmax_score,
+)
 from training.baselines.minimum_density import MinimumDensity
 from training.baselines.monte_carlo_dropout import MonteCarloDropout
 from training.baselines.nearest_neighbours import NearestNeighbours
-from training.baselines.softmax_scores import entropy_score, maximum_softmax_score
 from training.baselines.standardised_max_logit import StandardisedMaxLogit
 from training.layers import LAST_HIDDEN, OUTPUT, memory_layers_among
 

@@ -41,12 +41,12 @@ class StandardisedMaxLogit:
         self._sums = StatisticsAccumulator(classes)
         self._statistics: ClassStatistics | None = None
 
-    def learn(self, features: Features) -> None:
+    def update(self, features: Features) -> None:
         """Take in one normal frame."""
         value, class_id = _maximum(features)
         self._sums.add(value.cpu(), class_id.to(torch.uint8).cpu())
 
-    def finish(self) -> None:
+    def compute(self) -> None:
         """Compute the statistics."""
         self._statistics = self._sums.statistics()
 

@@ -8,21 +8,21 @@ from typing import Annotated
 
 import typer
 
-from training.commands import teacher_options
+from training.commands import options
 
 
 def ablate(
     bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
-    teacher: teacher_options.Teacher,
+    teacher: options.Teacher,
     data: Annotated[
         str,
         typer.Option(metavar="NAME=PATH", help="Data set with known anomalies, as for `evaluate`."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for ablation.md and ablation.json.")],
-    layers: teacher_options.Layers = None,
-    normalization: teacher_options.Normalization = None,
-    classes: teacher_options.Classes = None,
-    teacher_weights: teacher_options.Weights = None,
+    layers: options.Layers = None,
+    normalization: options.Normalization = None,
+    classes: options.Classes = None,
+    teacher_weights: options.Weights = None,
     fit_state: Annotated[
         Path | None,
         typer.Option(
@@ -60,7 +60,7 @@ def ablate(
     import sys
     from dataclasses import replace
 
-    from training.commands.progress import with_bar
+    from training.commands.options import with_bar
     from training.datasets.cropped import Cropped
     from training.datasets.registry import open_dataset
     from training.errors import Interrupted, UsageError

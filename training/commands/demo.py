@@ -52,7 +52,7 @@ def demo(
 
     from training.bag_writer import write_bag
     from training.datasets.readers.folder import ImageFolder, LabelledFolder
-    from training.datasets.synthetic_streets import SYNTHETIC
+    from training.datasets.synthetic_streets import SYNTHETIC_CLASSES
     from training.demo.drive import BAG_QUALITY, RATE_HZ, drive_frames, plan_drive
     from training.demo.recipe import (
         ARCHITECTURE,
@@ -82,8 +82,8 @@ def demo(
         render_streets(streets, frames, jobs=os.cpu_count() or 1)
         training = TeacherTraining(
             teacher_settings(teacher_steps, seed),
-            LabelledFolder(streets, SYNTHETIC.label_map),
-            SYNTHETIC.classes,
+            LabelledFolder(streets, SYNTHETIC_CLASSES.label_map),
+            SYNTHETIC_CLASSES.classes,
             work / "teacher",
             workers=workers,
         )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from training.commands import teacher_options
+from training.commands import options
 
 METHODS = "msp,entropy,maxlogit,energy,sml,dropout,knn,gaussian,mindensity,mulmem,auxcon,score"
 
@@ -33,10 +33,10 @@ def evaluate(
             "the bundle's own three scores are measured.",
         ),
     ] = None,
-    layers: teacher_options.Layers = None,
-    normalization: teacher_options.Normalization = None,
-    classes: teacher_options.Classes = None,
-    teacher_weights: teacher_options.Weights = None,
+    layers: options.Layers = None,
+    normalization: options.Normalization = None,
+    classes: options.Classes = None,
+    teacher_weights: options.Weights = None,
     crop: Annotated[
         bool,
         typer.Option(
@@ -101,17 +101,16 @@ def evaluate(
 
     from tqdm import tqdm
 
-    from training.commands.progress import with_bar
+    from training.commands.options import with_bar
     from training.datasets.cropped import Cropped
     from training.datasets.opening import cut_sentence, open_frames
     from training.datasets.registry import open_dataset
     from training.errors import Interrupted, UsageError
     from training.evaluation.curve_plots import draw_curves
-    from training.evaluation.dataset_figures import measure_dataset
+    from training.evaluation.dataset_figures import ScoreStore, measure_dataset
     from training.evaluation.frame_scores import FrameScorer
     from training.evaluation.provenance import provenance
     from training.evaluation.report import Evaluation, dataset_table, skipped_lines, write_report
-    from training.evaluation.score_store import ScoreStore
     from training.evaluation.worst_frames import draw_worst_frames
     from training.export.manifest import read_manifest
     from training.teachers.loading import open_teacher

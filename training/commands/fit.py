@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from training.commands import teacher_options
+from training.commands import options
 from training.commands.options import (
     Accelerator,
     AcceleratorOption,
@@ -18,17 +18,12 @@ from training.commands.options import (
     Precision,
     PrecisionOption,
 )
-from training.fitting.settings import (
-    RIDGE_BACKBONES,
-    SAVE_EVERY,
-    MemorySettings,
-    RidgeSettings,
-    StudentSettings,
-)
+from training.fitting.settings import SAVE_EVERY, MemorySettings, RidgeSettings, StudentSettings
 from training.layers import (
     BACKBONE_LAYERS,
     LAYERS,
     NOTHING,
+    RIDGE_BACKBONES,
     evaluation_layers_among,
     generalist_layer,
 )
@@ -100,12 +95,12 @@ def fit(
             help="Normal frames: a folder of pictures, a rosbag2, synthetic:SEED, NAME=PATH:SPLIT."
         ),
     ],
-    teacher: teacher_options.Teacher,
+    teacher: options.Teacher,
     out: Annotated[Path, typer.Option(help="The bundle's folder; replaced if it exists.")],
-    layers: teacher_options.Layers = None,
-    normalization: teacher_options.Normalization = None,
-    classes: teacher_options.Classes = None,
-    teacher_weights: teacher_options.Weights = None,
+    layers: options.Layers = None,
+    normalization: options.Normalization = None,
+    classes: options.Classes = None,
+    teacher_weights: options.Weights = None,
     topic: Annotated[str | None, typer.Option(help="Image topic, where a bag has several.")] = None,
     size: Annotated[
         tuple[int, int],

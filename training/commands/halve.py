@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from training.commands.faster_options import BundleArgument, CostOption
+from training.commands.options import BundleArgument, CostOption
 
 
 def halve(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from training.commands.faster_options import BundleArgument, CostOption
+from training.commands.options import BundleArgument, CostOption
 
 
 def quantise(
@@ -49,13 +49,13 @@ def quantise(
     import numpy as np
     from tqdm import tqdm
 
-    from training.commands.progress import with_bar
+    from training.commands.options import with_bar
+    from training.datasets.normal_frames import FitFrames
     from training.datasets.opening import open_frames
     from training.datasets.registry import open_dataset
     from training.export.int8 import to_int8
     from training.export.lower_precision import write_faster_bundle
     from training.export.manifest import read_manifest
-    from training.fitting.crops import FitFrames
 
     size = read_manifest(bundle)["input_size"]
     source = open_frames(normal)

@@ -19,7 +19,7 @@ from training.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from training.datasets.opening import LabelledSource
+    from training.datasets.interface import LabelledSource
     from training.datasets.readers.class_list import ClassList
 
 
@@ -217,8 +217,9 @@ def teacher(
 
 
 def _class_list(data: str, classes: str | None) -> "ClassList":
-    from training.datasets.opening import SYNTHETIC, is_spelling
+    from training.datasets.opening import is_spelling
     from training.datasets.registry import CLASS_LISTS, load_class_list, open_dataset
+    from training.datasets.synthetic_streets import SYNTHETIC, SYNTHETIC_CLASSES
     from training.errors import UsageError
 
     if is_spelling(data):
@@ -231,14 +232,15 @@ def _class_list(data: str, classes: str | None) -> "ClassList":
         if data.split(":")[0] != SYNTHETIC:
             names = ", ".join(sorted(CLASS_LISTS))
             raise UsageError(f"--classes is missing: {names}, or a JSON file")
-        classes = SYNTHETIC
+        return SYNTHETIC_CLASSES
     return load_class_list(classes)
 
 
 def _open(data: str, class_list: "ClassList", fresh_frames: int) -> "LabelledSource":
-    from training.datasets.opening import SYNTHETIC, is_spelling, parse_synthetic
+    from training.datasets.opening import is_spelling
     from training.datasets.readers.folder import LabelledFolder
     from training.datasets.registry import open_dataset
+    from training.datasets.synthetic_streets import SYNTHETIC, parse_synthetic
     from training.errors import UsageError
 
     if is_spelling(data):

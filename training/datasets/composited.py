@@ -10,11 +10,10 @@ of a report have not been used for.
 
 import numpy as np
 
-from training.datasets.interface import NamedSource
-from training.datasets.opening import FrameSource, WithoutLabels
+from training.datasets.interface import FrameSource, NamedSource, WithoutLabels
 from training.datasets.painting import ANOMALY, choose_places, drawn_thing, paint, to_bytes
+from training.datasets.readers.class_list import SegmentationClass
 from training.datasets.readers.label_map import IGNORE
-from training.teachers.checkpoint import SegmentationClass
 
 __all__ = ["ANOMALY", "CompositedAnomalies"]
 

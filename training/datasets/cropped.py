@@ -5,8 +5,7 @@
 
 import numpy as np
 
-from training.datasets.interface import NamedSource
-from training.datasets.opening import FrameSource, crop_to_aspect
+from training.datasets.interface import FrameSource, NamedSource, crop_to_aspect
 
 
 class Cropped:

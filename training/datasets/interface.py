@@ -8,8 +8,67 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from training.datasets.opening import FrameSource, LabelledSource
+import numpy as np
+
 from training.datasets.readers.class_list import ClassList
+
+
+class FrameSource(Protocol):
+    """Frames by number; each uint8 [H, W, 3], BGR, sizes may differ."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+
+class LabelledSource(Protocol):
+    """Frames with labels: uint8 [H, W, 3] BGR and class ids uint8 [H, W], 255 = ignore."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+class WithoutLabels:
+    """The frames of a source that makes frame and labels in one go.
+
+    Args:
+        source: labelled frames.
+    """
+
+    def __init__(self, source: LabelledSource) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Return frame `index`, uint8 [H, W, 3], BGR."""
+        return self._source[index][0]
+
+
+def crop_to_aspect(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Cut the middle out of a picture, as large as has the wanted ratio of sides.
+
+    A network input of another ratio than the camera's would squash what the network sees.
+
+    Args:
+        image: [H, W] or [H, W, C], any dtype.
+        height: of the wanted ratio, at least 1.
+        width: of the wanted ratio, at least 1.
+
+    Returns:
+        A view of `image`, [h, w] or [h, w, C], where h : w = height : width to a pixel.
+    """
+    rows, columns = image.shape[:2]
+    new_rows, new_columns = rows, columns
+    if columns * height > rows * width:
+        new_columns = max(1, round(rows * width / height))
+    else:
+        new_rows = max(1, round(columns * height / width))
+    top, left = (rows - new_rows) // 2, (columns - new_columns) // 2
+    return image[top : top + new_rows, left : left + new_columns]
+
 
 Kind = Literal["classes", "anomalies"]
 """What labels are: ids of a class list, or 0 normal and 1 anomaly; 255 is ignored in both."""

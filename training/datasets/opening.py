@@ -4,48 +4,12 @@
 """What the fitting code sees of a data set, whatever it is stored in."""
 
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from training.datasets.interface import FrameSource, crop_to_aspect
+from training.datasets.synthetic_streets import SYNTHETIC, parse_synthetic
 from training.errors import UsageError
-
-SYNTHETIC = "synthetic"
-SYNTHETIC_FRAMES = 400
-
-
-class FrameSource(Protocol):
-    """Frames by number; each uint8 [H, W, 3], BGR, sizes may differ."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> np.ndarray: ...
-
-
-class LabelledSource(Protocol):
-    """Frames with labels: uint8 [H, W, 3] BGR and class ids uint8 [H, W], 255 = ignore."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]: ...
-
-
-class WithoutLabels:
-    """The frames of a source that makes frame and labels in one go.
-
-    Args:
-        source: labelled frames.
-    """
-
-    def __init__(self, source: LabelledSource) -> None:
-        self._source = source
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Return frame `index`, uint8 [H, W, 3], BGR."""
-        return self._source[index][0]
 
 
 def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
@@ -89,47 +53,6 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
 def is_spelling(text: str) -> bool:
     """Tell a data set's spelling, NAME=PATH, from a path."""
     return "=" in text and not Path(text).exists()
-
-
-def parse_synthetic(
-    text: str, count: int = SYNTHETIC_FRAMES, name: str = SYNTHETIC
-) -> tuple[int, int]:
-    """Read `NAME[:SEED[:COUNT]]`; without them seed 0 and `count` frames.
-
-    Raises:
-        UsageError: not of that form.
-    """
-    found, *numbers = text.split(":")
-    if found != name or len(numbers) > 2 or not all(n.isdecimal() for n in numbers):
-        raise UsageError(f"{text!r} is not {name}:SEED or {name}:SEED:COUNT")
-    seed = int(numbers[0]) if numbers else 0
-    count = int(numbers[1]) if len(numbers) == 2 else count
-    if count < 1:
-        raise UsageError(f"{text!r} asks for no frame; COUNT is at least 1")
-    return seed, count
-
-
-def crop_to_aspect(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Cut the middle out of a picture, as large as has the wanted ratio of sides.
-
-    A network input of another ratio than the camera's would squash what the network sees.
-
-    Args:
-        image: [H, W] or [H, W, C], any dtype.
-        height: of the wanted ratio, at least 1.
-        width: of the wanted ratio, at least 1.
-
-    Returns:
-        A view of `image`, [h, w] or [h, w, C], where h : w = height : width to a pixel.
-    """
-    rows, columns = image.shape[:2]
-    new_rows, new_columns = rows, columns
-    if columns * height > rows * width:
-        new_columns = max(1, round(rows * width / height))
-    else:
-        new_rows = max(1, round(columns * height / width))
-    top, left = (rows - new_rows) // 2, (columns - new_columns) // 2
-    return image[top : top + new_rows, left : left + new_columns]
 
 
 def cut_sentence(image: np.ndarray, height: int, width: int) -> str | None:

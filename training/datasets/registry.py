@@ -14,8 +14,6 @@ from pathlib import Path
 
 from training.datasets.composited import CompositedAnomalies
 from training.datasets.interface import Entry, Kind, NamedSource
-from training.datasets.opening import SYNTHETIC as SYNTHETIC_CLASSES
-from training.datasets.opening import parse_synthetic
 from training.datasets.published import (
     camvid,
     cityscapes,
@@ -31,7 +29,12 @@ from training.datasets.readers.folder import LabelledFolder
 from training.datasets.readers.label_map import IGNORE, LabelMap, parse_label_map
 from training.datasets.readers.labelled_bag import LabelledBag
 from training.datasets.readers.labels import ANOMALY_LABELS
-from training.datasets.synthetic_streets import SYNTHETIC, SyntheticStreets
+from training.datasets.synthetic_streets import (
+    SYNTHETIC,
+    SYNTHETIC_CLASSES,
+    SyntheticStreets,
+    parse_synthetic,
+)
 from training.errors import UsageError
 
 
@@ -90,9 +93,9 @@ FORMS: dict[str, Form] = {
             "of the same stamps, as `make-bag --labels` writes it",
         ),
         Form(
-            SYNTHETIC_CLASSES,
+            SYNTHETIC,
             "synthetic streets, labelled with classes",
-            f"{SYNTHETIC_CLASSES}:SEED[:COUNT]",
+            f"{SYNTHETIC}:SEED[:COUNT]",
             "nothing on disk",
         ),
         Form(
@@ -111,7 +114,7 @@ FORMS: dict[str, Form] = {
 }
 
 CLASS_LISTS: dict[str, ClassList] = {
-    SYNTHETIC_CLASSES: SYNTHETIC,
+    SYNTHETIC: SYNTHETIC_CLASSES,
     **{entry.name: entry.classes for entry in PUBLISHED.values() if entry.classes is not None},
 }
 
@@ -210,15 +213,15 @@ def load_class_list(name: str) -> ClassList:
 
 def _open_synthetic(text: str) -> Dataset:
     name = text.split(":")[0]
-    if name == SYNTHETIC_CLASSES:
+    if name == SYNTHETIC:
         source = SyntheticStreets(*parse_synthetic(text))
-        return Dataset(text, name, "synthetic streets", "classes", source, SYNTHETIC)
+        return Dataset(text, name, "synthetic streets", "classes", source, SYNTHETIC_CLASSES)
     if name == SYNTHETIC_ANOMALIES:
         seed, count = parse_synthetic(text, SYNTHETIC_ANOMALY_FRAMES, name)
         source = SyntheticStreets(seed, count, anomalies=True)
         return Dataset(text, name, "synthetic streets with anomalies", "anomalies", source)
     raise UsageError(
-        f"{text!r} is no data set; expected NAME=PATH, {SYNTHETIC_CLASSES}:SEED or "
+        f"{text!r} is no data set; expected NAME=PATH, {SYNTHETIC}:SEED or "
         f"{SYNTHETIC_ANOMALIES}:SEED; `python -m training datasets` lists the names"
     )
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from training.datasets.opening import WithoutLabels
-from training.datasets.readers.class_list import ClassList
+from training.datasets.interface import WithoutLabels
+from training.datasets.readers.class_list import ClassList, SegmentationClass
 from training.datasets.readers.label_map import LabelMap
+from training.errors import UsageError
 from training.street_renderer.drive import CLASSES, StreetDrive
-from training.teachers.checkpoint import SegmentationClass
 
 HEIGHT = 360
 WIDTH = 640
@@ -21,7 +21,7 @@ FRAMES_PER_DRIVE = 4
 SECONDS_BETWEEN_FRAMES = 7.0
 """Far enough on that little of one frame is in the next."""
 
-SYNTHETIC = ClassList(
+SYNTHETIC_CLASSES = ClassList(
     tuple(SegmentationClass(c.name, c.colour, c.drivable) for c in CLASSES),
     LabelMap({i: i for i in range(len(CLASSES))}),
 )
@@ -88,3 +88,27 @@ class SyntheticStreets:
     def _street_seed(self, number: int) -> int:
         # A hash, so that two seeds share no street as seed + number would.
         return int(np.random.SeedSequence((self._seed, number)).generate_state(1)[0])
+
+
+SYNTHETIC = "synthetic"
+
+
+SYNTHETIC_FRAMES = 400
+
+
+def parse_synthetic(
+    text: str, count: int = SYNTHETIC_FRAMES, name: str = SYNTHETIC
+) -> tuple[int, int]:
+    """Read `NAME[:SEED[:COUNT]]`; without them seed 0 and `count` frames.
+
+    Raises:
+        UsageError: not of that form.
+    """
+    found, *numbers = text.split(":")
+    if found != name or len(numbers) > 2 or not all(n.isdecimal() for n in numbers):
+        raise UsageError(f"{text!r} is not {name}:SEED or {name}:SEED:COUNT")
+    seed = int(numbers[0]) if numbers else 0
+    count = int(numbers[1]) if len(numbers) == 2 else count
+    if count < 1:
+        raise UsageError(f"{text!r} asks for no frame; COUNT is at least 1")
+    return seed, count

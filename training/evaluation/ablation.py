@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram, AnomalyMetrics
+from cosme_ros.metrics.labels import to_size
 from training.datasets.registry import Dataset
 from training.errors import UsageError
-from training.evaluation.frame_scores import SAME_TEACHER, FrameScorer, to_size
+from training.evaluation.frame_scores import SAME_TEACHER, FrameScorer
 from training.evaluation.paper_tables import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
 from training.layers import (
     GENERALIST,
@@ -26,8 +27,8 @@ from training.layers import (
 from training.method import memory, student
 from training.method.generalist import layer_slices, split_layers
 from training.method.preprocessing import Preprocessing
-from training.method.smoothing import smoothed
 from training.method.student import Student
+from training.method.tensor_ops import smoothed
 
 LayerSet = tuple[str, ...]
 

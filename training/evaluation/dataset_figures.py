@@ -5,6 +5,8 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -16,10 +18,43 @@ from cosme_ros.metrics.component_metrics import (
     ComponentMetrics,
     MinimumSizes,
 )
+from cosme_ros.metrics.labels import to_size
 from training.datasets.registry import Dataset
 from training.errors import UsageError
-from training.evaluation.frame_scores import FrameScorer, to_size
-from training.evaluation.score_store import ScoreStore
+from training.evaluation.frame_scores import FrameScorer
+
+
+class ScoreStore:
+    """Keeps float32 maps by method and frame in a temporary folder; a context manager.
+
+    What is kept in memory does not grow with the number of frames. On disk a map takes four
+    bytes for each of its places.
+
+    Args:
+        parent: an existing folder on a disk with room; the temporary one goes in there.
+    """
+
+    def __init__(self, parent: Path) -> None:
+        self._folder = TemporaryDirectory(prefix=".scores_", dir=parent)
+
+    def __enter__(self) -> "ScoreStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def put(self, method: str, frame: int, score: np.ndarray) -> None:
+        """Keep a map."""
+        np.save(self._path(method, frame), score.astype(np.float32, copy=False))
+
+    def get(self, method: str, frame: int) -> np.ndarray:
+        """The map as it was put."""
+        score: np.ndarray = np.load(self._path(method, frame), allow_pickle=False)
+        return score
+
+    def _path(self, method: str, frame: int) -> Path:
+        return Path(self._folder.name) / f"{method}_{frame:06d}.npy"
+
 
 OBSTACLE_SETS = ("fishyscapes_lost_and_found", "lost_and_found", "road_obstacle_21")
 """Sets of small things on the road, judged with the obstacle track's minimum sizes; all others

@@ -7,18 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
 from training.baselines.interface import NETWORK_INPUT, Baseline, LearningBaseline
 from training.baselines.monte_carlo_dropout import MonteCarloDropout, dropout_layers
 from training.baselines.registry import BASELINES, TeacherFacts
-from training.datasets.opening import FrameSource
+from training.datasets.interface import FrameSource
+from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
 from training.export.graph_runner import GraphRunner
 from training.export.manifest import read_manifest
-from training.fitting.crops import FitFrames
 from training.method.graphs import CLASS_ID, TeacherGraph
 from training.teachers.checkpoint import TeacherCheckpoint
 
@@ -119,10 +118,10 @@ class FrameScorer:
         for index in range(len(frames)):
             features = self._features(frames[index])
             for baseline in learning:
-                baseline.learn(features)
+                baseline.update(features)
             on_frame()
         for baseline in learning:
-            baseline.finish()
+            baseline.compute()
 
     @torch.inference_mode()
     def maps(self, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -226,13 +225,6 @@ class FrameScorer:
             else:
                 baselines[method] = baseline
         return baselines
-
-
-def to_size(score: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Bring a score map, float32 [h, w], to a label's size bilinearly."""
-    if score.shape == tuple(size):
-        return score
-    return cv2.resize(score, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
 
 
 def _evenly(source: FrameSource, most: int) -> np.ndarray:

@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
+from cosme_ros.metrics.labels import to_size
 from training.datasets.registry import Dataset
-from training.evaluation.dataset_figures import DatasetFigures, FrameErrors
-from training.evaluation.frame_scores import TITLES, to_size
-from training.evaluation.score_store import ScoreStore
+from training.evaluation.dataset_figures import DatasetFigures, FrameErrors, ScoreStore
+from training.evaluation.frame_scores import TITLES
 
 FOLDER = "worst"
 FOUND = (60, 200, 90)

@@ -18,12 +18,12 @@ import onnxruntime
 import torch
 from tqdm import tqdm
 
+from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
 from training.export.calibration_table import calibration_table
 from training.export.graph_runner import PROVIDER, GraphRunner
 from training.export.half_weights import store_half
 from training.export.onnx_writer import OPSET, write_image_graph, write_memory_graph
-from training.fitting.crops import FitFrames
 from training.fitting.students import FittedStudent
 from training.layers import LAST_HIDDEN, bank_of
 from training.method.graphs import CLASS_ID, Consensus, MemoryGraph, StudentGraph, TeacherGraph

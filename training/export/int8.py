@@ -19,7 +19,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from training.datasets.opening import FrameSource
+from training.datasets.interface import FrameSource
 from training.export.calibration_table import calibration_table
 from training.export.graph_runner import GraphRunner
 from training.export.half_weights import load_unpacked

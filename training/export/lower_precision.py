@@ -15,9 +15,9 @@ import jsonschema
 import numpy as np
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
+from cosme_ros.metrics.labels import to_size
 from training.datasets.registry import Dataset
 from training.errors import UsageError
-from training.evaluation.frame_scores import to_size
 from training.export.bundle_writer import SCHEMA_PATH, relative_error
 from training.export.graph_runner import GraphRunner
 from training.export.manifest import manifest_sha256, read_manifest

@@ -14,17 +14,16 @@ from torch import nn
 from tqdm import tqdm
 
 from training.compute import ALONE, Compute, batch_share
-from training.datasets.opening import FrameSource
+from training.datasets.interface import FrameSource
+from training.datasets.normal_frames import FitFrames, split_frames
 from training.errors import UsageError
 from training.export.bundle_writer import FittedMethod, write_bundle
-from training.fitting.crops import FitFrames, split_frames
-from training.fitting.imitation import explained_variance
 from training.fitting.memory import fit_memory
 from training.fitting.quality import SHEET_FILE, FitFacts, grade_bundle
 from training.fitting.ridge_student import build_generalist
 from training.fitting.settings import SAVE_EVERY, FitSettings, RidgeSettings, StudentSettings
 from training.fitting.students import AnyStudent, described, fit_student
-from training.fitting.suitability import measure_suitability
+from training.fitting.suitability import explained_variance, measure_suitability
 from training.layers import bank_of, is_generalist_layer
 from training.method.generalist import Generalist
 from training.method.graphs import CLASS_ID, MemoryGraph, TeacherGraph

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from tqdm import tqdm
 
 from training.compute import load_progress, sum_over_ranks
-from training.fitting.crops import FitFrames
+from training.datasets.normal_frames import FitFrames
 from training.fitting.settings import SAVE_EVERY, MemorySettings
 from training.method import memory
 from training.method.generalist import Generalist, split_layers

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from training.fitting.crops import FitFrames
+from training.datasets.normal_frames import FitFrames
 from training.fitting.self_test import (
     MOST_PICTURES,
     SMALL_PIXELS,

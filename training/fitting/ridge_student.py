@@ -12,8 +12,8 @@ from lightning_fabric import Fabric
 from tqdm import tqdm
 
 from training.compute import load_progress, sum_over_ranks
+from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
-from training.fitting.crops import FitFrames
 from training.fitting.settings import SAVE_EVERY, RidgeSettings
 from training.layers import NOTHING
 from training.method.consensus import BackwardMap, SecondMoments

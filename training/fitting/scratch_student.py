@@ -16,7 +16,8 @@ from training.compute import (
     pool_batch_statistics,
     step_seed,
 )
-from training.fitting.crops import CropBatches, CropSettings, FitFrames
+from training.datasets.normal_frames import FitFrames
+from training.fitting.crops import CropBatches, CropSettings
 from training.fitting.settings import SAVE_EVERY, StudentSettings
 from training.method.preprocessing import Preprocessing
 from training.method.student import Student, imitation_loss

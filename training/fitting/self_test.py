@@ -21,6 +21,7 @@ import numpy as np
 
 from cosme_ros.bundle.calibration_table import Calibration
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
+from training.datasets.normal_frames import FitFrames
 from training.datasets.painting import (
     choose_places,
     drawn_thing,
@@ -30,7 +31,6 @@ from training.datasets.painting import (
     to_bytes,
 )
 from training.export.graph_runner import GraphRunner
-from training.fitting.crops import FitFrames
 from training.method.graphs import CLASS_ID
 
 MOST_PICTURES = 48

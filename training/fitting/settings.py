@@ -64,17 +64,6 @@ class StudentSettings:
     seed: int = 0
 
 
-RIDGE_BACKBONES = (
-    "efficientnet_lite0",
-    "efficientnet_lite1",
-    "efficientnet_lite2",
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "resnet101",
-)
-
-
 @dataclass(frozen=True)
 class RidgeSettings:
     """How the closed-form student and the way back from the teacher are fitted.

@@ -10,7 +10,7 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from training.fitting.crops import FitFrames
+from training.datasets.normal_frames import FitFrames
 from training.fitting.ridge_student import fit_closed_form
 from training.fitting.scratch_student import train_student
 from training.fitting.settings import SAVE_EVERY, RidgeSettings, StudentSettings

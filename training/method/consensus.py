@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from training.method.channel_sum import channel_sum
+from training.method.tensor_ops import channel_sum
 
 BACKWARD_PENALTY = 1e-3
 """Of the backward ridge regression, relative to the variance of its standardised inputs."""

@@ -17,8 +17,8 @@ from training.method.consensus import BackwardMap, backward_score
 from training.method.generalist import layer_slices, on_grid, split_layers
 from training.method.preprocessing import Preprocessing
 from training.method.ridge_student import RidgeStudent
-from training.method.smoothing import smoothed
 from training.method.standardisation import ClassStatistics, standardise
+from training.method.tensor_ops import smoothed
 from training.teachers.interface import Teacher
 
 CLASS_ID = "class_id"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
-from training.method.channel_sum import channel_sum
+from training.method.tensor_ops import channel_sum
 
 MAXIMUM_MISSES = 20_000
 """Candidates in a row that bring nothing new, after which Algorithm 1 gives up filling K."""
@@ -205,3 +205,15 @@ def _nearest_similarity(vectors: torch.Tensor, bank: torch.Tensor) -> torch.Tens
     norm = channel_sum(vectors.square()).sqrt().clamp(min=_SMALLEST_NORM)
     # A row per place, so that the maximum is along what lies side by side in memory.
     return (vectors.T @ bank.T).amax(dim=1) / norm
+
+
+def random_places(number: int, most: int, generator: torch.Generator) -> torch.Tensor:
+    """At most `most` different indices below `number`, int64, in random order."""
+    return torch.randperm(number, generator=generator)[:most]
+
+
+def sample_vectors(
+    feature_map: torch.Tensor, places: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor:
+    """Feature vectors [n, C] of a map [N, C, h, w] at flat places of its N*h*w, on the CPU."""
+    return as_vectors(feature_map)[places.to(feature_map.device)].to("cpu", dtype)

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
 from training.layers import SUPERVISED_LAYERS
-from training.method.channel_sum import channel_sum
+from training.method.tensor_ops import channel_sum
 from training.teachers.factory import build_student_network
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
-from training.datasets.opening import LabelledSource
+from training.datasets.interface import LabelledSource
 from training.datasets.readers.label_map import IGNORE
 
 _LABELS_TO_WEIGH = 200

@@ -23,7 +23,8 @@ from training.compute import (
     pool_batch_statistics,
     step_seed,
 )
-from training.datasets.opening import LabelledSource
+from training.datasets.interface import LabelledSource
+from training.datasets.readers.class_list import SegmentationClass
 from training.errors import UsageError
 from training.method.preprocessing import Preprocessing
 from training.segmentation.auxiliary_classifiers import AuxiliaryClassifiers, auxiliary_loss
@@ -31,12 +32,7 @@ from training.segmentation.loss import class_weights, segmentation_loss
 from training.segmentation.settings import TeacherSettings
 from training.segmentation.windows import Batch, RandomViews
 from training.teachers.backbones import load_public_weights, read_backbone_weights
-from training.teachers.checkpoint import (
-    SegmentationClass,
-    TeacherCheckpoint,
-    load_teacher,
-    save_teacher,
-)
+from training.teachers.checkpoint import TeacherCheckpoint, load_teacher, save_teacher
 from training.teachers.factory import SegmentationNetwork, build_teacher
 from training.teachers.interface import Teacher
 

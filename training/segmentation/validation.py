@@ -10,10 +10,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
-from training.datasets.opening import LabelledSource
+from training.datasets.interface import LabelledSource
+from training.datasets.readers.class_list import SegmentationClass
 from training.method.preprocessing import Preprocessing
 from training.segmentation.metrics import ConfusionMatrix
-from training.teachers.checkpoint import SegmentationClass
 from training.teachers.interface import Teacher
 
 _SIZE_MULTIPLE = 16

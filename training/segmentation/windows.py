@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from training.data_workers import start_worker, without_worker_traceback
-from training.datasets.opening import LabelledSource
+from training.compute import start_worker, without_worker_traceback
+from training.datasets.interface import LabelledSource
 from training.segmentation.augmentation import random_view
 
 Batch = tuple[torch.Tensor, torch.Tensor]

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from training.errors import UsageError
-from training.fitting.settings import RIDGE_BACKBONES, RidgeSettings
+from training.fitting.settings import RidgeSettings
+from training.layers import RIDGE_BACKBONES
 from training.teachers.any_module import FeatureModule, parse_layers, parse_normalization
 from training.teachers.checkpoint import load_teacher
 from training.teachers.factory import SegmentationNetwork

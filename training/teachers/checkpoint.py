@@ -8,23 +8,9 @@ from pathlib import Path
 
 import torch
 
+from training.datasets.readers.class_list import SegmentationClass
 from training.teachers.factory import build_teacher
 from training.teachers.interface import Teacher
-
-
-@dataclass(frozen=True)
-class SegmentationClass:
-    """One class; its place in the list is its id.
-
-    Attributes:
-        name: for people.
-        colour: RGB, 0..255.
-        drivable: part of the area an obstacle would be in the way on.
-    """
-
-    name: str
-    colour: tuple[int, int, int]
-    drivable: bool
 
 
 @dataclass(frozen=True)

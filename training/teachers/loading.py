@@ -5,11 +5,12 @@
 
 from pathlib import Path
 
+from training.datasets.readers.class_list import SegmentationClass
 from training.datasets.registry import load_class_list
 from training.errors import UsageError
 from training.teachers.absent import AbsentTeacher
 from training.teachers.any_module import AnyModule, parse_layers, parse_normalization
-from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint, load_teacher
+from training.teachers.checkpoint import TeacherCheckpoint, load_teacher
 from training.teachers.module_loading import MODULE, load_module
 
 DEFAULT_NORMALIZATION = "imagenet"

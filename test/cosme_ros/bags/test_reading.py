@@ -17,9 +17,9 @@ from helpers.small_bag import (
 )
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_INFO, CAMERA_LABELS
 from cosme_ros.bags.reading import IMAGE, Bag, BagError, read_frames, stamp_of, with_stamp
 from cosme_ros.messages.images import decode_compressed
+from cosme_ros.topics import CAMERA_IMAGE, CAMERA_INFO, CAMERA_LABELS
 
 
 def write_images(folder: Path, messages) -> Path:

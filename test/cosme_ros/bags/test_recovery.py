@@ -12,9 +12,9 @@ import pytest
 from helpers.small_bag import TYPES, compressed_message, picture, stamp_of_frame, write_small_bag
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, Bag, BagError
 from cosme_ros.bags.recovery import RecoverableBag
+from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 FRAMES = 30  # some chunks of MCAP, and pages of SQLite of which a few can be lost
 TOPICS = [CAMERA_IMAGE, CAMERA_LABELS]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from helpers.small_bag import stamp_of_frame, write_small_bag
 
-from cosme_ros.bag_topics import CAMERA_IMAGE
 from cosme_ros.bags.scenes import Scene, scene_at, scenes_of, scenes_of_frames
+from cosme_ros.topics import CAMERA_IMAGE
 
 
 def test_each_picture_belongs_to_the_scene_that_began_last(tmp_path: Path) -> None:

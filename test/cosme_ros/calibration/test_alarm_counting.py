@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from cosme_ros.calibration.alarm_counting import ALARM_GAP, alarms_of, seconds_of_frames
+from cosme_ros.calibration.false_alarms import ALARM_GAP, alarms_of, seconds_of_frames
 from cosme_ros.cli import calibrate, evaluate_bag
 
 START = 1_700_000_000_000_000_000  # nanoseconds

@@ -14,7 +14,7 @@ from helpers.small_bag import START
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 from rosbags.rosbag2 import StoragePlugin
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags.reading import BagError, read_frames
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.calibration import bag_scores
@@ -30,7 +30,7 @@ from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, survey
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.postprocessing.obstacles import find_obstacles
 
-SCORING = Scoring((TOPIC,), bag_topics.CAMERA_LABELS, "everything", 20)
+SCORING = Scoring((TOPIC,), topics.CAMERA_LABELS, "everything", 20)
 
 
 def ignore(*_: object) -> None:

@@ -10,11 +10,11 @@ from helpers.small_bag import START, TYPES, camera_info_message, image_message
 from helpers.tiny_bundle import street_frame
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from cosme_ros import bag_topics
+from cosme_ros import topics
 from cosme_ros.bags.reading import CAMERA_INFO, Bag, BagError, frame_id_of
 from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, check_distinct, survey
 
-SCORING = Scoring((TOPIC,), bag_topics.CAMERA_LABELS, "everything", 20)
+SCORING = Scoring((TOPIC,), topics.CAMERA_LABELS, "everything", 20)
 
 
 def surveyed(path: Path, scoring: Scoring = SCORING) -> SurveyedBag:

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cosme_ros.calibration.frame_threshold import alarm_score
+from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
 from cosme_ros.postprocessing.obstacles import find_obstacles
 
 
@@ -36,7 +36,7 @@ def test_it_is_the_highest_line_with_an_obstacle(minimum_area: int, limited: boo
     for seed in range(6):
         score = blobs(seed)
         region = np.random.default_rng(seed).random(score.shape) < 0.9 if limited else None
-        found = alarm_score(score, region=region, minimum_area=minimum_area)
+        found = frame_alarm_threshold(score, region=region, minimum_area=minimum_area)
         assert found == by_trial(score, region, minimum_area)
 
 
@@ -45,14 +45,14 @@ def test_two_small_regions_are_no_obstacle_until_they_join() -> None:
     score[2, 1:4] = 3.0
     score[2, 5:8] = 3.0
     score[2, 4] = 0.5
-    assert alarm_score(score, region=None, minimum_area=3) == 3.0
-    assert alarm_score(score, region=None, minimum_area=4) == 0.5
-    assert alarm_score(score, region=None, minimum_area=8) == 0.0
+    assert frame_alarm_threshold(score, region=None, minimum_area=3) == 3.0
+    assert frame_alarm_threshold(score, region=None, minimum_area=4) == 0.5
+    assert frame_alarm_threshold(score, region=None, minimum_area=8) == 0.0
 
 
 def test_corners_touch() -> None:
     score = np.eye(4, dtype=np.float32)
-    assert alarm_score(score, region=None, minimum_area=4) == 1.0
+    assert frame_alarm_threshold(score, region=None, minimum_area=4) == 1.0
 
 
 def test_nothing_counts_outside_the_region() -> None:
@@ -60,8 +60,8 @@ def test_nothing_counts_outside_the_region() -> None:
     score[:, 3:] = 9.0
     region = np.zeros(score.shape, bool)
     region[:, :3] = True
-    assert alarm_score(score, region=region, minimum_area=18) == 0.25
-    assert alarm_score(score, region=region, minimum_area=19) == 0.0
+    assert frame_alarm_threshold(score, region=region, minimum_area=18) == 0.25
+    assert frame_alarm_threshold(score, region=region, minimum_area=19) == 0.0
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
@@ -69,11 +69,11 @@ def test_a_score_that_is_none_is_refused(bad: float) -> None:
     score = np.ones((4, 4), np.float32)
     score[1, 2] = bad
     with pytest.raises(ValueError, match="NaN, infinity or a negative"):
-        alarm_score(score, region=None, minimum_area=1)
+        frame_alarm_threshold(score, region=None, minimum_area=1)
 
 
 def test_other_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match=r"float64 \[4, 4\]; float32"):
-        alarm_score(np.ones((4, 4)), region=None, minimum_area=1)
+        frame_alarm_threshold(np.ones((4, 4)), region=None, minimum_area=1)
     with pytest.raises(ValueError, match="minimum_area is 0"):
-        alarm_score(np.ones((4, 4), np.float32), region=None, minimum_area=0)
+        frame_alarm_threshold(np.ones((4, 4), np.float32), region=None, minimum_area=0)

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-from cosme_ros.calibration.guarantee import counting_sentence, promise_sentence, temporal_sentence
+from cosme_ros.calibration.guarantee import counting_sentence, guarantee_status, temporal_sentence
 from cosme_ros.parameters import Settings
 
 PROMISE = {
@@ -17,7 +17,7 @@ CALIBRATION = {"promise": PROMISE}
 
 def test_the_promise_is_said_where_it_holds() -> None:
     kept = Settings(false_positive_rate=2e-5, region="drivable", minimum_area=100)
-    assert promise_sentence(CALIBRATION, kept) == (
+    assert guarantee_status(CALIBRATION, kept) == (
         "no more than 1 false alarm(s) an hour promised at 95 % confidence, on drives like those "
         "of the calibration",
         True,
@@ -26,7 +26,7 @@ def test_the_promise_is_said_where_it_holds() -> None:
 
 def test_other_settings_void_it() -> None:
     other = Settings(false_positive_rate=2e-5, region="everything", minimum_area=64)
-    assert promise_sentence(CALIBRATION, other) == (
+    assert guarantee_status(CALIBRATION, other) == (
         "no more than 1 false alarm(s) an hour promised at 95 % confidence, but for region "
         "drivable (it is everything) and minimum_area 100 (it is 64): the promise does not hold",
         False,
@@ -35,8 +35,8 @@ def test_other_settings_void_it() -> None:
 
 def test_it_is_of_one_camera() -> None:
     kept = {"false_positive_rate": 2e-5, "region": "drivable", "minimum_area": 100}
-    assert promise_sentence(CALIBRATION, Settings(**kept, cameras="front"))[1]
-    assert promise_sentence(CALIBRATION, Settings(**kept, cameras="front,rear,left")) == (
+    assert guarantee_status(CALIBRATION, Settings(**kept, cameras="front"))[1]
+    assert guarantee_status(CALIBRATION, Settings(**kept, cameras="front,rear,left")) == (
         "no more than 1 false alarm(s) an hour promised at 95 % confidence, but for one camera "
         "(there are 3): the promise does not hold",
         False,
@@ -44,8 +44,8 @@ def test_it_is_of_one_camera() -> None:
 
 
 def test_nothing_is_said_of_another_rate_or_without_a_promise() -> None:
-    assert promise_sentence(CALIBRATION, Settings(false_positive_rate=1e-5)) is None
-    assert promise_sentence({"table": []}, Settings()) is None
+    assert guarantee_status(CALIBRATION, Settings(false_positive_rate=1e-5)) is None
+    assert guarantee_status({"table": []}, Settings()) is None
 
 
 def test_alarms_counted_otherwise_are_told() -> None:
@@ -63,8 +63,8 @@ def test_a_line_measured_on_single_frames_is_none_for_scores_over_time() -> None
     assert temporal_sentence(CALIBRATION, temporal="none", false_positive_rate=2e-5) is None
     assert temporal_sentence({"table": []}, temporal="none", false_positive_rate=1e-3) is None
     assert temporal_sentence(over_time, temporal="flow", false_positive_rate=2e-5) is None
-    assert promise_sentence(over_time, Settings(**kept, temporal="flow"))[1]
-    assert promise_sentence(CALIBRATION, Settings(**kept, temporal="flow")) == (
+    assert guarantee_status(over_time, Settings(**kept, temporal="flow"))[1]
+    assert guarantee_status(CALIBRATION, Settings(**kept, temporal="flow")) == (
         "no more than 1 false alarm(s) an hour promised at 95 % confidence, but for temporal none "
         "(it is flow): the promise does not hold",
         False,

@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 
 from cosme_ros.bundle.calibration_table import Calibration
-from cosme_ros.calibration.score_histogram import FEWEST_REACHING, ScoreCounts, line_above, with_row
+from cosme_ros.calibration.score_histogram import (
+    FEWEST_REACHING,
+    ScoreHistogram,
+    line_above,
+    with_row,
+)
 
 
 def scores(count: int, seed: int = 0) -> np.ndarray:
@@ -18,7 +23,7 @@ def scores(count: int, seed: int = 0) -> np.ndarray:
 
 def test_a_row_says_what_share_reaches_its_score() -> None:
     values = scores(200_000)
-    counts = ScoreCounts()
+    counts = ScoreHistogram()
     for part in np.array_split(values, 7):
         counts.add(part.reshape(1, -1))
     table = counts.table()
@@ -36,10 +41,10 @@ def test_a_row_says_what_share_reaches_its_score() -> None:
 
 
 def test_a_rate_needs_enough_pixels_above_it() -> None:
-    counts = ScoreCounts()
+    counts = ScoreHistogram()
     counts.add(scores(FEWEST_REACHING * 10))
     assert [row["false_positive_rate"] for row in counts.table()] == [0.2, 0.1]
-    few = ScoreCounts()
+    few = ScoreHistogram()
     few.add(scores(FEWEST_REACHING * 10 - 1))
     with pytest.raises(ValueError, match=r"999 pixels of score are too few .* at least 1000"):
         few.table()
@@ -55,11 +60,11 @@ def test_a_line_above_a_score_is_not_reached_by_it() -> None:
 
 
 def test_counts_are_kept_and_put_together() -> None:
-    first, second, both = ScoreCounts(), ScoreCounts(), ScoreCounts()
+    first, second, both = ScoreHistogram(), ScoreHistogram(), ScoreHistogram()
     first.add(scores(5000, seed=1))
     second.add(scores(7000, seed=2))
     both.add(np.concatenate([scores(5000, seed=1), scores(7000, seed=2)]))
-    first.include(ScoreCounts.from_sparse(*second.to_sparse()))
+    first.include(ScoreHistogram.from_sparse(*second.to_sparse()))
     assert first.table() == both.table()
     assert first.pixels == 12_000
 

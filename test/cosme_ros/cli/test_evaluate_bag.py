@@ -29,7 +29,6 @@ from helpers.tiny_bundle import write_tiny_bundle
 from rosbags.rosbag2 import StoragePlugin, Writer
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, Bag, read_frames
 from cosme_ros.bundle.loading import MANIFEST, load_bundle
 from cosme_ros.cli.evaluate_bag import bag_names, main
@@ -38,6 +37,7 @@ from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import ObstacleDecision, decide_obstacles
 from cosme_ros.streaming.camera_stream import CameraStream
+from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 FPR = 0.01  # which the tiny bundle's calibration table has
 FRAMES = 6

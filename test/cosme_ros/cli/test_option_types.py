@@ -5,7 +5,7 @@ import argparse
 
 import pytest
 
-from cosme_ros.cli.option_types import at_least, positive, probability
+from cosme_ros.cli.options import at_least, positive, probability
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.cli.snapshot import main
 from cosme_ros.inference.detector import Detector
-from cosme_ros.streaming.frame_outputs import Wanted, make_outputs
+from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
 from cosme_ros.visualization.colormap import MASK_COLOUR
 from cosme_ros.visualization.panels import title
 from cosme_ros.visualization.snapshot_picture import snapshot_picture
@@ -98,10 +98,10 @@ def test_a_withheld_mask_is_told_and_empty(bundle) -> None:
     sky = np.full((180, 320, 3), (230, 100, 20), np.uint8)
 
     def shown(drivable_class_ids) -> np.ndarray:
-        made = make_outputs(
+        made = compute_outputs(
             detector.detect(sky),
             sky,
-            Wanted(True, True, True, True),
+            RequestedOutputs(True, True, True, True),
             provider="cpu",
             drivable_class_ids=drivable_class_ids,
             minimum_area=1,
@@ -120,10 +120,10 @@ def test_a_withheld_mask_is_told_and_empty(bundle) -> None:
 def test_a_picture_fits_a_screen_whatever_the_camera(bundle, size) -> None:
     detector = Detector(load_bundle(bundle), provider="cpu")
     image = street_frame(*size)
-    made = make_outputs(
+    made = compute_outputs(
         detector.detect(image),
         image,
-        Wanted(True, True, True, True),
+        RequestedOutputs(True, True, True, True),
         provider="cpu",
         drivable_class_ids=None,
         minimum_area=1,

@@ -1,13 +1,13 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-from cosme_ros.evaluation.label_values import (
+from cosme_ros.evaluation.settings import (
+    LabelSettings,
     listed,
     taken_for,
     unheld_ids,
     without_anomalies,
 )
-from cosme_ros.evaluation.settings import LabelSettings
 
 LABELS = LabelSettings(anomaly_ids=(7, 300), ignored_ids=(255,))
 

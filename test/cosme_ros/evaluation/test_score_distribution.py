@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from cosme_ros.evaluation.score_distribution import ObservedScores
+from cosme_ros.evaluation.score_distribution import ScoreDistribution
 
 TABLE = [
     {"false_positive_rate": 0.1, "raw_score": 1.5},
@@ -20,7 +20,7 @@ def grids(count: int, seed: int = 0):
 def test_shares_are_those_of_a_count_by_hand() -> None:
     frames = grids(6)
     frames[0][0, 0] = 1.5  # at the score is above it, as for an alarm
-    counts = ObservedScores(TABLE)
+    counts = ScoreDistribution(TABLE)
     for index, grid in enumerate(frames):
         counts.add(grid, known_normal=index < 2)
     for row, of_table in zip(counts.exceedance(), TABLE, strict=True):
@@ -31,7 +31,7 @@ def test_shares_are_those_of_a_count_by_hand() -> None:
 
 def test_every_place_is_in_one_bin_even_those_beyond_the_axis() -> None:
     grid = np.array([[0.0, 1e-9, 0.02, 3.0, 1e6]], np.float32)
-    counts = ObservedScores(TABLE)
+    counts = ScoreDistribution(TABLE)
     counts.add(grid, known_normal=False)
     assert counts.counts.sum() == 5
     assert counts.counts[0] == 2 and counts.counts[-1] == 1
@@ -40,7 +40,11 @@ def test_every_place_is_in_one_bin_even_those_beyond_the_axis() -> None:
 
 
 def test_two_parts_are_as_one() -> None:
-    whole, first, second = ObservedScores(TABLE), ObservedScores(TABLE), ObservedScores(TABLE)
+    whole, first, second = (
+        ScoreDistribution(TABLE),
+        ScoreDistribution(TABLE),
+        ScoreDistribution(TABLE),
+    )
     for index, grid in enumerate(grids(5)):
         whole.add(grid, known_normal=index == 4)
         (first if index < 2 else second).add(grid, known_normal=index == 4)
@@ -50,7 +54,7 @@ def test_two_parts_are_as_one() -> None:
 
 
 def test_of_nothing_there_is_nothing_to_say() -> None:
-    counts = ObservedScores(TABLE)
+    counts = ScoreDistribution(TABLE)
     assert counts.exceedance() == ()
     counts.add(grids(1)[0], known_normal=False)
     assert counts.exceedance()[0].observed_normal is None

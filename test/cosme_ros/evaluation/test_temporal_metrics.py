@@ -4,8 +4,12 @@
 import numpy as np
 import pytest
 
-from cosme_ros.calibration.alarm_counting import seconds_of_frames
-from cosme_ros.calibration.false_alarms import NormalDrive, count_alarms, hours_of
+from cosme_ros.calibration.false_alarms import (
+    NormalDrive,
+    count_alarms,
+    hours_of,
+    seconds_of_frames,
+)
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
 from cosme_ros.evaluation.results import FrameFigures
 from cosme_ros.evaluation.temporal_metrics import (

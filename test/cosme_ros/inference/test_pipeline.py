@@ -12,8 +12,8 @@ from helpers.tiny_bundle import IR_VERSION, OPSET, street_frame, write_tiny_bund
 from onnx import TensorProto, helper
 
 from cosme_ros.bundle.loading import GRAPHS, Bundle, load_bundle
-from cosme_ros.inference.pipeline import GraphChain
-from cosme_ros.inference.providers import Session, open_session
+from cosme_ros.inference.pipeline import InferencePipeline
+from cosme_ros.inference.sessions import Session, open_session
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def assert_same_bits(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]
 
 
 def test_a_bound_chain_gives_the_bits_of_plain_runs(bundle: Bundle) -> None:
-    chain = GraphChain(opened(bundle.path), bundle.banks)
+    chain = InferencePipeline(opened(bundle.path), bundle.banks)
     plain = opened(bundle.path)
     for seed, (height, width) in enumerate(((360, 640), (360, 640), (200, 300), (360, 640))):
         image = street_frame(height, width, box=(20, 150, 80, 40), seed=seed)
@@ -54,7 +54,7 @@ def test_a_bound_chain_gives_the_bits_of_plain_runs(bundle: Bundle) -> None:
 
 
 def test_what_a_frame_gave_outlives_the_next(bundle: Bundle) -> None:
-    chain = GraphChain(opened(bundle.path), bundle.banks)
+    chain = InferencePipeline(opened(bundle.path), bundle.banks)
     first = chain.run(street_frame(360, 640, box=(280, 240, 80, 60), seed=1))
     kept = {name: value.copy() for name, value in first.items()}
     second = chain.run(street_frame(360, 640, seed=2))
@@ -98,7 +98,7 @@ def test_features_of_a_free_shape_follow_the_image(tmp_path: Path) -> None:
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
         )
         onnx.save(model, tmp_path / f"{name}.onnx")
-    chain = GraphChain(opened(tmp_path), {"bank_lh": np.array([2.0], np.float32)})
+    chain = InferencePipeline(opened(tmp_path), {"bank_lh": np.array([2.0], np.float32)})
     for seed, (height, width) in enumerate(((6, 9), (4, 5), (6, 9))):
         picture = street_frame(height, width, seed=seed)
         wanted = picture.astype(np.float32)
@@ -111,7 +111,7 @@ def test_features_of_a_free_shape_follow_the_image(tmp_path: Path) -> None:
 
 
 def test_a_graph_that_fails_leaves_the_chain_usable(bundle: Bundle) -> None:
-    chain = GraphChain(opened(bundle.path), bundle.banks)
+    chain = InferencePipeline(opened(bundle.path), bundle.banks)
     image = street_frame(64, 96, seed=1)
     wanted = chain.run(image)
     with pytest.raises(Exception, match="image"):

@@ -13,16 +13,11 @@ import pytest
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import load_bundle
-from cosme_ros.inference import providers
+from cosme_ros.inference import providers, sessions
 from cosme_ros.inference.detector import Detector
-from cosme_ros.inference.providers import (
-    PROVIDERS,
-    ModelError,
-    ProviderError,
-    check_assignment,
-    open_session,
-    open_sessions,
-)
+from cosme_ros.inference.provider_settings import PROVIDERS
+from cosme_ros.inference.providers import ProviderError, check_assignment
+from cosme_ros.inference.sessions import ModelError, open_session, open_sessions
 from cosme_ros.inference.tensorrt_cache import engine_cache_folder, engine_cache_name
 
 
@@ -139,7 +134,7 @@ def test_an_affinity_that_cannot_be_is_told(
 def test_auto_takes_the_first_that_runs_and_says_why_not_the_others(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "cosme_ros.inference.providers")
+    caplog.set_level(logging.INFO, "cosme_ros.inference.sessions")
     sessions = open_sessions({"memory": folder / "memory.onnx"}, "auto")
     first = next(provider for provider in PROVIDERS if runs_here(provider, folder))
     assert sessions["memory"].provider == first
@@ -161,7 +156,7 @@ def test_auto_does_not_hide_a_damaged_graph(folder: Path, tmp_path: Path) -> Non
 def test_a_provider_that_onnxruntime_dropped_in_silence_is_an_error(folder: Path) -> None:
     on_cpu = ort.InferenceSession(str(folder / "memory.onnx"), providers=["CPUExecutionProvider"])
     with pytest.raises(ProviderError, match=r"cuda is built into .* did not start: .* install"):
-        providers._require_started(on_cpu, "cuda")
+        providers.require_started(on_cpu, "cuda")
 
 
 def test_costly_operators_on_another_provider_are_an_error() -> None:
@@ -200,7 +195,7 @@ def test_both_ways_to_know_the_assignment_agree(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _, assigned = providers._open_and_ask(
+    _, assigned = sessions._open_and_ask(
         folder / f"{graph}.onnx", ort.SessionOptions(), ["CPUExecutionProvider"], "cpu"
     )
     assert {name for name, _ in assigned} == {"CPUExecutionProvider"}

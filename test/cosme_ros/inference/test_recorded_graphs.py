@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cosme_ros.inference.pipeline import _MOST_SHAPES, _RECORDING_RUNS, GraphChain
+from cosme_ros.inference.pipeline import _MOST_SHAPES, _RECORDING_RUNS, InferencePipeline
 
 
 class Memory:
@@ -116,7 +116,7 @@ def runs() -> list[int]:
 
 
 @pytest.fixture
-def chain(runs) -> GraphChain:
+def chain(runs) -> InferencePipeline:
     gpu = Gpu()
     sessions = {
         "teacher": RecordedSession(
@@ -133,10 +133,10 @@ def chain(runs) -> GraphChain:
             runs,
         ),
     }
-    return GraphChain(sessions, {"bank_lh": np.array([0.25, 0.25], np.float32)})
+    return InferencePipeline(sessions, {"bank_lh": np.array([0.25, 0.25], np.float32)})
 
 
-def assert_scored(chain: GraphChain, image: np.ndarray) -> None:
+def assert_scored(chain: InferencePipeline, image: np.ndarray) -> None:
     found = chain.run(image)
     wanted = float(image.sum()) + 1000 * float(image.max()) + 0.5
     assert found["score"].item() == wanted

@@ -10,14 +10,15 @@ import pytest
 from helpers.tiny_bundle import write_tiny_bundle
 
 from cosme_ros.bundle.loading import GRAPHS, load_bundle
-from cosme_ros.inference.pipeline import GraphChain
-from cosme_ros.inference.providers import ProviderError, open_session, open_sessions
+from cosme_ros.inference.pipeline import InferencePipeline
+from cosme_ros.inference.providers import ProviderError
 from cosme_ros.inference.runtime_options import (
     captures_graphs,
     check_recording,
     parse_runtime_options,
     split_options,
 )
+from cosme_ros.inference.sessions import open_session, open_sessions
 
 
 @pytest.fixture(scope="module")
@@ -105,4 +106,4 @@ def test_graphs_whose_outputs_move_cannot_be_recorded(folder: Path) -> None:
     free = {name: (dtype, ("n", *shape[1:])) for name, (dtype, shape) in outputs.items()}
     sessions["teacher"] = replace(sessions["teacher"], outputs=free, captures=True)
     with pytest.raises(ProviderError, match="class_id, lh has a free shape"):
-        GraphChain(sessions, bundle.banks)
+        InferencePipeline(sessions, bundle.banks)

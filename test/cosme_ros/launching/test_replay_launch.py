@@ -9,12 +9,12 @@ import pytest
 from helpers.small_bag import write_small_bag
 from helpers.tiny_bundle import write_tiny_bundle
 
-from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
 from cosme_ros.launching.detector_launch import declared_arguments
 from cosme_ros.launching.launch_arguments import ArgumentError
 from cosme_ros.launching.replay_launch import ARGUMENTS, replay_launch
 from cosme_ros.parameters import Settings
 from cosme_ros.replay.runner import HIGHEST_DOMAIN, PLAYERS, Replay
+from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 DETECTOR = declared_arguments(Path(__file__).parents[3] / "config" / "detector.yaml")
 

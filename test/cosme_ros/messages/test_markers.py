@@ -8,8 +8,7 @@ from helpers.small_bag import header
 
 from cosme_ros.messages.camera_model import ImagePlane, uncalibrated_plane
 from cosme_ros.messages.markers import LIFETIME, fill_markers
-from cosme_ros.postprocessing.obstacles import find_obstacles
-from cosme_ros.postprocessing.outlines import outlines
+from cosme_ros.postprocessing.obstacles import find_obstacles, outlines
 
 HEIGHT, WIDTH = 720, 1280
 PLANE = ImagePlane(800.0, 810.0, 640.0, 360.0, calibrated=True)

@@ -6,8 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cosme_ros.postprocessing.obstacles import Obstacle, find_obstacles
-from cosme_ros.postprocessing.outlines import outlines
+from cosme_ros.postprocessing.obstacles import Obstacle, find_obstacles, outlines
 
 
 def found(rows: list[str]):

@@ -9,10 +9,9 @@ import numpy as np
 from helpers.small_bag import TYPES, compressed_message, image_message, picture, stamp_of_frame
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE
 from cosme_ros.replay.recording import MASK, SCORE, STATUS, Recording
-from cosme_ros.topics import DIAGNOSTICS
+from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS, DIAGNOSTICS
 
 SIZE = (24, 32)
 PERIOD = 100_000_000  # nanoseconds

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from helpers.small_bag import write_small_bag
 
-from cosme_ros.bag_topics import CAMERA_IMAGE, CAMERA_LABELS
 from cosme_ros.bags.reading import BagError
-from cosme_ros.replay.runner import Replay, ReplayError, choose_player, make_room
+from cosme_ros.replay.runner import Replay, ReplayError, choose_player, prepare_output_dir
+from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 
 @pytest.fixture(scope="module")
@@ -99,21 +99,21 @@ def test_no_other_player_is_known() -> None:
 
 def test_only_what_a_replay_left_is_removed(bag: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    make_room(out)
+    prepare_output_dir(out)
     replay(bag).write(out)
     (out / "recording").mkdir()
     (out / "report.json").write_text("{}", encoding="utf-8")
     (out / "notes.txt").write_text("mine", encoding="utf-8")
-    make_room(out)
+    prepare_output_dir(out)
     assert {file.name for file in out.iterdir()} == {"notes.txt", "replay.json"}
 
 
 def test_what_others_wrote_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work", encoding="utf-8")
     with pytest.raises(ReplayError, match=f"{tmp_path} exists, and was not written by a replay"):
-        make_room(tmp_path)
+        prepare_output_dir(tmp_path)
     with pytest.raises(ReplayError, match="cannot be written"):
-        make_room(tmp_path / "thesis.tex")
+        prepare_output_dir(tmp_path / "thesis.tex")
     with pytest.raises(ReplayError, match="cannot be written"):
-        make_room(tmp_path / "thesis.tex" / "out")
+        prepare_output_dir(tmp_path / "thesis.tex" / "out")
     assert (tmp_path / "thesis.tex").read_text(encoding="utf-8") == "years of work"

@@ -6,10 +6,10 @@ import json
 import pytest
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics
-from cosme_ros.replay.evaluation import Judged, Verdict
+from cosme_ros.replay.evaluation import PixelResult, ReplayResult
 from cosme_ros.replay.recording import DetectorCounts
 from cosme_ros.replay.streaming_accuracy import FrameTimes, timeline
-from cosme_ros.reporting.environment import machine_facts
+from cosme_ros.reporting.environment import describe_environment
 from cosme_ros.reporting.html import Thumbnail, as_html
 from cosme_ros.reporting.replay_page import as_page
 from cosme_ros.reporting.replay_report import Table, as_text, report_of, tables
@@ -17,14 +17,14 @@ from cosme_ros.reporting.replay_report import Table, as_text, report_of, tables
 MS = 1_000_000
 
 
-def judged(share: float | None, frames: int = 4) -> Judged:
+def judged(share: float | None, frames: int = 4) -> PixelResult:
     metrics = share and AnomalyMetrics(share, share + 0.1, share - 0.1, 0.0, 0.5, 1.0)
-    return Judged(metrics or None, frames, 90, 10 if share else 0)
+    return PixelResult(metrics or None, frames, 90, 10 if share else 0)
 
 
-def verdict(share: float | None = 0.5) -> Verdict:
+def verdict(share: float | None = 0.5) -> ReplayResult:
     less = share and share - 0.2
-    return Verdict(
+    return ReplayResult(
         published=judged(share, 2),
         mulmem=judged(share, 2),
         auxcon=judged(less, 2),
@@ -131,7 +131,7 @@ def made(report: dict) -> dict:
         "bundle": {"name": "mine", "path": "/bundles/mine", "sha256": "ab" * 32},
         "bag": {"path": "/bags/<drive>", "image_topic": "/camera"},
         "command": "python -m cosme_ros replay_bag",
-        "machine": machine_facts(),
+        "machine": describe_environment(),
     }
 
 

@@ -37,9 +37,15 @@ GOOD = Snapshot(
 )
 
 
-def status(snapshot=GOOD, *, state="active", refusal=None, configured=CONFIGURED, silence=None):
+def status(
+    snapshot=GOOD, *, state="active", refusal=None, configured=CONFIGURED, missing_input_reason=None
+):
     return report(
-        state=state, refusal=refusal, configured=configured, snapshot=snapshot, silence=silence
+        state=state,
+        refusal=refusal,
+        configured=configured,
+        snapshot=snapshot,
+        missing_input_reason=missing_input_reason,
     )
 
 
@@ -97,7 +103,7 @@ def test_a_refused_configuration_is_an_error_with_its_sentence():
     ],
 )
 def test_levels(change, level, words):
-    judged = status(replace(GOOD, **change), silence="nobody publishes /a")
+    judged = status(replace(GOOD, **change), missing_input_reason="nobody publishes /a")
     assert judged.level == level
     assert words in judged.message
 

@@ -10,14 +10,13 @@ from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
-from cosme_ros.postprocessing.obstacles import find_obstacles
-from cosme_ros.postprocessing.outlines import outlines
-from cosme_ros.streaming.frame_outputs import Wanted, make_outputs
+from cosme_ros.postprocessing.obstacles import find_obstacles, outlines
+from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
 from cosme_ros.visualization.overlay import draw_overlay
 
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
 SKY = np.full_like(STREET, (230, 100, 20))
-EVERYTHING = Wanted(score=True, mask=True, overlay=True, obstacles=True)
+EVERYTHING = RequestedOutputs(score=True, mask=True, overlay=True, obstacles=True)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def outputs(
     score_on_grid=False,
     outline="score",
 ):
-    return make_outputs(
+    return compute_outputs(
         detector.detect(image),
         image,
         wanted,
@@ -57,7 +56,7 @@ def outputs(
 @pytest.mark.parametrize("overlay", [True, False])
 @pytest.mark.parametrize("obstacles", [True, False])
 def test_each_output_is_made_only_when_wanted(detector, score, mask, overlay, obstacles):
-    wanted = Wanted(score=score, mask=mask, overlay=overlay, obstacles=obstacles)
+    wanted = RequestedOutputs(score=score, mask=mask, overlay=overlay, obstacles=obstacles)
     made = outputs(detector, STREET, wanted)
     assert made.size == STREET.shape[:2]
     assert (made.score is not None) == score
@@ -106,10 +105,10 @@ def test_the_overlay_tells_frame_rate_and_provider(detector):
 
 def test_without_a_listener_no_map_of_camera_size_is_made(detector):
     detection = detector.detect(STREET)
-    make_outputs(
+    compute_outputs(
         detection,
         STREET,
-        Wanted(score=False, mask=False, overlay=False),
+        RequestedOutputs(score=False, mask=False, overlay=False),
         provider="cpu",
         drivable_class_ids=None,
         minimum_area=16,
@@ -137,7 +136,7 @@ def test_a_road_that_is_not_there_withholds_the_mask_but_not_the_score(detector)
 
 def test_drift_share_counts_the_scores_own_pixels(detector):
     grid = detector.detect(STREET).raw_score_grid
-    nothing = Wanted(score=False, mask=False, overlay=False)
+    nothing = RequestedOutputs(score=False, mask=False, overlay=False)
     for threshold in (float(np.median(grid)), float(grid.max()), float(grid.max()) * 2):
         made = outputs(detector, STREET, nothing, drift_threshold=threshold)
         assert made.drift_share == pytest.approx(float((grid >= threshold).mean()))

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from cosme_ros.streaming.frame_queue import CameraTurns
+from cosme_ros.streaming.frame_queue import FrameQueue
 
 ONE = ("front",)
 
@@ -32,7 +32,7 @@ def taken_frames(turns, frames):
 
 
 def test_the_newest_of_a_camera_wins_and_what_it_displaced_is_told():
-    turns = CameraTurns(ONE)
+    turns = FrameQueue(ONE)
     assert turns.put("front", "first") is None
     assert turns.put("front", "second") == "first"
     assert turns.put("front", "third") == "second"
@@ -41,7 +41,7 @@ def test_the_newest_of_a_camera_wins_and_what_it_displaced_is_told():
 
 
 def test_cameras_displace_only_their_own():
-    turns = CameraTurns(("front", "rear"))
+    turns = FrameQueue(("front", "rear"))
     assert turns.put("front", 1) is None
     assert turns.put("rear", 2) is None
     assert turns.put("front", 3) == 1
@@ -52,7 +52,7 @@ def test_cameras_displace_only_their_own():
 
 
 def test_take_waits_for_a_frame():
-    turns = CameraTurns(ONE)
+    turns = FrameQueue(ONE)
     frames = []
     thread = taken_frames(turns, frames)
     time.sleep(0.05)
@@ -66,7 +66,7 @@ def test_take_waits_for_a_frame():
 
 
 def test_close_ends_a_waiting_take():
-    turns = CameraTurns(ONE)
+    turns = FrameQueue(ONE)
     frames = []
     thread = taken_frames(turns, frames)
     assert turns.close() == {}
@@ -75,7 +75,7 @@ def test_close_ends_a_waiting_take():
 
 
 def test_what_waits_when_all_is_closed_or_comes_later_is_given_back():
-    turns = CameraTurns(("front", "rear"))
+    turns = FrameQueue(("front", "rear"))
     turns.put("front", "waiting")
     turns.put("rear", "too")
     assert turns.close() == {"front": "waiting", "rear": "too"}
@@ -84,7 +84,7 @@ def test_what_waits_when_all_is_closed_or_comes_later_is_given_back():
 
 
 def test_every_frame_is_taken_or_given_back_under_two_threads():
-    turns = CameraTurns(("a", "b"))
+    turns = FrameQueue(("a", "b"))
     frames = []
     thread = taken_frames(turns, frames)
     given_back = []
@@ -102,7 +102,7 @@ def test_every_frame_is_taken_or_given_back_under_two_threads():
 
 def test_a_turn_tells_when_its_frame_came_and_was_begun():
     clock = Clock()
-    turns = CameraTurns(ONE, clock=clock)
+    turns = FrameQueue(ONE, clock=clock)
     turns.put("front", "frame")
     clock.now = 100.5
     turn = turns.take()
@@ -110,7 +110,7 @@ def test_a_turn_tells_when_its_frame_came_and_was_begun():
 
 
 def test_who_was_served_longest_ago_comes_first():
-    turns = CameraTurns(("a", "b", "c"))
+    turns = FrameQueue(("a", "b", "c"))
     served = []
     for _ in range(9):
         for camera in "cba":  # whatever the order of arrival
@@ -124,7 +124,7 @@ def test_who_was_served_longest_ago_comes_first():
 
 
 def test_a_fast_camera_does_not_keep_a_slow_one_waiting():
-    turns = CameraTurns(("slow", "fast"))
+    turns = FrameQueue(("slow", "fast"))
     for _ in range(100):
         turns.put("fast", None)
         turns.take()
@@ -142,7 +142,7 @@ def test_a_frame_waits_for_the_one_under_way_and_one_of_each_other_camera(count,
     clock = Clock()
     cameras = [f"camera_{index}" for index in range(count)]
     odds = {camera: random_numbers.choice((0.02, 0.3, 0.95)) for camera in cameras}
-    turns = CameraTurns(cameras, deadline=deadline, clock=clock)
+    turns = FrameQueue(cameras, deadline=deadline, clock=clock)
     begun_since: dict[str, set] = {}  # for each frame that waits: whose frames were begun since
     longest, busy_until = 0, 0.0
     for _ in range(20000):
@@ -168,7 +168,7 @@ def test_a_frame_waits_for_the_one_under_way_and_one_of_each_other_camera(count,
 
 def test_a_frame_older_than_the_deadline_is_late_and_one_just_as_old_is_not():
     clock = Clock()
-    turns = CameraTurns(ONE, deadline=0.5, clock=clock)
+    turns = FrameQueue(ONE, deadline=0.5, clock=clock)
     for age, late in ((0.5, False), (0.6, True)):
         clock.now = 100.0
         turns.put("front", age)
@@ -178,7 +178,7 @@ def test_a_frame_older_than_the_deadline_is_late_and_one_just_as_old_is_not():
 
 def test_without_a_deadline_nothing_is_late():
     clock = Clock()
-    turns = CameraTurns(ONE, clock=clock)
+    turns = FrameQueue(ONE, clock=clock)
     turns.put("front", None)
     clock.now += 1e6
     assert not turns.take().late
@@ -186,7 +186,7 @@ def test_without_a_deadline_nothing_is_late():
 
 def test_age_counts_from_the_arrival_of_the_frame_that_displaced_the_old_one():
     clock = Clock()
-    turns = CameraTurns(ONE, deadline=0.5, clock=clock)
+    turns = FrameQueue(ONE, deadline=0.5, clock=clock)
     turns.put("front", "old")
     clock.now += 0.4
     turns.put("front", "new")
@@ -197,7 +197,7 @@ def test_age_counts_from_the_arrival_of_the_frame_that_displaced_the_old_one():
 
 def test_a_late_frame_takes_no_turn_from_its_camera():
     clock = Clock()
-    turns = CameraTurns(("a", "b"), deadline=0.5, clock=clock)
+    turns = FrameQueue(("a", "b"), deadline=0.5, clock=clock)
     turns.put("a", "late")
     clock.now += 1.0
     assert turns.take().late

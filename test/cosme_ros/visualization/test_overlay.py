@@ -91,9 +91,9 @@ def letters(picture: np.ndarray, left: int, top: int, width: int, height: int) -
 
 def test_the_peak_score_stands_above_its_obstacle() -> None:
     picture = overlay(score_map(box=(300, 200, 60, 50, 1.5)))
-    plate = is_cyan(picture)[170:197]
-    assert plate.sum() > 300
-    columns = np.flatnonzero(plate.any(axis=0))
+    draw_backdrop = is_cyan(picture)[170:197]
+    assert draw_backdrop.sum() > 300
+    columns = np.flatnonzero(draw_backdrop.any(axis=0))
     assert columns.mean() == pytest.approx(329.5, abs=1)
     assert letters(picture, columns[0], 176, len(columns), 18) > 20
     other = overlay(score_map(box=(300, 200, 60, 50, 1.8)))

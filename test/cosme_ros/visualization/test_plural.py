@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-from cosme_ros.visualization.plural import counted
+from cosme_ros.visualization.text import counted
 
 
 def test_one_thing_is_no_things() -> None:

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from cosme_ros.visualization.text import Box, plate, text_height, text_width, unit_of, write
+from cosme_ros.visualization.text import Box, draw_backdrop, text_height, text_width, unit_of, write
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_capital_is_a_thirtieth_of_the_picture() -> None:
 
 def test_white_is_readable_on_a_plate_before_a_white_sky() -> None:
     picture = np.full((50, 60, 3), 255, np.uint8)
-    plate(picture, Box(10, 20, 30, 15))
+    draw_backdrop(picture, Box(10, 20, 30, 15))
     assert (picture[20:35, 10:40] < 100).all()
     picture[20:35, 10:40] = 255
     assert (picture == 255).all()

@@ -33,8 +33,8 @@ def rows(feature_map):
 
 def learned(method, frames):
     for features in frames:
-        method.learn(features)
-    method.finish()
+        method.update(features)
+    method.compute()
     return method
 
 

@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from training.baselines.logit_scores import energy_score, maximum_logit_score
-from training.baselines.softmax_scores import entropy_score, maximum_softmax_score
+from training.baselines.logit_scores import (
+    energy_score,
+    entropy_score,
+    maximum_logit_score,
+    maximum_softmax_score,
+)
 
 # Softmax in float32: some units in the last place.
 FLOAT32 = 1e-5

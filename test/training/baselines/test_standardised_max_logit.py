@@ -95,8 +95,8 @@ def test_scores_are_standardised_by_the_predicted_class():
     method = StandardisedMaxLogit(3)
     frames = [frame(seed, size=size) for seed in range(4)]
     for features in frames:
-        method.learn(features)
-    method.finish()
+        method.update(features)
+    method.compute()
     values = {0: [], 1: [], 2: []}
     for features in frames:
         logits = torch.nn.functional.interpolate(features["o"], size, mode="bilinear")

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from training.__main__ import app
 from training.commands.evaluate import METHODS, numbered
+from training.datasets.readers.class_list import SegmentationClass
 from training.evaluation import dataset_figures
 from training.evaluation.frame_scores import TITLES
-from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint, save_teacher
+from training.teachers.checkpoint import TeacherCheckpoint, save_teacher
 from training.teachers.factory import build_teacher
 
 ARCHITECTURE = "deeplabv3plus_resnet18"

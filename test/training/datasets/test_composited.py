@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from training.datasets.composited import ANOMALY, CompositedAnomalies
+from training.datasets.readers.class_list import SegmentationClass
 from training.datasets.readers.label_map import IGNORE
 from training.datasets.registry import open_dataset
 from training.errors import UsageError
-from training.teachers.checkpoint import SegmentationClass
 
 CLASSES = (SegmentationClass("sky", (0, 0, 0), False), SegmentationClass("road", (1, 1, 1), True))
 HEIGHT, WIDTH, HORIZON = 180, 320, 80

@@ -5,9 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
-from training.datasets.opening import crop_to_aspect, cut_sentence, open_frames, parse_synthetic
+from training.datasets.interface import crop_to_aspect
+from training.datasets.opening import cut_sentence, open_frames
 from training.datasets.readers.bag import BagFrames
 from training.datasets.readers.folder import ImageFolder
+from training.datasets.synthetic_streets import parse_synthetic
 from training.errors import UsageError
 
 

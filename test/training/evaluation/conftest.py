@@ -11,8 +11,9 @@ import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from helpers import tiny_bundle
 from torch import nn
 
+from training.datasets.readers.class_list import SegmentationClass
 from training.datasets.registry import open_dataset
-from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint
+from training.teachers.checkpoint import TeacherCheckpoint
 
 BOX = (40, 60, 24, 16)
 HEIGHT, WIDTH = 96, 144

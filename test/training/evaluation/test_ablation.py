@@ -8,11 +8,12 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score
 
+from cosme_ros.metrics.labels import to_size
 from training.datasets.registry import open_dataset
 from training.errors import UsageError
 from training.evaluation.ablation import LayerScores, ScoreArithmetic, ablate
 from training.evaluation.ablation_report import ablation_tables, write_ablation
-from training.evaluation.frame_scores import FrameScorer, to_size
+from training.evaluation.frame_scores import FrameScorer
 from training.evaluation.paper_tables import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
 from training.fitting import state
 from training.method.student import Student

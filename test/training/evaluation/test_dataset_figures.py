@@ -6,11 +6,11 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK, OBSTACLE_TRACK, ComponentAccumulator
+from cosme_ros.metrics.labels import to_size
 from training.datasets.registry import open_dataset
 from training.errors import UsageError
-from training.evaluation.dataset_figures import OBSTACLE_SETS, measure_dataset
-from training.evaluation.frame_scores import FrameScorer, to_size
-from training.evaluation.score_store import ScoreStore
+from training.evaluation.dataset_figures import OBSTACLE_SETS, ScoreStore, measure_dataset
+from training.evaluation.frame_scores import FrameScorer
 
 METHODS = ("maxlogit", "sml", "knn", "score")
 

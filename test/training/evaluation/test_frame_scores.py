@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from training.baselines.logit_scores import maximum_logit_score
+from training.datasets.readers.class_list import SegmentationClass
 from training.errors import UsageError
 from training.evaluation.frame_scores import BUNDLE_MAPS, TITLES, FrameScorer
 from training.export.graph_runner import GraphRunner
-from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint
+from training.teachers.checkpoint import TeacherCheckpoint
 
 # PyTorch and ONNX Runtime add in other orders; 1 - cosine loses digits near 0.
 PARITY = {"rtol": 1e-3, "atol": 1e-6}

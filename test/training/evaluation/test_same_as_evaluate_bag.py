@@ -17,7 +17,7 @@ from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.cli.evaluate_bag import main
 from cosme_ros.inference.detector import Detector
 from training.__main__ import app
-from training.datasets.opening import crop_to_aspect
+from training.datasets.interface import crop_to_aspect
 
 FRAMES = 4
 SIZE = (180, 320)

@@ -14,12 +14,11 @@ from PIL import Image
 
 from training.datasets.registry import PUBLISHED, open_dataset
 from training.evaluation.curve_plots import draw_curves
-from training.evaluation.dataset_figures import measure_dataset
+from training.evaluation.dataset_figures import ScoreStore, measure_dataset
 from training.evaluation.frame_scores import FrameScorer
 from training.evaluation.paper_tables import ABLATED_SET, QUOTED
 from training.evaluation.provenance import commit, provenance
 from training.evaluation.report import Evaluation, write_report
-from training.evaluation.score_store import ScoreStore
 from training.evaluation.worst_frames import (
     FALSE_ALARM,
     FOUND,

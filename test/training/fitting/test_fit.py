@@ -17,6 +17,8 @@ import onnx  # noqa: E402
 
 from cosme_ros.bundle.loading import load_bundle  # noqa: E402
 from training.compute import Compute  # noqa: E402
+from training.datasets.normal_frames import FitFrames, split_frames  # noqa: E402
+from training.datasets.readers.class_list import SegmentationClass  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.export import bundle_writer  # noqa: E402
 from training.export.bundle_writer import ParityError, run_torch  # noqa: E402
@@ -24,28 +26,13 @@ from training.export.graph_runner import GraphRunner  # noqa: E402
 from training.export.half_weights import load_unpacked  # noqa: E402
 from training.fitting import memory as memory_fitting  # noqa: E402
 from training.fitting import scratch_student  # noqa: E402
-from training.fitting.crops import (  # noqa: E402
-    CropBatches,
-    CropSettings,
-    FitFrames,
-    split_frames,
-)
+from training.fitting.crops import CropBatches, CropSettings  # noqa: E402
 from training.fitting.fit import fit  # noqa: E402
 from training.fitting.memory import fit_memory  # noqa: E402
 from training.fitting.scratch_student import train_student  # noqa: E402
-from training.fitting.settings import (  # noqa: E402
-    FitSettings,
-    MemorySettings,
-    RidgeSettings,
-    StudentSettings,
-)
-from training.method.smoothing import smoothed  # noqa: E402
-from training.teachers.checkpoint import (  # noqa: E402
-    SegmentationClass,
-    TeacherCheckpoint,
-    load_teacher,
-    save_teacher,
-)
+from training.fitting.settings import FitSettings, MemorySettings, RidgeSettings, StudentSettings  # noqa: E402
+from training.method.tensor_ops import smoothed  # noqa: E402
+from training.teachers.checkpoint import TeacherCheckpoint, load_teacher, save_teacher  # noqa: E402
 from training.teachers.factory import build_teacher  # noqa: E402
 
 ARCHITECTURE = "deeplabv3plus_resnet18"

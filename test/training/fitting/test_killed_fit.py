@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint, save_teacher
+from training.datasets.readers.class_list import SegmentationClass
+from training.teachers.checkpoint import TeacherCheckpoint, save_teacher
 from training.teachers.factory import build_teacher
 
 ROOT = Path(__file__).parents[3]

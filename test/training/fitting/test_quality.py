@@ -16,8 +16,8 @@ pytest.importorskip("torch")
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import load_bundle
+from training.datasets.normal_frames import FitFrames
 from training.fitting import quality
-from training.fitting.crops import FitFrames
 from training.fitting.quality import FAIR_FROM, GOOD_FROM, FitFacts, Grade, grade, grade_bundle
 from training.fitting.self_test import KINDS, Figures, SelfTest
 

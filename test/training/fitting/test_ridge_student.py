@@ -11,13 +11,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from training.compute import Compute  # noqa: E402
+from training.datasets.normal_frames import FitFrames  # noqa: E402
+from training.datasets.readers.class_list import SegmentationClass  # noqa: E402
 from training.errors import UsageError  # noqa: E402
-from training.fitting.crops import FitFrames  # noqa: E402
-from training.fitting.imitation import explained_variance  # noqa: E402
 from training.fitting.ridge_student import build_generalist, fit_closed_form  # noqa: E402
 from training.fitting.settings import RidgeSettings  # noqa: E402
+from training.fitting.suitability import explained_variance  # noqa: E402
 from training.method.ridge_student import RidgeStudent  # noqa: E402
-from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint, save_teacher  # noqa: E402
+from training.teachers.checkpoint import TeacherCheckpoint, save_teacher  # noqa: E402
 from training.teachers.factory import build_teacher  # noqa: E402
 from training.teachers.interface import Teacher  # noqa: E402
 

@@ -14,7 +14,7 @@ from helpers.tiny_bundle import street_frame, write_tiny_bundle
 from sklearn.metrics import average_precision_score
 
 from cosme_ros.parameters import PARAMETERS_BY_NAME
-from training.fitting.crops import FitFrames
+from training.datasets.normal_frames import FitFrames
 from training.fitting.self_test import (
     DRAWN,
     FALSE_POSITIVE_RATE,

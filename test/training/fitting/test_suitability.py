@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.fitting.crops import FitFrames  # noqa: E402
+from training.datasets.normal_frames import FitFrames  # noqa: E402
 from training.fitting.suitability import measure_suitability  # noqa: E402
 
 SIZE = (4, 6)

@@ -5,7 +5,7 @@
 
 import torch
 
-from training.method.channel_sum import channel_sum
+from training.method.tensor_ops import channel_sum
 
 
 def test_it_is_the_sum_over_the_last_dimension_but_one():

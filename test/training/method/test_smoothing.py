@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from scipy.ndimage import gaussian_filter  # noqa: E402
 
-from training.method.smoothing import smoothed  # noqa: E402
+from training.method.tensor_ops import smoothed  # noqa: E402
 
 
 @pytest.mark.parametrize("deviation", [0.5, 2.0])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from training.datasets.readers.class_list import SegmentationClass
 from training.errors import UsageError
 from training.segmentation.settings import TeacherSettings
 from training.segmentation.trainer import (
@@ -19,7 +20,7 @@ from training.segmentation.trainer import (
     write_report,
 )
 from training.segmentation.validation import mean_iou
-from training.teachers.checkpoint import SegmentationClass, load_teacher
+from training.teachers.checkpoint import load_teacher
 
 CLASSES = (
     SegmentationClass("dark", (0, 0, 0), True),

@@ -11,9 +11,10 @@ torch = pytest.importorskip("torch")
 
 from helpers import patch_former  # noqa: E402
 
+from training.datasets.readers.class_list import SegmentationClass  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.teachers.any_module import IMAGENET  # noqa: E402
-from training.teachers.checkpoint import SegmentationClass, TeacherCheckpoint, save_teacher  # noqa: E402
+from training.teachers.checkpoint import TeacherCheckpoint, save_teacher  # noqa: E402
 from training.teachers.factory import build_teacher  # noqa: E402
 from training.teachers.loading import open_teacher  # noqa: E402
 

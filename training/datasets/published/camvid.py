@@ -14,14 +14,13 @@ import re
 from pathlib import Path
 
 from training.datasets.interface import Entry, NamedSource
-from training.datasets.readers.class_list import ClassList
+from training.datasets.readers.class_list import ClassList, SegmentationClass
 from training.datasets.readers.folder import LabelledFolder
 from training.datasets.readers.label_map import IGNORE, LabelMap
 from training.datasets.readers.labels import ColourLabels, ValueLabels
 from training.datasets.readers.pairs import PairedPictures, by_name, pair, without_ending
 from training.datasets.readers.pictures import find_pictures
 from training.errors import UsageError
-from training.teachers.checkpoint import SegmentationClass
 
 LABEL_ENDING = "_L.png"
 

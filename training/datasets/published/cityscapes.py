@@ -10,12 +10,11 @@ names, ids, train ids and colours as in cityscapesScripts, helpers/labels.py.
 from pathlib import Path
 
 from training.datasets.interface import Entry, NamedSource
-from training.datasets.readers.class_list import ClassList
+from training.datasets.readers.class_list import ClassList, SegmentationClass
 from training.datasets.readers.label_map import IGNORE, LabelMap
 from training.datasets.readers.labels import ValueLabels
 from training.datasets.readers.pairs import PairedPictures, by_name, pair, without_ending
 from training.datasets.readers.pictures import find_pictures, first_folder
-from training.teachers.checkpoint import SegmentationClass
 
 IMAGE_ENDING = "_leftImg8bit.png"
 LABEL_ENDING = "_gtFine_labelIds.png"

@@ -12,12 +12,11 @@ which the sky is, and judge its pixels too (their issues 16 and 17).
 from pathlib import Path
 
 from training.datasets.interface import Entry, NamedSource
-from training.datasets.readers.class_list import ClassList
+from training.datasets.readers.class_list import ClassList, SegmentationClass
 from training.datasets.readers.label_map import IGNORE, LabelMap
 from training.datasets.readers.labels import ValueLabels, anomaly_labels
 from training.datasets.readers.pairs import PairedPictures, by_name, pair
 from training.datasets.readers.pictures import find_pictures, first_folder
-from training.teachers.checkpoint import SegmentationClass
 
 _CLASSES = (
     SegmentationClass("unlabelled", (0, 0, 0), False),

@@ -10,7 +10,21 @@ from typing import Any
 
 from training.datasets.readers.label_map import IGNORE, LabelMap
 from training.errors import UsageError
-from training.teachers.checkpoint import SegmentationClass
+
+
+@dataclass(frozen=True)
+class SegmentationClass:
+    """One class; its place in the list is its id.
+
+    Attributes:
+        name: for people.
+        colour: RGB, 0..255.
+        drivable: part of the area an obstacle would be in the way on.
+    """
+
+    name: str
+    colour: tuple[int, int, int]
+    drivable: bool
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
 from training.teachers.interface import Teacher
-from training.teachers.networks.channels import scaled
-from training.teachers.networks.convolution import convolution_block, mean_block
+from training.teachers.networks.blocks import convolution_block, mean_block, scaled
 from training.teachers.networks.efficientnet_lite import EfficientNetLite
 from training.teachers.networks.resnet import ResNet
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from training.layers import BACKBONE_LAYERS
-from training.teachers.networks.channels import scaled
+from training.teachers.networks.blocks import scaled
 from training.teachers.networks.strides import STEM_STRIDE, StageStrides
 from training.teachers.variant import OWN, VARIANTS, Variant
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from training.datasets.readers.class_list import SegmentationClass
 from training.datasets.registry import load_class_list
 from training.errors import UsageError
 from training.street_renderer.drive import CLASSES
-from training.teachers.checkpoint import SegmentationClass
 
 ROAD = {"name": "road", "colour": [128, 64, 128], "drivable": True, "label": 3}
 CAR = {"name": "car", "colour": [64, 0, 128], "drivable": False, "label": [8, 12]}

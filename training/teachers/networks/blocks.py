@@ -22,3 +22,12 @@ def mean_block(inputs: int, outputs: int) -> nn.Sequential:
     No batch norm: with one image a batch it would have nothing to average.
     """
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1), nn.ReLU(inplace=True))
+
+
+CHANNEL_MULTIPLE = 8
+"""Vector units and blocked convolution kernels take channels by eights."""
+
+
+def scaled(channels: int, width: float) -> int:
+    """`channels * width`, rounded to a multiple of CHANNEL_MULTIPLE, never below it."""
+    return max(CHANNEL_MULTIPLE, CHANNEL_MULTIPLE * round(channels * width / CHANNEL_MULTIPLE))

@@ -17,9 +17,9 @@ FEW, MANY = 200, 20_000  # of 20 frames with 2000 to 6000 pages each
 FRAMES = """
 import resource, sys, threading
 import numpy as np
-from cosme_ros.node.freed_memory import keep_freed_memory
+from cosme_ros.node.process import configure_malloc
 if sys.argv[1] == "keep":
-    keep_freed_memory()
+    configure_malloc()
 
 def frame():
     score = np.full((1024, 2048), 0.5, np.float32)

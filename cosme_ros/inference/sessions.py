@@ -1,0 +1,272 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Open ONNX Runtime sessions on a provider, and verify that it runs the graphs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from cosme_ros.inference.provider_settings import PROVIDERS, check_affinity
+from cosme_ros.inference.providers import (
+    CPU,
+    PREPARATIONS,
+    REMEDIES,
+    EngineCache,
+    ProviderError,
+    check_assignment,
+    require_started,
+)
+from cosme_ros.inference.runtime_options import (
+    NO_OPTIONS,
+    captures_graphs,
+    check_recording,
+    split_options,
+)
+
+_log = logging.getLogger(__name__)
+_NUMPY_NAMES = {
+    "tensor(uint8)": "uint8",
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(int64)": "int64",
+}
+
+
+# Threads that wait for work by spinning take the cores from the other graphs, and from everything
+# else on the vehicle.
+_SESSION_DEFAULTS = {"session.intra_op.allow_spinning": "0"}
+
+
+Tensors = Mapping[str, tuple[str, tuple[int | str | None, ...]]]
+
+
+class ModelError(Exception):
+    """The file is no graph that ONNX Runtime can load, whatever the provider."""
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """One opened graph."""
+
+    provider: str
+    """The one of PROVIDERS that runs the graph."""
+    inputs: Tensors
+    """Name to NumPy dtype name and shape; a free length is a name or None."""
+    outputs: Tensors
+    _session: ort.InferenceSession
+    captures: bool = False
+    """Whether its kernels are recorded at the first runs and replayed, on the same addresses."""
+
+    @property
+    def device(self) -> str:
+        """Where the graph reads and writes, in ONNX Runtime's words: 'cuda' or 'cpu'."""
+        return "cuda" if self.provider in ("cuda", "tensorrt") else "cpu"
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name; new arrays at each call. `inputs` holds every input by name."""
+        names = list(self.outputs)
+        return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
+
+    def binding(self) -> ort.IOBinding:
+        """A new binding: which tensors `run_bound` reads and writes."""
+        return self._session.io_binding()
+
+    def run_bound(self, binding: ort.IOBinding, recording: int = 0) -> None:
+        """Run on the tensors of `binding`; when it returns they are written.
+
+        `recording` numbers what a session that `captures` has recorded: another number for tensors
+        that lie elsewhere or have another shape.
+        """
+        if not self.captures:
+            self._session.run_with_iobinding(binding)
+            return
+        options = ort.RunOptions()
+        options.add_run_config_entry("gpu_graph_id", str(recording))
+        self._session.run_with_iobinding(binding, options)
+
+    def value_of(self, array: np.ndarray) -> ort.OrtValue:
+        """`array` where the graph reads it: a copy on a GPU; on the CPU the same memory, which the
+        caller has to keep."""
+        return ort.OrtValue.ortvalue_from_numpy(array, self.device, 0)
+
+    def empty_value(self, dtype: str, shape: Sequence[int]) -> ort.OrtValue:
+        """Memory for a tensor of NumPy's `dtype`, where the graph writes it."""
+        return ort.OrtValue.ortvalue_from_shape_and_type(
+            list(shape), np.dtype(dtype), self.device, 0
+        )
+
+
+def open_session(
+    model_path: Path,
+    provider: str,
+    *,
+    threads: int = 0,
+    affinity: str = "",
+    runtime_options: Mapping[str, str] = NO_OPTIONS,
+    engine_cache: EngineCache = None,
+) -> Session:
+    """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
+
+    `threads` is the number of threads inside an operator, 0 for the library's default.
+    `affinity` says on which processors each of them but the caller's own runs, as ONNX Runtime's
+    session.intra_op_thread_affinities does: '2;3' or '1-2;3-4', counted from 1, a part for each of
+    `threads` - 1 threads; empty leaves it to the system. It is for provider cpu.
+    `runtime_options` go to ONNX Runtime as they are: the session's, which begin with 'session.',
+    and the provider's own; they win over what is set here.
+    `engine_cache` gives the folder for what TensorRT builds; nothing is kept without it.
+    Raises ProviderError, or ModelError where the file itself is at fault.
+    """
+    if provider not in PROVIDERS:
+        raise ProviderError(f"there is no provider {provider!r}; known are {', '.join(PROVIDERS)}")
+    if threads < 0:
+        raise ValueError(f"threads is {threads}; 0 (library's default) or more is right")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    if affinity:
+        check_affinity(affinity, threads)
+        options.add_session_config_entry("session.intra_op_thread_affinities", affinity)
+    of_session, of_provider = split_options(runtime_options)
+    try:
+        check_recording(of_provider, ort.__version__)
+    except ValueError as error:
+        raise ProviderError(str(error)) from error
+    runtime_providers = PREPARATIONS[provider](options, threads, of_provider, engine_cache)
+    for name, value in {**_SESSION_DEFAULTS, **of_session}.items():
+        options.add_session_config_entry(name, value)
+    if provider == "cpu":
+        try:
+            return _wrap(_open(model_path, options, runtime_providers, provider), provider)
+        except ModelError as error:
+            if not runtime_options:
+                raise
+            _open(model_path, ort.SessionOptions(), [CPU], "cpu")  # is it the graph after all?
+            raise ProviderError(f"ONNX Runtime refuses runtime_options: {error}") from error
+
+    try:
+        session, assigned = _open_and_ask(model_path, options, runtime_providers, provider)
+    except ProviderError as error:
+        if not runtime_options:
+            raise
+        raise ProviderError(
+            f"{error}; or something in runtime_options ({', '.join(runtime_options)}) is wrong"
+        ) from error
+    check_assignment(assigned, provider, model_path.name)
+    return _wrap(session, provider, captures=captures_graphs(of_provider))
+
+
+def open_sessions(
+    model_paths: Mapping[str, Path],
+    provider: str,
+    *,
+    threads: int = 0,
+    affinity: str = "",
+    runtime_options: Mapping[str, str] = NO_OPTIONS,
+    engine_cache: EngineCache = None,
+) -> dict[str, Session]:
+    """Open several graphs on one provider: all of them run there, or it is an error.
+
+    `provider` is one of PROVIDERS or 'auto', which takes the first that runs every graph and logs
+    which it was and why those before it were passed over. Errors as in `open_session`.
+    """
+    passed_over = []
+    for candidate in PROVIDERS if provider == "auto" else (provider,):
+        try:
+            sessions = {
+                name: open_session(
+                    path,
+                    candidate,
+                    threads=threads,
+                    affinity=affinity,
+                    runtime_options=runtime_options,
+                    engine_cache=engine_cache,
+                )
+                for name, path in model_paths.items()
+            }
+        except ProviderError as error:
+            if provider != "auto":
+                raise
+            passed_over.append(f"{candidate}: {error}")
+            continue
+        reasons = f"; passed over: {'; '.join(passed_over)}" if passed_over else ""
+        _log.info("execution provider %s runs the graphs%s", candidate, reasons)
+        return sessions
+    raise ProviderError(f"no execution provider runs the graphs: {'; '.join(passed_over)}")
+
+
+def _open(
+    model_path: Path, options: ort.SessionOptions, runtime_providers: list[Any], provider: str
+) -> ort.InferenceSession:
+    try:
+        return ort.InferenceSession(
+            str(model_path), options, providers=runtime_providers or None, enable_fallback=0
+        )
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
+        if provider == "cpu":
+            raise ModelError(f"{model_path} cannot be opened by ONNX Runtime: {error}") from error
+        # The CPU provider is always there: what it cannot open either is no usable graph.
+        _open(model_path, ort.SessionOptions(), [CPU], "cpu")
+        raise ProviderError(
+            f"{provider} cannot open {model_path.name}: {error}; {REMEDIES[provider]}"
+        ) from error
+
+
+def _wrap(session: ort.InferenceSession, provider: str, *, captures: bool = False) -> Session:
+    def described(arguments: Iterable[Any]) -> Tensors:
+        return {a.name: (_NUMPY_NAMES.get(a.type, a.type), tuple(a.shape)) for a in arguments}
+
+    return Session(
+        provider,
+        described(session.get_inputs()),
+        described(session.get_outputs()),
+        session,
+        captures,
+    )
+
+
+def _open_and_ask(
+    model_path: Path, options: ort.SessionOptions, runtime_providers: list[Any], provider: str
+) -> tuple[ort.InferenceSession, list[tuple[str, str]]]:
+    """The session, and who runs which operator: (ONNX Runtime's provider name, operator)."""
+    if hasattr(ort.InferenceSession, "get_provider_graph_assignment_info"):
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        session = _open(model_path, options, runtime_providers, provider)
+        require_started(session, provider)
+        return session, [
+            (part.ep_name, node.op_type)
+            for part in session.get_provider_graph_assignment_info()
+            for node in part.get_nodes()
+        ]
+    # Before 1.24 ONNX Runtime tells nobody what it assigned, but a profile of one run shows it.
+    with tempfile.TemporaryDirectory(prefix="cosme_ros_") as folder:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = _open(model_path, options, runtime_providers, provider)
+        require_started(session, provider)
+        session.run(None, _blank_inputs(session))
+        events = json.loads(Path(session.end_profiling()).read_bytes())
+    return session, [
+        (event["args"]["provider"], event["args"]["op_name"])
+        for event in events
+        if event.get("cat") == "Node" and event.get("args", {}).get("provider")
+    ]
+
+
+def _blank_inputs(session: ort.InferenceSession) -> dict[str, np.ndarray]:
+    """Ones, 64 wherever a length is free."""
+    return {
+        value.name: np.ones(
+            [length if isinstance(length, int) else 64 for length in value.shape],
+            _NUMPY_NAMES[value.type],
+        )
+        for value in session.get_inputs()
+    }

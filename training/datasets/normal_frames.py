@@ -1,0 +1,93 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Normal frames for fitting, at the network's size, and their split into fit and calibration."""
+
+import cv2
+import numpy as np
+
+from training.datasets.interface import FrameSource, crop_to_aspect
+from training.errors import UsageError
+
+FEWEST_FRAMES = 4
+"""Below this there is nothing to fit on once calibration has its share."""
+
+
+class FitFrames:
+    """Some frames of a source, cropped to the network input's ratio of sides and resized.
+
+    Args:
+        source: where frames come from.
+        indices: which of them, in order.
+        size: (height, width) of the network input in pixels.
+        picture_size: (height, width) that frames are resized to; None: the network input's. A
+            generalist with a larger input of its own needs them larger: what is fitted to has to be
+            as sharp as what the bundle's graphs will make of a camera image.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        indices: np.ndarray,
+        size: tuple[int, int],
+        picture_size: tuple[int, int] | None = None,
+    ) -> None:
+        self._source = source
+        self._indices = indices
+        self.size = size
+        self._picture_size = picture_size or size
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Frame `index`, uint8 [H, W, 3], BGR, of the picture size."""
+        image = crop_to_aspect(self._source[int(self._indices[index])], *self.size)
+        wanted = self._picture_size
+        if image.shape[:2] != wanted:
+            shrinks = image.shape[0] > wanted[0]
+            # As the graphs do: what is made smaller is averaged.
+            method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            image = cv2.resize(image, wanted[::-1], interpolation=method)
+        return np.ascontiguousarray(image)
+
+    @property
+    def resize_to(self) -> tuple[int, int] | None:
+        """What a network of `size` has to resize the frames to; None where they are of it."""
+        return None if self._picture_size == self.size else self.size
+
+
+def split_frames(
+    source: FrameSource,
+    size: tuple[int, int],
+    *,
+    calibration_share: float,
+    most: int | None,
+    picture_size: tuple[int, int] | None = None,
+) -> tuple[FitFrames, FitFrames]:
+    """Set frames aside for calibration: the last ones.
+
+    The last in order, not a random choice: neighbours in a drive are nearly the same picture,
+    and calibration on a twin of a fitted frame would promise too much.
+
+    Args:
+        source: normal frames.
+        size: (height, width) of the network input in pixels.
+        calibration_share: of the frames, in 0..1, both ends excluded.
+        most: use at most this many frames, evenly spread; None uses all.
+        picture_size: as of FitFrames.
+
+    Raises:
+        UsageError: too few frames, or a share outside 0..1.
+    """
+    if not 0.0 < calibration_share < 1.0:
+        raise UsageError(f"--calibration-share {calibration_share} is not between 0 and 1")
+    count = len(source) if most is None else min(most, len(source))
+    if count < FEWEST_FRAMES:
+        raise UsageError(f"{count} frames are too few to fit and calibrate on")
+    indices = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
+    held_out = min(max(1, round(count * calibration_share)), count - 1)
+    return (
+        FitFrames(source, indices[:-held_out], size, picture_size),
+        FitFrames(source, indices[-held_out:], size, picture_size),
+    )
