@@ -86,7 +86,6 @@ setup(
             f"detector_node = {PACKAGE}.__main__:detector_node",
             f"bag_player_node = {PACKAGE}.__main__:bag_player_node",
             f"recorder_node = {PACKAGE}.__main__:recorder_node",
-            f"listeners_node = {PACKAGE}.__main__:listeners_node",
             f"replay_bag = {PACKAGE}.__main__:replay_bag",
             f"judge_recording = {PACKAGE}.__main__:judge_recording",
             f"demo = {PACKAGE}.__main__:demo",

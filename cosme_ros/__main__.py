@@ -12,12 +12,11 @@ import sys
 from functools import partial
 from importlib import import_module
 
-NODES = ("detector_node", "bag_player_node", "recorder_node", "listeners_node")
+NODES = ("detector_node", "bag_player_node", "recorder_node")
 MODULES = {
     "detector_node": "cosme_ros.node.detector_node",
     "bag_player_node": "cosme_ros.node.player_node",
     "recorder_node": "cosme_ros.node.recorder_node",
-    "listeners_node": "cosme_ros.node.listeners_node",
     "replay_bag": "cosme_ros.cli.replay_bag",
     "judge_recording": "cosme_ros.cli.judge_recording",
     "demo": "cosme_ros.cli.demo",
@@ -67,7 +66,6 @@ def run(command: str) -> int:
 detector_node = partial(run, "detector_node")
 bag_player_node = partial(run, "bag_player_node")
 recorder_node = partial(run, "recorder_node")
-listeners_node = partial(run, "listeners_node")
 replay_bag = partial(run, "replay_bag")
 judge_recording = partial(run, "judge_recording")
 demo = partial(run, "demo")

@@ -55,11 +55,7 @@ def actions(context):
     prefix = start_prefix(context)
     detector = detector_node(settings.detector, prefix)
     recorder = node(replay.recorder(out), prefix)
-    if replay.player == "ros2":
-        listeners = node(replay.listeners(), prefix)
-        player = ExecuteProcess(cmd=replay.ros2_player(out), output="screen")
-    else:
-        listeners, player = None, node(replay.own_player(), prefix)
+    player = node(replay.player(), prefix)
     evaluate_recording = ExecuteProcess(
         cmd=[
             *(sys.executable, "-m", "cosme_ros", "judge_recording", str(out)),
@@ -76,19 +72,14 @@ def actions(context):
 
     def follow_up(event, context):
         """What the end of a process brings about."""
-        if context.is_shutdown or event.action not in (
-            detector,
-            recorder,
-            listeners,
-            player,
-            evaluate_recording,
-        ):
+        followed = (detector, recorder, player, evaluate_recording)
+        if context.is_shutdown or event.action not in followed:
             return None
         if event.action is detector or event.returncode != 0:
             return outcome.fail(f"the replay is not complete: {outcome.account_of(event)}")
         if event.action is evaluate_recording:
             return outcome.succeed(f"the replay has been judged, see {out}")
-        return {listeners: [player], recorder: [evaluate_recording]}.get(event.action)
+        return [evaluate_recording] if event.action is recorder else None
 
     return [
         # First, so that not even the quickest end is missed.
@@ -101,7 +92,7 @@ def actions(context):
         detector,
         *rviz,
         recorder,
-        listeners or player,
+        player,
     ]
 
 

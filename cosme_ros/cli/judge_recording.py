@@ -132,7 +132,6 @@ def evaluate_recording(
         "false_positive_rate": replay.false_positive_rate,
         "threads": replay.threads,
         "playback_rate": replay.rate,
-        "player": replay.player,
         "bundle": {
             "name": detector.bundle.name,
             "path": str(replay.bundle),

@@ -28,11 +28,9 @@ from cosme_ros.cli.judge_recording import ERRORS, evaluate_recording
 from cosme_ros.cli.options import add_node_options, positive
 from cosme_ros.inference.detector import Detector
 from cosme_ros.replay.runner import (
-    PLAYERS,
     RECORDING,
     Replay,
     ReplayError,
-    choose_player,
     prepare_output_dir,
 )
 from cosme_ros.replay.subprocesses import ChildError
@@ -77,7 +75,6 @@ def _run(options: argparse.Namespace, command: str) -> None:
         print(f"[{monotonic() - began:5.1f} s] {sentence}", flush=True)
 
     out: Path = options.out
-    player = choose_player(options.player)
     bundle = load_bundle(options.bundle)
     say(f"the bundle {bundle.name} in {bundle.path} is sound")
     # Made before anything is started, because what is wrong with it is told best from here.
@@ -100,7 +97,6 @@ def _run(options: argparse.Namespace, command: str) -> None:
         rate=options.rate,
         seconds_a_frame=seconds_a_frame,
         overlay=options.pictures,
-        player=player,
     )
     replay.image_transport()  # tells of topics that are not as they should be, before `out` changes
     prepare_output_dir(out)
@@ -157,12 +153,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rate", type=positive, default=1.0, help="multiple of the speed of recording"
-    )
-    parser.add_argument(
-        "--player",
-        choices=PLAYERS,
-        default="auto",
-        help="`ros2 bag play`, or our own bag_player_node; auto: the former where there is one",
     )
     add_node_options(parser, "provider", "false_positive_rate", "threads")
     parser.add_argument(

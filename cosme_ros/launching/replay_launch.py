@@ -21,7 +21,6 @@ from cosme_ros.replay.runner import (
     HIGHEST_DOMAIN,
     Replay,
     ReplayError,
-    choose_player,
     domain_of_our_own,
     prepare_output_dir,
 )
@@ -37,7 +36,6 @@ ARGUMENTS: dict[str, tuple[str | None, str]] = {
     "label_topic": (topics.CAMERA_LABELS, "Topic of the labels; empty for a bag without"),
     "provider": ("auto", "auto, tensorrt, cuda, openvino or cpu"),
     "false_positive_rate": ("0.001", "Share of normal pixels that may raise an alarm"),
-    "player": ("auto", "auto, ros2 (ros2 bag play) or own (bag_player_node)"),
     "seconds_a_frame": (
         "1.0",
         "At least what the detector takes; 4 times that is waited at the end",
@@ -115,7 +113,6 @@ def replay_launch(
         rate=rate,
         seconds_a_frame=seconds_a_frame,
         overlay=flags["pictures"],
-        player=_player(given),
     )
     try:
         prepare_output_dir(out)
@@ -161,10 +158,3 @@ def _bundle(given: Mapping[str, str]) -> Path:
     except ValueError as error:
         raise ArgumentError("false_positive_rate", f"does not fit the bundle: {error}") from error
     return bundle.path
-
-
-def _player(given: Mapping[str, str]) -> str:
-    try:
-        return choose_player(given["player"])
-    except ReplayError as error:
-        raise ArgumentError("player", f"cannot be used: {error}") from error

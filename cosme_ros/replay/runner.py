@@ -13,7 +13,6 @@ import random
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from importlib.util import find_spec
 from pathlib import Path
 
 from cosme_ros import topics
@@ -24,14 +23,10 @@ from cosme_ros.replay.subprocesses import Child, ChildProcesses
 from cosme_ros.reporting.pictures import CONTACT_SHEET, PICTURES, VIDEO
 
 SLACK_SECONDS = 120.0  # that a process may take beyond what it should, to start above all
-START_SECONDS = 3.0  # that `ros2 bag play` is given to be found by its listeners
 HIGHEST_DOMAIN = 101  # above it, a domain's ports overlap those that Linux hands out to others
 DISK_SHARE = 0.9  # of what is free, that a recording may fill
 
-PLAYERS = ("auto", "ros2", "own")
-"""`ros2 bag play`, or this package's bag_player_node; auto: the former where it is installed."""
-
-RECORDING, LOGS, SETTINGS, QOS = "recording", "logs", "replay.json", "played_qos.yaml"
+RECORDING, LOGS, SETTINGS = "recording", "logs", "replay.json"
 REPORT, PAGE = "report.json", "report.html"
 """What a replay leaves in its folder."""
 
@@ -45,7 +40,7 @@ class NodeCall:
     """A node of this package to be started, and how. Values are of the types it declares."""
 
     executable: str
-    """Of the package, and the module's name."""
+    """Of the package."""
     parameters: dict[str, str | bool | int | float]
 
 
@@ -67,11 +62,9 @@ class Replay:
     """About how long the detector takes, to know when silence means that it is done."""
 
     rounds: int = 1
-    """How often the bag is played; more than once by our own player only."""
+    """How often the bag is played."""
     overlay: bool = True
     """Whether the overlay is listened to, and hence drawn."""
-    player: str = "own"
-    """'own' or 'ros2', see PLAYERS."""
 
     @classmethod
     def read(cls, folder: Path) -> "Replay":
@@ -140,7 +133,8 @@ class Replay:
             },
         )
 
-    def own_player(self) -> NodeCall:
+    def player(self) -> NodeCall:
+        """Waits for detector and recorder, and stamps each frame as it is played."""
         return NodeCall(
             "bag_player_node",
             {
@@ -150,41 +144,11 @@ class Replay:
                 "camera_info_topic": "",
                 "rate": float(self.rate),
                 "rounds": self.rounds,
-                **self._listeners(),
+                "image_subscribers": 2,
+                "label_subscribers": 1 if self.label_topic else 0,
+                "wait_timeout": SLACK_SECONDS,
             },
         )
-
-    def listeners(self) -> NodeCall:
-        """Ends when detector and recorder listen: `ros2 bag play` itself waits for nobody."""
-        topics = {"image_topic": self.image_topic, "label_topic": self.label_topic}
-        return NodeCall("listeners_node", {**topics, **self._listeners()})
-
-    def ros2_player(self, folder: Path) -> list[str]:
-        """The command. Writes into `folder` that everything is to be sent reliably, whatever was
-        offered when the bag was made: the recorder must not miss a frame."""
-        topics = [topic for topic in (self.image_topic, self.label_topic) if topic]
-        qos = {
-            "history": "keep_last",
-            "depth": 10,
-            "reliability": "reliable",
-            "durability": "volatile",
-        }
-        # Read as YAML, of which JSON is a part.
-        text = json.dumps({topic: qos for topic in topics}, indent=2)
-        (folder / QOS).write_text(text + "\n", encoding="utf-8")
-        return [
-            *("ros2", "bag", "play", str(self.bag.resolve()), "--topics", *topics),
-            *("--rate", str(self.rate), "--delay", str(START_SECONDS)),
-            *("--qos-profile-overrides-path", str((folder / QOS).resolve())),
-            "--disable-keyboard-controls",
-        ]
-
-    def _listeners(self) -> dict[str, str | bool | int | float]:
-        return {
-            "image_subscribers": 2,
-            "label_subscribers": 1 if self.label_topic else 0,
-            "wait_timeout": SLACK_SECONDS,
-        }
 
     def run(self, folder: Path, *, say: Callable[[str], None]) -> Recording:
         """Play to the end. Writes RECORDING, which must not exist, LOGS and SETTINGS in `folder`.
@@ -198,12 +162,7 @@ class Replay:
             say("starting detector, recorder and player, each a process of its own")
             _start(children, "detector", detector, {topics.INPUT_IMAGE: self.image_topic})
             recorder = _start(children, "recorder", self.recorder(folder))
-            if self.player == "ros2":
-                listeners = _start(children, "listeners", self.listeners())
-                children.wait_for(listeners, 2 * SLACK_SECONDS)
-                player = children.start("player", self.ros2_player(folder))
-            else:
-                player = _start(children, "player", self.own_player())
+            player = _start(children, "player", self.player())
             say(f"playing {self.bag}, which takes {duration:.0f} s")
             children.wait_for(player, duration + 2 * SLACK_SECONDS)
             children.wait_for(recorder, self.silence + SLACK_SECONDS)
@@ -224,24 +183,12 @@ def prepare_output_dir(folder: Path) -> None:
             )
         for name in (RECORDING, LOGS, PICTURES):
             shutil.rmtree(folder / name, ignore_errors=True)
-        for name in (REPORT, PAGE, CONTACT_SHEET, VIDEO, SETTINGS, QOS):
+        for name in (REPORT, PAGE, CONTACT_SHEET, VIDEO, SETTINGS):
             (folder / name).unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SETTINGS).touch()  # so that what is wrong with the folder is told now
     except OSError as error:
         raise ReplayError(f"{folder} cannot be written: {error}") from error
-
-
-def choose_player(wanted: str) -> str:
-    """'own' or 'ros2', for one of PLAYERS. Raises ReplayError where there is no such player."""
-    has_ros2 = shutil.which("ros2") is not None and find_spec("ros2bag") is not None
-    if wanted == "ros2" and not has_ros2:
-        raise ReplayError(
-            "there is no `ros2 bag play` here (package ros2bag); player 'own' needs no such thing"
-        )
-    if wanted not in PLAYERS:
-        raise ReplayError(f"player is '{wanted}', but must be one of: {', '.join(PLAYERS)}")
-    return "ros2" if has_ros2 and wanted != "own" else "own"
 
 
 def ros_environment() -> dict[str, str]:

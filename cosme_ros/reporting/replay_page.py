@@ -163,7 +163,7 @@ def _facts(report: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     bundle, machine = report["bundle"], report["machine"]
     return (
         ("bag", f"{report['bag']['path']}, pictures on {report['bag']['image_topic']}"),
-        ("played", f"at {report['playback_rate']:g} x its speed, by player '{report['player']}'"),
+        ("played", f"at {report['playback_rate']:g} x its speed"),
         ("bundle", f"{bundle['name']}, {bundle['path']}, SHA-256 {bundle['sha256']}"),
         ("false-positive rate", f"{report['false_positive_rate']:g}"),
         ("provider, threads", f"{report['provider']}, {report['threads']}"),

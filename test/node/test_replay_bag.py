@@ -53,7 +53,7 @@ def report_of(out: Path) -> dict:
 def unhurried(bundle: Path, bag: Path, tmp_path_factory) -> tuple[Path, str]:
     """Output folder of a replay below the node's capacity, its recording kept, and its words."""
     out = tmp_path_factory.mktemp("unhurried") / "out"
-    status, said = finish(start(bundle, bag, out, "--keep-recording", "--player", "own"))
+    status, said = finish(start(bundle, bag, out, "--keep-recording"))
     assert status == 0, said
     return out, said
 
@@ -111,9 +111,7 @@ def test_at_twice_its_capacity_all_drops_are_reported_and_lateness_costs(tmp_pat
         took.append(monotonic() - began)
     rate = 2.0 / float(np.median(took)) / own_rate
     out = tmp_path / "out"
-    status, said = finish(
-        start(DEMO / "bundle", DEMO / "bag", out, "--rate", str(rate), "--player", "own")
-    )
+    status, said = finish(start(DEMO / "bundle", DEMO / "bag", out, "--rate", str(rate)))
     assert status == 0, said
     report = report_of(out)
     counts = report["frames"]
@@ -146,52 +144,6 @@ def test_the_recording_can_be_judged_again(unhurried: tuple[Path, str], tmp_path
     assert f"{out}/recording does not exist" in said
 
 
-ROS2 = """#!{python}
-# Plays as `ros2 bag play` does, as far as it matters here: the stamps of the bag are left as they
-# are. What that leaves to a delay, namely to be found by its listeners, this waits for.
-import os, sys
-command = sys.argv[1:]
-assert command[:2] == ["bag", "play"], command
-bag, rate = command[2], command[command.index("--rate") + 1]
-settings = [f"bag:={{bag}}", f"rate:={{rate}}", "restamp:=false"]
-settings += ["image_subscribers:=2", "label_subscribers:=1"]
-arguments = [part for setting in settings for part in ("-p", setting)]
-module = [sys.executable, "-m", "cosme_ros", "bag_player_node", "--ros-args"]
-os.execv(sys.executable, [*module, *arguments])
-"""
-
-
-def test_stamps_that_are_left_as_they_are_do_not_mislead(
-    bundle: Path, bag: Path, tmp_path: Path
-) -> None:
-    """`ros2 bag play` is not to be had from wheels; a program of that name stands for it."""
-    program = tmp_path / "bin" / "ros2"
-    program.parent.mkdir()
-    program.write_text(ROS2.format(python=sys.executable), encoding="utf-8")
-    program.chmod(0o755)
-    (tmp_path / "packages" / "ros2bag").mkdir(parents=True)
-    (tmp_path / "packages" / "ros2bag" / "__init__.py").touch()
-    here = Path(__file__).parents[2]
-    out = tmp_path / "out"
-    status, said = finish(
-        start(
-            bundle,
-            bag,
-            out,
-            PATH=f"{program.parent}{os.pathsep}{os.environ['PATH']}",
-            PYTHONPATH=f"{tmp_path / 'packages'}{os.pathsep}{here}",
-        )
-    )
-    assert status == 0, said
-    report = report_of(out)
-    assert report["player"] == "ros2"
-    assert report["latency_from"] == "arrival of the picture"
-    # Years have passed since the bag was made.
-    assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["most"] < 500
-    assert report["frames"]["played"] == report["frames"]["out"] == FRAMES
-    assert report["latency_aware"]["frames_behind"] == {"1": FRAMES - 1}
-
-
 def test_what_cannot_be_replayed_is_said_before_anything_starts(
     bundle: Path, bag: Path, tmp_path: Path
 ) -> None:
@@ -206,7 +158,6 @@ def test_what_cannot_be_replayed_is_said_before_anything_starts(
         (start(bundle, bag, out, "--label-topic", "/truth"), "no topic '/truth'. It has:"),
         (start(bundle, bag, file / "out"), f"{file}/out cannot be written"),
         (start(damaged, bag, out), "student.onnx"),
-        (start(bundle, bag, out, "--player", "ros2"), "there is no `ros2 bag play` here"),
     ):
         status, said = finish(replay)
         assert status == 1, said
@@ -218,7 +169,7 @@ def test_what_cannot_be_replayed_is_said_before_anything_starts(
 
 def test_interrupted_it_keeps_what_was_recorded(bundle: Path, bag: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    replay = start(bundle, bag, out, "--rate", "0.5", "--player", "own")
+    replay = start(bundle, bag, out, "--rate", "0.5")
     wait_for_log(out / "logs" / "player.log", "playing")
     recorded = out / "recording" / "recording.mcap"
     while not recorded.exists() or recorded.stat().st_size == 0:  # one chunk of some frames
@@ -260,20 +211,3 @@ def test_a_detector_that_refuses_is_quoted_at_once(bundle: Path, tmp_path: Path)
     assert status == 1
     assert "cosme_detector is unconfigured: cannot configure: " in said
     assert "tensorrt" in said.lower() and "Traceback" not in said
-
-
-def test_nobody_is_waited_for_longer_than_asked(tmp_path: Path) -> None:
-    listeners = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "cosme_ros", "listeners_node", "--ros-args"),
-            *("-p", "image_topic:=/front", "-p", "wait_timeout:=0.5"),
-        ],
-        env=ros_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    status, said = finish(listeners)
-    assert status == 1
-    assert "there is still no listener enough: /front has 0 of 1" in said
-    assert "Traceback" not in said

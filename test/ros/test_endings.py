@@ -35,7 +35,7 @@ def detector(shell: Shell, *more: str) -> Command:
 def replay(shell: Shell, *more: str) -> Command:
     return shell.start(
         *("ros2", "launch", "cosme_ros", "replay.launch.py", f"bundle:={BUNDLE}", f"bag:={BAG}"),
-        *("provider:=cpu", "player:=own", *more),
+        *("provider:=cpu", *more),
     )
 
 

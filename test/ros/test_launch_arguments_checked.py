@@ -48,7 +48,6 @@ def test_the_detectors(shell: Shell, wrong: str) -> None:
         "label_topic:=/truth",
         "provider:=abacus",
         "false_positive_rate:=abc",
-        "player:=vlc",
         "seconds_a_frame:=-1",
         "domain:=1000",
         "pictures:=maybe",

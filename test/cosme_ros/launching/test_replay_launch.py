@@ -13,7 +13,7 @@ from cosme_ros.launching.detector_launch import declared_arguments
 from cosme_ros.launching.launch_arguments import ArgumentError
 from cosme_ros.launching.replay_launch import ARGUMENTS, replay_launch
 from cosme_ros.parameters import Settings
-from cosme_ros.replay.runner import HIGHEST_DOMAIN, PLAYERS, Replay
+from cosme_ros.replay.runner import HIGHEST_DOMAIN
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 DETECTOR = declared_arguments(Path(__file__).parents[3] / "config" / "detector.yaml")
@@ -25,7 +25,6 @@ def places(tmp_path_factory) -> dict[str, str]:
     return {
         "bag": str(write_small_bag(folder / "bag", frames=2)),
         "bundle": str(write_tiny_bundle(folder / "bundle")),
-        "player": "own",
     }
 
 
@@ -40,14 +39,12 @@ def test_bag_and_bundle_must_be_given_and_the_rest_are_the_commands_defaults():
     assert [name for name, default in defaults.items() if default is None] == ["bag", "bundle"]
     assert float(defaults["false_positive_rate"]) == Settings.false_positive_rate
     assert defaults["provider"] == Settings.provider
-    assert defaults["player"] in PLAYERS
     assert float(defaults["rate"]) == 1.0
 
 
 def test_the_detector_hears_what_is_played(places, tmp_path):
     settings = launch(places, tmp_path / "out", domain="7")
     assert settings.domain == 7
-    assert Replay.read(tmp_path / "out").player == "own"
     detector = settings.detector
     assert dict(detector.remappings)["~/input/image"] == CAMERA_IMAGE
     assert detector.parameters["image_transport"] == "compressed"
@@ -84,7 +81,6 @@ def test_a_replay_has_a_domain_of_its_own(places, tmp_path):
         ({"seconds_a_frame": "-1"}, "'seconds_a_frame' is '-1'"),
         ({"false_positive_rate": "abc"}, "'false_positive_rate' is 'abc'"),
         ({"provider": "abacus"}, "'provider' is 'abacus'"),
-        ({"player": "vlc"}, "'player' cannot be used: player is 'vlc'"),
         ({"pictures": "maybe"}, "'pictures' is 'maybe'"),
         ({"keep_recording": "yes"}, "'keep_recording' is 'yes'"),
         ({"rviz": "maybe"}, "'rviz' is 'maybe'"),

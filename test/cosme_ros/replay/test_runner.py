@@ -3,14 +3,13 @@
 
 """What a replay is to do, before any process is started."""
 
-import json
 from pathlib import Path
 
 import pytest
 from helpers.small_bag import write_small_bag
 
 from cosme_ros.bags.reading import BagError
-from cosme_ros.replay.runner import Replay, ReplayError, choose_player, prepare_output_dir
+from cosme_ros.replay.runner import Replay, ReplayError, prepare_output_dir
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 
@@ -36,7 +35,7 @@ def replay(bag: Path, **changes) -> Replay:
 
 
 def test_what_was_played_is_known_afterwards(bag: Path, tmp_path: Path) -> None:
-    played = replay(bag.resolve(), player="ros2", overlay=False)
+    played = replay(bag.resolve(), overlay=False)
     played.write(tmp_path / "out")
     assert Replay.read(tmp_path / "out") == played
 
@@ -59,42 +58,6 @@ def test_the_transport_is_the_bags(bag: Path) -> None:
     assert replay(bag, image_topic=CAMERA_LABELS, label_topic="").image_transport() == "raw"
     with pytest.raises(BagError, match="no topic '/truth'"):
         replay(bag, label_topic="/truth").image_transport()
-
-
-def test_ros2_bag_play_is_told_to_send_reliably(bag: Path, tmp_path: Path) -> None:
-    """A recorder that asks for reliable pictures hears nothing of a best-effort player."""
-    command = replay(bag).ros2_player(tmp_path)
-    assert command[:4] == ["ros2", "bag", "play", str(bag.resolve())]
-    topics = command[command.index("--topics") + 1 : command.index("--rate")]
-    assert topics == [CAMERA_IMAGE, CAMERA_LABELS]
-    assert command[command.index("--rate") + 1] == "2.0"
-    file = Path(command[command.index("--qos-profile-overrides-path") + 1])
-    overrides = json.loads(file.read_text(encoding="utf-8"))
-    assert set(overrides) == set(topics)
-    assert {profile["reliability"] for profile in overrides.values()} == {"reliable"}
-    without = replay(bag, label_topic="").ros2_player(tmp_path)
-    assert CAMERA_LABELS not in without
-
-
-def test_ros2_is_taken_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert choose_player("auto") == "own"
-    with pytest.raises(ReplayError, match="there is no `ros2 bag play` here"):
-        choose_player("ros2")
-    program = tmp_path / "ros2"
-    program.write_text("#!/bin/sh\n", encoding="utf-8")
-    program.chmod(0o755)
-    assert choose_player("auto") == "own"  # ROS without rosbag2 is not enough
-    (tmp_path / "ros2bag").mkdir()
-    (tmp_path / "ros2bag" / "__init__.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    assert choose_player("auto") == choose_player("ros2") == "ros2"
-    assert choose_player("own") == "own"
-
-
-def test_no_other_player_is_known() -> None:
-    with pytest.raises(ReplayError, match="player is 'vlc', but must be one of: auto, ros2, own"):
-        choose_player("vlc")
 
 
 def test_only_what_a_replay_left_is_removed(bag: Path, tmp_path: Path) -> None:

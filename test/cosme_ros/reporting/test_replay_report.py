@@ -124,7 +124,6 @@ def made(report: dict) -> dict:
     return {
         **report,
         "provider": "cpu",
-        "player": "own",
         "false_positive_rate": 0.001,
         "threads": 0,
         "playback_rate": 2.0,
