@@ -1,12 +1,8 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Errors a person can put right; the command line prints them as one sentence."""
+"""Errors that a user can put right; the command line prints them as one sentence."""
 
+from cosme_ros.command_frame import Interrupted, UsageError
 
-class UsageError(Exception):
-    """What was asked for cannot be done; the message names the value and what would be right."""
-
-
-class Interrupted(Exception):  # noqa: N818 (Ctrl-C is no error)
-    """Ctrl-C during long work; the message says what was kept and how to go on."""
+__all__ = ["Interrupted", "UsageError"]

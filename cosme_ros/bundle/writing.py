@@ -4,22 +4,14 @@
 """Writes a bundle that differs from another in its calibration alone."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cosme_ros.bundle.loading import MANIFEST, Bundle, BundleError, load_bundle
-
-
-def require_empty_dir(folder: Path) -> None:
-    """Raise BundleError unless a bundle can be written to `folder`: nothing is overwritten."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BundleError(f"{folder} exists already; give a folder that does not, or is empty")
-    if not os.access(_existing(folder), os.W_OK):
-        raise BundleError(f"{folder} cannot be written: no permission in {_existing(folder)}")
+from cosme_ros.bundle.loading import MANIFEST, Bundle, load_bundle
+from cosme_ros.output_folder import check_output_dir
 
 
 def write_recalibrated(
@@ -29,9 +21,9 @@ def write_recalibrated(
 
     `calibrations` maps a folder below `folder` ('' for itself) to one. All other files are copied
     byte for byte, and each bundle is read and verified before any appears, all at once. Raises
-    BundleError.
+    BundleError for a bundle that is not valid then, OutputError where `folder` has content.
     """
-    require_empty_dir(folder)
+    check_output_dir(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         unfinished = Path(temporary) / folder.name
@@ -48,11 +40,3 @@ def _write(bundle: Bundle, calibration: Mapping[str, Any], folder: Path) -> None
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     load_bundle(folder)
-
-
-def _existing(folder: Path) -> Path:
-    """The folder itself, or the first above it that exists."""
-    folder = folder.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return folder

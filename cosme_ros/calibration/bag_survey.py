@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros import topics
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, BagError, frame_id_of, type_of
 from cosme_ros.bags.recovery import RecoverableBag
 from cosme_ros.bundle.loading import sha256_of
+from cosme_ros.parameters import Settings
 from cosme_ros.visualization.text import counted
 
 _MOST_COMPLAINTS = 10  # of each bag; one of each broken message could be thousands
@@ -26,14 +28,14 @@ _MOST_COMPLAINTS = 10  # of each bag; one of each broken message could be thousa
 class Scoring:
     """How frames become scores; all of it changes what comes out."""
 
-    image_topics: tuple[str, ...]
-    label_topic: str
+    image_topics: tuple[str, ...] = (topics.CAMERA_IMAGE,)
+    label_topic: str = topics.CAMERA_LABELS
     """Used in the bags that have it; '' for none."""
-    region: str
+    region: str = Settings.region
     """'everything' or 'drivable', as the node's parameter."""
-    minimum_area: int
+    minimum_area: int = Settings.minimum_area
     """Pixels of the camera image, as the node's parameter."""
-    temporal: str = "none"
+    temporal: str = Settings.temporal
     """'none' or 'flow', as the node's parameter."""
 
 

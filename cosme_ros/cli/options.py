@@ -1,12 +1,18 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The node's parameters as options of a command: the same names, defaults, ranges and meanings."""
+"""What the commands have in common: their parser, the node's parameters as options, types.
+
+The options have the names, defaults, ranges and meanings of the node's parameters.
+"""
 
 import argparse
 import math
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Sequence
 
+from cosme_ros import __version__
 from cosme_ros.parameters import PARAMETERS_BY_NAME, Parameter
 
 OBSTACLE_PARAMETERS = (
@@ -18,6 +24,51 @@ OBSTACLE_PARAMETERS = (
     "temporal",
 )
 """What decides which obstacles a frame shows: whoever draws or judges them offers all of it."""
+
+
+_EXAMPLE = "Example: "
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds the default to each option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False or action.required:
+            return action.help
+        return super()._get_help_string(action)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Leave the example on one line: it is there to be copied."""
+        example = text.startswith(_EXAMPLE)
+        return text if example else super()._fill_text(text, width, indent)
+
+
+def command_parser(command: str, description: str, *, example: str) -> argparse.ArgumentParser:
+    """Return the parser of `python -m cosme_ros COMMAND`, with `--version` and an example."""
+    prog = f"python -m cosme_ros {command}"
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog=f"{_EXAMPLE}{prog} {example}",
+        formatter_class=_HelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"cosme_ros {__version__}")
+    return parser
+
+
+def command_line(command: str, arguments: Sequence[str] | None) -> str:
+    """Return the command as a shell takes it; `arguments` None: those of this process."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["python", "-m", "cosme_ros", command, *given])
+
+
+def add_overwrite_option(parser: argparse._ActionsContainer) -> None:
+    """Add `--overwrite`, as cosme_ros/output_folder.py means it."""
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace what an earlier run wrote to the folder; other files there stay",
+    )
 
 
 def add_node_options(parser: argparse._ActionsContainer, *names: str) -> None:

@@ -18,11 +18,11 @@ from rosbags.rosbag2 import StoragePlugin
 
 from cosme_ros.bags.reading import read_frames
 from cosme_ros.bundle.loading import MANIFEST, load_bundle
-from cosme_ros.calibration import bag_scores
+from cosme_ros.calibration import bag_scores, calibrator
 from cosme_ros.calibration.false_alarms import NormalDrive, allowed_alarms, count_alarms
 from cosme_ros.cli import calibrate
 from cosme_ros.inference.detector import Detector
-from cosme_ros.parameters import check_settings
+from cosme_ros.parameters import PARAMETERS_BY_NAME, check_settings
 from cosme_ros.postprocessing.obstacles import find_obstacles
 
 RATE = 900.0  # alarms an hour, half of what a gap of 2 s has room for
@@ -111,7 +111,7 @@ def test_a_bundle_with_the_promised_line(bundle, bags, tmp_path, capsys) -> None
     (given,) = (word for word in words if word.startswith("false_positive_rate:="))
     assert float(given.partition(":=")[2]) == rate
     assert "e" not in given.partition(":=")[2]
-    defaults = {row.name: row.default for row in calibrate.PARAMETERS_BY_NAME.values()}
+    defaults = {row.name: row.default for row in PARAMETERS_BY_NAME.values()}
     check_settings({**defaults, "bundle": str(out), "false_positive_rate": rate})
     # Nothing is left lying about.
     assert list(out.parent.iterdir()) == [out]
@@ -120,7 +120,7 @@ def test_a_bundle_with_the_promised_line(bundle, bags, tmp_path, capsys) -> None
 def test_what_the_drives_do_not_support_is_refused_before_the_work(
     bundle, bags, tmp_path, capsys, monkeypatch
 ) -> None:
-    monkeypatch.setattr(calibrate, "Detector", None)  # not even started
+    monkeypatch.setattr(calibrator, "Detector", None)  # not even started
     assert run(*bags, bundle=bundle, out=tmp_path / "out", rate=1) == 1
     assert (
         "camera 'camera': to promise 1 false alarm an hour at 95 % confidence takes at least 3 h "
@@ -133,8 +133,8 @@ def test_what_the_drives_do_not_support_is_refused_before_the_work(
 def test_what_no_detector_can_break_is_no_promise(bundle, bags, tmp_path, capsys) -> None:
     assert run(*bags, bundle=bundle, out=tmp_path / "out", rate=3600 / GAP) == 1
     assert (
-        "1800 false alarms an hour are no promise: alarming frames no more than 2 s apart are one "
-        "alarm, so that nothing raises 1800 an hour"
+        "1800 false alarms an hour guarantee nothing: alarming frames no more than 2 s apart are "
+        "one alarm, so that nothing raises 1800 an hour"
     ) in capsys.readouterr().err
 
 
@@ -196,7 +196,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
     monkeypatch.setattr(Detector, "detect", interrupted_in_the_second)
     out = tmp_path / "out"
     assert run(*bags, bundle=bundle, out=out) == 130
-    assert f"What is done is kept in {tmp_path / 'out.scores'}" in capsys.readouterr().err
+    assert f"The scores so far are in {tmp_path / 'out.scores'}" in capsys.readouterr().err
     assert not out.exists()
 
     again = []
@@ -217,7 +217,7 @@ import os, pathlib, signal, sys
 import numpy
 from cosme_ros.cli import calibrate
 from cosme_ros.inference import detector
-from cosme_ros.calibration import bag_scores
+from cosme_ros.calibration import bag_scores, calibrator
 
 def deadly(owner, name, calls):
     real = getattr(owner, name)
@@ -270,17 +270,23 @@ def test_nothing_is_overwritten(bundle, bags, tmp_path, capsys) -> None:
     out.mkdir()
     note = out / "note.txt"
     note.write_text("mine")
-    assert run(*bags, bundle=bundle, out=out) == 1
-    assert f"{out} exists already; give a folder" in capsys.readouterr().err
+    assert run(*bags, bundle=bundle, out=out) == 2
+    assert f"folder {out} is not empty; give another one" in capsys.readouterr().err
+    assert run(*bags, bundle=bundle, out=out, more=("--overwrite",)) == 2
+    assert "holds note.txt, which this command does not write" in capsys.readouterr().err
     assert [file.name for file in out.iterdir()] == ["note.txt"]
     note.unlink()
     assert run(*bags, bundle=bundle, out=out) == 0
+    first = manifest_of(out)["calibration"]["promise"]["alarms_allowed"]
+    assert run(*bags, bundle=bundle, out=out, rate=300) == 2
+    assert run(*bags, bundle=bundle, out=out, rate=300, more=("--overwrite",)) == 0
+    assert manifest_of(out)["calibration"]["promise"]["alarms_allowed"] < first
 
 
 def test_a_file_where_scores_should_go_is_said_before_the_work(
     bundle, bags, tmp_path, capsys, monkeypatch
 ) -> None:
-    monkeypatch.setattr(calibrate, "Detector", None)
+    monkeypatch.setattr(calibrator, "Detector", None)
     file = tmp_path / "notes.txt"
     file.write_text("mine")
     more = ("--keep-scores", str(file))
@@ -305,7 +311,7 @@ def test_a_bag_of_which_nothing_can_be_read_is_named(bundle, bags, tmp_path, cap
     file.write_bytes(b"")
     assert run(bags[1], broken, bundle=bundle, out=tmp_path / "out") == 1
     error = capsys.readouterr().err
-    assert f"Nothing was calibrated: nothing of {broken} can be read as a rosbag2 bag" in error
+    assert f"calibrate: nothing of {broken} can be read as a rosbag2 bag" in error
     assert not (tmp_path / "out").exists()
 
 
