@@ -34,9 +34,9 @@ from cosme_ros.replay.recording import Recording
 from cosme_ros.replay.runner import LOGS, PAGE, RECORDING, REPORT, Replay, ReplayError
 from cosme_ros.replay.streaming_accuracy import timeline
 from cosme_ros.reporting.environment import describe_environment
-from cosme_ros.reporting.html import Thumbnail, write_html
+from cosme_ros.reporting.html import Thumbnail
 from cosme_ros.reporting.pictures import CONTACT_SHEET, PICTURES, VIDEO, DriveVideo, draw_chosen
-from cosme_ros.reporting.replay_page import as_page
+from cosme_ros.reporting.replay_page import write_page
 from cosme_ros.reporting.replay_report import as_text, report_of, tables
 
 ERRORS = (BagError, BundleError, OSError, ProviderError, ReplayError, ScoreFault, ValueError)
@@ -143,7 +143,7 @@ def evaluate_recording(
     }
     (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     video_file = VIDEO if pictures else ""
-    write_html(folder, as_page(report, video=video_file, thumbnails=thumbnails))
+    write_page(folder, report, video=video_file, thumbnails=thumbnails)
     return _summary(report, folder, pictures=pictures)
 
 

@@ -33,7 +33,8 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Adds the default to each option that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False or action.required:
+        known = "(default" in (action.help or "")
+        if known or action.default is None or action.default is False or action.required:
             return action.help
         return super()._get_help_string(action)
 

@@ -35,7 +35,7 @@ from cosme_ros.evaluation.obstacle_tracking import (
     false_alarms,
 )
 from cosme_ros.evaluation.outputs import BagOutputs, OutputSettings
-from cosme_ros.evaluation.results import BagFigures, FrameFigures, Troubles, Unreadable
+from cosme_ros.evaluation.results import BagFigures, FrameFigures, Unreadable, WarningLog
 from cosme_ros.evaluation.score_distribution import ScoreDistribution
 from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, without_anomalies
 from cosme_ros.evaluation.workers import WorkFolder, ignore_interrupts, write_labelled
@@ -54,10 +54,11 @@ _ALIKE = 15
 
 @dataclass(frozen=True)
 class BagTask:
-    """What a worker is told."""
+    """One bag for a worker to evaluate."""
 
     number: int
     """Of the bag, in the order given."""
+    bundle: Path
     path: Path
     name: str
     settings: EvaluationSettings
@@ -74,36 +75,36 @@ def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
     """
     ignore_interrupts(task.owner)
     detector = _detector(
-        task.settings.bundle,
+        task.bundle,
         task.settings.provider,
         task.settings.false_positive_rate,
         task.settings.threads,
     )
-    troubles = Troubles()
+    warnings = WarningLog()
     began = monotonic()
     try:
         with BagFrames(
             task.path,
             image_topic=task.settings.image_topic,
             labels=task.settings.labels,
-            tell=troubles.tell,
+            tell=warnings.add,
         ) as frames:
-            run = _Run(task, detector, frames, troubles)
+            run = _Run(task, detector, frames, warnings)
             figures = run.to_the_end(frames)
     except BagError as error:
-        return Unreadable(task.path, str(error), troubles)
+        return Unreadable(task.path, str(error), warnings)
     if not figures.frames:
         if figures.interrupted:
-            return Unreadable(task.path, "interrupted before its first frame", troubles)
+            return Unreadable(task.path, "interrupted before its first frame", warnings)
         return Unreadable(
-            task.path, f"no picture on '{figures.image_topic}' could be evaluated", troubles
+            task.path, f"no picture on '{figures.image_topic}' could be evaluated", warnings
         )
     figures.seconds = monotonic() - began
     return figures
 
 
-def judge_best_components(task: BagTask, threshold: float) -> ComponentAccumulator:
-    """The labelled frames of a bag that was evaluated, from a raw score on.
+def component_metrics_at(task: BagTask, threshold: float) -> ComponentAccumulator:
+    """Return the components of a bag's labelled frames, detected from a raw score on.
 
     A second pass, because the score of best F1 is known after the last frame of the last bag only.
     """
@@ -117,7 +118,7 @@ class _Run:
     """The state that goes from one frame to the next."""
 
     def __init__(
-        self, task: BagTask, detector: Detector, frames: BagFrames, troubles: Troubles
+        self, task: BagTask, detector: Detector, frames: BagFrames, warnings: WarningLog
     ) -> None:
         self._task = task
         self._detector = detector
@@ -133,7 +134,7 @@ class _Run:
             scores=ScoreDistribution(detector.bundle.manifest["calibration"]["table"]),
             alarm_components=ComponentAccumulator(sizes),
             best_components=ComponentAccumulator(sizes),
-            troubles=troubles,
+            warnings=warnings,
             expected=frames.count,
         )
         self._obstacles = LabelledObstacles(sizes.true)
@@ -160,7 +161,7 @@ class _Run:
         self._figures.label_values = frames.label_values()
         reason = without_anomalies(task.settings.labels, self._figures.label_values)
         if reason:
-            self._figures.troubles.tell("no anomaly", reason)
+            self._figures.warnings.add("no anomaly", reason)
         self._figures.obstacles = self._obstacles.all
         self._figures.pictures = {
             kind: self._book.pictures(kind) for kind in self._figures.pictures
@@ -182,7 +183,7 @@ class _Run:
             detection = self._stream.detect(frame.image, frame.stamp)
         except ScoreFault as error:
             figures.failed += 1
-            figures.troubles.tell("score", f"frame {frame.index}, stamp {frame.stamp} ns: {error}")
+            figures.warnings.add("score", f"frame {frame.index}, stamp {frame.stamp} ns: {error}")
             self._mask_before = None
             return
         settings = self._task.settings
@@ -234,7 +235,7 @@ class _Run:
         if stretch is not None:
             own_height, own_width = self._detector.bundle.input_size
             crop_height, crop_width = self._detector.matching_crop(height, width)
-            self._figures.troubles.tell(
+            self._figures.warnings.add(
                 "aspect",
                 f"pictures are {width}x{height} pixels and the bundle was fitted to "
                 f"{own_width}x{own_height}: the network sees them stretched by a factor of "

@@ -50,13 +50,20 @@ class FrameFigures:
 
 
 @dataclass
-class Troubles:
-    """What was not as it should be: the first sentence of each kind, and how many there were."""
+class WarningLog:
+    """The warnings of a bag: the first sentence of each kind, and how many there were.
+
+    >>> log = WarningLog()
+    >>> log.add("label", "frame 3 has no label")
+    >>> log.add("label", "frame 4 has no label")
+    >>> log.sentences()
+    ['frame 3 has no label (and 1 more like it)']
+    """
 
     first: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def tell(self, kind: str, sentence: str) -> None:
+    def add(self, kind: str, sentence: str) -> None:
         self.first.setdefault(kind, sentence)
         self.counts[kind] += 1
 
@@ -85,7 +92,7 @@ class BagFigures:
     """At the alarm line: the mask as published."""
     best_components: ComponentAccumulator
     """At the score of best F1 over all bags; empty until that is known."""
-    troubles: Troubles
+    warnings: WarningLog
     label_values: tuple[int, ...] = ()
     """Every value that its labels hold, rising."""
     frames: list[FrameFigures] = field(default_factory=list)
@@ -110,7 +117,7 @@ class Unreadable:
 
     path: Path
     reason: str
-    troubles: Troubles
+    warnings: WarningLog
 
 
 def named(name: str, path: Path, sentence: str) -> str:

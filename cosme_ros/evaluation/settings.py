@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What `evaluate_bag` was asked for, in a form that travels to other processes and machines."""
+"""The settings of an evaluation, in a form that travels to other processes and machines."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,14 @@ COMPONENT_SIZES = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """Where labels come from, and what their values mean; any other value is normal."""
+    """Where labels come from, and what their values mean; any other value is normal.
+
+    Raises:
+        ValueError: settings that contradict each other, or a folder that does not exist.
+
+    >>> LabelSettings(anomaly_ids=(1, 2)).ignored_ids
+    (255,)
+    """
 
     topic: str | None = None
     """None: the usual one, if the bag has it; empty: none."""
@@ -26,17 +33,30 @@ class LabelSettings:
     anomaly_ids: tuple[int, ...] = (1,)
     ignored_ids: tuple[int, ...] = (255,)
 
+    def __post_init__(self) -> None:
+        if self.folder is not None and not self.folder.is_dir():
+            raise ValueError(f"label folder {self.folder} is no folder")
+        if self.folder is not None and self.topic:
+            raise ValueError("give a label topic or a label folder, not both")
+        both = set(self.anomaly_ids) & set(self.ignored_ids)
+        if both:
+            raise ValueError(f"id {min(both)} cannot be an anomaly and ignored as well")
+
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How every bag is evaluated. `false_positive_rate` to `temporal` are the node's."""
+    """How every bag is evaluated. `false_positive_rate` to `temporal` are the node's.
 
-    bundle: Path
+    >>> EvaluationSettings(alarm_gap=2.0).component_sizes
+    'anomaly'
+    """
+
     image_topic: str | None = None
     """None: the usual one, or the only one that holds pictures."""
     labels: LabelSettings = LabelSettings()
     provider: str = Settings.provider
-    threads: int = 1
+    threads: int = 0
+    """Of ONNX Runtime, for each job; 0: the cores divided by the jobs."""
     false_positive_rate: float = Settings.false_positive_rate
     region: str = Settings.region
     minimum_area: int = Settings.minimum_area

@@ -65,6 +65,7 @@ class BagEvaluation:
     sizes: MinimumSizes
     alarm_threshold: float
     """Raw score at the alarm line."""
+    bundle_path: Path
     bundle_name: str
     bundle_digest: str
     bags: list[BagFigures]

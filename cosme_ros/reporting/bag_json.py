@@ -32,11 +32,11 @@ def as_content(evaluation: BagEvaluation) -> dict[str, Any]:
         "format": FORMAT,
         "bundle": {
             "name": evaluation.bundle_name,
-            "path": str(evaluation.settings.bundle),
+            "path": str(evaluation.bundle_path),
             "sha256": evaluation.bundle_digest,
             "alarm_threshold_raw_score": evaluation.alarm_threshold,
         },
-        "settings": asdict(evaluation.settings),
+        "settings": {"bundle": evaluation.bundle_path, **asdict(evaluation.settings)},
         "component_minimum_sizes": asdict(evaluation.sizes),
         "total": _summary(evaluation.total),
         "bags": [
@@ -47,7 +47,7 @@ def as_content(evaluation: BagEvaluation) -> dict[str, Any]:
             {
                 "path": str(bag.path),
                 "reason": bag.reason,
-                "not_as_it_should_be": bag.troubles.sentences(),
+                "not_as_it_should_be": bag.warnings.sentences(),
             }
             for bag in evaluation.unreadable
         ],
@@ -78,7 +78,7 @@ def _bag(bag: BagFigures, summary: Summary, labels: LabelSettings) -> dict[str, 
         "height": bag.height,
         "frames_expected": bag.expected,
         "interrupted": bag.interrupted,
-        "not_as_it_should_be": bag.troubles.sentences(),
+        "not_as_it_should_be": bag.warnings.sentences(),
         "summary": _summary(summary),
         "obstacles": [{**asdict(o), "iou": o.iou} for o in bag.obstacles],
         "scores": {"edges": bag.scores.edges.tolist(), "counts": bag.scores.counts.tolist()},

@@ -1,41 +1,26 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""A report as one HTML file that needs nothing else: no network, no script, no other file.
+"""Reports as one HTML file that needs nothing else: no network, no script, no other file.
 
 The one exception is a video, which stays a file beside the page: in it, it would be half as large
-again.
-
-Knows nothing of what it shows: whoever has figures makes a Page of them.
+again. The templates `*.html.j2` beside this file say what stands where; they are given the content
+of report.json, drawings as SVG text, and pictures.
 """
 
 import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from cosme_ros.evaluation.settings import listed
+from cosme_ros.visualization.text import counted
+
 HTML_FILE = "report.html"
-_TEMPLATE = "report.html.j2"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells are text; the first of a row is its title."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    caption: str = ""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A drawing as SVG text, for example of `svg_figures`."""
-
-    svg: str
-    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,59 +34,48 @@ class Thumbnail:
     caption: str
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page: whatever of it there is, in this order."""
-
-    title: str
-    paragraphs: tuple[str, ...] = ()
-    figures: tuple[Figure, ...] = ()
-    tables: tuple[Table, ...] = ()
-    thumbnails: tuple[Thumbnail, ...] = ()
-    video: str = ""
-    """Name of a video file beside the page; empty: none."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A figure to be seen first."""
-
-    value: str
-    title: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Page:
-    """A whole report."""
-
-    title: str
-    lead: str
-    """What it is about, in a sentence."""
-    tiles: tuple[Tile, ...] = ()
-    warnings: tuple[str, ...] = ()
-    """What could not be read, and what else must not be overlooked."""
-    sections: tuple[Section, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
-    """How it was made: name and value."""
-
-
-def write_html(folder: Path, page: Page) -> Path:
-    """Write HTML_FILE to `folder`."""
+def write_html(folder: Path, template: str, **content: Any) -> Path:
+    """Write HTML_FILE to `folder`, as `as_html` renders it."""
     file = folder / HTML_FILE
-    file.write_text(as_html(page), encoding="utf-8")
+    file.write_text(as_html(template, **content), encoding="utf-8")
     return file
 
 
-def as_html(page: Page) -> str:
-    """The page's text; everything in it is escaped but the figures' SVG."""
+def as_html(template: str, **content: Any) -> str:
+    """Render a template of this package; all text in it is escaped but the figures' SVG."""
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters["jpeg"] = _jpeg
-    environment.filters["svg"] = Markup
-    source = files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(page=page)
+    environment.filters.update(
+        counted=counted,
+        duration=_duration,
+        jpeg=_jpeg,
+        listed=listed,
+        meanings=_meanings,
+        number=lambda value: _formatted(value, "{:.2f}"),
+        percent=lambda value: _formatted(value, "{:.1%}").replace("%", " %"),
+        share=lambda value: _formatted(value, "{:.3f}"),
+        svg=Markup,
+    )
+    return environment.get_template(template).render(content)
+
+
+def _formatted(value: Any, form: str) -> str:
+    missing = value is None or isinstance(value, jinja2.Undefined)
+    return "-" if missing else form.format(value)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{rest:.1f} s" if not minutes else f"{minutes:.0f} min {rest:.0f} s"
+
+
+def _meanings(values: Mapping[str, Sequence[int]]) -> str:
+    return "; ".join(f"{meaning}: {listed(held)}" for meaning, held in values.items())
 
 
 def _jpeg(data: bytes) -> str:

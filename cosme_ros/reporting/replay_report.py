@@ -15,9 +15,7 @@ from cosme_ros.replay.recording import DetectorCounts
 from cosme_ros.replay.streaming_accuracy import Timeline
 
 _NAMES = ("ap", "auroc", "fpr95")
-_UNJUDGED = "No labels of both kinds, so nothing to judge the scores by."
-LATENCY = "Latency"
-OBSTACLES = "Obstacles"
+_NO_LABELS = "No labels of both kinds, so nothing to judge the scores by."
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Table:
     """What one has to know to read it."""
 
 
-def report_of(verdict: ReplayResult, timeline: Timeline, counts: DetectorCounts) -> dict[str, Any]:
+def report_of(result: ReplayResult, timeline: Timeline, counts: DetectorCounts) -> dict[str, Any]:
     """All numbers, for report.json; metrics are None where there is nothing to judge by.
 
     `ap`, `auroc` and `fpr95` are of the published scores. Times are milliseconds unless their
@@ -40,24 +38,24 @@ def report_of(verdict: ReplayResult, timeline: Timeline, counts: DetectorCounts)
     behind = timeline.frames_behind()
     played, out = len(timeline.frames), len(latencies)
     return {
-        **_metrics(verdict.published),
-        **{f"mulmem_{name}": value for name, value in _metrics(verdict.mulmem).items()},
-        **{f"auxcon_{name}": value for name, value in _metrics(verdict.auxcon).items()},
+        **_metrics(result.published),
+        **{f"mulmem_{name}": value for name, value in _metrics(result.mulmem).items()},
+        **{f"auxcon_{name}": value for name, value in _metrics(result.auxcon).items()},
         "pixels": {
-            "normal": verdict.published.normal_pixels,
-            "anomalous": verdict.published.anomalous_pixels,
+            "normal": result.published.normal_pixels,
+            "anomalous": result.published.anomalous_pixels,
         },
-        "labelled_frames": verdict.published.frames,
-        "offline": {**_metrics(verdict.offline), "labelled_frames": verdict.offline.frames},
+        "labelled_frames": result.published.frames,
+        "offline": {**_metrics(result.offline), "labelled_frames": result.offline.frames},
         "latency_aware": {
-            **_metrics(verdict.latency_aware),
-            "labelled_frames": verdict.latency_aware.frames,
-            "frames_before_first_result": verdict.frames_before_first_result,
+            **_metrics(result.latency_aware),
+            "labelled_frames": result.latency_aware.frames,
+            "frames_before_first_result": result.frames_before_first_result,
             "age_ms": _percentiles(ages),
             "frames_behind": {str(n): int((behind == n).sum()) for n in np.unique(behind)},
         },
-        "published_equals_detector": verdict.published_equals_detector,
-        "largest_difference_to_detector": verdict.largest_difference,
+        "published_equals_detector": result.published_equals_detector,
+        "largest_difference_to_detector": result.largest_difference,
         "latency_ms": _percentiles(latencies),
         "latency_from": timeline.clock,
         "frames": {
@@ -93,7 +91,7 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
             note=_accounts(frames),
         ),
         Table(
-            LATENCY,
+            "Latency",
             (
                 ("", "p50", "p95", "p99", "most"),
                 ("until score and mask are there", *_cells(report["latency_ms"])),
@@ -104,7 +102,7 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
         ),
     ]
     if report["offline"]["ap"] is None:
-        return [*found, Table("Detection", (), note=_UNJUDGED)]
+        return [*found, Table("Detection", (), note=_NO_LABELS)]
     obstacles = report.get("labelled_obstacles")
     return [
         *found,
@@ -165,7 +163,7 @@ def obstacle_table(obstacles: Mapping[str, Any]) -> Table:
         f"{obstacles['frames_with_false_alarms']} of all {obstacles['labelled_frames']} frames "
         "show one."
     )
-    return Table(OBSTACLES, (columns, *rows), note=note)
+    return Table("Obstacles", (columns, *rows), note=note)
 
 
 def as_text(shown: Sequence[Table]) -> str:

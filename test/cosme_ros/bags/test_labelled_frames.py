@@ -20,18 +20,18 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from cosme_ros.bags.labelled_frames import BagFrames, at_size
 from cosme_ros.bags.reading import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, BagError
-from cosme_ros.evaluation.results import Troubles
+from cosme_ros.evaluation.results import WarningLog
 from cosme_ros.evaluation.settings import LabelSettings
 from cosme_ros.messages.images import decode_compressed
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 
 def read(bag: Path, *, image_topic=None, **labels):
-    troubles = Troubles()
+    warnings = WarningLog()
     with BagFrames(
-        bag, image_topic=image_topic, labels=LabelSettings(**labels), tell=troubles.tell
+        bag, image_topic=image_topic, labels=LabelSettings(**labels), tell=warnings.add
     ) as frames:
-        return list(frames.read()), troubles.sentences()
+        return list(frames.read()), warnings.sentences()
 
 
 def write_bag(folder: Path, messages) -> Path:
@@ -48,8 +48,8 @@ def write_bag(folder: Path, messages) -> Path:
 
 def test_every_frame_with_its_label(tmp_path: Path) -> None:
     bag = write_small_bag(tmp_path / "bag", frames=4, labels_lag=2)
-    frames, troubles = read(bag)
-    assert troubles == []
+    frames, warnings = read(bag)
+    assert warnings == []
     for index, frame in enumerate(frames):
         assert (frame.index, frame.stamp) == (index, stamp_of_frame(index))
         sent = decode_compressed(compressed_message(frame.stamp, picture(index, 180, 320)))
@@ -74,9 +74,9 @@ def test_ids_say_what_is_an_anomaly(tmp_path: Path, dtype, from_folder: bool) ->
     else:
         encoding = "mono8" if dtype == np.uint8 else "mono16"
         messages.append((CAMERA_LABELS, image_message(stamp, ids, encoding)))
-    (frame,), troubles = read(write_bag(tmp_path / "bag", messages), **settings)
+    (frame,), warnings = read(write_bag(tmp_path / "bag", messages), **settings)
     np.testing.assert_array_equal(frame.label, [[255, 1, 0], [1, 0, 255]])
-    assert len(troubles) == 1 and "labels are 3x2 pixels" in troubles[0]
+    assert len(warnings) == 1 and "labels are 3x2 pixels" in warnings[0]
 
 
 def test_big_endian_and_padded_labels(tmp_path: Path) -> None:
@@ -102,9 +102,9 @@ def test_a_folder_of_the_bags_own_name_comes_first(tmp_path: Path) -> None:
     (folder / "drive").mkdir(parents=True)
     ones = np.ones((180, 320), np.uint8)
     cv2.imwrite(str(folder / "drive" / f"{stamp_of_frame(0)}.png"), ones)
-    frames, troubles = read(bag, folder=folder)
+    frames, warnings = read(bag, folder=folder)
     assert frames[0].label.all() and frames[1].label is None
-    assert troubles == [
+    assert warnings == [
         "1 of 2 frames have no label with their stamp; they are judged as frames without labels"
     ]
 
@@ -119,27 +119,27 @@ def test_stamps_that_go_backwards_are_told_and_read(tmp_path: Path) -> None:
             (CAMERA_LABELS, image_message(stamp_of_frame(index), label(index, 180, 320), "mono8")),
         )
     ]
-    frames, troubles = read(write_bag(tmp_path / "bag", messages))
+    frames, warnings = read(write_bag(tmp_path / "bag", messages))
     assert [frame.stamp for frame in frames] == [stamp_of_frame(index) for index in order]
     for index, frame in zip(order, frames, strict=True):
         np.testing.assert_array_equal(frame.label, label(index, 180, 320))
-    assert len(troubles) == 1 and "backwards at frame 3" in troubles[0]
+    assert len(warnings) == 1 and "backwards at frame 3" in warnings[0]
 
 
 def test_missing_labels_are_counted(tmp_path: Path) -> None:
     bag = write_small_bag(tmp_path / "bag", frames=6, skipped_labels=(1, 4))
-    frames, troubles = read(bag)
+    frames, warnings = read(bag)
     assert [frame.label is None for frame in frames] == [False, True, False, False, True, False]
-    assert len(troubles) == 1 and troubles[0].startswith("2 of 6 frames have no label")
+    assert len(warnings) == 1 and warnings[0].startswith("2 of 6 frames have no label")
 
 
 def test_a_label_without_a_picture_is_left_out(tmp_path: Path) -> None:
     stamps = [stamp_of_frame(index) for index in range(3)]
     messages = [(CAMERA_LABELS, image_message(s, label(0, 180, 320), "mono8")) for s in stamps]
     messages.insert(1, (CAMERA_IMAGE, compressed_message(stamps[0], picture(0, 180, 320))))
-    frames, troubles = read(write_bag(tmp_path / "bag", messages))
+    frames, warnings = read(write_bag(tmp_path / "bag", messages))
     assert len(frames) == 1
-    assert len(troubles) == 1 and troubles[0].endswith("(and 1 more like it)")
+    assert len(warnings) == 1 and warnings[0].endswith("(and 1 more like it)")
 
 
 def test_damaged_pictures_and_labels_cost_themselves_only(tmp_path: Path) -> None:
@@ -155,14 +155,14 @@ def test_damaged_pictures_and_labels_cost_themselves_only(tmp_path: Path) -> Non
         if index == 4:
             of_frame.encoding = "rgb8"
         messages += [(CAMERA_IMAGE, image), (CAMERA_LABELS, of_frame)]
-    frames, troubles = read(write_bag(tmp_path / "bag", messages))
+    frames, warnings = read(write_bag(tmp_path / "bag", messages))
     assert [(frame.index, frame.label is None) for frame in frames] == [
         (0, False),
         (3, True),
         (4, True),
     ]
-    assert any("picture of frame 1" in t and "(and 1 more like it)" in t for t in troubles)
-    assert any("label of frame 3" in trouble and "500 bytes" in trouble for trouble in troubles)
+    assert any("picture of frame 1" in t and "(and 1 more like it)" in t for t in warnings)
+    assert any("label of frame 3" in trouble and "500 bytes" in trouble for trouble in warnings)
 
 
 def test_the_only_topic_with_pictures_is_taken(tmp_path: Path) -> None:
@@ -170,9 +170,9 @@ def test_the_only_topic_with_pictures_is_taken(tmp_path: Path) -> None:
     image = image_message(stamp, picture(0, 180, 320), "bgr8")
     info = camera_info_message(stamp, 180, 320)
     bag = write_bag(tmp_path / "bag", [("/front/image", image), ("/front/info", info)])
-    (frame,), troubles = read(bag)
+    (frame,), warnings = read(bag)
     np.testing.assert_array_equal(frame.image, picture(0, 180, 320))
-    assert frame.label is None and troubles == []
+    assert frame.label is None and warnings == []
 
 
 def test_a_wrong_topic_is_refused_with_the_topics_there_are(tmp_path: Path) -> None:
@@ -198,11 +198,11 @@ def test_a_label_topic_that_is_none_is_told(tmp_path: Path) -> None:
         (CAMERA_IMAGE, f"of type {COMPRESSED_IMAGE}, but must be {IMAGE}"),
     ):
         # The pictures' topic is given, because the label topic is not a candidate for them.
-        frames, troubles = read(bag, image_topic=CAMERA_IMAGE, topic=topic)
+        frames, warnings = read(bag, image_topic=CAMERA_IMAGE, topic=topic)
         assert all(frame.label is None for frame in frames) and len(frames) == 2
-        assert len(troubles) == 1 and sentence in troubles[0]
-    frames, troubles = read(bag, topic="")
-    assert frames[1].label is None and troubles == []
+        assert len(warnings) == 1 and sentence in warnings[0]
+    frames, warnings = read(bag, topic="")
+    assert frames[1].label is None and warnings == []
 
 
 def test_labels_of_another_size_take_the_value_at_each_centre() -> None:
