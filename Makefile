@@ -70,7 +70,7 @@ $(VENV)/.development: $(describes_environment) | $(bin)/python
 env: $(VENV)/.development
 
 demo: $(VENV)/.demo
-	$(bin)/python -m cosme_ros demo --bundle $(BUNDLE) --bag $(BAG) --out $(OUT) $(OPTIONS)
+	$(bin)/python -m cosme_ros demo --bundle $(BUNDLE) --bag $(BAG) --out $(OUT) --overwrite $(OPTIONS)
 
 test: $(VENV)/.development
 	$(bin)/python -m pytest

@@ -12,6 +12,9 @@ import sys
 from functools import partial
 from importlib import import_module
 
+from cosme_ros import __version__
+from cosme_ros.command_frame import DONE, USAGE, run_command
+
 NODES = ("detector_node", "bag_player_node", "recorder_node")
 MODULES = {
     "detector_node": "cosme_ros.node.detector_node",
@@ -27,19 +30,26 @@ MODULES = {
 """Command to the module whose `main` runs it and returns the exit status."""
 COMMANDS = tuple(MODULES)
 
-INTERRUPTED = 130  # the exit status that shells know
-USAGE = f"usage: python -m cosme_ros COMMAND [--help] ...\n\nCommands: {', '.join(COMMANDS)}"
+HELP = f"""usage: python -m cosme_ros COMMAND [--help] ...
+
+Commands: {", ".join(COMMANDS)}
+
+Example: python -m cosme_ros evaluate_bag demo/bag --bundle demo/bundle --out report
+"""
 
 
 def main() -> int:
     """Run the command that is the first argument; returns the exit status."""
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     if wanted in ("-h", "--help"):
-        print(USAGE)
-        return 0
+        print(HELP)
+        return DONE
+    if wanted == "--version":
+        print(f"cosme_ros {__version__}")
+        return DONE
     if wanted not in COMMANDS:
-        print(f"{USAGE}\n\nThere is no command '{wanted}'.", file=sys.stderr)
-        return 2
+        print(f"{HELP}\nThere is no command '{wanted}'.", file=sys.stderr)
+        return USAGE
     sys.argv = [f"python -m cosme_ros {wanted}", *sys.argv[2:]]
     return run(wanted)
 
@@ -52,12 +62,13 @@ def run(command: str) -> int:
     if command in NODES:
         # `node.process` lets them through, once ROS can end the process.
         return int(module.main())
-    try:
+
+    def unblocked() -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         return int(module.main())
-    except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
-        return INTERRUPTED
+
+    try:
+        return run_command(command, unblocked)
     finally:
         # The end has begun; a second Ctrl-C would only kill what is tidying up.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

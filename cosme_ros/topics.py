@@ -22,6 +22,17 @@ OUTPUT_MARKERS = "~/output/markers"  # visualization_msgs/MarkerArray
 OUTPUT_DETECTIONS = "~/output/detections"  # vision_msgs/Detection2DArray, where it is installed
 DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray
 
+# Keys of the detector's status on DIAGNOSTICS whose values other processes read.
+FRAMES_RECEIVED = "frames received"
+FRAMES_PROCESSED = "frames processed"
+FRAMES_DROPPED = "frames dropped (a newer one came)"
+FRAMES_FAILED = "frames failed"
+REFUSAL = "refusal"
+"""Why the last transition failed; only there after one that did."""
+AGE_AT_START = "age at start from arrival"
+LATENCY = "latency from arrival"
+"""Of both there are percentiles, see `percentile_key`."""
+
 ONLY_CAMERA = ""
 """The name of a node's one camera, which needs none."""
 CAMERA_PLACEHOLDER = "{camera}"
@@ -96,6 +107,15 @@ def check_topic(text: str) -> str:
             "none beginning with a digit, with / between, as in /camera/image_raw"
         )
     return text
+
+
+def percentile_key(name: str, percentile: str) -> str:
+    """Return the key of a percentile ("p50", "p95" or "p99") of AGE_AT_START, LATENCY, ...
+
+    >>> percentile_key(LATENCY, "p95")
+    'latency from arrival p95 (ms)'
+    """
+    return f"{name} {percentile} (ms)"
 
 
 def status(node: str, camera: str = ONLY_CAMERA) -> str:

@@ -23,19 +23,32 @@ from tqdm import tqdm
 from cosme_ros import topics
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, read_frames
 from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
-from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options, at_least
+from cosme_ros.cli.options import (
+    OBSTACLE_PARAMETERS,
+    add_node_options,
+    add_overwrite_option,
+    at_least,
+    command_parser,
+)
+from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.inference.providers import ProviderError
+from cosme_ros.output_folder import prepare_output_dir
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
 from cosme_ros.visualization.snapshot_picture import snapshot_picture
 from cosme_ros.visualization.text import counted
 
 DEFAULT_WORST = 6
+CONTENTS = ("frame_*.png",)
+"""What the command writes to its folder, as patterns."""
 
 
 class SnapshotError(Exception):
     """No picture can be made as asked; the sentence says what would be right."""
+
+
+FAILURES = (BagError, BundleError, OSError, ProviderError, SnapshotError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -60,19 +73,19 @@ class _Detected:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = _parser().parse_args(arguments)
+    return run_command("snapshot", lambda: _run(options), FAILURES)
+
+
+def _run(options: argparse.Namespace) -> None:
     try:
-        count = _run(options)
-    except (BagError, BundleError, OSError, ProviderError, SnapshotError, ValueError) as error:
-        print(f"snapshot: {error}", file=sys.stderr)
-        return 1
+        count = _draw(options)
     except KeyboardInterrupt:
-        print(f"\nInterrupted; the pictures made so far are in {options.out}", file=sys.stderr)
-        return 130
+        raise Interrupted(f"the pictures made so far are in {options.out}") from None
     print(f"{counted(count, 'picture')} in {options.out}")
-    return 0
 
 
-def _run(options: argparse.Namespace) -> int:
+def _draw(options: argparse.Namespace) -> int:
+    """Return how many pictures were written."""
     with Bag(options.bag) as bag:
         total = _total(bag, options.image_topic)
     wanted = _wanted(options, total)
@@ -88,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
     )
-    options.out.mkdir(parents=True, exist_ok=True)
+    prepare_output_dir(options.out, CONTENTS, overwrite=options.overwrite)
     frames = _frames(options, total)
     if wanted is not None:
         last = max(wanted)
@@ -233,14 +246,16 @@ def _indices(text: str) -> list[int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m cosme_ros snapshot",
-        description="Write what RViz would show of frames of a rosbag2 bag as PNG: camera, "
-        "overlay, score and mask side by side. Needs rosbags, tqdm and OpenCV, but no ROS.",
+    parser = command_parser(
+        "snapshot",
+        "Write what RViz would show of frames of a rosbag2 bag as PNG: camera, overlay, score and "
+        "mask side by side. Needs rosbags, tqdm and OpenCV, but no ROS.",
+        example="demo/bag --bundle demo/bundle --out pictures --worst 10",
     )
     parser.add_argument("bag", type=Path, metavar="BAG", help="rosbag2 bag, MCAP or sqlite3")
     parser.add_argument("--bundle", type=Path, required=True, help="bundle directory")
     parser.add_argument("--out", type=Path, required=True, help="folder for frame_NNNN.png")
+    add_overwrite_option(parser)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--frames", type=_indices, help="these frames, from 0, e.g. 0,10,20")
     which.add_argument("--every", type=at_least(1), metavar="N", help="every Nth frame")
@@ -254,7 +269,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--image-topic",
         default=topics.CAMERA_IMAGE,
-        help="Image or CompressedImage (default: %(default)s)",
+        help="Image or CompressedImage",
     )
     add_node_options(
         parser,

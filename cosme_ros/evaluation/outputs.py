@@ -34,7 +34,7 @@ class OutputSettings:
     """None: not wanted."""
 
     bag: Path | None = None
-    """Folder of a rosbag2 (MCAP, its chunks compressed by zstd); must not exist."""
+    """Folder of a rosbag2 (MCAP, its chunks compressed by zstd); must not exist, or be empty."""
     video: Path | None = None
     """An .mp4 or .webm file."""
 
@@ -53,6 +53,8 @@ class BagOutputs:
 
     def __enter__(self) -> "BagOutputs":
         if self._settings.bag is not None:
+            if self._settings.bag.is_dir():
+                self._settings.bag.rmdir()  # empty; the writer makes it
             self._writer = Writer(
                 self._settings.bag, version=_BAG_VERSION, storage_plugin=StoragePlugin.MCAP
             )

@@ -17,13 +17,8 @@ from cosme_ros.bundle.loading import BundleError, load_bundle
 from cosme_ros.launching import launch_arguments
 from cosme_ros.launching.detector_launch import DetectorLaunch, detector_launch
 from cosme_ros.launching.launch_arguments import ArgumentError
-from cosme_ros.replay.runner import (
-    HIGHEST_DOMAIN,
-    Replay,
-    ReplayError,
-    domain_of_our_own,
-    prepare_output_dir,
-)
+from cosme_ros.output_folder import OutputError, prepare_output_dir
+from cosme_ros.replay.runner import CONTENTS, HIGHEST_DOMAIN, Replay, domain_of_our_own
 
 LEAST = 1e-6  # of what must be above 0
 
@@ -31,6 +26,7 @@ ARGUMENTS: dict[str, tuple[str | None, str]] = {
     "bag": (None, "rosbag2 bag to play"),
     "bundle": (None, "Directory of the bundle to run"),
     "out": ("replay_output", "Folder to write to"),
+    "overwrite": ("false", "Whether to replace what an earlier replay wrote to it"),
     "rate": ("1.0", "Multiple of the speed at which the bag was recorded"),
     "image_topic": (topics.CAMERA_IMAGE, "Topic of the images: Image or CompressedImage"),
     "label_topic": (topics.CAMERA_LABELS, "Topic of the labels; empty for a bag without"),
@@ -74,7 +70,7 @@ def replay_launch(
     out = Path(given["out"]).expanduser()
     flags = {
         name: launch_arguments.flag(name, given[name])
-        for name in ("pictures", "keep_recording", "rviz")
+        for name in ("overwrite", "pictures", "keep_recording", "rviz")
     }
     rate, seconds_a_frame = (
         launch_arguments.number(name, given[name], least, math.inf)
@@ -115,8 +111,8 @@ def replay_launch(
         overlay=flags["pictures"],
     )
     try:
-        prepare_output_dir(out)
-    except ReplayError as error:
+        prepare_output_dir(out, CONTENTS, overwrite=flags["overwrite"])
+    except OutputError as error:
         raise ArgumentError("out", f"cannot be used: {error}") from error
     replay.write(out)
     return ReplayLaunch(

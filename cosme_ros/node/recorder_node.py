@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -135,9 +135,7 @@ class Recorder(Node):
     def _heed_refusal(self, message: DiagnosticArray) -> None:
         """A detector that cannot be configured will never publish: raises RecorderError."""
         for status in message.status:
-            refused = (
-                status.level == DiagnosticStatus.ERROR and "cannot configure" in status.message
-            )
+            refused = any(entry.key == topics.REFUSAL for entry in status.values)
             if refused and status.name == topics.status(topics.resolve(topics.DETECTOR_NODE)):
                 raise RecorderError(f"{topics.DETECTOR_NODE} is {status.message}")
 

@@ -93,13 +93,14 @@ class Evaluation:
             newest = np.zeros(label.shape, np.float32)
         self._latency_aware.add(newest, label)
 
-    def verdict(self) -> ReplayResult:
+    def result(self) -> ReplayResult:
+        """Return the figures of all frames that were added."""
         return ReplayResult(
-            published=self._published.judged(),
-            mulmem=self._mulmem.judged(),
-            auxcon=self._auxcon.judged(),
-            offline=self._offline.judged(),
-            latency_aware=self._latency_aware.judged(),
+            published=self._published.result(),
+            mulmem=self._mulmem.result(),
+            auxcon=self._auxcon.result(),
+            offline=self._offline.result(),
+            latency_aware=self._latency_aware.result(),
             frames_before_first_result=self._before_first_result,
             published_equals_detector=self._equal,
             largest_difference=self._difference,
@@ -120,7 +121,7 @@ class _Pool:
         self._histogram.add(score, label)
         self._frames += 1
 
-    def judged(self) -> PixelResult:
+    def result(self) -> PixelResult:
         normal, anomalous = self._histogram.pixels
         return PixelResult(
             metrics=self._histogram.result() if normal and anomalous else None,

@@ -59,11 +59,11 @@ class DetectorCounts:
     """All it said, in its own words."""
 
     def percentiles(self, name: str) -> dict[str, float] | None:
-        """p50, p95 and p99 in milliseconds of `name`, for example "age at start from arrival".
+        """p50, p95 and p99 in milliseconds of `name`, for example topics.AGE_AT_START.
 
         They are of the last seconds; None when there was no frame in them.
         """
-        keys = {p: f"{name} {p} (ms)" for p in ("p50", "p95", "p99")}
+        keys = {p: topics.percentile_key(name, p) for p in ("p50", "p95", "p99")}
         if any(key not in self.values for key in keys.values()):
             return None
         return {p: float(self.values[key]) for p, key in keys.items()}
@@ -172,21 +172,21 @@ class Recording:
         with Bag(self.path) as bag:
             for message in bag.messages([SCORE, self._label_topic]):
                 if message.topic == SCORE:
-                    evaluate_recording: int | None = message.stamp
-                    if not asked[evaluate_recording]:
+                    judge: int | None = message.stamp
+                    if not asked[judge]:
                         continue
-                    scores[evaluate_recording] = bag.plane(message, "32FC1")
+                    scores[judge] = bag.plane(message, "32FC1")
                 elif message.stamp in judges:
-                    evaluate_recording = judges[message.stamp]
-                    waiting.setdefault(evaluate_recording, []).append(bag.plane(message, "mono8"))
+                    judge = judges[message.stamp]
+                    waiting.setdefault(judge, []).append(bag.plane(message, "mono8"))
                 else:
                     continue
-                if evaluate_recording in scores:
-                    for label in waiting.pop(evaluate_recording, []):
-                        asked[evaluate_recording] -= 1
-                        yield label, scores[evaluate_recording]
-                    if evaluate_recording is not None and not asked[evaluate_recording]:
-                        del scores[evaluate_recording]
+                if judge in scores:
+                    for label in waiting.pop(judge, []):
+                        asked[judge] -= 1
+                        yield label, scores[judge]
+                    if judge is not None and not asked[judge]:
+                        del scores[judge]
 
     def statuses(self) -> list[DetectorCounts]:
         """What the active detector said of itself, about once a second."""
@@ -195,7 +195,7 @@ class Recording:
             for message in bag.messages([topics.DIAGNOSTICS]):
                 for status in bag.decode(message).status:
                     values = {entry.key: entry.value for entry in status.values}
-                    if status.name == STATUS and "frames received" in values:
+                    if status.name == STATUS and topics.FRAMES_RECEIVED in values:
                         found.append(_counts(values))
         return found
 
@@ -211,10 +211,10 @@ class Recording:
 
 def _counts(values: dict[str, str]) -> DetectorCounts:
     return DetectorCounts(
-        received=int(values["frames received"]),
-        processed=int(values["frames processed"]),
-        dropped=int(values["frames dropped (a newer one came)"]),
-        failed=int(values["frames failed"]),
+        received=int(values[topics.FRAMES_RECEIVED]),
+        processed=int(values[topics.FRAMES_PROCESSED]),
+        dropped=int(values[topics.FRAMES_DROPPED]),
+        failed=int(values[topics.FRAMES_FAILED]),
         values=values,
     )
 

@@ -29,6 +29,8 @@ DISK_SHARE = 0.9  # of what is free, that a recording may fill
 RECORDING, LOGS, SETTINGS = "recording", "logs", "replay.json"
 REPORT, PAGE = "report.json", "report.html"
 """What a replay leaves in its folder."""
+CONTENTS = (RECORDING, LOGS, SETTINGS, REPORT, PAGE, CONTACT_SHEET, VIDEO, PICTURES)
+"""All that replay and evaluation write to it."""
 
 
 class ReplayError(Exception):
@@ -167,28 +169,6 @@ class Replay:
             children.wait_for(player, duration + 2 * SLACK_SECONDS)
             children.wait_for(recorder, self.silence + SLACK_SECONDS)
         return Recording(folder / RECORDING, self.image_topic, self.label_topic)
-
-
-def prepare_output_dir(folder: Path) -> None:
-    """Make `folder`, or remove from it what an earlier replay left there.
-
-    Raises ReplayError when it cannot be written, or holds something that no replay has written:
-    that is not ours to touch.
-    """
-    ours = (folder / SETTINGS).exists() or (folder / LOGS / "detector.log").exists()
-    try:
-        if folder.exists() and any(folder.iterdir()) and not ours:
-            raise ReplayError(
-                f"{folder} exists, and was not written by a replay; give another folder"
-            )
-        for name in (RECORDING, LOGS, PICTURES):
-            shutil.rmtree(folder / name, ignore_errors=True)
-        for name in (REPORT, PAGE, CONTACT_SHEET, VIDEO, SETTINGS):
-            (folder / name).unlink(missing_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / SETTINGS).touch()  # so that what is wrong with the folder is told now
-    except OSError as error:
-        raise ReplayError(f"{folder} cannot be written: {error}") from error
 
 
 def ros_environment() -> dict[str, str]:

@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from cosme_ros import topics
 from cosme_ros.streaming.frame_statistics import WINDOW, Percentiles, Snapshot
 
 INPUT_TIMEOUT = 1.0  # seconds; a road changes within it
@@ -66,6 +67,7 @@ def report(
             "alarm threshold (raw score)": f"{configured.threshold:.6g}",
         }
     if refusal is not None:
+        values[topics.REFUSAL] = refusal
         return Report(Level.ERROR, f"{state}: {refusal}", values)
     if configured is None or snapshot is None:
         return Report(Level.WARN, f"{state}: no obstacles are looked for", values)
@@ -105,18 +107,18 @@ def _numbers(s: Snapshot, configured: Configured) -> dict[str, str]:
     values = {
         "input rate (1/s)": f"{s.input_rate:.2f}",
         "output rate (1/s)": f"{s.output_rate:.2f}",
-        "frames received": str(s.received),
-        "frames processed": str(s.processed),
-        "frames dropped (a newer one came)": str(s.dropped),
+        topics.FRAMES_RECEIVED: str(s.received),
+        topics.FRAMES_PROCESSED: str(s.processed),
+        topics.FRAMES_DROPPED: str(s.dropped),
         f"frames late ({LATE})": str(s.late),
-        "frames failed": str(sum(s.failed.values())),
+        topics.FRAMES_FAILED: str(sum(s.failed.values())),
         **{f"frames failed: {reason}": str(count) for reason, count in sorted(s.failed.items())},
         "masks withheld (no drivable area)": str(s.masks_withheld),
     }
     for name, numbers in (
         ("gap between arrivals", s.arrival_gap),
-        ("age at start from arrival", s.age_at_start),
-        ("latency from arrival", s.latency),
+        (topics.AGE_AT_START, s.age_at_start),
+        (topics.LATENCY, s.latency),
         ("latency from stamp", s.stamp_latency),
     ):
         values |= _percentiles(name, numbers)
@@ -131,7 +133,6 @@ def _percentiles(name: str, numbers: Percentiles | None) -> dict[str, str]:
     if numbers is None:
         return {}
     return {
-        f"{name} p50 (ms)": f"{numbers.p50:.2f}",
-        f"{name} p95 (ms)": f"{numbers.p95:.2f}",
-        f"{name} p99 (ms)": f"{numbers.p99:.2f}",
+        topics.percentile_key(name, percentile): f"{getattr(numbers, percentile):.2f}"
+        for percentile in ("p50", "p95", "p99")
     }

@@ -54,7 +54,7 @@ def measure(way: str, cameras: int, frames: list[bytes], options: argparse.Names
     def on_status(message: DiagnosticArray) -> None:
         for status in message.status:
             values = {pair.key: pair.value for pair in status.values}
-            if values.get("frames processed", "0") != "0":
+            if values.get(topics.FRAMES_PROCESSED, "0") != "0":
                 statuses[status.name] = values
 
     listener = rclpy.create_node("benchmark_cameras")
@@ -97,7 +97,9 @@ def measure(way: str, cameras: int, frames: list[bytes], options: argparse.Names
     if not answered:
         raise ChildError(f"{way}: not all of {cameras} cameras were answered in {PATIENCE:.0f} s")
     rates = [float(values["output rate (1/s)"]) for values in statuses.values()]
-    latencies = [float(values["latency from arrival p50 (ms)"]) for values in statuses.values()]
+    latencies = [
+        float(values[topics.percentile_key(topics.LATENCY, "p50")]) for values in statuses.values()
+    ]
     return {
         "frames/s": sum(rates),
         "slowest camera, frames/s": min(rates),

@@ -39,7 +39,7 @@ from cosme_ros.bags.reading import stamp_of, with_stamp
 from cosme_ros.messages.images import fill_image
 from cosme_ros.node.process import ros_process
 
-AGE = "age at start from arrival"
+AGE = topics.AGE_AT_START
 GAP = "gap between arrivals"
 OUTPUTS = (topics.OUTPUT_SCORE, topics.OUTPUT_MASK)
 PATIENCE = 300.0

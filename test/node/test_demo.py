@@ -113,7 +113,9 @@ def test_a_second_demo_replaces_the_first_and_keeps_no_recording(
     """Played without labels, so there is nothing to judge by."""
     out = shutil.copytree(finished[0], tmp_path / "out")
     (out / "pictures" / "frame_9999.png").touch()
-    status, said = finish(start(bundle, bag, out, "--label-topic", "", "--rate", "2"))
+    status, said = finish(
+        start(bundle, bag, out, "--overwrite", "--label-topic", "", "--rate", "2")
+    )
     assert status == 0, said
     assert not (out / "recording").exists()
     assert not (out / "pictures" / "frame_9999.png").exists()
@@ -131,16 +133,16 @@ def test_what_cannot_be_played_is_said_before_anything_starts(
     theirs.mkdir()
     (theirs / "thesis.tex").write_text("years of work", encoding="utf-8")
     out = tmp_path / "out"
-    for demo, complaint in (
-        (start(bundle, tmp_path / "nowhere", out), f"{tmp_path}/nowhere does not exist"),
-        (start(bundle, bag, out, "--image-topic", "/front"), "no topic '/front'. It has:"),
-        (start(bundle, bag, out, "--label-topic", "/truth"), "no topic '/truth'. It has:"),
-        (start(bundle, bag, theirs), "was not written by a replay"),
-        (start(damaged, bag, out), "student.onnx"),
+    for demo, expected, complaint in (
+        (start(bundle, tmp_path / "nowhere", out), 1, f"{tmp_path}/nowhere does not exist"),
+        (start(bundle, bag, out, "--image-topic", "/front"), 1, "no topic '/front'. It has:"),
+        (start(bundle, bag, out, "--label-topic", "/truth"), 1, "no topic '/truth'. It has:"),
+        (start(bundle, bag, theirs), 2, "is not empty"),
+        (start(damaged, bag, out), 1, "student.onnx"),
     ):
         status, said = finish(demo)
-        assert status == 1
-        assert "The replay failed: " in said and complaint in said
+        assert status == expected
+        assert "demo: " in said and complaint in said
         assert "Traceback" not in said
     assert [file.name for file in theirs.iterdir()] == ["thesis.tex"]
     assert processes_about(tmp_path) == {}
@@ -156,7 +158,7 @@ def test_interrupted_it_leaves_no_process_behind(
     demo.send_signal(number)
     status, said = finish(demo)
     assert status == 130, said
-    assert "Interrupted" in said and "Traceback" not in said
+    assert "demo: interrupted: " in said and "Traceback" not in said
     assert processes_about(out) == {}
 
 

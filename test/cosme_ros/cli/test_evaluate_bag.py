@@ -31,7 +31,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, Bag, read_frames
 from cosme_ros.bundle.loading import MANIFEST, load_bundle
-from cosme_ros.cli.evaluate_bag import bag_names, main
+from cosme_ros.cli.evaluate_bag import main
+from cosme_ros.evaluation.evaluator import bag_names
 from cosme_ros.evaluation.outputs import MASK, OVERLAY, SCORE
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.parameters import Settings
@@ -349,7 +350,11 @@ def test_the_output_bag_has_what_the_detector_says(bundle: Path, tmp_path: Path)
     while video.read()[0]:
         shown += 1
     assert shown == 3 and video.get(cv2.CAP_PROP_FPS) == pytest.approx(10)
-    evaluate(bundle, tmp_path / "out", bag, status=1, options=("--output-bag", str(written)))
+    again = ("--output-bag", str(written))
+    evaluate(bundle, tmp_path / "again", bag, status=2, options=again)
+    before = next(written.glob("*.mcap")).stat().st_mtime_ns
+    evaluate(bundle, tmp_path / "again", bag, options=(*again, "--overwrite"))
+    assert next(written.glob("*.mcap")).stat().st_mtime_ns > before
 
 
 def test_a_damaged_bag_beside_sound_ones(bundle: Path, tmp_path: Path, capsys) -> None:
@@ -372,15 +377,15 @@ def test_a_damaged_bag_beside_sound_ones(bundle: Path, tmp_path: Path, capsys) -
 
 def test_nothing_to_evaluate_is_exit_status_1(bundle: Path, tmp_path: Path, capsys) -> None:
     bag = write_small_bag(tmp_path / "bag", frames=1)
-    for bags, options, sentence in (
-        ([tmp_path / "absent"], (), "does not exist"),
-        ([bag], ("--image-topic", "/front"), "no topic '/front'"),
-        ([bag, bag], (), "given twice"),
-        ([bag], ("--label-folder", str(tmp_path / "absent")), "is no folder"),
-        ([bag], ("--anomaly-ids", "1,255"), "id 255 cannot be"),
-        ([bag], ("--provider", "openvino", "--false-positive-rate", "1e-8"), "calibrated for"),
+    for bags, options, status, sentence in (
+        ([tmp_path / "absent"], (), 1, "does not exist"),
+        ([bag], ("--image-topic", "/front"), 1, "no topic '/front'"),
+        ([bag, bag], (), 1, "given twice"),
+        ([bag], ("--label-folder", str(tmp_path / "absent")), 2, "is no folder"),
+        ([bag], ("--anomaly-ids", "1,255"), 2, "id 255 cannot be"),
+        ([bag], ("--provider", "openvino", "--false-positive-rate", "1e-8"), 1, "calibrated for"),
     ):
-        evaluate(bundle, tmp_path / "out", *bags, status=1, options=options)
+        evaluate(bundle, tmp_path / "out", *bags, status=status, options=options)
         told = capsys.readouterr().err
         assert sentence in told and "Traceback" not in told
     evaluate(tmp_path / "no_bundle", tmp_path / "out", bag, status=1)
@@ -408,7 +413,7 @@ def test_ctrl_c_keeps_what_was_evaluated(bundle: Path, tmp_path: Path, jobs: int
         sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
     told = process.communicate()[1]
-    assert process.returncode == 0, told
+    assert process.returncode == 130, told
     assert "interrupted after" in told and "Traceback" not in told
     report = json.loads((out / "report.json").read_text())
     assert 0 < report["total"]["frames"] < 800

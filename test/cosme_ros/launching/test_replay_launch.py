@@ -52,7 +52,9 @@ def test_the_detector_hears_what_is_played(places, tmp_path):
     # Recorder and judge look for the topics of a node without namespace, and a detector that
     # died has lost frames.
     assert detector.namespace == "" and not detector.respawn
-    raw = launch(places, tmp_path / "out", image_topic=CAMERA_LABELS, label_topic="")
+    raw = launch(
+        places, tmp_path / "out", overwrite="true", image_topic=CAMERA_LABELS, label_topic=""
+    )
     assert dict(raw.detector.remappings)["~/input/image"] == CAMERA_LABELS
     assert raw.detector.parameters["image_transport"] == "raw"
 
@@ -64,7 +66,7 @@ def test_a_compressed_topic_need_not_be_called_so(places, tmp_path):
 
 
 def test_a_replay_has_a_domain_of_its_own(places, tmp_path):
-    found = {launch(places, tmp_path / "out").domain for _ in range(5)}
+    found = {launch(places, tmp_path / f"{number}").domain for number in range(5)}
     assert len(found) > 1 and all(1 <= domain <= HIGHEST_DOMAIN for domain in found)
 
 
@@ -81,6 +83,7 @@ def test_a_replay_has_a_domain_of_its_own(places, tmp_path):
         ({"seconds_a_frame": "-1"}, "'seconds_a_frame' is '-1'"),
         ({"false_positive_rate": "abc"}, "'false_positive_rate' is 'abc'"),
         ({"provider": "abacus"}, "'provider' is 'abacus'"),
+        ({"overwrite": "maybe"}, "'overwrite' is 'maybe'"),
         ({"pictures": "maybe"}, "'pictures' is 'maybe'"),
         ({"keep_recording": "yes"}, "'keep_recording' is 'yes'"),
         ({"rviz": "maybe"}, "'rviz' is 'maybe'"),
@@ -98,3 +101,4 @@ def test_a_folder_of_somebody_else_is_refused(places, tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ArgumentError, match="'out' cannot be used"):
         launch(places, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]

@@ -42,38 +42,38 @@ def test_the_published_scores_are_judged_not_the_detectors(detector: Detector) -
         truthful = np.where(labels == 1, 2.0, 0.5).astype(np.float32)
         truthful[labels == 255] = 9.0  # would spoil it if it counted
         evaluation.add(Output(**{**vars(frame), "score": truthful}))
-    verdict = evaluation.verdict()
-    published, mulmem = verdict.published.metrics, verdict.mulmem.metrics
+    result = evaluation.result()
+    published, mulmem = result.published.metrics, result.mulmem.metrics
     assert published is not None and mulmem is not None
     assert published.average_precision == pytest.approx(1.0)
     assert published.fpr95 == 0.0
     assert mulmem.average_precision < 1.0
-    assert verdict.auxcon != verdict.mulmem
-    assert not verdict.published_equals_detector
-    assert verdict.published.frames == 4
-    assert verdict.published.normal_pixels == 4 * 179 * 320 - 2 * 40 * 30
-    assert verdict.published.anomalous_pixels == 2 * 40 * 30
+    assert result.auxcon != result.mulmem
+    assert not result.published_equals_detector
+    assert result.published.frames == 4
+    assert result.published.normal_pixels == 4 * 179 * 320 - 2 * 40 * 30
+    assert result.published.anomalous_pixels == 2 * 40 * 30
 
 
 def test_one_bit_makes_the_scores_unequal(detector: Detector) -> None:
     evaluation = Evaluation(detector)
     same = output(detector, 0, labels=None)
     evaluation.add(same)
-    assert evaluation.verdict().published_equals_detector
+    assert evaluation.result().published_equals_detector
     score = same.score.copy()
     score[7, 9] = np.nextafter(score[7, 9], np.float32(np.inf))
     evaluation.add(Output(**{**vars(same), "score": score}))
-    verdict = evaluation.verdict()
-    assert not verdict.published_equals_detector
-    assert 0 < verdict.largest_difference < 1e-6
+    result = evaluation.result()
+    assert not result.published_equals_detector
+    assert 0 < result.largest_difference < 1e-6
 
 
 def test_without_anomalies_there_is_nothing_to_tell(detector: Detector) -> None:
     evaluation = Evaluation(detector)
     evaluation.add(output(detector, 0, labels=label(0, 180, 320)))
-    verdict = evaluation.verdict()
-    assert verdict.published.metrics is None
-    assert verdict.published.anomalous_pixels == 0 < verdict.published.normal_pixels
+    result = evaluation.result()
+    assert result.published.metrics is None
+    assert result.published.anomalous_pixels == 0 < result.published.normal_pixels
 
 
 def test_offline_counts_the_frames_that_were_dropped_too(detector: Detector) -> None:
@@ -88,10 +88,10 @@ def test_offline_counts_the_frames_that_were_dropped_too(detector: Detector) -> 
             evaluation.add_unanswered(LabelledFrame(index, frame.image, labels))
         truth.append((labels == 1)[labels != 255])
         scores.append(frame.score[labels != 255])
-    verdict = evaluation.verdict()
-    assert verdict.published.frames == 2 and verdict.offline.frames == 4
-    assert verdict.offline.metrics is not None
-    assert verdict.offline.metrics.average_precision == pytest.approx(
+    result = evaluation.result()
+    assert result.published.frames == 2 and result.offline.frames == 4
+    assert result.offline.metrics is not None
+    assert result.offline.metrics.average_precision == pytest.approx(
         average_precision_score(np.concatenate(truth), np.concatenate(scores)), abs=1e-9
     )
 
@@ -103,11 +103,11 @@ def test_before_the_first_result_nothing_has_been_found(detector: Detector) -> N
     labels[:2] = 1
     evaluation.add_latency_aware(labels, None)
     evaluation.add_latency_aware(labels, labels.astype(np.float32))
-    verdict = evaluation.verdict()
-    assert verdict.frames_before_first_result == 1
-    assert verdict.latency_aware.metrics is not None
+    result = evaluation.result()
+    assert result.frames_before_first_result == 1
+    assert result.latency_aware.metrics is not None
     # Half of the 40 anomalous pixels at precision 1, the other half among all 200 pixels.
-    assert verdict.latency_aware.metrics.average_precision == pytest.approx(0.5 + 0.5 * 40 / 200)
+    assert result.latency_aware.metrics.average_precision == pytest.approx(0.5 + 0.5 * 40 / 200)
 
 
 def test_a_score_of_another_size_is_refused(detector: Detector) -> None:

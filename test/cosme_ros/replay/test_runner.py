@@ -9,7 +9,8 @@ import pytest
 from helpers.small_bag import write_small_bag
 
 from cosme_ros.bags.reading import BagError
-from cosme_ros.replay.runner import Replay, ReplayError, prepare_output_dir
+from cosme_ros.output_folder import prepare_output_dir
+from cosme_ros.replay.runner import CONTENTS, Replay, ReplayError
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 
@@ -60,23 +61,7 @@ def test_the_transport_is_the_bags(bag: Path) -> None:
         replay(bag, label_topic="/truth").image_transport()
 
 
-def test_only_what_a_replay_left_is_removed(bag: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    prepare_output_dir(out)
-    replay(bag).write(out)
-    (out / "recording").mkdir()
-    (out / "report.json").write_text("{}", encoding="utf-8")
-    (out / "notes.txt").write_text("mine", encoding="utf-8")
-    prepare_output_dir(out)
-    assert {file.name for file in out.iterdir()} == {"notes.txt", "replay.json"}
-
-
-def test_what_others_wrote_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("years of work", encoding="utf-8")
-    with pytest.raises(ReplayError, match=f"{tmp_path} exists, and was not written by a replay"):
-        prepare_output_dir(tmp_path)
-    with pytest.raises(ReplayError, match="cannot be written"):
-        prepare_output_dir(tmp_path / "thesis.tex")
-    with pytest.raises(ReplayError, match="cannot be written"):
-        prepare_output_dir(tmp_path / "thesis.tex" / "out")
-    assert (tmp_path / "thesis.tex").read_text(encoding="utf-8") == "years of work"
+def test_all_that_a_replay_writes_can_be_replaced(bag: Path, tmp_path: Path) -> None:
+    replay(bag).write(tmp_path)
+    prepare_output_dir(tmp_path, CONTENTS, overwrite=True)
+    assert list(tmp_path.iterdir()) == []

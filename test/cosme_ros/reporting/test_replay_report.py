@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import json
+import re
 
 import pytest
 
@@ -11,25 +12,25 @@ from cosme_ros.replay.recording import DetectorCounts
 from cosme_ros.replay.streaming_accuracy import FrameTimes, timeline
 from cosme_ros.reporting.environment import describe_environment
 from cosme_ros.reporting.html import Thumbnail, as_html
-from cosme_ros.reporting.replay_page import as_page
+from cosme_ros.reporting.replay_page import TEMPLATE, page_content
 from cosme_ros.reporting.replay_report import Table, as_text, report_of, tables
 
 MS = 1_000_000
 
 
-def judged(share: float | None, frames: int = 4) -> PixelResult:
+def pixels(share: float | None, frames: int = 4) -> PixelResult:
     metrics = share and AnomalyMetrics(share, share + 0.1, share - 0.1, 0.0, 0.5, 1.0)
     return PixelResult(metrics or None, frames, 90, 10 if share else 0)
 
 
-def verdict(share: float | None = 0.5) -> ReplayResult:
+def result(share: float | None = 0.5) -> ReplayResult:
     less = share and share - 0.2
     return ReplayResult(
-        published=judged(share, 2),
-        mulmem=judged(share, 2),
-        auxcon=judged(less, 2),
-        offline=judged(share),
-        latency_aware=judged(less),
+        published=pixels(share, 2),
+        mulmem=pixels(share, 2),
+        auxcon=pixels(less, 2),
+        offline=pixels(share),
+        latency_aware=pixels(less),
         frames_before_first_result=1,
         published_equals_detector=True,
         largest_difference=0.0,
@@ -52,7 +53,7 @@ def counts(received: int, dropped: int, failed: int = 0) -> DetectorCounts:
 
 
 def test_every_frame_is_accounted_for() -> None:
-    report = report_of(verdict(), TIMES, counts(received=4, dropped=2))
+    report = report_of(result(), TIMES, counts(received=4, dropped=2))
     assert report["frames"] == {
         "played": 4,
         "in": 4,
@@ -66,7 +67,7 @@ def test_every_frame_is_accounted_for() -> None:
 
 
 def test_what_is_missing_is_told() -> None:
-    report = report_of(verdict(), TIMES, counts(received=3, dropped=0))
+    report = report_of(result(), TIMES, counts(received=3, dropped=0))
     assert report["frames"]["lost_before_the_detector"] == 1
     assert report["frames"]["unaccounted_for"] == 1
     said = as_text(tables(report))
@@ -75,7 +76,7 @@ def test_what_is_missing_is_told() -> None:
 
 
 def test_times_and_ages() -> None:
-    report = json.loads(json.dumps(report_of(verdict(), TIMES, counts(4, 2))))
+    report = json.loads(json.dumps(report_of(result(), TIMES, counts(4, 2))))
     assert report["latency_ms"]["p50"] == pytest.approx(70.0)
     assert report["latency_ms"]["most"] == pytest.approx(80.0)
     assert report["latency_from"] == "stamp"
@@ -89,7 +90,7 @@ def test_times_and_ages() -> None:
 
 
 def test_three_ways_of_judging_side_by_side() -> None:
-    report = report_of(verdict(), TIMES, counts(4, 2))
+    report = report_of(result(), TIMES, counts(4, 2))
     assert report["ap"] == 0.5 and report["offline"]["ap"] == 0.5
     assert report["latency_aware"]["ap"] == pytest.approx(0.3)
     assert report["auxcon_auroc"] == pytest.approx(0.4)
@@ -104,7 +105,7 @@ def test_three_ways_of_judging_side_by_side() -> None:
 
 
 def test_without_labels_there_is_no_figure() -> None:
-    report = report_of(verdict(None), TIMES, counts(4, 2))
+    report = report_of(result(None), TIMES, counts(4, 2))
     assert report["ap"] is None and report["latency_aware"]["ap"] is None
     assert "nothing to judge the scores by" in as_text(tables(report))
 
@@ -120,7 +121,7 @@ def test_text_has_straight_columns() -> None:
 
 
 def made(report: dict) -> dict:
-    """With what judge_recording adds: how it was made."""
+    """With what `evaluate_recording` adds: how it was made."""
     return {
         **report,
         "provider": "cpu",
@@ -134,21 +135,30 @@ def made(report: dict) -> dict:
     }
 
 
+def shown(report: dict, **more) -> tuple[str, list[str]]:
+    """The page, and the titles of its sections."""
+    page = as_html(TEMPLATE, **page_content(made(report)), **{"video": "", "pictures": (), **more})
+    return page, re.findall("<h2>(.*)</h2>", page)
+
+
 def test_page_shows_the_figures_and_what_is_missing() -> None:
-    page = as_page(made(report_of(verdict(), TIMES, counts(received=3, dropped=0))))
-    assert [section.title for section in page.sections] == ["Frames", "Latency", "Detection"]
-    assert [tile.value for tile in page.tiles] == ["0", "79 ms", "100 ms", "0.300"]
-    assert page.tiles[-1].note == "offline 0.500"
-    assert len(page.warnings) == 2 and "never reached the detector" in page.warnings[0]
-    text = as_html(page)
-    assert "/bags/&lt;drive&gt;" in text and text.count("<svg") == 2
+    page, titles = shown(report_of(result(), TIMES, counts(received=3, dropped=0)))
+    warnings = "Not as it should be"
+    assert titles == [warnings, "Frames", "Latency", "Detection", "How this was made"]
+    tiles = re.findall('class="tile"><b>(.*?)</b>', page)
+    assert tiles == ["0", "79 ms", "100 ms", "0.300"]
+    assert "<small>offline 0.500</small>" in page
+    found = re.findall("<li>(.*)</li>", page)
+    assert len(found) == 2 and "never reached the detector" in found[0]
+    assert "/bags/&lt;drive&gt;" in page and page.count("<svg") == 2
 
 
 def test_page_without_labels_claims_nothing() -> None:
-    page = as_page(made(report_of(verdict(None), TIMES, counts(4, 2))))
-    assert "latency-aware AP" not in {tile.title for tile in page.tiles}
-    assert page.warnings == ()
-    assert page.sections[-1].tables == ()
+    page, titles = shown(report_of(result(None), TIMES, counts(4, 2)))
+    assert titles == ["Frames", "Latency", "Detection", "How this was made"]
+    assert "latency-aware AP" not in page
+    detection = page[page.index("<h2>Detection") :]
+    assert "<thead>" not in detection and "<thead>" in page
 
 
 def test_page_begins_with_the_drive_and_tells_of_its_obstacles() -> None:
@@ -179,18 +189,16 @@ def test_page_begins_with_the_drive_and_tells_of_its_obstacles() -> None:
         "frames_with_false_alarms": 2,
         "labelled_frames": 20,
     }
-    report = {**report_of(verdict(), TIMES, counts(4, 2)), "labelled_obstacles": obstacles}
-    page = as_page(
-        made(report),
-        video="drive.webm",
-        thumbnails=(Thumbnail("frame0", b"small", b"large", "the median"),),
+    report = {**report_of(result(), TIMES, counts(4, 2)), "labelled_obstacles": obstacles}
+    page, titles = shown(
+        report,
+        video="drive <1>.webm",
+        pictures=(Thumbnail("frame0", b"small", b"large", "the median"),),
     )
-    titles = [section.title for section in page.sections]
-    assert titles[:2] == ["The drive", "Worth a look"] and titles[-1] == "Obstacles"
-    assert page.sections[0].video == "drive.webm"
-    assert page.sections[-1].tables[0].rows == (
-        ("1 (scene 2)", "3", "120", "900", "5", "4 of 9", "0.62"),
-    )
-    assert "1 of 1" in [tile.value for tile in page.tiles]
-    text = as_html(page)
-    assert text.index("<video") < text.index("Latency")
+    assert titles[:2] == ["The drive", "Worth a look"] and titles[-2] == "Obstacles"
+    assert '<video src="drive &lt;1&gt;.webm" controls' in page
+    assert '<a href="drive &lt;1&gt;.webm">' in page
+    cells = ("1 (scene 2)", "3", "120", "900", "5", "4 of 9", "0.62")
+    assert "".join(f"<td>{cell}</td>" for cell in cells) in page
+    assert "<b>1 of 1</b>" in page
+    assert page.index("<video") < page.index("Latency")

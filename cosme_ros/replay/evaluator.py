@@ -1,0 +1,145 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Evaluates a replay: what a vehicle would have had, from the recording that the replay left.
+
+Evaluated are latency, dropped frames, and detection against the bag's labels in three ways: every
+frame at once, as if time stood still; every frame by the newest result there was at its moment
+(`cosme_ros/replay/streaming_accuracy.py`); and the frames that have a result by their own.
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosme_ros.bags.reading import BagError
+from cosme_ros.bags.scenes import Scene, scenes_of_frames
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
+from cosme_ros.replay.drive_obstacles import DriveObstacles
+from cosme_ros.replay.evaluation import Evaluation
+from cosme_ros.replay.recording import Recording
+from cosme_ros.replay.runner import LOGS, RECORDING, REPORT, Replay, ReplayError
+from cosme_ros.replay.streaming_accuracy import timeline
+from cosme_ros.reporting.environment import describe_environment
+from cosme_ros.reporting.html import Thumbnail
+from cosme_ros.reporting.pictures import VIDEO, DriveVideo, draw_chosen
+from cosme_ros.reporting.replay_page import write_page
+from cosme_ros.reporting.replay_report import report_of
+
+
+def evaluate_recording(
+    folder: Path | str,
+    *,
+    pictures: bool = False,
+    detector: Detector | None = None,
+    command: str = "",
+    on_progress: Callable[[str, int, int | None], object] = lambda stage, done, total: None,
+) -> dict[str, Any]:
+    """Evaluate the recording of a replay, and write REPORT, PAGE and, if asked for, pictures.
+
+    Args:
+        folder: that the replay left, with RECORDING and SETTINGS.
+        pictures: whether to draw a contact sheet, pictures and a video.
+        detector: of the replay's bundle and settings, if there is one already.
+        command: for the report.
+        on_progress: called with the stage, the frames done, and how many there are.
+
+    Returns:
+        The content of REPORT.
+
+    Raises:
+        BagError: the recording cannot be read.
+        BundleError, ProviderError: the detector cannot be made.
+        ReplayError: `folder` is not that of a replay, or the detector published no score.
+        ScoreFault: the detector's score of a frame is not finite.
+    """
+    folder = Path(folder)
+    replay = Replay.read(folder)
+    if detector is None:
+        detector = Detector(
+            load_bundle(replay.bundle),
+            provider=replay.provider,
+            false_positive_rate=replay.false_positive_rate,
+            threads=replay.threads,
+        )
+    recording = Recording(folder / RECORDING, replay.image_topic, replay.label_topic)
+    counts = recording.counts()
+    when = timeline(recording.times)
+    if not any(frame.score is not None for frame in when.frames):
+        raise ReplayError(
+            "the detector published no score; its log may say why"
+            + (f": {folder / LOGS / 'detector.log'}" if (folder / LOGS).is_dir() else "")
+        )
+    evaluation = Evaluation(detector)
+    numbers = {frame.stamp: number for number, frame in enumerate(recording.times)}
+    scenes = _scenes(replay, len(numbers))
+    drive = DriveObstacles()
+    done, total = 0, len(when.frames)
+    with _video(recording, folder) if pictures else nullcontext() as video:
+        for output in recording.outputs():
+            evaluation.add(output)
+            number = numbers[output.stamp]
+            scene = scenes[number] if scenes else None
+            drive.add(
+                number,
+                output.stamp,
+                scene,
+                score=output.score,
+                mask=output.mask,
+                label=output.label,
+            )
+            if video is not None:
+                seconds = (output.stamp - recording.times[0].stamp) * 1e-9
+                video.add(number, seconds, output, scene)
+            done += 1
+            on_progress("evaluating", done, total)
+        for frame in recording.unanswered():
+            evaluation.add_unanswered(frame)
+            done += 1
+            on_progress("evaluating", done, total)
+    for label, newest in recording.judged_by(when.judged_by()):
+        evaluation.add_latency_aware(label, newest)
+    thumbnails: tuple[Thumbnail, ...] = ()
+    if pictures:
+        chosen, heading = drive.chosen()
+        thumbnails = draw_chosen(folder, recording.outputs(), chosen, heading=heading)
+    report = {
+        **report_of(evaluation.result(), when, counts),
+        "labelled_obstacles": drive.report(),
+        "provider": detector.provider,
+        "false_positive_rate": replay.false_positive_rate,
+        "threads": replay.threads,
+        "playback_rate": replay.rate,
+        "bundle": {
+            "name": detector.bundle.name,
+            "path": str(replay.bundle),
+            "sha256": detector.bundle.digest,
+        },
+        "bag": {"path": str(replay.bag), "image_topic": replay.image_topic},
+        "command": command,
+        "machine": describe_environment(),
+    }
+    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_page(folder, report, video=VIDEO if pictures else "", thumbnails=thumbnails)
+    return report
+
+
+def _video(recording: Recording, folder: Path) -> DriveVideo:
+    stamps = np.array([frame.stamp for frame in recording.times if frame.score is not None])
+    period = float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 0.0
+    return DriveVideo(folder, frames_a_second=1.0 / period if period > 0 else 1.0)
+
+
+def _scenes(replay: Replay, played: int) -> tuple[Scene | None, ...]:
+    """Return the scene of each frame that was played; nothing where that cannot be known."""
+    try:
+        scenes = scenes_of_frames(replay.bag, replay.image_topic)
+    except BagError:
+        return ()
+    # Played once and recorded whole, the frames are the bag's in its order.
+    return scenes if len(scenes) == played else ()
