@@ -114,7 +114,7 @@ table: $(VENV)/.development
 		--size 288 512 --max-frames 184 --seed $(SEED) \
 		--out $(TABLE)/bundle --licence "as CamVid: not to be passed on" $(FIT)
 	$(bin)/python -m training evaluate $(TABLE)/bundle --teacher $(TABLE)/teacher/teacher.pt \
-		--seed $(SEED) --normal camvid=$(CAMVID):train --out $(TABLE)/figures \
+		--seed $(SEED) --normal camvid=$(CAMVID):train --out $(TABLE)/figures --overwrite \
 		--data composited:0:camvid=$(CAMVID):test --data road_anomaly=$(ROAD_ANOMALY)
 
 clean:

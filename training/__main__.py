@@ -4,12 +4,14 @@
 """`python -m training`: from labelled images to a bundle that the vehicle runs."""
 
 import functools
+import inspect
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from cosme_ros.missing_packages import sentence
+from cosme_ros import __version__
+from cosme_ros.command_frame import run_command
 from training.commands.ablate import ablate
 from training.commands.datasets import datasets
 from training.commands.demo import demo
@@ -21,13 +23,6 @@ from training.commands.make_bag import make_bag
 from training.commands.options import SPREADING
 from training.commands.quantise import quantise
 from training.commands.teacher import teacher
-from training.errors import Interrupted, UsageError
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_FAILED = 2
-_INTERRUPTED = 130
 
 app = typer.Typer(
     name="python -m training",
@@ -50,46 +45,62 @@ app = typer.Typer(
     `datasets` lists what the commands can read and checks what is on your disk; `make-bag` turns
     pictures into a bag to play to the node; `demo` makes the demo bundle and bag. Each command
     explains itself with --help.
+
+    Example: python -m training fit drive.mcap --teacher runs/camvid/teacher.pt --out my_bundle
     """,
 )
 
 
-def _speaking_plainly(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn a foreseen error into one red sentence and exit code 2, Ctrl-C into 130."""
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cosme_ros {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
+    ),
+]
+
+
+@app.callback()
+def _main(version: Version = False) -> None:
+    pass
+
+
+def _add(command: Callable[..., None], epilog: str | None = None) -> None:
+    """Add a command in the common frame, with --version."""
+    name = command.__name__.replace("_", "-")
 
     @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except UsageError as error:
-            typer.secho(str(error), fg=typer.colors.RED, err=True)
-            raise typer.Exit(_FAILED) from None
-        except ModuleNotFoundError as error:
-            told = sentence(error)
-            if told is None:
-                raise
-            typer.secho(told, fg=typer.colors.RED, err=True)
-            raise typer.Exit(_FAILED) from None
-        except Interrupted as interruption:
-            typer.secho(f"interrupted: {interruption}", fg=typer.colors.YELLOW, err=True)
-            raise typer.Exit(_INTERRUPTED) from None
-        except KeyboardInterrupt:
-            typer.secho("interrupted", fg=typer.colors.YELLOW, err=True)
-            raise typer.Exit(_INTERRUPTED) from None
+    def run(**given: Any) -> None:
+        given.pop("version")
+        status = run_command(name, functools.partial(command, **given))
+        if status:
+            raise typer.Exit(status)
 
-    return run
+    signature = inspect.signature(command)
+    version = inspect.Parameter(
+        "version", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Version
+    )
+    parameters = (*signature.parameters.values(), version)
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {**command.__annotations__, "version": Version}
+    app.command(name, epilog=epilog)(run)
 
 
-app.command()(_speaking_plainly(datasets))
-app.command(epilog=SPREADING)(_speaking_plainly(teacher))
-app.command()(_speaking_plainly(import_teacher))
-app.command(epilog=SPREADING)(_speaking_plainly(fit))
-app.command()(_speaking_plainly(evaluate))
-app.command()(_speaking_plainly(ablate))
-app.command()(_speaking_plainly(halve))
-app.command()(_speaking_plainly(quantise))
-app.command()(_speaking_plainly(make_bag))
-app.command()(_speaking_plainly(demo))
+_add(datasets)
+_add(teacher, SPREADING)
+_add(import_teacher)
+_add(fit, SPREADING)
+_add(evaluate)
+_add(ablate)
+_add(halve)
+_add(quantise)
+_add(make_bag)
+_add(demo)
 
 if __name__ == "__main__":
     app()

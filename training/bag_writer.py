@@ -17,6 +17,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from cosme_ros.output_folder import BAG_CONTENTS, check_output_dir
 from training.errors import UsageError
 
 IMAGE_TOPIC = "/camera/image_raw"
@@ -107,7 +108,7 @@ def write_bag(
         if count == 0:
             raise UsageError(f"there is no frame to write to {path}")
         if path.exists():
-            _remove(path)
+            shutil.rmtree(path)
         unfinished.rename(path)
     return count
 
@@ -115,21 +116,13 @@ def write_bag(
 def _check(
     path: Path, rate: float, quality: int, horizontal_fov: float | None, overwrite: bool
 ) -> None:
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists; pass --overwrite to replace it")
+    check_output_dir(path, BAG_CONTENTS, overwrite=overwrite)
     if not (math.isfinite(rate) and rate > 0):
         raise UsageError(f"rate is {rate}; it is frames a second and above 0")
     if not 1 <= quality <= 100:
         raise UsageError(f"quality is {quality}; JPEG's is 1 to 100")
     if horizontal_fov is not None and not 0 < horizontal_fov < 180:
         raise UsageError(f"horizontal field of view is {horizontal_fov}; degrees between 0 and 180")
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
 
 
 class _Bag:

@@ -30,6 +30,7 @@ def ablate(
             help="Folder in which `fit` kept its progress; without it, BUNDLE.fit if it exists.",
         ),
     ] = None,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Measure what each layer adds: both halves of the paper's Table 4.
 
@@ -60,13 +61,19 @@ def ablate(
     import sys
     from dataclasses import replace
 
+    from cosme_ros.output_folder import prepare_output_dir
     from training.commands.options import with_bar
     from training.datasets.cropped import Cropped
     from training.datasets.registry import open_dataset
     from training.errors import Interrupted, UsageError
     from training.evaluation.ablation import LayerScores, ScoreArithmetic
     from training.evaluation.ablation import ablate as measure
-    from training.evaluation.ablation_report import ablation_tables, write_ablation
+    from training.evaluation.ablation_report import (
+        JSON_FILE,
+        MARKDOWN_FILE,
+        ablation_tables,
+        write_ablation,
+    )
     from training.evaluation.frame_scores import FrameScorer
     from training.evaluation.provenance import provenance
     from training.export.manifest import read_manifest
@@ -74,6 +81,7 @@ def ablate(
     from training.teachers.loading import open_teacher
 
     manifest = read_manifest(bundle)
+    prepare_output_dir(out, (MARKDOWN_FILE, JSON_FILE), overwrite=overwrite)
     of_input = manifest["input_size"]
     # As `fit` and `evaluate` do.
     dataset = open_dataset(data)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from training.commands import options
 from training.demo.size import FRAMES, TEACHER_STEPS
 
 
@@ -30,6 +31,7 @@ def demo(
         ),
     ] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes that prepare data.")] = 1,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Make the demo bundle and the demo bag again, from synthetic streets alone.
 
@@ -44,12 +46,13 @@ def demo(
 
     Example:
 
-        python -m training demo --out demo
+        python -m training demo --out demo --overwrite
 
     Next: `make demo` plays the bag into the detector.
     """
     import tqdm
 
+    from cosme_ros.output_folder import BAG_CONTENTS, BUNDLE_CONTENTS, check_output_dir
     from training.bag_writer import write_bag
     from training.datasets.readers.folder import ImageFolder, LabelledFolder
     from training.datasets.synthetic_streets import SYNTHETIC_CLASSES
@@ -66,6 +69,10 @@ def demo(
     from training.segmentation.trainer import TEACHER_FILE, TeacherTraining
     from training.teachers.checkpoint import load_teacher
 
+    replaces = overwrite or (work.is_dir() and not bag_only)  # `work`: an unfinished run
+    check_output_dir(out / "bag", BAG_CONTENTS, overwrite=replaces)
+    if not bag_only:
+        check_output_dir(out / "bundle", BUNDLE_CONTENTS, overwrite=replaces)
     try:
         write_bag(
             out / "bag",

@@ -64,6 +64,7 @@ def evaluate(
         typer.Option(min=0, help="Draw this many worst false alarms and misses of a data set."),
     ] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Of dropout and of random samples.")] = 0,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Compare a bundle with baselines on pictures whose anomalies are known.
 
@@ -101,6 +102,7 @@ def evaluate(
 
     from tqdm import tqdm
 
+    from cosme_ros.output_folder import prepare_output_dir
     from training.commands.options import with_bar
     from training.datasets.cropped import Cropped
     from training.datasets.opening import cut_sentence, open_frames
@@ -110,7 +112,14 @@ def evaluate(
     from training.evaluation.dataset_figures import ScoreStore, measure_dataset
     from training.evaluation.frame_scores import FrameScorer
     from training.evaluation.provenance import provenance
-    from training.evaluation.report import Evaluation, dataset_table, skipped_lines, write_report
+    from training.evaluation.report import (
+        JSON_FILE,
+        MARKDOWN_FILE,
+        Evaluation,
+        dataset_table,
+        skipped_lines,
+        write_report,
+    )
     from training.evaluation.worst_frames import draw_worst_frames
     from training.export.manifest import read_manifest
     from training.teachers.loading import open_teacher
@@ -118,6 +127,9 @@ def evaluate(
     of_input = read_manifest(bundle)["input_size"]
     size = (of_input["height"], of_input["width"])
     datasets = [open_dataset(text) for text in data]
+    folders = numbered([dataset.name for dataset in datasets])
+    contents = (MARKDOWN_FILE, JSON_FILE, ".scores_*", *folders)
+    prepare_output_dir(out, contents, overwrite=overwrite)
     if crop:
         for dataset in datasets:
             if len(dataset.source) and (cut := cut_sentence(dataset.source[0][0], *size)):
@@ -133,7 +145,6 @@ def evaluate(
             classes=classes,
             weights=teacher_weights,
         )
-    folders = numbered([dataset.name for dataset in datasets])
     scorer = FrameScorer(
         bundle,
         checkpoint,
@@ -155,7 +166,6 @@ def evaluate(
     )
     evaluation = Evaluation(origin, scorer.skipped, [])
 
-    out.mkdir(parents=True, exist_ok=True)
     try:
         if scorer.normal_frames:
             with tqdm(total=scorer.normal_frames, unit="frame", desc="normal frames") as bar:

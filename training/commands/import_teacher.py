@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from training.commands import options
+
 
 class Layout(StrEnum):
     """Keys of training.teachers.public_layouts.LAYOUTS, which needs torch."""
@@ -31,6 +33,7 @@ def import_teacher(
             help="It was trained with; no weight says it. Without: vainf 16, nvidia 8.",
         ),
     ] = None,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Make a teacher out of a public checkpoint of DeepLabV3+.
 
@@ -56,10 +59,12 @@ def import_teacher(
     Next: `python -m training fit`, with OUT and normal frames. Mind the checkpoint's licence, and
     that of the pictures it learned from: a bundle inherits them (fit --licence).
     """
+    from cosme_ros.output_folder import check_output_file
     from training.datasets.registry import load_class_list
     from training.teachers.checkpoint import save_teacher
     from training.teachers.importing import import_teacher as make_teacher
 
+    check_output_file(out, overwrite=overwrite)
     teacher = make_teacher(
         checkpoint, layout.value, load_class_list(classes), output_stride=output_stride
     )

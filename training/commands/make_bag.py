@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from training.commands import options
+
 if TYPE_CHECKING:
     from training.bag_writer import BagFrame
     from training.datasets.readers.folder import ImageFolder, LabelledFolder
@@ -58,7 +60,7 @@ def make_bag(
             help="Degrees; gives camera_info a nominal pinhole. Without: uncalibrated (K = 0)."
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Turn pictures, and their labels if there are any, into a rosbag2 (MCAP).
 

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Options of the commands that can spread over several GPUs and machines."""
+"""Options that several commands have."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -95,9 +95,18 @@ CostOption = Annotated[
 ]
 
 
+TEACHER_PANEL = "Teacher"
+
+OverwriteOption = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace what an earlier run wrote to OUT."),
+]
+
+
 Teacher = Annotated[
     str,
     typer.Option(
+        rich_help_panel=TEACHER_PANEL,
         metavar="FILE|MODULE:FUNCTION|none",
         help="Checkpoint that `teacher` or `import-teacher` wrote, or my_module:build, a function "
         "without arguments that returns any torch.nn.Module. none: no segmentation network at "
@@ -109,6 +118,7 @@ Teacher = Annotated[
 Layers = Annotated[
     str | None,
     typer.Option(
+        rich_help_panel=TEACHER_PANEL,
         metavar="LAYER=PATH,...",
         help="Where the module's layers are: c4=backbone.layer3,c5=backbone.layer4,lh=head.3,"
         "o=head.4. c2 to c5: stages; lh: what the last 1x1 convolution reads; o: logits.",
@@ -119,6 +129,7 @@ Layers = Annotated[
 Normalization = Annotated[
     str | None,
     typer.Option(
+        rich_help_panel=TEACHER_PANEL,
         metavar="imagenet|MEAN/DEVIATION",
         help="Of the module's input, e.g. 0.5,0.5,0.5/0.25,0.25,0.25 (R,G,B of pixels in 0..1); "
         "imagenet if not given.",
@@ -127,10 +138,17 @@ Normalization = Annotated[
 
 
 Classes = Annotated[
-    str | None, typer.Option(help="The module's class list: a name or a JSON file, as in teacher.")
+    str | None,
+    typer.Option(
+        rich_help_panel=TEACHER_PANEL,
+        help="The module's class list: a name or a JSON file, as in teacher.",
+    ),
 ]
 
 
 Weights = Annotated[
-    Path | None, typer.Option(help="State dictionary (.pt) to load into the module.")
+    Path | None,
+    typer.Option(
+        rich_help_panel=TEACHER_PANEL, help="State dictionary (.pt) to load into the module."
+    ),
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from training.commands.options import BundleArgument, CostOption
+from training.commands.options import BundleArgument, CostOption, OverwriteOption
 
 
 def quantise(
@@ -25,6 +25,7 @@ def quantise(
     normal_frames: Annotated[
         int, typer.Option(min=1, help="Use at most this many of them, evenly spread.")
     ] = 100,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Make a bundle that computes in int8, for a CPU and large networks.
 
@@ -49,6 +50,7 @@ def quantise(
     import numpy as np
     from tqdm import tqdm
 
+    from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
     from training.commands.options import with_bar
     from training.datasets.normal_frames import FitFrames
     from training.datasets.opening import open_frames
@@ -57,6 +59,7 @@ def quantise(
     from training.export.lower_precision import write_faster_bundle
     from training.export.manifest import read_manifest
 
+    check_output_dir(out, BUNDLE_CONTENTS, overwrite=overwrite)
     size = read_manifest(bundle)["input_size"]
     source = open_frames(normal)
     chosen = np.linspace(0, len(source) - 1, min(normal_frames, len(source))).round()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from training.commands import options
 from training.commands.options import (
     Accelerator,
     AcceleratorOption,
@@ -97,6 +98,7 @@ def teacher(
     devices: DevicesOption = 1,
     nodes: NodesOption = 1,
     precision: PrecisionOption = Precision.FULL,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Train a segmentation teacher on labelled images.
 
@@ -127,6 +129,7 @@ def teacher(
     """
     from tqdm import tqdm
 
+    from cosme_ros.output_folder import check_output_dir
     from training.compute import Compute
     from training.errors import Interrupted
     from training.segmentation.settings import TeacherSettings
@@ -139,6 +142,8 @@ def teacher(
     )
     from training.segmentation.validation import mean_iou
 
+    continued = (out / PROGRESS_FILE).is_file()
+    check_output_dir(out, overwrite=overwrite or continued)
     class_list = _class_list(data, classes)
     settings = TeacherSettings(
         architecture=architecture,

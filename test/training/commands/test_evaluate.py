@@ -83,7 +83,7 @@ def test_pictures_of_another_ratio_are_cut_and_it_is_said(place):
     data = f"wide={wide}?0:0,2:1"
     pixels = []
     for option in ("--crop", "--no-crop"):
-        result = run("evaluate", place, "--data", data, "--methods", "score", option)
+        result = run("evaluate", place, "--data", data, "--methods", "score", option, "--overwrite")
         assert result.exit_code == 0, result.output
         said = "wide: frames are 192x96 pixels and the network input is 96x64: 48 of 192 columns"
         assert (said in result.output) == (option == "--crop")

@@ -8,10 +8,13 @@ import json
 import numpy as np
 import pytest
 import torch
+import yaml
 from helpers import any_network_bundle, patch_former
+from typer.testing import CliRunner
 
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
+from training.__main__ import app
 from training.method.preprocessing import Preprocessing
 
 MEAN, DEVIATION = (0.5,) * 3, (0.25,) * 3
@@ -117,6 +120,38 @@ def test_layers_that_the_network_has_not_are_refused(fitted, arguments, words):
     result, _ = any_network_bundle.fit(fitted[0], *arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_the_settings_that_were_used_can_be_used_again(fitted, tmp_path):
+    folder, bundle = fitted
+    settings = bundle.with_name("bundle.settings.yaml")
+    again = tmp_path / "again"
+    arguments = ["fit", str(folder / "frames"), "--out", str(again), "--config", str(settings)]
+    result = CliRunner().invoke(app, [*arguments, *any_network_bundle.teacher_options(folder)])
+    assert result.exit_code == 0, result.output
+    assert again.with_name("again.settings.yaml").read_bytes() == settings.read_bytes()
+    assert (again / "prototypes.npz").read_bytes() == (bundle / "prototypes.npz").read_bytes()
+
+
+def test_an_option_wins_over_the_file(fitted, tmp_path):
+    folder, bundle = fitted
+    settings = bundle.with_name("bundle.settings.yaml")
+    arguments = ["fit", str(folder / "frames"), "--out", str(tmp_path / "out"), "--prototypes", "8"]
+    arguments += ["--config", str(settings)]
+    result = CliRunner().invoke(app, [*arguments, *any_network_bundle.teacher_options(folder)])
+    assert result.exit_code == 0, result.output
+    kept = yaml.safe_load(settings.read_text())
+    used = yaml.safe_load((tmp_path / "out.settings.yaml").read_text())
+    assert used["memory"].pop("prototypes") == 8 != kept["memory"].pop("prototypes")
+    assert used == kept
+
+
+def test_a_bundle_of_another_fit_is_not_replaced_unasked(fitted, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "manifest.json").write_text("{}")
+    arguments = ["fit", str(fitted[0] / "frames"), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*arguments, *any_network_bundle.teacher_options(fitted[0])])
+    assert result.exit_code == 2 and "is not empty" in result.stderr
 
 
 def test_another_mapping_does_not_go_on_from_this_fit(fitted):

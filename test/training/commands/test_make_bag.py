@@ -57,7 +57,7 @@ def test_a_foreseen_error_is_one_sentence_without_traceback(tree):
 
 def test_label_map_without_labels(tree):
     result = make_bag(tree, "--label-map", "0:0")
-    assert (result.exit_code, result.stderr.strip()) == (2, "--label-map needs --labels")
+    assert (result.exit_code, result.stderr.strip()) == (2, "make-bag: --label-map needs --labels")
 
 
 def test_ctrl_c_says_what_is_left(tree, monkeypatch):
