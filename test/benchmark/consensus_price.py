@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What anomaly detection adds to a frame of the teacher: the default method beside it alone.
+"""What anomaly detection adds to a frame of the teacher: the default method beside it.
 
     PYTHONPATH=.:test/benchmark python test/benchmark/consensus_price.py --size 512 1024 --rounds 5
 
@@ -52,7 +52,7 @@ def main() -> int:
             {"teacher": teacher, "default": whole}, rounds=options.rounds, label="price"
         )
     pairs = zip(timed.seconds["default"], timed.seconds["teacher"], strict=True)
-    ratios = sorted(both / alone for both, alone in pairs)
+    ratios = sorted(whole / teacher for whole, teacher in pairs)
     print(json.dumps(timed.milliseconds(), indent=1))
     print(
         f"default over teacher, round by round: median {np.median(ratios):.3f} "
@@ -101,7 +101,7 @@ def _random_method(architecture: str, backbone: str, size: tuple[int, int]) -> F
 def _sessions(
     method: FittedMethod, image: np.ndarray, folder: Path, threads: int
 ) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Return the teacher alone, and the whole method, as calls on one image."""
+    """Return the teacher, and the whole method, as calls on one image."""
     teacher, student, memory = method.graphs()
     write_image_graph(teacher, folder / "teacher.onnx")
     write_image_graph(student, folder / "student.onnx")
@@ -122,7 +122,7 @@ def _sessions(
         feed = {spec.name: tensors[spec.name] for spec in session.get_inputs()}
         return dict(zip(names, session.run(names, feed), strict=True))
 
-    def alone() -> object:
+    def teacher_frame() -> object:
         return run("teacher", {"image": image[None]})
 
     def whole() -> object:
@@ -131,7 +131,7 @@ def _sessions(
         tensors |= run("student", tensors)
         return run("memory", tensors)
 
-    return alone, whole
+    return teacher_frame, whole
 
 
 if __name__ == "__main__":

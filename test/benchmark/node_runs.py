@@ -41,7 +41,7 @@ SHARES_OF_HIGHEST = (0.5, 0.8)
 RESOLUTION = 0.03
 RUNS = 3  # at each fixed rate, taking turns
 DETECTOR = "Detector"
-PUBLISHED = 30  # times that outputs are published alone
+PUBLISHED = 30  # times that outputs are published without the networks
 
 
 def why_not() -> str | None:
@@ -60,7 +60,7 @@ def measure_node(
     frames keeps a rate only if not one is lost. Between the runs at fixed rates there are some of
     `Detector` without a node, one frame after the other: how steady this machine is by itself.
     """
-    detector, alone = _alone(workload, choices)
+    detector, seconds_a_frame = _detector_and_time(workload, choices)
     provider = detector.provider
     record.put("node", "of", value=f"{workload.name}, {provider}")
     record.put("node", "most_loss", value=MOST_LOSS)
@@ -87,7 +87,7 @@ def measure_node(
                 bar.update()
                 return lost
 
-            highest = highest_rate(loss_at, 1 / alone, resolution=RESOLUTION)
+            highest = highest_rate(loss_at, 1 / seconds_a_frame, resolution=RESOLUTION)
         record.put("node", "highest_rate_hz", value=highest)
         rates = {f"{rate:g} Hz": (rate, None) for rate in FIXED_RATES}
         if highest is not None:
@@ -99,7 +99,7 @@ def measure_node(
         bare: list[dict[str, float]] = []
         for name in tqdm(_turns([*rates, DETECTOR]), "node at fixed rates", unit="run"):
             if name == DETECTOR:
-                frames = max(fewest_frames, round(seconds / alone))
+                frames = max(fewest_frames, round(seconds / seconds_a_frame))
                 bare.append(percentiles(_milliseconds(detector, workload, frames)))
                 record.put("node", "detector_ms", value={"runs": bare, **_medians(bare)})
                 continue
@@ -119,11 +119,11 @@ def measure_overhead(workload: Workload, choices: Choices, record: Record) -> No
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         np.save(folder / "images.npy", _images(workload))
-        alone = stack.enter_context(
+        process = stack.enter_context(
             subprocess.Popen(
                 [
                     sys.executable,
-                    str(Path(__file__).with_name("alone_process.py")),
+                    str(Path(__file__).with_name("detector_process.py")),
                     str(workload.bundle.path),
                     provider,
                     str(choices.threads),
@@ -136,25 +136,25 @@ def measure_overhead(workload: Workload, choices: Choices, record: Record) -> No
                 start_new_session=True,
             )
         )
-        stack.callback(alone.terminate)
+        stack.callback(process.terminate)
         parameters = _parameters(workload, choices, provider)
         load = stack.enter_context(DetectorUnderLoad(parameters, _images(workload)))
         load.ask("ask", frames=1)  # else it is still at what was sent while it started
 
-        def seconds_alone() -> float:
-            assert alone.stdin is not None and alone.stdout is not None
-            alone.stdin.write("next\n")
-            alone.stdin.flush()
-            line = alone.stdout.readline()
+        def seconds_of_detector() -> float:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write("next\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
             if not line:
-                raise ChildError("the process with Detector alone ended; its words are above")
+                raise ChildError("the process with the Detector ended; its words are above")
             return float(line)
 
         def seconds_of_node() -> float:
             (latency,) = load.ask("ask", frames=1)["latencies"]
             return float(latency)
 
-        measures = [("detector", seconds_alone), ("node", seconds_of_node)]
+        measures = [("detector", seconds_of_detector), ("node", seconds_of_node)]
         shuffle = random.Random(0).shuffle
         for _ in tqdm(range(choices.rounds), f"node and Detector, {workload.name}", unit="round"):
             shuffle(measures)
@@ -248,7 +248,7 @@ def _described(run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _alone(workload: Workload, choices: Choices) -> tuple[Detector, float]:
+def _detector_and_time(workload: Workload, choices: Choices) -> tuple[Detector, float]:
     """The detector, and its seconds a frame without ROS."""
     detector = open_detector(workload, choices)
     _milliseconds(detector, workload, 1)  # the first run of a size is slow

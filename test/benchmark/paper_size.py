@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from settled_norms import settle
+from batch_norms import measure_batch_norms
 
 from cosme_ros import topics
 from cosme_ros.bundle.loading import load_bundle
@@ -46,7 +46,7 @@ from training.teachers.factory import build_teacher
 TEACHERS = ("deeplabv3plus_resnet101", "pspnet_resnet101")
 STUDENT = "resnet50"
 RESULT = "paper_size.json"
-SETTLING_PASSES = 3
+BATCH_NORM_PASSES = 3
 NODE_FRAMES = 2
 FALSE_POSITIVE_RATE = 0.1
 
@@ -74,8 +74,10 @@ def _measure(architecture: str, folder: Path, options: argparse.Namespace) -> di
     frames = FitFrames(source, np.arange(options.frames), size)
     seconds = {}
     began = perf_counter()
-    settle(network, (frames[index] for index in range(min(SETTLING_PASSES, len(frames)))))
-    seconds["settle"] = perf_counter() - began
+    measure_batch_norms(
+        network, (frames[index] for index in range(min(BATCH_NORM_PASSES, len(frames))))
+    )
+    seconds["batch norms"] = perf_counter() - began
     teacher = TeacherCheckpoint(network, architecture, 1.0, classes, "nothing")
     crop_height, crop_width = min(256, height), min(384, width)
     settings = FitSettings(

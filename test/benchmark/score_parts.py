@@ -12,7 +12,7 @@
 The arithmetic is that of `python -m training fit` and of the bundle's graphs, in PyTorch; only the
 order of work is another: both networks look at each frame once, without its mirror image, and what
 they see is kept in CACHE, so that a second run, with another teacher or K, is quick. Pixels are
-judged on the grid of `lh`. Prints Markdown, AP / FPR95 in percent.
+evaluated on the grid of `lh`. Prints Markdown, AP / FPR95 in percent.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ LEGEND = (
 
 
 class DataSpelling(NamedTuple):
-    """A set to judge on: its title in the table, the spelling and the frames that are taken."""
+    """A set to evaluate on: its title in the table, the spelling and the frames that are taken."""
 
     title: str
     spelling: str
@@ -330,17 +330,17 @@ def product(factors: Mapping[str, torch.Tensor], powers: Mapping[str, float]) ->
 
 
 @dataclass(frozen=True)
-class Judged:
+class SetFigures:
     """AP and FPR95 of a row on one set, shares of 0..1."""
 
     average_precision: float
     fpr95: float
 
 
-def judge(
+def evaluate_parts(
     several: Sequence[DataSpelling], watcher: Watcher, parts: Parts, deviation: float
-) -> dict[str, dict[str, Judged]]:
-    """Judge every factor and every product of which all factors are there.
+) -> dict[str, dict[str, SetFigures]]:
+    """Evaluate every factor and every product of which all factors are there.
 
     Args:
         several: sets that are labelled with anomalies.
@@ -372,31 +372,31 @@ def judge(
                     if index in numbers:
                         of_set = histograms[title]
                         of_set.setdefault(name, AnomalyHistogram(_BINS)).add(score, label)
-    judged: dict[str, dict[str, Judged]] = {}
+    figures: dict[str, dict[str, SetFigures]] = {}
     for title, of_set in histograms.items():
         results = {name: histogram.result() for name, histogram in of_set.items()}
-        judged[title] = {n: Judged(r.average_precision, r.fpr95) for n, r in results.items()}
-    return judged
+        figures[title] = {n: SetFigures(r.average_precision, r.fpr95) for n, r in results.items()}
+    return figures
 
 
-def as_table(judged: Mapping[str, Mapping[str, Judged]]) -> str:
+def as_table(figures: Mapping[str, Mapping[str, SetFigures]]) -> str:
     """Return a Markdown table, a row for each factor or product.
 
     Args:
-        judged: title of a set to name of a row to its figures.
+        figures: title of a set to name of a row to its figures.
     """
-    lines = [f"| | {' | '.join(judged)} |", "|---" * (1 + len(judged)) + "|"]
-    for name in next(iter(judged.values())):
+    lines = [f"| | {' | '.join(figures)} |", "|---" * (1 + len(figures)) + "|"]
+    for name in next(iter(figures.values())):
         cells = [
             f"{100 * rows[name].average_precision:.1f} / {100 * rows[name].fpr95:.1f}"
-            for rows in judged.values()
+            for rows in figures.values()
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fit, judge and print; `arguments` as on the command line."""
+    """Fit, evaluate and print; `arguments` as on the command line."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     size = tuple(options.size)
@@ -437,9 +437,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         MemorySettings(prototypes=options.prototypes, seed=options.seed),
     )
     deviation = DEFAULT.smoothing / teacher.strides[LAST_HIDDEN]
-    judged = judge(options.data, watcher, parts, deviation)
+    figures = evaluate_parts(options.data, watcher, parts, deviation)
     kept = ", ".join(f"{layer} {len(bank)}" for layer, bank in parts.banks.items())
-    print(f"{len(indices)} fit frames; prototypes: {kept}\n\n{as_table(judged)}\n\n{LEGEND}")
+    print(f"{len(indices)} fit frames; prototypes: {kept}\n\n{as_table(figures)}\n\n{LEGEND}")
     return 0
 
 

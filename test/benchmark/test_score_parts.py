@@ -70,7 +70,7 @@ def test_the_default_is_what_the_bundles_graph_computes(folder, monkeypatch, cap
     kept = {}
     monkeypatch.setattr(
         score_parts,
-        "judge",
+        "evaluate_parts",
         lambda several, watcher, parts, deviation: kept.update(watcher=watcher, parts=parts) or {},
     )
     monkeypatch.setattr(score_parts, "as_table", str)

@@ -4,6 +4,7 @@
 """What is measured: a bundle, the same networks in PyTorch, and frames."""
 
 import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,14 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+from batch_norms import measure_batch_norms
 from closed_form import random_closed_form
 from multiply_adds import count_multiply_adds
-from settled_norms import settle
 from tqdm import tqdm
-from unjudged_bundle import write_unjudged
 
 from cosme_ros.bags.reading import read_frames
-from cosme_ros.bundle.loading import GRAPHS, Bundle, load_bundle
+from cosme_ros.bundle.loading import GRAPHS, Bundle, load_bundle, sha256_of
 from training.datasets.normal_frames import FitFrames
 from training.datasets.registry import load_class_list
 from training.datasets.synthetic_streets import SyntheticStreets
@@ -83,8 +83,8 @@ class PaperMethod:
             student_name, network.channels, network.strides, width=width, layers=EVALUATION_LAYERS
         )
         frames = _frames(_SETTLING_SIZE)
-        settle(network, tqdm(frames, "settling the teacher's norms", unit="frame"))
-        settle(student.network, tqdm(frames, "settling the student's norms", unit="frame"))
+        measure_batch_norms(network, tqdm(frames, "teacher's batch norms", unit="frame"))
+        measure_batch_norms(student.network, tqdm(frames, "student's batch norms", unit="frame"))
         self._method = FittedMethod(
             teacher=TeacherCheckpoint(network, teacher_name, width, classes, "nothing"),
             student=FittedStudent(student.requires_grad_(False).eval()),
@@ -166,7 +166,7 @@ def _workload(
 
 def _lowered(folder: Path, precision: str, convert: Convert) -> Bundle:
     out = folder.with_name(f"{folder.name}_{precision}")
-    write_unjudged(folder, out, convert)
+    _write_converted(folder, out, convert)
     return load_bundle(out)
 
 
@@ -215,7 +215,7 @@ def _method_like(bundle: Bundle) -> FittedMethod:
         output_stride=teacher["output_stride"],
     )
     frames = _frames(bundle.input_size)
-    settle(network, frames)
+    measure_batch_norms(network, frames)
     own = _student_like(student, method, network, bundle.input_size)
     return FittedMethod(
         teacher=TeacherCheckpoint(network, teacher["architecture"], teacher["width"], (), ""),
@@ -259,5 +259,19 @@ def _student_like(
         width=student["width"],
         layers=method["evaluation_layers"],
     )
-    settle(scratch.network, _frames(size))
+    measure_batch_norms(scratch.network, _frames(size))
     return FittedStudent(scratch.requires_grad_(False).eval())
+
+
+def _write_converted(bundle: Path, out: Path, convert: Convert) -> None:
+    """Write the bundle in the folder `bundle`, of single precision, to `out` as `convert` does.
+
+    `python -m training halve` and `quantise` write one only if it keeps the average precision. The
+    weights here are random, and have none to keep.
+    """
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    out.mkdir(parents=True, exist_ok=True)
+    convert(bundle, out, manifest)
+    for file, entry in manifest["files"].items():
+        entry["sha256"] = sha256_of(out / file)
+    (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

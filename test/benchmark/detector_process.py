@@ -1,9 +1,9 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""A process with `Detector` alone, as bare as the node's: what the node is held against.
+"""A process with `Detector` and nothing else, with which the node is compared.
 
-    python alone_process.py BUNDLE PROVIDER THREADS RATE images.npy
+    python detector_process.py BUNDLE PROVIDER THREADS RATE images.npy
 
 For each line on standard input it detects in the next picture, uint8 [n, H, W, 3] BGR, and prints
 the seconds that its score at full size took. In the benchmark's own process PyTorch's threads and

@@ -1,23 +1,23 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Does a calibration keep its promise on drives it has not seen? With a real detector.
+"""Does the guarantee of a calibration hold on drives it has not seen? With a real detector.
 
 Stretches of normal synthetic streets, 20 s each at 2 frames a second, are run through a bundle once
 (about 0.25 s a frame on one core, half of it painting: 20 minutes in all; what is done stays in
 --pool). They are of two kinds: further along the roads that the demo's bundle was fitted on, and
 roads that it never saw. Then, for each seed and kind, a line is chosen from half of the stretches,
-drawn at random, and judged twice:
+drawn at random, and evaluated twice:
 
 - on the other half: drives not seen. So few hours show a rate with a wide error, so that one above
-  the promise is not yet a promise broken;
+  the guaranteed one does not break the guarantee;
 - against all stretches, when those to choose by are drawn with repetition: then all of them are
   the very population drawn from, its rate is known without error, and what is counted is exactly
   what --confidence is about.
 
-Last, lines chosen on the known roads are judged on the unknown ones, which nobody promised.
+Last, lines chosen on the known roads are evaluated on the unknown ones, which is not guaranteed.
 
-    PYTHONPATH=. python test/benchmark/promise_kept.py --pool /tmp/pool --out promise_kept.json
+    PYTHONPATH=. python test/benchmark/guarantee_check.py --pool /tmp/pool --out result.json
 """
 
 import argparse
@@ -68,24 +68,26 @@ def main() -> int:
         "minimum_area": Settings.minimum_area,
         "stretches": STRETCHES,
         "hours_of_a_kind": hours_of(pool[KNOWN]),
-        "kinds": {kind: _judged(drives, options.seeds, *settings) for kind, drives in pool.items()},
-        "chosen_on_known_judged_on_unknown": _elsewhere(pool, options.seeds, *settings),
+        "kinds": {
+            kind: _evaluated(drives, options.seeds, *settings) for kind, drives in pool.items()
+        },
+        "chosen_on_known_evaluated_on_unknown": _elsewhere(pool, options.seeds, *settings),
         "machine": describe_environment(),
     }
     options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(f"\nat most {settings[0]:g} alarms an hour at {100 * settings[1]:g} %:")
-    for kind, judged in report["kinds"].items():
+    for kind, found in report["kinds"].items():
         print(
-            f"  {kind}: {judged['hours']:.2f} h to choose by allow {judged['alarms_allowed']} "
+            f"  {kind}: {found['hours']:.2f} h to choose by allow {found['alarms_allowed']} "
             f"alarms\n"
-            f"    promises broken, population known: {judged['broken']} of {options.seeds} seeds; "
-            f"rates {_spread(judged['rates'])}\n"
-            f"    shown by the other half: above the promise {judged['above_on_other_half']} of "
-            f"{options.seeds}; rates {_spread(judged['rates_on_other_half'])}"
+            f"    guarantees broken, population known: {found['broken']} of {options.seeds} seeds; "
+            f"rates {_spread(found['rates'])}\n"
+            f"    shown by the other half: above the guarantee {found['above_on_other_half']} of "
+            f"{options.seeds}; rates {_spread(found['rates_on_other_half'])}"
         )
-    elsewhere = report["chosen_on_known_judged_on_unknown"]
+    elsewhere = report["chosen_on_known_evaluated_on_unknown"]
     print(
-        f"  chosen on {KNOWN}, on {UNKNOWN}: above the promise {elsewhere['above']} of "
+        f"  chosen on {KNOWN}, on {UNKNOWN}: above the guarantee {elsewhere['above']} of "
         f"{options.seeds}; rates {_spread(elsewhere['rates'])}"
     )
     return 0
@@ -132,7 +134,7 @@ def _rate(drives: Sequence[NormalDrive], line: float, gap: float) -> float:
     return count_alarms(drives, line, gap=gap) / hours_of(drives)
 
 
-def _judged(
+def _evaluated(
     drives: Sequence[NormalDrive], seeds: int, rate: float, confidence: float, gap: float
 ) -> dict[str, Any]:
     half = len(drives) // 2
@@ -180,11 +182,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--bundle", type=Path, default=Path("demo/bundle"), help="bundle directory")
-    parser.add_argument("--pool", type=Path, required=True, help="where scores are kept")
-    parser.add_argument("--out", type=Path, default=Path("promise_kept.json"), help="result")
+    parser.add_argument("--pool", type=Path, required=True, help="folder for scores")
+    parser.add_argument("--out", type=Path, default=Path("guarantee_check.json"), help="result")
     parser.add_argument("--seeds", type=int, default=20, help="calibrations of each kind")
-    parser.add_argument("--false-alarms-per-hour", type=float, default=60.0, help="the promise")
-    parser.add_argument("--confidence", type=float, default=0.95, help="of the promise")
+    parser.add_argument("--false-alarms-per-hour", type=float, default=60.0, help="the guarantee")
+    parser.add_argument("--confidence", type=float, default=0.95, help="of the guarantee")
     parser.add_argument("--alarm-gap", type=float, default=ALARM_GAP, help="seconds")
     return parser
 

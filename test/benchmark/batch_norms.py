@@ -12,7 +12,7 @@ from training.method.preprocessing import Preprocessing
 from training.teachers.interface import Teacher
 
 
-def settle(network: Teacher, frames: Iterable[np.ndarray]) -> None:
+def measure_batch_norms(network: Teacher, frames: Iterable[np.ndarray]) -> None:
     """Give batch norms the statistics of `frames`, uint8 [H, W, 3] BGR each.
 
     With those of fresh weights, mean 0 and variance 1, activations double from block to block and

@@ -1,13 +1,14 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Does the grade that `fit` gives a bundle hold? Bundles from bad to good, graded and judged.
+r"""Does the grade that `fit` gives a bundle hold? Bundles from bad to good, graded and evaluated.
 
 Teachers are trained (briefly, on CamVid), bundles are fitted, each with its self-test, and then
-judged on what `fit` never saw: Road Anomaly and things composited into other CamVid frames. The
+evaluated on what `fit` never saw: Road Anomaly and things composited into other CamVid frames. The
 table has the rank correlation (Spearman) of each figure of the self-test with the AP on either set.
 
-    PYTHONPATH=. python test/benchmark/verdict_table.py --camvid DIR --road-anomaly DIR --out DIR
+    PYTHONPATH=. python test/benchmark/fit_quality_table.py --camvid DIR --road-anomaly DIR \
+        --out DIR
 
 What is in OUT is not made again, so the command goes on where it was stopped, and several with
 different `--only` may share an OUT.
@@ -168,7 +169,7 @@ FIGURES: dict[str, Any] = {
 
 
 def _make(name: str, case: Case, options: argparse.Namespace) -> None:
-    """Train, fit and judge what is not there yet."""
+    """Train, fit and evaluate what is not there yet."""
     path = _result_path(options.out, name)
     if path.exists():
         return
@@ -189,14 +190,14 @@ def _make(name: str, case: Case, options: argparse.Namespace) -> None:
         "confidence": fitted_on["suitability"]["confidence"],
         "suitability": fitted_on["suitability"],
         "truth": {
-            TRUTHS[0]: _judge(bundle, f"road_anomaly={options.road_anomaly}", options),
-            TRUTHS[1]: _judge(bundle, f"composited:0:camvid={options.camvid}:test", options),
+            TRUTHS[0]: _evaluate(bundle, f"road_anomaly={options.road_anomaly}", options),
+            TRUTHS[1]: _evaluate(bundle, f"composited:0:camvid={options.camvid}:test", options),
         },
     }
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def _judge(bundle: Path, spelling: str, options: argparse.Namespace) -> dict[str, float]:
+def _evaluate(bundle: Path, spelling: str, options: argparse.Namespace) -> dict[str, float]:
     source = Cropped(open_dataset(spelling).source, *options.size)
     runner, histogram = GraphRunner(bundle), AnomalyHistogram()
     count = min(options.truth_frames, len(source))
