@@ -157,7 +157,7 @@ def test_plain_labels_take_next_to_no_room(tmp_path):
 
 def test_refuses_to_overwrite_unless_told(tmp_path):
     write_bag(tmp_path / "bag", frames(3), rate=10)
-    with pytest.raises(UsageError, match="bag is not empty; .*--overwrite"):
+    with pytest.raises(UsageError, match=r"bag is not empty; .*--overwrite"):
         write_bag(tmp_path / "bag", frames(1), rate=10)
     assert len(BagFrames(tmp_path / "bag")) == 3
     write_bag(tmp_path / "bag", frames(1), rate=10, overwrite=True)

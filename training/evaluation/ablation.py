@@ -17,15 +17,9 @@ from training.datasets.registry import Dataset
 from training.errors import UsageError
 from training.evaluation.frame_scores import SAME_TEACHER, FrameScorer
 from training.evaluation.paper_tables import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
-from training.layers import (
-    GENERALIST,
-    LAST_HIDDEN,
-    bank_of,
-    is_generalist_layer,
-    student_layer,
-)
-from training.method import memory, student
-from training.method.generalist import layer_slices, split_layers
+from training.layers import GENERALIST, LAST_HIDDEN, bank_of, student_layer
+from training.method.generalist import layer_slices
+from training.method.graphs import Consensus, MemoryGraph
 from training.method.preprocessing import Preprocessing
 from training.method.student import Student
 from training.method.tensor_ops import smoothed
@@ -133,33 +127,28 @@ class LayerScores:
         """
         arrays = self._scorer.tensors(image)
         tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
-        tensors |= self._generalist_layers(tensors)
-        own_views = {
-            layer: tensors[student_layer(layer)] for layer in self.arithmetic.evaluation_layers
-        }
+        size = tensors[LAST_HIDDEN].shape[2:]
+        own = self._graph(tensors, self.arithmetic.evaluation_layers).forward_scores(tensors)
+        backward = self._backward(tensors["auxcon"], _at(size, own))
         if self._trained is not None and self._preprocessing is not None:
             views = self._trained(self._preprocessing(torch.from_numpy(image)[None]))
             self._check(tensors, views)
             tensors |= {student_layer(layer): view for layer, view in views.items()}
-        remembered = {layer: x for layer, x in tensors.items() if bank_of(layer) in tensors}
-        if self.arithmetic.pooled:
-            pooled = {x: m for x, m in remembered.items() if not is_generalist_layer(x)}
-            remembered |= memory.pooled(pooled) if pooled else {}
-        compared = [layer for layer in tensors if student_layer(layer) in tensors]
-        size = tensors[LAST_HIDDEN].shape[2:]
-        gamma = {
-            layer: _at(size, memory.layer_score(x, tensors[bank_of(layer)]))
-            for layer, x in remembered.items()
-        }
-        psi = {
-            layer: _at(size, student.layer_score(tensors[layer], tensors[student_layer(layer)]))
-            for layer in compared
-        }
-        own = {
-            layer: _at(size, student.layer_score(tensors[layer], view))
-            for layer, view in own_views.items()
-        }
-        return LayerMaps(gamma, psi, self._backward(tensors["auxcon"], own))
+        graph = self._graph(tensors, tuple(x for x in tensors if student_layer(x) in tensors))
+        gamma, psi = graph.layer_mulmem(tensors), graph.forward_scores(tensors)
+        return LayerMaps(_at(size, gamma), _at(size, psi), backward)
+
+    def _graph(self, tensors: Mapping[str, torch.Tensor], compared: LayerSet) -> MemoryGraph:
+        """Return the bundle's arithmetic of every layer with a bank, and of those compared."""
+        channels = self._scorer.generalist_channels if GENERALIST in tensors else {}
+        names = (*tensors, *layer_slices(channels))
+        return MemoryGraph(
+            tuple(layer for layer in names if bank_of(layer) in tensors),
+            compared,
+            None,
+            pooled=self.arithmetic.pooled,
+            consensus=Consensus(channels, {}),
+        )
 
     def _backward(self, auxcon: torch.Tensor, own: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return what is left of the bundle's Psi when its forward way is divided out."""
@@ -169,13 +158,6 @@ class LayerScores:
             return auxcon
         forward = torch.stack(list(own.values())).prod(dim=0).clamp(min=_SMALLEST_PSI)
         return auxcon / forward.pow(self.arithmetic.auxcon_power)
-
-    def _generalist_layers(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Take apart what the student graph gives in one piece."""
-        if GENERALIST not in tensors:
-            return {}
-        places = layer_slices(self._scorer.generalist_channels)
-        return split_layers(tensors[GENERALIST], places)
 
     def _check(self, tensors: dict[str, torch.Tensor], views: dict[str, torch.Tensor]) -> None:
         if self._agrees:
@@ -269,7 +251,11 @@ def _product(scores: dict[str, torch.Tensor], layers: LayerSet) -> torch.Tensor:
     return torch.stack([scores[layer] for layer in layers]).prod(dim=0)
 
 
-def _at(size: torch.Size, score: torch.Tensor) -> torch.Tensor:
-    if score.shape[2:] == size:
-        return score
-    return F.interpolate(score, size=size, mode="bilinear", align_corners=False)
+def _at(size: torch.Size, scores: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Bring scores of layers to one size, as the bundle does."""
+    return {
+        layer: score
+        if score.shape[2:] == size
+        else F.interpolate(score, size=size, mode="bilinear", align_corners=False)
+        for layer, score in scores.items()
+    }
