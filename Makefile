@@ -27,7 +27,7 @@ describes_environment := setup.py $(constraints)
 unexport PYTHONPATH AMENT_PREFIX_PATH RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-ros lint format bench bench-gpu table clean
+.PHONY: help env demo test test-ros lint format parameters bench bench-gpu table clean
 
 help:
 	@echo "Targets:"
@@ -35,8 +35,9 @@ help:
 	@echo "  make test     everything that is tested, real processes over real DDS included"
 	@echo "  make test-ros UNDERLAY=DIR  launch files, executables and command line with a real ros2:"
 	@echo "                /opt/ros/DISTRIBUTION, or what test/ros/make_underlay.sh made"
-	@echo "  make lint     formatting, ruff, mypy, licence headers"
+	@echo "  make lint     formatting, ruff, mypy, licence headers, generated files"
 	@echo "  make format   put the formatting right"
+	@echo "  make parameters  config/detector.yaml and docs/parameters.md from cosme_ros/parameters.py"
 	@echo "  make bench    how near to this machine's limit is it? Half an hour or more on two cores;"
 	@echo "                OPTIONS=--quick is small and rough, --full also runs 1024x2048"
 	@echo "  make bench-gpu  the same on a GPU, with the PyTorch and onnxruntime-gpu of GPU_PYTHON=python3"
@@ -86,6 +87,10 @@ lint: $(VENV)/.development
 	$(bin)/python -m ruff check .
 	$(bin)/python -m mypy
 	$(bin)/python .ci/add_spdx_headers.py --check
+	$(bin)/python .ci/write_parameter_files.py --check
+
+parameters: $(VENV)/.development
+	$(bin)/python .ci/write_parameter_files.py
 
 format: $(VENV)/.development
 	$(bin)/python .ci/add_spdx_headers.py

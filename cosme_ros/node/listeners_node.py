@@ -10,21 +10,14 @@ it loses none of its first frames.
 from time import monotonic
 from typing import Any
 
-from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
-from cosme_ros import topics
+from cosme_ros.node.parameter_declaration import declare_constants
 from cosme_ros.node.process import run_to_the_end, take_arguments
+from cosme_ros.parameters import LISTENERS_PARAMETERS, ParameterError
 
 NODE = "listeners"
-PARAMETERS: dict[str, tuple[Any, str]] = {
-    "image_topic": (topics.CAMERA_IMAGE, "Topic of the pictures."),
-    "label_topic": (topics.CAMERA_LABELS, "Topic of the labels; empty for none."),
-    "image_subscribers": (1, "Wait until there are this many subscriptions to the pictures."),
-    "label_subscribers": (0, "Wait until there are this many subscriptions to the labels."),
-    "wait_timeout": (60.0, "Seconds to wait for them before giving up; 0 waits for ever."),
-}
 
 
 class ListenersError(Exception):
@@ -36,9 +29,7 @@ class Listeners(Node):
 
     def __init__(self) -> None:
         super().__init__(NODE)
-        for name, (default, description) in PARAMETERS.items():
-            descriptor = ParameterDescriptor(description=description, read_only=True)
-            self.declare_parameter(name, default, descriptor)
+        declare_constants(self, LISTENERS_PARAMETERS)
         self._wanted = {
             self._value(f"{what}_topic"): self._value(f"{what}_subscribers")
             for what in ("image", "label")
@@ -75,11 +66,10 @@ class Listeners(Node):
 
 def main() -> int:
     """Run the node to its end; returns the process's exit status."""
-    rows = [(name, default, text) for name, (default, text) in PARAMETERS.items()]
     take_arguments(
         "listeners_node",
         "Ends as soon as a camera's topics are listened to.",
-        rows,
+        LISTENERS_PARAMETERS,
         example="image_topic:=/camera/image_raw",
     )
-    return run_to_the_end(NODE, lambda: Listeners().wait(), (ListenersError,))
+    return run_to_the_end(NODE, lambda: Listeners().wait(), (ListenersError, ParameterError))

@@ -8,8 +8,13 @@ from pathlib import Path
 from helpers.small_bag import write_small_bag
 
 from cosme_ros import topics
-from cosme_ros.node import listeners_node, player_node, recorder_node
-from cosme_ros.parameters import PARAMETERS_BY_NAME
+from cosme_ros.__main__ import NODES
+from cosme_ros.parameters import (
+    LISTENERS_PARAMETERS,
+    PARAMETERS_BY_NAME,
+    PLAYER_PARAMETERS,
+    RECORDER_PARAMETERS,
+)
 from cosme_ros.replay.runner import Replay
 
 
@@ -26,13 +31,14 @@ def test_nodes_are_given_parameters_of_the_types_they_declare(tmp_path: Path) ->
         rate=1,
         seconds_a_frame=1.0,
     )
-    for call, module in (
-        (replay.recorder(tmp_path), recorder_node),
-        (replay.own_player(), player_node),
-        (replay.listeners(), listeners_node),
+    for call, rows in (
+        (replay.recorder(tmp_path), RECORDER_PARAMETERS),
+        (replay.own_player(), PLAYER_PARAMETERS),
+        (replay.listeners(), LISTENERS_PARAMETERS),
     ):
-        assert call.executable == module.__name__.split(".")[-1]
+        assert call.executable in NODES
+        by_name = {row.name: row for row in rows}
         for name, value in call.parameters.items():
-            assert type(value) is type(module.PARAMETERS[name][0]), name
+            by_name[name].check(value)
     for name, value in replay.detector().parameters.items():
         assert type(value) is type(PARAMETERS_BY_NAME[name].default), name
