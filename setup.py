@@ -69,7 +69,7 @@ setup(
     maintainer_email="maintainers@cosme-ros.example",
     python_requires=">=3.10",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={PACKAGE: ["bundle/bundle_schema.json", "reporting/*.j2"]},
+    package_data={PACKAGE: ["py.typed", "bundle/bundle_schema.json", "reporting/*.j2"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
