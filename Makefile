@@ -35,7 +35,7 @@ help:
 	@echo "  make test     everything that is tested, real processes over real DDS included"
 	@echo "  make test-ros UNDERLAY=DIR  launch files, executables and command line with a real ros2:"
 	@echo "                /opt/ros/DISTRIBUTION, or what test/ros/make_underlay.sh made"
-	@echo "  make lint     formatting, ruff, mypy, licence headers"
+	@echo "  make lint     formatting, ruff, mypy, who may import whom, licence headers"
 	@echo "  make format   put the formatting right"
 	@echo "  make bench    how near to this machine's limit is it? Half an hour or more on two cores;"
 	@echo "                OPTIONS=--quick is small and rough, --full also runs 1024x2048"
@@ -85,6 +85,7 @@ lint: $(VENV)/.development
 	$(bin)/python -m ruff format --check .
 	$(bin)/python -m ruff check .
 	$(bin)/python -m mypy
+	PYTHONPATH=. $(bin)/lint-imports --no-cache
 	$(bin)/python .ci/add_spdx_headers.py --check
 
 format: $(VENV)/.development

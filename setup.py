@@ -53,7 +53,16 @@ EXTRAS = {
         "tqdm",
         "typer",
     ],
-    "test": ["dask[distributed]", "mypy", "onnx", "psutil", "pytest", "ruff", "scikit-learn"],
+    "test": [
+        "dask[distributed]",
+        "import-linter",
+        "mypy",
+        "onnx",
+        "psutil",
+        "pytest",
+        "ruff",
+        "scikit-learn",
+    ],
     "colcon": ["colcon-common-extensions", "colcon-ros"],
 }
 
