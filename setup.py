@@ -27,6 +27,7 @@ EXTRAS = {
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
     "bags": [
+        "av",
         "jinja2",
         "joblib",
         "matplotlib",
@@ -53,7 +54,16 @@ EXTRAS = {
         "tqdm",
         "typer",
     ],
-    "test": ["dask[distributed]", "mypy", "onnx", "psutil", "pytest", "ruff", "scikit-learn"],
+    "test": [
+        "dask[distributed]",
+        "import-linter",
+        "mypy",
+        "onnx",
+        "psutil",
+        "pytest",
+        "ruff",
+        "scikit-learn",
+    ],
     "colcon": ["colcon-common-extensions", "colcon-ros"],
 }
 
@@ -69,7 +79,9 @@ setup(
     maintainer_email="maintainers@cosme-ros.example",
     python_requires=">=3.10",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={PACKAGE: ["py.typed", "bundle/bundle_schema.json", "reporting/*.j2"]},
+    package_data={
+        PACKAGE: ["py.typed", "bundle/bundle_schema.json", "reporting/*.j2", "watching/*.html"]
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -93,6 +105,7 @@ setup(
             f"evaluate_bag = {PACKAGE}.__main__:evaluate_bag",
             f"calibrate = {PACKAGE}.__main__:calibrate",
             f"snapshot = {PACKAGE}.__main__:snapshot",
+            f"watch = {PACKAGE}.__main__:watch",
         ]
     },
 )

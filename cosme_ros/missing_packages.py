@@ -30,6 +30,7 @@ class Package:
 
 
 PACKAGES = {
+    "av": Package("av"),
     "cv2": Package("opencv-python-headless<5", "python3-opencv"),
     "jinja2": Package("jinja2", "python3-jinja2"),
     "joblib": Package("joblib", "python3-joblib"),

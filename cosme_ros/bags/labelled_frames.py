@@ -26,7 +26,6 @@ from cosme_ros.bags.reading import (
     join_by_stamp,
 )
 from cosme_ros.bags.recovery import RecoverableBag
-from cosme_ros.evaluation.settings import LabelSettings
 from cosme_ros.messages.images import (
     BgrImage,
     DecodeError,
@@ -35,6 +34,19 @@ from cosme_ros.messages.images import (
     decode_plane,
 )
 from cosme_ros.metrics.labels import ANOMALY, IGNORED, NORMAL
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """Where labels come from, and what their values mean; any other value is normal."""
+
+    topic: str | None = None
+    """None: the usual one, if the bag has it; empty: none."""
+    folder: Path | None = None
+    """Pictures named by the stamp of their frame in nanoseconds."""
+    anomaly_ids: tuple[int, ...] = (1,)
+    ignored_ids: tuple[int, ...] = (255,)
+
 
 PICTURE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 LABEL_SUFFIX = ".png"

@@ -24,6 +24,7 @@ from typing import Any
 from tqdm import tqdm
 
 from cosme_ros import topics
+from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
 from cosme_ros.calibration.guarantee import counting_sentence, temporal_sentence
 from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options, at_least, positive
@@ -35,12 +36,7 @@ from cosme_ros.evaluation.results import (
     named,
     pooled_histogram,
 )
-from cosme_ros.evaluation.settings import (
-    COMPONENT_SIZES,
-    EvaluationSettings,
-    LabelSettings,
-    unheld_ids,
-)
+from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, unheld_ids
 from cosme_ros.evaluation.summary import BagEvaluation, Summary, summarised
 from cosme_ros.evaluation.workers import BACKENDS, ClusterError, Workers, WorkFolder, workers
 from cosme_ros.inference.providers import ProviderError

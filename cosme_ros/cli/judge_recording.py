@@ -28,14 +28,24 @@ from cosme_ros.bags.scenes import Scene, scenes_of_frames
 from cosme_ros.bundle.loading import BundleError, load_bundle
 from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.inference.providers import ProviderError
-from cosme_ros.replay.drive_obstacles import DriveObstacles
 from cosme_ros.replay.evaluation import Evaluation
 from cosme_ros.replay.recording import Recording
-from cosme_ros.replay.runner import LOGS, PAGE, RECORDING, REPORT, Replay, ReplayError
+from cosme_ros.replay.runner import (
+    CONTACT_SHEET,
+    LOGS,
+    PAGE,
+    PICTURES,
+    RECORDING,
+    REPORT,
+    VIDEO,
+    Replay,
+    ReplayError,
+)
 from cosme_ros.replay.streaming_accuracy import timeline
+from cosme_ros.reporting.drive_obstacles import DriveObstacles
 from cosme_ros.reporting.environment import describe_environment
 from cosme_ros.reporting.html import Thumbnail, write_html
-from cosme_ros.reporting.pictures import CONTACT_SHEET, PICTURES, VIDEO, DriveVideo, draw_chosen
+from cosme_ros.reporting.pictures import DriveVideo, draw_chosen
 from cosme_ros.reporting.replay_page import as_page
 from cosme_ros.reporting.replay_report import as_text, report_of, tables
 

@@ -26,9 +26,9 @@ from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
 from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options, at_least
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.inference.providers import ProviderError
+from cosme_ros.reporting.snapshot_picture import snapshot_picture
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
-from cosme_ros.visualization.snapshot_picture import snapshot_picture
 from cosme_ros.visualization.text import counted
 
 DEFAULT_WORST = 6

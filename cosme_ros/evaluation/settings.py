@@ -4,9 +4,10 @@
 """What `evaluate_bag` was asked for, in a form that travels to other processes and machines."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.calibration.false_alarms import ALARM_GAP
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK, OBSTACLE_TRACK
 from cosme_ros.parameters import Settings
@@ -16,25 +17,13 @@ COMPONENT_SIZES = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
 
 @dataclass(frozen=True)
-class LabelSettings:
-    """Where labels come from, and what their values mean; any other value is normal."""
-
-    topic: str | None = None
-    """None: the usual one, if the bag has it; empty: none."""
-    folder: Path | None = None
-    """Pictures named by the stamp of their frame in nanoseconds."""
-    anomaly_ids: tuple[int, ...] = (1,)
-    ignored_ids: tuple[int, ...] = (255,)
-
-
-@dataclass(frozen=True)
 class EvaluationSettings:
     """How every bag is evaluated. `false_positive_rate` to `temporal` are the node's."""
 
     bundle: Path
     image_topic: str | None = None
     """None: the usual one, or the only one that holds pictures."""
-    labels: LabelSettings = LabelSettings()
+    labels: LabelSettings = field(default_factory=LabelSettings)
     provider: str = Settings.provider
     threads: int = 1
     false_positive_rate: float = Settings.false_positive_rate

@@ -49,7 +49,12 @@ def test_everything_ros_needs_is_installed(setup_arguments):
         "config/fastdds_large_images.xml",
     } <= set(installed["share/cosme_ros/config"])
     assert setup_arguments["package_data"] == {
-        "cosme_ros": ["py.typed", "bundle/bundle_schema.json", "reporting/*.j2"]
+        "cosme_ros": [
+            "py.typed",
+            "bundle/bundle_schema.json",
+            "reporting/*.j2",
+            "watching/*.html",
+        ]
     }
 
 

@@ -23,8 +23,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cosme_ros.bags.reading import Bag, stamp_of, with_stamp
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.dds_profile import profile_variable
 from cosme_ros.inference.detector import Detector
-from cosme_ros.launching.dds_profile import profile_variable
 from cosme_ros.replay.recording import MASK, OVERLAY, SCORE, Recording
 from cosme_ros.replay.runner import Replay, ros_environment
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_INFO, CAMERA_LABELS

@@ -4,13 +4,12 @@
 """The three modules that become the bundle's three ONNX graphs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
-from training.fitting.students import AnyStudent
 from training.layers import GENERALIST, LAST_HIDDEN, NOTHING, OUTPUT, bank_of, student_layer
 from training.method import memory, student
 from training.method.consensus import BackwardMap, backward_score
@@ -18,8 +17,26 @@ from training.method.generalist import layer_slices, on_grid, split_layers
 from training.method.preprocessing import Preprocessing
 from training.method.ridge_student import RidgeStudent
 from training.method.standardisation import ClassStatistics, standardise
+from training.method.student import Student
 from training.method.tensor_ops import smoothed
 from training.teachers.interface import Teacher
+
+AnyStudent = Student | RidgeStudent
+
+
+@dataclass(frozen=True)
+class FittedStudent:
+    """What AuxCon compares the teacher with.
+
+    Attributes:
+        network: frozen, on the CPU.
+        backward: layer of the teacher to the map that explains the generalist by it; empty for a
+            student that was trained from scratch, and for the paper's one way.
+    """
+
+    network: AnyStudent
+    backward: Mapping[str, BackwardMap] = field(default_factory=dict)
+
 
 CLASS_ID = "class_id"
 
