@@ -345,7 +345,11 @@ LISTENERS_PARAMETERS = (
 
 
 def check_settings(values: Mapping[str, Any]) -> Settings:
-    """Settings from a value for every parameter. Raises ParameterError for the first wrong one."""
+    """Return the settings of a value for every parameter.
+
+    Raises:
+        ParameterError: for the first wrong value.
+    """
     for row in PARAMETERS:
         row.check(values[row.name])
     settings = Settings(**{row.name: values[row.name] for row in PARAMETERS})

@@ -160,7 +160,7 @@ def camera_info_beside(image_topic: str) -> str:
 
 
 def _params_file(text: str, namespace: str) -> tuple[Path, dict[str, Any]]:
-    """The file, and what it has for this node."""
+    """Return the path of the file, and the parameters that it has for this node."""
     path = Path(text).expanduser()
     try:
         return path, parameters_in(path, f"{namespace}/{topics.DETECTOR_NODE}")
@@ -179,7 +179,7 @@ def _cameras(text: str, given: Mapping[str, str]) -> tuple[str, ...]:
 def _image_topics(
     given: Mapping[str, str], cameras: tuple[str, ...], *, compressed: bool
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """The topics that the node listens to, and image_transport's base topics, of each camera."""
+    """Return each camera's topic that the node subscribes to, and image_transport's base topic."""
     named = cameras != (topics.ONLY_CAMERA,)
     # Where drivers publish by the convention of image_pipeline.
     default = f"/{topics.CAMERA_PLACEHOLDER if named else 'camera'}/image_raw"

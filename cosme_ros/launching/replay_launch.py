@@ -163,7 +163,7 @@ def _transport(given: Mapping[str, str]) -> str:
 
 
 def _bundle(given: Mapping[str, str]) -> Path:
-    """The bundle, verified, and with the rate in the range of its calibration."""
+    """Return the path of the bundle, verified, with the rate in the range of its calibration."""
     try:
         bundle = load_bundle(given["bundle"])
     except BundleError as error:

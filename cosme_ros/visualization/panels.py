@@ -210,7 +210,7 @@ def _covered(grey: NDArray[np.uint8], score: NDArray[np.float32]) -> NDArray[np.
 
 
 def _enlarged(view: FrameView, focus: Region, side: int, unit: float) -> NDArray[np.uint8]:
-    """The square around a region, as large as the frame is high."""
+    """Return the square around a region, enlarged to the height of the frame."""
     height, width = view.image.shape[:2]
     # Room around it, and no more than four times as large: beyond it there is nothing to see.
     size = min(max(round(1.7 * max(focus.width, focus.height)), round(side / 6)), height, width)
@@ -294,7 +294,7 @@ def legend(
 def _entry(
     strip: NDArray[np.uint8], text: str, colour: tuple[int, ...], x: int, baseline: int, unit: float
 ) -> int:
-    """A sample of the colour and what it means; returns where the next one may begin."""
+    """Draw a sample of the colour and its meaning; return where the next entry may begin."""
     box, thin = text_height(unit), max(2, round(2 * unit))
     corner = (x + round(2.2 * box), baseline)
     cv2.rectangle(strip, (x, baseline - box), corner, _RIM, thin + 2)

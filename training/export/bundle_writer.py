@@ -88,7 +88,7 @@ class FittedMethod:
     half_weights: bool = False
 
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
-        """The modules that are exported."""
+        """Return the modules that are exported."""
         layers = tuple(self.banks)
         memory = MemoryGraph(
             layers,

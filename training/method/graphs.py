@@ -60,6 +60,7 @@ class TeacherGraph(nn.Module):
         self.output_names = (*layers, CLASS_ID)
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the outputs of `output_names` for an image, uint8 [1, h, w, 3] BGR."""
         features = self.network(self.preprocessing(image))
         logits, grid = features[OUTPUT], features[LAST_HIDDEN].shape[2:]
         if logits.shape[2:] != grid:
@@ -101,6 +102,7 @@ class StudentGraph(nn.Module):
         )
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the outputs of `output_names` for an image, uint8 [1, h, w, 3] BGR."""
         x = self.preprocessing(image)
         if not isinstance(self.network, RidgeStudent):
             views = self.network(x)
@@ -231,7 +233,7 @@ class MemoryGraph(nn.Module):
         return _product(factors, grid)
 
     def layer_mulmem(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """gamma of Eq. 3 by layer, each on the grid that it is remembered on."""
+        """Return gamma of Eq. 3 by layer, each on the grid of its bank."""
         features = {layer: tensors[layer] for layer in self.teacher_layers}
         if self.pooled and features:
             features = memory.pooled(features)
@@ -244,14 +246,14 @@ class MemoryGraph(nn.Module):
         }
 
     def forward_scores(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """psi of Eq. 6 by evaluation layer, each on the teacher's grid."""
+        """Return psi of Eq. 6 by evaluation layer, each on the teacher's grid."""
         return {
             layer: student.layer_score(tensors[layer], tensors[student_layer(layer)])
             for layer in self.evaluation_layers
         }
 
     def backward_scores(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """What each layer of the teacher leaves unexplained, on the generalist's grid."""
+        """Return what each layer of the teacher leaves unexplained, on the generalist's grid."""
         scores = {}
         for layer in self.backward_layers:
             generalist = tensors[GENERALIST]

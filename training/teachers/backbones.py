@@ -18,7 +18,7 @@ from training.teachers.networks.resnet import ResNet
 
 
 def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite:
-    """A backbone that knows something already.
+    """Return a backbone with the weights of a file, or with ImageNet weights.
 
     Args:
         name: one of RIDGE_BACKBONES.
