@@ -139,9 +139,13 @@ def _options(words: list[str]) -> set[str]:
 def _check_make(words: list[str]) -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     for word in words:
-        variable, is_variable, _ = word.partition("=")
+        variable, is_variable, value = word.partition("=")
         if is_variable:
             assert re.search(rf"\$\({variable}\)|^{variable} ", makefile, re.M), word
+            if variable == "OPTIONS" and words[0] == "demo":
+                _check_vehicle("demo", shlex.split(value))
+            elif variable == "OPTIONS" and words[0] == "bench":
+                _check_script("test/benchmark/run.py", shlex.split(value))
         elif re.fullmatch(r"[a-z-]+", word):
             assert re.search(rf"^{word}:", makefile, re.M), word
 
@@ -173,6 +177,8 @@ def _vehicle_options(command: str) -> set[str]:
 
 def _check_launch(file: str, words: list[str]) -> None:
     assert (REPOSITORY / "launch" / file).exists(), file
+    if file.startswith("replay"):
+        pytest.importorskip("rosbags")
     launching = import_module("cosme_ros.launching." + file.removesuffix(".launch.py") + "_launch")
     arguments = (
         launching.declared_arguments(Path("file"))
