@@ -183,7 +183,7 @@ def contact_sheet(tiles: Sequence[BgrImage], heading: str, *, judged: bool) -> B
 
 
 def _middle(view: FrameView) -> Region:
-    """The middle of the road ahead, to be enlarged where there is nothing to point at."""
+    """Return the middle of the road ahead, which is enlarged if there is nothing else to show."""
     height, width = view.image.shape[:2]
     side = height // 2
     return Region((width - side) // 2, height // 3, side, side)
