@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from training.datasets.interface import FrameSource, crop_to_aspect
+from training.datasets.label_masks import refuse_label_masks
+from training.datasets.readers.pictures import read_image
 from training.datasets.synthetic_streets import SYNTHETIC, parse_synthetic
 from training.errors import UsageError
 
@@ -47,7 +49,9 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
         raise UsageError(f"--topic {topic} is for bags; {path} is none")
     from training.datasets.readers.folder import ImageFolder
 
-    return ImageFolder(path)
+    folder = ImageFolder(path)
+    refuse_label_masks(folder.paths, read_image)
+    return folder
 
 
 def is_spelling(text: str) -> bool:
