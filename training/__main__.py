@@ -20,6 +20,7 @@ from training.commands.import_teacher import import_teacher
 from training.commands.make_bag import make_bag
 from training.commands.options import SPREADING
 from training.commands.quantise import quantise
+from training.commands.start import start
 from training.commands.teacher import teacher
 from training.errors import Interrupted, UsageError
 
@@ -36,6 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="""Train a teacher, fit a bundle to normal frames, make bags, evaluate.
+
+    The shortest way: start: pictures -> a bundle.
 
     The usual way:
 
@@ -80,6 +83,7 @@ def _speaking_plainly(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+app.command()(_speaking_plainly(start))
 app.command()(_speaking_plainly(datasets))
 app.command(epilog=SPREADING)(_speaking_plainly(teacher))
 app.command()(_speaking_plainly(import_teacher))
