@@ -102,7 +102,8 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_jpeg_that_is_damaged_in_its_middle_is_refused(decoder, damage):
-    assert reason(DAMAGES[damage]) == "damaged data"
+    # 0xff is where a marker begins, whose length may lead beyond the end.
+    assert reason(DAMAGES[damage]) in ("damaged data", "truncated data")
 
 
 def test_a_jpeg_with_too_much_in_its_scan_is_refused(decoder):
