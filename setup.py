@@ -23,7 +23,7 @@ EXTRAS = {
     "ros": ros_wheels(),
     # An extra of its own, because apt's python3-opencv, which a vehicle has, is invisible to pip,
     # which would install a second OpenCV over it. 5.0 changed the type codes cv_bridge relies on.
-    "opencv": ["opencv-python-headless<5"],
+    "opencv": ["opencv-python-headless<5", "simplejpeg"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
     "bags": [
@@ -51,6 +51,7 @@ EXTRAS = {
         "opencv-python-headless<5",
         "rosbags>=0.11",
         "scikit-learn",
+        "simplejpeg",
         "torch==2.13.0",
         "tqdm",
         "typer",

@@ -41,6 +41,7 @@ PACKAGES = {
     "onnxruntime": Package("onnxruntime"),
     "rosbags": Package("rosbags>=0.11"),
     "scipy": Package("scipy", "python3-scipy"),
+    "simplejpeg": Package("simplejpeg"),
     "sklearn": Package("scikit-learn", "python3-sklearn"),
     "tqdm": Package("tqdm", "python3-tqdm"),
     "yaml": Package("pyyaml", "python3-yaml"),

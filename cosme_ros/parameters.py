@@ -16,6 +16,7 @@ from typing import Any
 from cosme_ros import topics
 from cosme_ros.inference.provider_settings import PROVIDERS, check_affinity
 from cosme_ros.inference.runtime_options import parse_runtime_options
+from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 
 REGIONS = ("everything", "drivable")
 OUTLINES = ("score", "image")
@@ -177,6 +178,14 @@ class Settings:
         "(compressed).",
         Changeable.UNCONFIGURED,
         choices=IMAGE_TRANSPORTS,
+    )
+    max_image_pixels: int = _row(
+        MAX_IMAGE_PIXELS,
+        "Width times height of the largest image that is decoded. A compressed picture is asked by "
+        "its header, before memory is taken; a larger one is a failed frame.",
+        Changeable.UNCONFIGURED,
+        minimum=1,
+        maximum=1 << 30,
     )
     cameras: str = _row(
         "",

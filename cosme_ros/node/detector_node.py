@@ -250,7 +250,13 @@ class DetectorNode(LifecycleNode):
         }
         self._worker = worker = FrameWorker(
             {name: camera.statistics for name, camera in self._cameras.items()},
-            detect=partial(self._detect, decode_compressed if compressed else decode_image),
+            detect=partial(
+                self._detect,
+                partial(
+                    decode_compressed if compressed else decode_image,
+                    max_pixels=loaded.settings.max_image_pixels,
+                ),
+            ),
             finish=self._finish,
             failed=self._failed,
             deadline=loaded.settings.deadline,
