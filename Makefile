@@ -27,7 +27,7 @@ describes_environment := setup.py $(constraints)
 unexport PYTHONPATH AMENT_PREFIX_PATH RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-ros lint format bench bench-gpu table clean
+.PHONY: help env demo test test-ros lint format parameters attack bench bench-gpu table clean
 
 help:
 	@echo "Targets:"
@@ -35,8 +35,11 @@ help:
 	@echo "  make test     everything that is tested, real processes over real DDS included"
 	@echo "  make test-ros UNDERLAY=DIR  launch files, executables and command line with a real ros2:"
 	@echo "                /opt/ros/DISTRIBUTION, or what test/ros/make_underlay.sh made"
-	@echo "  make lint     formatting, ruff, mypy, licence headers"
+	@echo "  make attack MINUTES=30  hostile messages, damaged files, signals, loops, soak: what does not hold?"
+	@echo "  make lint     formatting, ruff, mypy, who may import whom, licence headers,"
+	@echo "                generated files"
 	@echo "  make format   put the formatting right"
+	@echo "  make parameters  config/detector.yaml and docs/parameters.md from cosme_ros/parameters.py"
 	@echo "  make bench    how near to this machine's limit is it? Half an hour or more on two cores;"
 	@echo "                OPTIONS=--quick is small and rough, --full also runs 1024x2048"
 	@echo "  make bench-gpu  the same on a GPU, with the PyTorch and onnxruntime-gpu of GPU_PYTHON=python3"
@@ -81,11 +84,20 @@ test-ros: $(VENV)/.development
 		"make test-ros UNDERLAY=/opt/ros/kilted; see docs/testing_with_ros2.md"; exit 1; }
 	UNDERLAY=$(abspath $(UNDERLAY)) $(bin)/python -m pytest test/ros -r fEs $(OPTIONS)
 
+MINUTES = 30
+attack: $(VENV)/.development
+	$(bin)/python test/attack/run.py --minutes $(MINUTES) --out attack_output $(OPTIONS)
+
 lint: $(VENV)/.development
 	$(bin)/python -m ruff format --check .
 	$(bin)/python -m ruff check .
 	$(bin)/python -m mypy
+	PYTHONPATH=. $(bin)/lint-imports --no-cache
 	$(bin)/python .ci/add_spdx_headers.py --check
+	$(bin)/python .ci/write_parameter_files.py --check
+
+parameters: $(VENV)/.development
+	$(bin)/python .ci/write_parameter_files.py
 
 format: $(VENV)/.development
 	$(bin)/python .ci/add_spdx_headers.py
@@ -118,6 +130,6 @@ table: $(VENV)/.development
 		--data composited:0:camvid=$(CAMVID):test --data road_anomaly=$(ROAD_ANOMALY)
 
 clean:
-	rm -rf $(VENV) build install log *.egg-info demo_output bench_output* table_output
+	rm -rf $(VENV) build install log *.egg-info attack_output demo_output bench_output* table_output
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

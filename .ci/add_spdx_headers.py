@@ -12,7 +12,7 @@ from pathlib import Path
 
 HEADER = "# Copyright 2026 cosme_ros maintainers\n# SPDX-License-Identifier: Apache-2.0\n"
 REPOSITORY = Path(__file__).resolve().parent.parent
-PATTERNS = ("*.py", "Makefile", ".ci/run", "config/*.yaml")
+PATTERNS = ("*.py", "*.sh", "Makefile", ".ci/run", "config/*.yaml")
 
 
 def source_files() -> list[Path]:

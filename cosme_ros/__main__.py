@@ -26,6 +26,7 @@ MODULES = {
     "evaluate_bag": "cosme_ros.cli.evaluate_bag",
     "calibrate": "cosme_ros.cli.calibrate",
     "snapshot": "cosme_ros.cli.snapshot",
+    "watch": "cosme_ros.cli.watch",
 }
 """Command to the module whose `main` runs it and returns the exit status."""
 COMMANDS = tuple(MODULES)
@@ -83,6 +84,7 @@ demo = partial(run, "demo")
 evaluate_bag = partial(run, "evaluate_bag")
 calibrate = partial(run, "calibrate")
 snapshot = partial(run, "snapshot")
+watch = partial(run, "watch")
 
 if __name__ == "__main__":
     sys.exit(main())

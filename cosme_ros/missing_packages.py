@@ -30,6 +30,7 @@ class Package:
 
 
 PACKAGES = {
+    "av": Package("av"),
     "cv2": Package("opencv-python-headless<5", "python3-opencv"),
     "jinja2": Package("jinja2", "python3-jinja2"),
     "joblib": Package("joblib", "python3-joblib"),
@@ -40,6 +41,7 @@ PACKAGES = {
     "onnxruntime": Package("onnxruntime"),
     "rosbags": Package("rosbags>=0.11"),
     "scipy": Package("scipy", "python3-scipy"),
+    "simplejpeg": Package("simplejpeg"),
     "sklearn": Package("scikit-learn", "python3-sklearn"),
     "tqdm": Package("tqdm", "python3-tqdm"),
     "yaml": Package("pyyaml", "python3-yaml"),

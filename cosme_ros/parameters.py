@@ -1,10 +1,11 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The parameters of the detector node, declared once: name, default, range, meaning.
+"""The parameters of every node, each in one row of one table: name, default, range, meaning.
 
-The node turns this table into ROS parameters with descriptors; tests and the documentation read
-it as it is. Nothing here needs ROS.
+`Settings` is the table of the detector; the other nodes have a table each. The nodes declare these
+rows as ROS parameters, launch files and commands take defaults and help texts from them, and
+`make parameters` writes config/detector.yaml and docs/parameters.md. Nothing here needs ROS.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 from cosme_ros import topics
 from cosme_ros.inference.provider_settings import PROVIDERS, check_affinity
 from cosme_ros.inference.runtime_options import parse_runtime_options
+from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 
 REGIONS = ("everything", "drivable")
 OUTLINES = ("score", "image")
@@ -39,7 +41,7 @@ class Changeable(Enum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One row of the table. `minimum` and `maximum` are inclusive and go with numbers."""
+    """One row of a table. `minimum` and `maximum` are inclusive and go with numbers."""
 
     name: str
     default: str | bool | int | float
@@ -65,8 +67,21 @@ class Parameter:
             low = self.minimum is not None and not value >= self.minimum
             high = self.maximum is not None and not value <= self.maximum
             if low or high:
-                return f"is {value}, but must be between {self.minimum} and {self.maximum}"
+                return f"is {value}, but must be {self.range_text()}"
         return None
+
+    def range_text(self) -> str:
+        """Return the numbers that are allowed, as in "between 0 and 1"; empty for any."""
+        if self.minimum is None and self.maximum is None:
+            return ""
+        if self.maximum is None:
+            return f"{self.minimum} or more"
+        return f"between {self.minimum} and {self.maximum}"
+
+    def help_text(self) -> str:
+        """Return the description with the choices, for help texts and descriptors."""
+        choices = f" One of: {', '.join(self.choices)}." if self.choices else ""
+        return self.description + choices
 
     def check(self, value: object) -> None:
         """Raise ParameterError where there is a `complaint` about `value`."""
@@ -102,13 +117,13 @@ class Settings:
 
     bundle: str = _row(
         "",
-        "Directory of the bundle to run. Must be given.",
+        "Directory of the bundle to run. The node cannot be configured without one.",
         Changeable.UNCONFIGURED,
     )
     provider: str = _row(
         "auto",
-        "ONNX Runtime execution provider. 'auto' takes the first that really runs the graphs; a "
-        "named one that does not is an error.",
+        "ONNX Runtime execution provider. 'auto' takes the first that really runs the graphs. A "
+        "named provider that does not run them is an error.",
         Changeable.UNCONFIGURED,
         choices=("auto", *PROVIDERS),
     )
@@ -122,14 +137,14 @@ class Settings:
     )
     region: str = _row(
         "everything",
-        "Where obstacles are looked for: in the whole picture, or on the drivable area with its "
+        "Where obstacles are looked for: in the whole image, or on the drivable area with its "
         "holes filled.",
         Changeable.ALWAYS,
         choices=REGIONS,
     )
     minimum_area: int = _row(
         64,
-        "Smallest obstacle, in pixels of the camera image; smaller regions are left out of the "
+        "Smallest obstacle, in pixels of the camera image. Smaller regions are left out of the "
         "mask.",
         Changeable.ALWAYS,
         minimum=1,
@@ -138,21 +153,22 @@ class Settings:
     outline: str = _row(
         "image",
         "How far an obstacle reaches in the mask: to the alarm line ('score'), or to a line of its "
-        "own, along edges of the image ('image'). The same frames alarm.",
+        "own, along edges of the image ('image'). The same frames raise an alarm with both.",
         Changeable.ALWAYS,
         choices=OUTLINES,
     )
     temporal: str = _row(
         "none",
         "Whether a frame's score stands for itself ('none') or is averaged with those of the "
-        "camera's last frames, carried along by optical flow ('flow').",
+        "camera's last frames, moved by optical flow ('flow'). For 'flow', calibrate the bundle "
+        "with --temporal flow.",
         Changeable.UNCONFIGURED,
         choices=TEMPORAL,
     )
     score_resolution: str = _row(
         "camera",
-        "Size of ~/output/anomaly_score: the camera image's, or 'network': as the networks score, "
-        "hundreds of times fewer pixels. The former is the latter enlarged.",
+        "Size of ~/output/anomaly_score: that of the camera image, or 'network': that of the "
+        "networks' score, with hundreds of times fewer pixels. The former is the latter, enlarged.",
         Changeable.ALWAYS,
         choices=SCORE_RESOLUTIONS,
     )
@@ -163,30 +179,39 @@ class Settings:
         Changeable.UNCONFIGURED,
         choices=IMAGE_TRANSPORTS,
     )
+    max_image_pixels: int = _row(
+        MAX_IMAGE_PIXELS,
+        "Width times height of the largest image that is decoded. A compressed picture is asked by "
+        "its header, before memory is taken; a larger one is a failed frame.",
+        Changeable.UNCONFIGURED,
+        minimum=1,
+        maximum=1 << 30,
+    )
     cameras: str = _row(
         "",
         "Names of the cameras, as in 'front,rear': each has the topics under its own name, "
-        "~/front/input/image and so on. Empty: one camera, without a name.",
+        "~/front/input/image and so on. Without names there is one camera, and its topics are "
+        "~/input/image and so on.",
         Changeable.UNCONFIGURED,
     )
     deadline: float = _row(
         0.0,
-        "Seconds since arrival after which a frame is not begun any more, but counted as late. "
-        "0.0: no deadline.",
+        "A frame that has waited for more than this many seconds since its arrival is not "
+        "processed, and is counted as late. 0.0: no deadline.",
         Changeable.UNCONFIGURED,
         minimum=0.0,
         maximum=60.0,
     )
     overlap: str = _row(
         "auto",
-        "Whether a second thread makes and publishes a frame's outputs while the networks are at "
-        "the next frame: 'auto' where they run on a GPU; on a CPU they keep the cores busy.",
+        "Whether a second thread makes and publishes a frame's outputs while the networks process "
+        "the next frame. 'auto': where they run on a GPU; on a CPU they keep the cores busy.",
         Changeable.UNCONFIGURED,
         choices=OVERLAPS,
     )
     threads: int = _row(
         0,
-        "CPU threads of ONNX Runtime; 0 leaves the number to ONNX Runtime.",
+        "CPU threads of ONNX Runtime. 0: ONNX Runtime chooses the number.",
         Changeable.UNCONFIGURED,
         minimum=0,
         maximum=1024,
@@ -194,13 +219,13 @@ class Settings:
     thread_affinity: str = _row(
         "",
         "Processors, counted from 1, for each of ONNX Runtime's threads but the first, with "
-        "provider cpu: '2;3' for threads 3. Empty leaves them to the system.",
+        "provider cpu: '2;3' for threads 3. Empty: the system chooses.",
         Changeable.UNCONFIGURED,
     )
     runtime_options: str = _row(
         "",
         "ONNX Runtime's own options, name=value with commas between: 'prefer_nhwc=1' for provider "
-        "cuda, or session options, which begin with 'session.'.",
+        "cuda, or session options, whose names begin with 'session.'.",
         Changeable.UNCONFIGURED,
     )
     diagnostics_period: float = _row(
@@ -212,7 +237,7 @@ class Settings:
     )
     autostart: bool = _row(
         True,
-        "Configure and activate when the process starts; false leaves both to a lifecycle manager.",
+        "Configure and activate when the process starts. false: a lifecycle manager does both.",
         Changeable.NEVER,
     )
 
@@ -225,8 +250,102 @@ PARAMETERS: tuple[Parameter, ...] = tuple(
 PARAMETERS_BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 
 
+def _constant(
+    name: str,
+    default: str | bool | int | float,
+    description: str,
+    *,
+    minimum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Parameter:
+    """Return a row of a node that reads its parameters once, when its process starts."""
+    return Parameter(name, default, description, Changeable.NEVER, minimum=minimum, choices=choices)
+
+
+_WAIT_TIMEOUT = _constant(
+    "wait_timeout",
+    60.0,
+    "Seconds to wait for the subscriptions before giving up. 0.0: no limit.",
+    minimum=0.0,
+)
+
+PLAYER_PARAMETERS = (
+    _constant("bag", "", "Directory of the rosbag2 bag to play. Must be given."),
+    _constant("image_topic", topics.CAMERA_IMAGE, "Topic of the images: Image or CompressedImage."),
+    _constant(
+        "label_topic",
+        topics.CAMERA_LABELS,
+        "Topic of the labels, mono8: 0 normal, 1 anomaly, 255 ignored. Empty: none.",
+    ),
+    _constant("camera_info_topic", topics.CAMERA_INFO, "Topic of camera_info. Empty: none."),
+    _constant("rate", 1.0, "Multiple of the speed of recording.", minimum=1e-6),
+    _constant(
+        "rounds",
+        1,
+        "Number of times the bag is played, one after the other without a gap. 0: without end.",
+        minimum=0,
+    ),
+    _constant(
+        "restamp",
+        True,
+        "Stamp each frame, with all its messages, with the time at which it is played. false: keep "
+        "the stamps of the bag.",
+    ),
+    _constant(
+        "image_subscribers",
+        1,
+        "Number of subscriptions to the images to wait for before playing.",
+        minimum=0,
+    ),
+    _constant(
+        "label_subscribers",
+        0,
+        "Number of subscriptions to the labels to wait for before playing.",
+        minimum=0,
+    ),
+    _WAIT_TIMEOUT,
+)
+"""Of `bag_player_node`."""
+
+RECORDER_PARAMETERS = (
+    _constant("bag", "", "Directory to write the bag to. It must not exist yet. Must be given."),
+    _constant("image_topic", topics.CAMERA_IMAGE, "Topic of the images."),
+    _constant(
+        "image_transport",
+        "compressed",
+        "Type of the image topic: sensor_msgs/Image (raw) or sensor_msgs/CompressedImage "
+        "(compressed).",
+        choices=IMAGE_TRANSPORTS,
+    ),
+    _constant("label_topic", topics.CAMERA_LABELS, "Topic of the labels. Empty: none."),
+    _constant(
+        "overlay",
+        True,
+        "Record the overlay too. The detector draws it only while there is a subscription.",
+    ),
+    _constant(
+        "stop_after",
+        0.0,
+        "Stop when the publisher of the images has gone and no message came for this many seconds. "
+        "0.0: record until interrupted.",
+        minimum=0.0,
+    ),
+    _constant(
+        "maximum_bytes",
+        4_000_000_000,
+        "Stop when the recorded messages have more bytes than this.",
+        minimum=1,
+    ),
+)
+"""Of `recorder_node`."""
+
+
 def check_settings(values: Mapping[str, Any]) -> Settings:
-    """Settings from a value for every parameter. Raises ParameterError for the first wrong one."""
+    """Return the settings of a value for every parameter.
+
+    Raises:
+        ParameterError: for the first wrong value.
+    """
     for row in PARAMETERS:
         row.check(values[row.name])
     settings = Settings(**{row.name: values[row.name] for row in PARAMETERS})

@@ -44,9 +44,10 @@ COMPRESSED_SUFFIX = "/compressed"
 
 
 def cameras(text: str) -> tuple[str, ...]:
-    """The names in a list such as "front,rear"; the one camera without a name where it is empty.
+    """Return the names in a list such as "front,rear"; ONLY_CAMERA alone for an empty text.
 
-    Raises ValueError for what cannot be part of a topic's name, and for a name given twice.
+    Raises:
+        ValueError: a name cannot be part of a topic's name, or is given twice.
     """
     if not text.strip():
         return (ONLY_CAMERA,)
@@ -63,14 +64,15 @@ def cameras(text: str) -> tuple[str, ...]:
 
 
 def of_camera(topic: str, camera: str) -> str:
-    """An input or output above, as it is called for the camera of that name."""
+    """Return the name of an input or output above for one camera."""
     return topic if camera == ONLY_CAMERA else f"~/{camera}/{topic.removeprefix('~/')}"
 
 
 def of_each_camera(pattern: str, cameras: Sequence[str]) -> dict[str, str]:
-    """A topic outside the node for each camera: `pattern` with its name for "{camera}".
+    """Return a topic outside of the node for each camera: `pattern` with its name for "{camera}".
 
-    Raises ValueError where cameras would share one.
+    Raises:
+        ValueError: cameras would share a topic.
     """
     topics = {camera: pattern.replace(CAMERA_PLACEHOLDER, camera) for camera in cameras}
     if len(set(topics.values())) < len(topics):
@@ -83,7 +85,7 @@ def of_each_camera(pattern: str, cameras: Sequence[str]) -> dict[str, str]:
 
 
 def resolve(name: str, *, namespace: str = "", node: str = DETECTOR_NODE) -> str:
-    """The absolute topic that `name` stands for in a node that remaps nothing.
+    """Return the absolute topic that `name` stands for in a node that remaps nothing.
 
     `namespace` is empty or absolute ("/front"), as in ROS. An absolute `name` stays as it is.
     """

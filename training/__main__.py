@@ -22,6 +22,7 @@ from training.commands.import_teacher import import_teacher
 from training.commands.make_bag import make_bag
 from training.commands.options import SPREADING
 from training.commands.quantise import quantise
+from training.commands.start import start
 from training.commands.teacher import teacher
 
 app = typer.Typer(
@@ -31,6 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="""Train a teacher, fit a bundle to normal frames, make bags, evaluate.
+
+    The shortest way: start: pictures -> a bundle.
 
     The usual way:
 
@@ -91,6 +94,7 @@ def _add(command: Callable[..., None], epilog: str | None = None) -> None:
     app.command(name, epilog=epilog)(run)
 
 
+_add(start)
 _add(datasets)
 _add(teacher, SPREADING)
 _add(import_teacher)

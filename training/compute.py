@@ -115,7 +115,10 @@ def batch_share(fabric: Fabric, batch: int) -> range:
 
 
 def step_seed(fabric: Fabric, seed: int) -> int:
-    """A seed of this process alone, so that no two draw the same dropout; the first's is `seed`."""
+    """Return a seed of this process alone; that of the first process is `seed`.
+
+    So no two processes draw the same dropout.
+    """
     return seed + (fabric.global_rank << 40)
 
 
@@ -131,14 +134,14 @@ def pool_batch_statistics(network: nn.Module, fabric: Fabric) -> nn.Module:
 
 
 def mean_over_ranks(fabric: Fabric, value: torch.Tensor) -> torch.Tensor:
-    """The mean of every process's `value`, float, of the same shape in all; a new tensor."""
+    """Return the mean of every process's `value`, float, as a new tensor of that shape."""
     mean = fabric.all_reduce(value.detach().clone(), reduce_op="mean")
     assert isinstance(mean, torch.Tensor)
     return mean
 
 
 def sum_over_ranks(fabric: Fabric, value: torch.Tensor) -> torch.Tensor:
-    """The sum of every process's `value`, of the same shape in all; a new tensor."""
+    """Return the sum of every process's `value`, as a new tensor of that shape."""
     total = fabric.all_reduce(value.detach().clone(), reduce_op="sum")
     assert isinstance(total, torch.Tensor)
     return total

@@ -19,22 +19,49 @@ from cosme_ros import topics
 from cosme_ros.bags.reading import (
     COMPRESSED_IMAGE,
     IMAGE,
-    LABEL_TYPES,
     BagError,
     BagMessage,
     content_of,
     join_by_stamp,
 )
 from cosme_ros.bags.recovery import RecoverableBag
-from cosme_ros.evaluation.settings import LabelSettings
 from cosme_ros.messages.images import (
     BgrImage,
     DecodeError,
     decode_compressed,
     decode_image,
-    decode_plane,
 )
-from cosme_ros.metrics.labels import ANOMALY, IGNORED, NORMAL
+from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
+from cosme_ros.metrics.labels import ANOMALY, IGNORED, NORMAL, ids_of_file, ids_of_message
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """Where labels come from, and what their values mean; any other value is normal.
+
+    Raises:
+        ValueError: settings that contradict each other, or a folder that does not exist.
+
+    >>> LabelSettings(anomaly_ids=(1, 2)).ignored_ids
+    (255,)
+    """
+
+    topic: str | None = None
+    """None: the usual one, if the bag has it; empty: none."""
+    folder: Path | None = None
+    """Pictures named by the stamp of their frame in nanoseconds."""
+    anomaly_ids: tuple[int, ...] = (1,)
+    ignored_ids: tuple[int, ...] = (255,)
+
+    def __post_init__(self) -> None:
+        if self.folder is not None and not self.folder.is_dir():
+            raise ValueError(f"label folder {self.folder} is no folder")
+        if self.folder is not None and self.topic:
+            raise ValueError("give a label topic or a label folder, not both")
+        both = set(self.anomaly_ids) & set(self.ignored_ids)
+        if both:
+            raise ValueError(f"id {min(both)} cannot be an anomaly and ignored as well")
+
 
 PICTURE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 LABEL_SUFFIX = ".png"
@@ -63,9 +90,16 @@ class BagFrames:
     """An open bag's frames; a context manager. Raises BagError where there is no picture at all."""
 
     def __init__(
-        self, path: Path, *, image_topic: str | None, labels: LabelSettings, tell: Tell
+        self,
+        path: Path,
+        *,
+        image_topic: str | None,
+        labels: LabelSettings,
+        tell: Tell,
+        max_pixels: int = MAX_IMAGE_PIXELS,
     ) -> None:
         self._tell = tell
+        self._max_pixels = max_pixels
         self._labels = labels
         self._bag = RecoverableBag(path, lambda sentence: tell(sentence, sentence))
         try:
@@ -175,7 +209,8 @@ class BagFrames:
         try:
             picture = content_of(message)
             compressed = message.message_type == COMPRESSED_IMAGE
-            image = decode_compressed(picture) if compressed else decode_image(picture)
+            decode = decode_compressed if compressed else decode_image
+            image = decode(picture, max_pixels=self._max_pixels)
         except DecodeError as error:
             self._tell(
                 f"picture: {error.reason}",
@@ -185,7 +220,9 @@ class BagFrames:
         label = None
         try:
             if labels is not None:
-                label = self._meaning(decode_plane(content_of(labels), LABEL_TYPES))
+                label = self._meaning(
+                    ids_of_message(content_of(labels), max_pixels=self._max_pixels)
+                )
             elif self._labels.folder is not None:
                 label = self._from_folder(self._labels.folder, message.stamp)
         except (BagError, DecodeError) as error:
@@ -212,15 +249,10 @@ class BagFrames:
         file = (own if own.is_dir() else folder) / f"{stamp}{LABEL_SUFFIX}"
         if not file.exists():
             return None
-        ids = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        if ids is None:
-            raise BagError(f"{file} is no picture that OpenCV can read")
-        if ids.ndim != 2 or ids.dtype not in (np.uint8, np.uint16):
-            raise BagError(
-                f"{file} is {ids.dtype} {list(ids.shape)}, but must have one channel of 8 or 16 "
-                "bits"
-            )
-        return self._meaning(ids)
+        try:
+            return self._meaning(ids_of_file(file.read_bytes(), max_pixels=self._max_pixels))
+        except (OSError, DecodeError) as error:
+            raise BagError(f"{file} cannot be read as labels: {error}") from error
 
 
 def at_size(label: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

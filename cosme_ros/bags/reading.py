@@ -36,14 +36,6 @@ STAMPED_TYPES = (IMAGE, COMPRESSED_IMAGE, CAMERA_INFO)
 """Messages that begin with a std_msgs/Header, so that the stamp lies where `stamp_of` looks."""
 
 
-LABEL_TYPES: Mapping[str, type[np.generic]] = {
-    "mono8": np.uint8,
-    "8UC1": np.uint8,
-    "mono16": np.uint16,
-    "16UC1": np.uint16,
-}
-"""Encodings that a label image may have."""
-
 TYPES = get_typestore(Stores.ROS2_HUMBLE)
 """Definitions of the above, the same in every ROS 2: what a bag says of them need not be parsed."""
 

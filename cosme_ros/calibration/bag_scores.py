@@ -20,7 +20,6 @@ import numpy as np
 
 from cosme_ros import __version__
 from cosme_ros.bags.reading import (
-    LABEL_TYPES,
     BagError,
     BagMessage,
     content_of,
@@ -34,8 +33,8 @@ from cosme_ros.calibration.false_alarms import NormalDrive, seconds_of_frames
 from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
 from cosme_ros.calibration.score_histogram import ScoreHistogram
 from cosme_ros.inference.detector import Detector, ScoreFault
-from cosme_ros.messages.images import DecodeError, decode_plane
-from cosme_ros.metrics.labels import ANOMALY
+from cosme_ros.messages.images import DecodeError
+from cosme_ros.metrics.labels import ANOMALY, ids_of_message
 from cosme_ros.postprocessing.obstacles import drivable_region
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.text import counted
@@ -239,7 +238,7 @@ def _not_normal(label: BagMessage | None) -> str:
     if label is None:
         return WITHOUT_LABEL
     try:
-        values = decode_plane(content_of(label), LABEL_TYPES)
+        values = ids_of_message(content_of(label))
     except DecodeError:
         return LABEL_DAMAGED
     return WITH_ANOMALIES if (values == ANOMALY).any() else ""

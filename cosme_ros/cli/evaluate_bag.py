@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from cosme_ros import topics
+from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.bundle.loading import BundleError
 from cosme_ros.cli.options import (
     OBSTACLE_PARAMETERS,
@@ -38,13 +39,14 @@ from cosme_ros.command_frame import (
 from cosme_ros.evaluation.evaluator import EvaluationError, Evaluator, bag_names
 from cosme_ros.evaluation.outputs import OutputSettings
 from cosme_ros.evaluation.results import BagFigures, Unreadable, named
-from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, LabelSettings
+from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings
 from cosme_ros.evaluation.summary import BagEvaluation, Summary
 from cosme_ros.evaluation.workers import BACKENDS, ClusterError
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.output_folder import BAG_CONTENTS, check_output_dir, prepare_output_dir
 from cosme_ros.reporting.bag_json import write_json
 from cosme_ros.reporting.bag_page import write_page
+from cosme_ros.reporting.environment import describe_environment
 
 _WORK = ".evaluating"
 CONTENTS = ("report.html", "report.json", "*.mp4", _WORK)
@@ -106,7 +108,8 @@ def _run(options: argparse.Namespace, command: str) -> int:
     _print_warnings(evaluation.bags, evaluation.unreadable)
     for note in evaluation.notes:
         print(note, file=sys.stderr)
-    evaluation = replace(evaluation, origin={"command": command, **evaluation.origin})
+    origin = {"command": command, **evaluation.origin, **_environment()}
+    evaluation = replace(evaluation, origin=origin)
     page, figures = write_page(out, evaluation), write_json(out, evaluation)
     print(_summary(evaluation, page, figures))
     return INTERRUPTED if any(bag.interrupted for bag in evaluation.bags) else DONE
@@ -158,6 +161,16 @@ def _outputs(options: argparse.Namespace) -> list[OutputSettings]:
         if of_bag.bag is not None:
             prepare_output_dir(of_bag.bag, BAG_CONTENTS, overwrite=options.overwrite)
     return outputs
+
+
+def _environment() -> dict[str, str]:
+    facts = describe_environment()
+    libraries = facts.pop("libraries")
+    assert isinstance(libraries, dict)
+    return {
+        **{name.replace("_", " "): str(value) for name, value in facts.items()},
+        "versions": ", ".join(f"{name} {number}" for name, number in libraries.items()),
+    }
 
 
 def _print_warnings(bags: Sequence[BagFigures], unreadable: Sequence[Unreadable]) -> None:

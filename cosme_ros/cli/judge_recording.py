@@ -4,7 +4,7 @@
 """`python -m cosme_ros judge_recording FOLDER`: evaluate the recording of a replay.
 
 FOLDER is where `replay_bag` or `replay.launch.py` left a recording.
-`cosme_ros/replay/evaluator.py` does the work. Needs no ROS.
+`cosme_ros/reporting/replay_evaluator.py` does the work. Needs no ROS.
 """
 
 import argparse
@@ -20,9 +20,16 @@ from cosme_ros.cli.progress import ProgressBars
 from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.detector import ScoreFault
 from cosme_ros.inference.providers import ProviderError
-from cosme_ros.replay.evaluator import evaluate_recording
-from cosme_ros.replay.runner import PAGE, RECORDING, REPORT, ReplayError
-from cosme_ros.reporting.pictures import CONTACT_SHEET, PICTURES, VIDEO
+from cosme_ros.replay.runner import (
+    CONTACT_SHEET,
+    PAGE,
+    PICTURES,
+    RECORDING,
+    REPORT,
+    VIDEO,
+    ReplayError,
+)
+from cosme_ros.reporting.replay_evaluator import evaluate_recording
 from cosme_ros.reporting.replay_report import as_text, tables
 
 FAILURES = (BagError, BundleError, OSError, ProviderError, ReplayError, ScoreFault, ValueError)

@@ -31,9 +31,9 @@ from cosme_ros.cli.progress import ProgressBars
 from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.detector import Detector
 from cosme_ros.output_folder import prepare_output_dir
-from cosme_ros.replay.evaluator import evaluate_recording
 from cosme_ros.replay.runner import CONTENTS, RECORDING, Replay, ReplayError
 from cosme_ros.replay.subprocesses import ChildError
+from cosme_ros.reporting.replay_evaluator import evaluate_recording
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

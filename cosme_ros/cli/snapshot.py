@@ -34,9 +34,9 @@ from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.output_folder import prepare_output_dir
+from cosme_ros.reporting.snapshot_picture import snapshot_picture
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
-from cosme_ros.visualization.snapshot_picture import snapshot_picture
 from cosme_ros.visualization.text import counted
 
 DEFAULT_WORST = 6

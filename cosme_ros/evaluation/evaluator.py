@@ -24,7 +24,6 @@ from cosme_ros.evaluation.results import BagFigures, Unreadable, pooled_histogra
 from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, unheld_ids
 from cosme_ros.evaluation.summary import BagEvaluation, summarised
 from cosme_ros.evaluation.workers import BACKENDS, Workers, WorkFolder, workers
-from cosme_ros.reporting.environment import describe_environment
 
 _POLL_SECONDS = 0.3
 
@@ -139,7 +138,11 @@ class Evaluator:
         unreadable = [result for result in results if isinstance(result, Unreadable)]
         if not evaluated:
             raise EvaluationError("nothing could be evaluated", unreadable)
-        origin = self._origin(jobs, monotonic() - began)
+        origin = {
+            "provider asked for": settings.provider,
+            "jobs": f"{jobs} on {self._backend}",
+            "took": f"{monotonic() - began:.1f} s",
+        }
         return self._result(settings, evaluated, unreadable, outputs, origin)
 
     def request_stop(self) -> bool:
@@ -204,18 +207,6 @@ class Evaluator:
             unheld_ids(settings.labels, {value for bag in bags for value in bag.label_values}),
         )
         return tuple(note for note in notes if note)
-
-    def _origin(self, jobs: int, seconds: float) -> dict[str, str]:
-        facts = describe_environment()
-        libraries = facts.pop("libraries")
-        assert isinstance(libraries, dict)
-        return {
-            "provider asked for": self.settings.provider,
-            "jobs": f"{jobs} on {self._backend}",
-            "took": f"{seconds:.1f} s",
-            **{name.replace("_", " "): str(value) for name, value in facts.items()},
-            "versions": ", ".join(f"{name} {number}" for name, number in libraries.items()),
-        }
 
 
 def bag_names(paths: Sequence[Path]) -> list[str]:

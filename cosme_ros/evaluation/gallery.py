@@ -6,8 +6,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cosme_ros.reporting.pictures import jpeg
-from cosme_ros.visualization.panels import FrameView, outlined, panel
+from cosme_ros.visualization.panels import FrameView, jpeg, outlined, panel
 
 MISS, FALSE_ALARM, ALARM, HIGHEST = "miss", "false alarm", "alarm", "highest score"
 KINDS = (MISS, FALSE_ALARM, ALARM, HIGHEST)

@@ -4,43 +4,15 @@
 """The settings of an evaluation, in a form that travels to other processes and machines."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
+from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.calibration.false_alarms import ALARM_GAP
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK, OBSTACLE_TRACK
 from cosme_ros.parameters import Settings
 
 COMPONENT_SIZES = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 """SegmentMeIfYouCan's two tracks by name."""
-
-
-@dataclass(frozen=True)
-class LabelSettings:
-    """Where labels come from, and what their values mean; any other value is normal.
-
-    Raises:
-        ValueError: settings that contradict each other, or a folder that does not exist.
-
-    >>> LabelSettings(anomaly_ids=(1, 2)).ignored_ids
-    (255,)
-    """
-
-    topic: str | None = None
-    """None: the usual one, if the bag has it; empty: none."""
-    folder: Path | None = None
-    """Pictures named by the stamp of their frame in nanoseconds."""
-    anomaly_ids: tuple[int, ...] = (1,)
-    ignored_ids: tuple[int, ...] = (255,)
-
-    def __post_init__(self) -> None:
-        if self.folder is not None and not self.folder.is_dir():
-            raise ValueError(f"label folder {self.folder} is no folder")
-        if self.folder is not None and self.topic:
-            raise ValueError("give a label topic or a label folder, not both")
-        both = set(self.anomaly_ids) & set(self.ignored_ids)
-        if both:
-            raise ValueError(f"id {min(both)} cannot be an anomaly and ignored as well")
 
 
 @dataclass(frozen=True)
@@ -53,7 +25,7 @@ class EvaluationSettings:
 
     image_topic: str | None = None
     """None: the usual one, or the only one that holds pictures."""
-    labels: LabelSettings = LabelSettings()
+    labels: LabelSettings = field(default_factory=LabelSettings)
     provider: str = Settings.provider
     threads: int = 0
     """Of ONNX Runtime, for each job; 0: the cores divided by the jobs."""

@@ -16,40 +16,41 @@ from cosme_ros.bundle.loading import MANIFEST
 from cosme_ros.launching import launch_arguments
 from cosme_ros.launching.launch_arguments import ArgumentError
 from cosme_ros.launching.parameter_file import ParameterFileError, parameters_in
-from cosme_ros.parameters import Settings
+from cosme_ros.parameters import PARAMETERS_BY_NAME, Settings
 
 # Launch arguments that stand for a parameter of the same name. They have no default of their own:
 # one that is not given must not override params_file.
-_PARAMETERS = {
-    "bundle": "Directory of the bundle to run",
-    "image_transport": "raw (sensor_msgs/Image) or compressed (CompressedImage)",
-    "provider": "auto, tensorrt, cuda, openvino or cpu",
-    "false_positive_rate": "Share of normal pixels that may raise an alarm",
-    "region": "Where obstacles are looked for: everything or drivable",
-    "cameras": "Names of several cameras, as in front,rear",
-    "autostart": "Whether the node configures and activates itself",
-}
+_PARAMETERS = (
+    "bundle",
+    "image_transport",
+    "provider",
+    "false_positive_rate",
+    "region",
+    "cameras",
+    "autostart",
+)
 _OTHERS = {
     "image_topic": (
         "",
-        "Topic of the camera images. With image_transport compressed it is the base topic, to "
-        "which /compressed is added, or the whole name with it. {camera} in it stands for the name "
-        "of each of cameras. Empty: /camera/image_raw, with cameras /{camera}/image_raw",
+        "Topic of the camera images. With image_transport compressed, /compressed is added unless "
+        "the name ends with it. {camera} stands for the name of each of cameras. Empty: "
+        "/camera/image_raw, with cameras /{camera}/image_raw",
     ),
     "compressed_topic": (
         "",
-        "Topic of the compressed images, where it is not image_topic with /compressed added",
+        "Topic of the compressed images, if it is not image_topic with /compressed added",
     ),
     "camera_info_topic": (
         "",
-        "Topic of the camera's calibration, likewise. Empty: camera_info beside image_topic",
+        "Topic of the camera's calibration, for the markers. {camera} as above. Empty: camera_info "
+        "beside image_topic",
     ),
     "namespace": ("", "Namespace of the node, for example /front"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
-    "respawn": ("true", "Whether a node that died is started again"),
-    "respawn_delay": ("1.0", "Seconds until then"),
-    "rviz": ("false", "Whether to start RViz with the detector's pictures, of the first camera"),
-    "camera_frame": ("camera", "frame_id of the images, in which RViz shows the obstacles"),
+    "respawn": ("true", "Whether a node that has died is started again"),
+    "respawn_delay": ("1.0", "Seconds from the end of the node to its next start"),
+    "rviz": ("false", "Whether RViz is started too. It shows the first camera"),
+    "camera_frame": ("camera", "frame_id of the images; RViz shows the obstacles in it"),
 }
 LONGEST_DELAY = 3600.0  # seconds
 SHORTEST_DELAY = 0.1  # seconds; without a pause a node that cannot start would fill the log
@@ -87,7 +88,10 @@ class DetectorLaunch:
 def declared_arguments(default_params_file: Path) -> dict[str, tuple[str, str]]:
     """Return default and description of every launch argument, by name."""
     return {
-        **{name: ("", f"{text}. Empty: as in params_file") for name, text in _PARAMETERS.items()},
+        **{
+            name: ("", f"{PARAMETERS_BY_NAME[name].help_text()} Empty: as in params_file")
+            for name in _PARAMETERS
+        },
         **_OTHERS,
         "params_file": (str(default_params_file), "YAML file with parameters of the node"),
     }
@@ -156,7 +160,7 @@ def camera_info_beside(image_topic: str) -> str:
 
 
 def _params_file(text: str, namespace: str) -> tuple[Path, dict[str, Any]]:
-    """The file, and what it has for this node."""
+    """Return the path of the file, and the parameters that it has for this node."""
     path = Path(text).expanduser()
     try:
         return path, parameters_in(path, f"{namespace}/{topics.DETECTOR_NODE}")
@@ -175,7 +179,7 @@ def _cameras(text: str, given: Mapping[str, str]) -> tuple[str, ...]:
 def _image_topics(
     given: Mapping[str, str], cameras: tuple[str, ...], *, compressed: bool
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """The topics that the node listens to, and image_transport's base topics, of each camera."""
+    """Return each camera's topic that the node subscribes to, and image_transport's base topic."""
     named = cameras != (topics.ONLY_CAMERA,)
     # Where drivers publish by the convention of image_pipeline.
     default = f"/{topics.CAMERA_PLACEHOLDER if named else 'camera'}/image_raw"

@@ -21,7 +21,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from cosme_ros import topics
-from cosme_ros.launching.dds_profile import profile_path, profile_variable
+from cosme_ros.dds_profile import profile_path, profile_variable
 from cosme_ros.launching.detector_launch import RVIZ_IMAGE, DetectorLaunch
 from cosme_ros.launching.launch_arguments import ArgumentError
 

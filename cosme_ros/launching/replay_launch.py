@@ -11,39 +11,45 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosme_ros import topics
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError
 from cosme_ros.bundle.loading import BundleError, load_bundle
 from cosme_ros.launching import launch_arguments
 from cosme_ros.launching.detector_launch import DetectorLaunch, detector_launch
 from cosme_ros.launching.launch_arguments import ArgumentError
 from cosme_ros.output_folder import OutputError, prepare_output_dir
+from cosme_ros.parameters import PARAMETERS_BY_NAME, PLAYER_PARAMETERS, Parameter
 from cosme_ros.replay.runner import CONTENTS, HIGHEST_DOMAIN, Replay, domain_of_our_own
 
-LEAST = 1e-6  # of what must be above 0
+_PLAYER = {row.name: row for row in PLAYER_PARAMETERS}
+
+
+def _of(row: Parameter) -> tuple[str, str]:
+    """Return default and text of a launch argument that stands for this parameter."""
+    return str(row.default), row.help_text().removesuffix(".")
+
 
 ARGUMENTS: dict[str, tuple[str | None, str]] = {
     "bag": (None, "rosbag2 bag to play"),
     "bundle": (None, "Directory of the bundle to run"),
     "out": ("replay_output", "Folder to write to"),
     "overwrite": ("false", "Whether to replace what an earlier replay wrote to it"),
-    "rate": ("1.0", "Multiple of the speed at which the bag was recorded"),
-    "image_topic": (topics.CAMERA_IMAGE, "Topic of the images: Image or CompressedImage"),
-    "label_topic": (topics.CAMERA_LABELS, "Topic of the labels; empty for a bag without"),
-    "provider": ("auto", "auto, tensorrt, cuda, openvino or cpu"),
-    "false_positive_rate": ("0.001", "Share of normal pixels that may raise an alarm"),
+    **{name: _of(_PLAYER[name]) for name in ("rate", "image_topic", "label_topic")},
+    **{name: _of(PARAMETERS_BY_NAME[name]) for name in ("provider", "false_positive_rate")},
     "seconds_a_frame": (
         "1.0",
-        "At least what the detector takes; 4 times that is waited at the end",
+        "Upper limit of the detector's time for a frame. The replay waits 4 times as long at the "
+        "end",
     ),
     "domain": (
         "",
-        "ROS_DOMAIN_ID of the replay, so that nothing else that runs is recorded. Empty: one of "
-        "its own",
+        "ROS_DOMAIN_ID of the replay. Empty: a random one, so that nothing else is recorded",
     ),
     "pictures": ("false", "Whether to draw a contact sheet, pictures and a video"),
-    "keep_recording": ("false", "Whether to keep the bag of all topics"),
-    "rviz": ("false", "Whether to start RViz with the detector's pictures"),
+    "keep_recording": (
+        "false",
+        "Whether to keep the bag of all topics, about 2 MB a frame of 640x360",
+    ),
+    "rviz": ("false", "Whether RViz is started too"),
 }
 
 
@@ -74,7 +80,7 @@ def replay_launch(
     }
     rate, seconds_a_frame = (
         launch_arguments.number(name, given[name], least, math.inf)
-        for name, least in (("rate", LEAST), ("seconds_a_frame", 0.0))
+        for name, least in (("rate", _PLAYER["rate"].minimum or 0.0), ("seconds_a_frame", 0.0))
     )
     if math.inf in (rate, seconds_a_frame):
         name = "rate" if rate == math.inf else "seconds_a_frame"
@@ -144,7 +150,7 @@ def _transport(given: Mapping[str, str]) -> str:
 
 
 def _bundle(given: Mapping[str, str]) -> Path:
-    """The bundle, verified, and with the rate in the range of its calibration."""
+    """Return the path of the bundle, verified, with the rate in the range of its calibration."""
     try:
         bundle = load_bundle(given["bundle"])
     except BundleError as error:

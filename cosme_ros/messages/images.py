@@ -4,11 +4,16 @@
 """Image messages to pictures and back, without ROS: messages are read by their attributes.
 
 `sensor_msgs/Image` is read as its definition says: `height` rows of `step` bytes, each row
-beginning with the pixels and perhaps ending with padding. What does not fit is refused with a
-sentence, because a picture that is read wrongly would be judged as if it were the road.
+beginning with the pixels and perhaps ending with padding. What does not fit, too little data and
+too much, is refused with a sentence, because a picture that is read wrongly would be judged as if
+it were the road.
+
+This is the only decoder: the node, the tools that read bags, and `training` call it. The rules for
+encodings are in `encodings.py`, those for compressed pictures in `picture_files.py`.
 """
 
 import array
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,46 +21,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.messages.encodings import ENCODINGS, PICTURE_ENCODINGS, Encoding, Layout
+from cosme_ros.messages.errors import DecodeError
 from cosme_ros.messages.guarded_cv_bridge import CvBridgeUnusableError, cv_bridge
+from cosme_ros.messages.picture_files import decode_picture, decode_stored
+from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS, check_pixels
+
+__all__ = [
+    "BgrImage",
+    "DecodeError",
+    "decode_compressed",
+    "decode_image",
+    "decode_plane",
+    "fill_image",
+]
 
 BgrImage = NDArray[np.uint8]
-
-
-class DecodeError(Exception):
-    """A message is not a picture we can trust.
-
-    `reason` is a short constant phrase ("truncated data") to count by; the message is a sentence
-    with the numbers.
-    """
-
-    def __init__(self, reason: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.reason = reason
-
-
-# Encoding to (bytes a pixel, OpenCV's conversion to BGR). OpenCV names a Bayer pattern by the
-# second row's second and third pixel, ROS by the first row's first two: BG there is RGGB here.
-_PACKED: dict[str, tuple[int, int | None]] = {
-    "bgr8": (3, None),
-    "rgb8": (3, cv2.COLOR_RGB2BGR),
-    "bgra8": (4, cv2.COLOR_BGRA2BGR),
-    "rgba8": (4, cv2.COLOR_RGBA2BGR),
-    "mono8": (1, cv2.COLOR_GRAY2BGR),
-    "bayer_rggb8": (1, cv2.COLOR_BayerBG2BGR),
-    "bayer_bggr8": (1, cv2.COLOR_BayerRG2BGR),
-    "bayer_gbrg8": (1, cv2.COLOR_BayerGR2BGR),
-    "bayer_grbg8": (1, cv2.COLOR_BayerGB2BGR),
-    # `uyvy` and `yuyv` are the newer names of the same two layouts.
-    "yuv422": (2, cv2.COLOR_YUV2BGR_UYVY),
-    "uyvy": (2, cv2.COLOR_YUV2BGR_UYVY),
-    "yuv422_yuy2": (2, cv2.COLOR_YUV2BGR_YUY2),
-    "yuyv": (2, cv2.COLOR_YUV2BGR_YUY2),
-}
-_HALF_WIDTH_CHROMA = frozenset({"yuv422", "uyvy", "yuv422_yuy2", "yuyv"})
-# Full-size luma rows, then half as many rows of interleaved chroma, all `step` bytes long.
-_SEMI_PLANAR = {"nv12": cv2.COLOR_YUV2BGR_NV12, "nv21": cv2.COLOR_YUV2BGR_NV21}
-
-SUPPORTED_ENCODINGS = (*_PACKED, "mono16", *_SEMI_PLANAR)
 
 _OUTPUTS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "32FC1": (np.float32, ()),
@@ -64,54 +45,68 @@ _OUTPUTS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
 }
 
 
-def decode_image(message: Any) -> BgrImage:
-    """sensor_msgs/Image to uint8 [H, W, 3] BGR.
+def decode_image(message: Any, *, max_pixels: int = MAX_IMAGE_PIXELS) -> BgrImage:
+    """Return the picture of a sensor_msgs/Image.
 
-    bgr8 is not copied: the result then shares memory with `message`, and is strided where rows are
-    padded. mono16 is scaled by 255/65535, as cv_bridge does. An encoding that is not in
-    SUPPORTED_ENCODINGS is left to cv_bridge, where that is installed. Raises DecodeError.
+    bgr8 and 8UC3 are not copied: the result then shares memory with `message`, and is strided where
+    rows are padded. An encoding that is not in ENCODINGS is left to cv_bridge, where that is
+    installed.
+
+    Args:
+        message: The message, or an object with its fields.
+        max_pixels: Width times height of the largest image that is decoded.
+
+    Returns:
+        uint8 [H, W, 3] BGR.
+
+    Raises:
+        DecodeError: The encoding is not read, size and data do not agree, or it is too large.
     """
-    encoding = message.encoding
-    if message.height == 0 or message.width == 0:
+    check_pixels(message.width, message.height, max_pixels)
+    encoding = ENCODINGS.get(message.encoding)
+    if encoding is None:
+        return _decode_by_cv_bridge(message)
+    if not encoding.picture:
         raise DecodeError(
-            "empty image", f"the image is {message.width}x{message.height} pixels, which is empty"
+            "unsupported encoding",
+            f"encoding '{message.encoding}' holds numbers, not brightness: it is read as labels, "
+            f"not as a picture; pictures are {', '.join(PICTURE_ENCODINGS)}",
         )
-    if encoding in _PACKED:
-        return _decode_packed(message, *_PACKED[encoding])
-    if encoding == "mono16":
-        return _decode_mono16(message)
-    if encoding in _SEMI_PLANAR:
-        return _decode_semi_planar(message, _SEMI_PLANAR[encoding])
-    return _decode_by_cv_bridge(message)
+    _check_shared_colour(message, encoding)
+    values = _values(message, encoding)
+    return (
+        values
+        if encoding.dtype == "u1" and encoding.to_bgr is None
+        else _convert(values, encoding, message.encoding)
+    )
 
 
-def decode_compressed(message: Any) -> BgrImage:
-    """sensor_msgs/CompressedImage (JPEG, PNG or what else OpenCV reads) to uint8 [H, W, 3] BGR.
+def decode_compressed(message: Any, *, max_pixels: int = MAX_IMAGE_PIXELS) -> BgrImage:
+    """Return the picture of a sensor_msgs/CompressedImage.
 
-    The picture's own orientation tag is ignored, because camera_info and every other consumer of
-    the topic mean the pixels as they are stored. Raises DecodeError.
+    A picture of one channel whose `format` names a Bayer pattern ("bayer_rggb8; png compressed ")
+    is interpolated as an Image of that encoding is: compressed_image_transport stores the mosaic of
+    a camera that sends Bayer as if it were grey.
+
+    Args:
+        message: The message, or an object with its fields.
+        max_pixels: Width times height of the largest picture that is decoded.
+
+    Returns:
+        uint8 [H, W, 3] BGR.
+
+    Raises:
+        DecodeError: It is no picture of a format that is read, damaged, or too large.
     """
-    data = np.frombuffer(message.data, np.uint8)
-    if data.size == 0:
-        raise DecodeError("empty image", f"the {message.format!r} image has no data")
-    missing = _missing_end(data)
-    if missing:
-        raise DecodeError(
-            "truncated data",
-            f"the {message.format!r} image ends after {data.size} bytes without {missing}",
-        )
-    try:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error as error:  # for example a size that OpenCV refuses
-        raise DecodeError(
-            "undecodable", f"OpenCV refuses the {message.format!r} image: {error.err}"
-        ) from error
-    if picture is None:
-        raise DecodeError(
-            "undecodable",
-            f"OpenCV cannot decode the {message.format!r} image of {data.size} bytes",
-        )
-    return picture.astype(np.uint8, copy=False)
+    sent, _, stored = message.format.partition(";")
+    name, target = sent.strip(), stored.partition("compressed")[2].strip()
+    encoding = ENCODINGS.get(name)
+    if encoding is None or not encoding.mosaic or target not in ("", name):
+        return decode_picture(message.data, max_pixels=max_pixels)
+    mosaic, header = decode_stored(message.data, max_pixels=max_pixels)
+    if mosaic.ndim != 2 or header.channels != 1:
+        return decode_picture(message.data, max_pixels=max_pixels)
+    return _convert(mosaic, encoding, name)
 
 
 def decode_plane(message: Any, encodings: Mapping[str, type[np.generic]]) -> NDArray[Any]:
@@ -163,9 +158,8 @@ def fill_image(message: Any, picture: NDArray[Any], encoding: str, header: Any) 
     message.data = data
 
 
-def _rows(message: Any, bytes_per_pixel: int, rows: int) -> NDArray[np.uint8]:
-    """The used bytes of every row, uint8 [rows, width * bytes_per_pixel], a view."""
-    used = message.width * bytes_per_pixel
+def _rows(message: Any, used: int, rows: int) -> NDArray[np.uint8]:
+    """Return the used bytes of every row, uint8 [rows, used], a view."""
     if message.step < used:
         raise DecodeError(
             "wrong step",
@@ -184,58 +178,68 @@ def _rows(message: Any, bytes_per_pixel: int, rows: int) -> NDArray[np.uint8]:
     return data[:, :used]
 
 
-def _decode_packed(message: Any, bytes_per_pixel: int, conversion: int | None) -> BgrImage:
-    if message.encoding in _HALF_WIDTH_CHROMA and message.width % 2:
+def _values(message: Any, encoding: Encoding) -> NDArray[Any]:
+    """Return [rows, W] for one channel, else [rows, W, channels], in this machine's byte order."""
+    dtype = np.dtype(encoding.dtype)
+    semi_planar = encoding.layout is Layout.SEMI_PLANAR
+    height = message.height * 3 // 2 if semi_planar else message.height
+    rows = _rows(message, message.width * encoding.channels * dtype.itemsize, height)
+    if encoding.channels > 1:
+        shape: tuple[int, ...] = (height, message.width, encoding.channels)
+    else:
+        shape = (height, message.width)
+    if dtype.itemsize == 1:
+        return rows.reshape(shape)
+    sent = dtype.newbyteorder(">" if message.is_bigendian else "<")
+    return np.ascontiguousarray(rows).view(sent).astype(dtype, copy=False).reshape(shape)
+
+
+def _check_shared_colour(message: Any, encoding: Encoding) -> None:
+    if encoding.layout is Layout.SHARED_BY_TWO and message.width % 2:
         raise DecodeError(
             "wrong size",
             f"{message.encoding} shares its colour between two pixels of a row, but the width is "
             f"{message.width}",
         )
-    rows = _rows(message, bytes_per_pixel, message.height)
-    if bytes_per_pixel > 1:
-        rows = rows.reshape(message.height, message.width, bytes_per_pixel)
-    if conversion is None:
-        return rows
-    return _convert(message, rows, conversion)
-
-
-def _decode_mono16(message: Any) -> BgrImage:
-    rows = np.ascontiguousarray(_rows(message, 2, message.height))
-    values = rows.view(">u2" if message.is_bigendian else "<u2").astype(np.uint16, copy=False)
-    grey = cv2.convertScaleAbs(values, alpha=255.0 / 65535.0)
-    return _convert(message, grey, cv2.COLOR_GRAY2BGR)
-
-
-def _decode_semi_planar(message: Any, conversion: int) -> BgrImage:
-    if message.width % 2 or message.height % 2:
+    if encoding.layout is Layout.SEMI_PLANAR and (message.width % 2 or message.height % 2):
         raise DecodeError(
             "wrong size",
             f"{message.encoding} shares its colour between 2x2 pixels, but the image is "
             f"{message.width}x{message.height}",
         )
-    return _convert(message, _rows(message, 1, message.height * 3 // 2), conversion)
 
 
-def _convert(message: Any, pixels: NDArray[Any], conversion: int) -> BgrImage:
+def _convert(values: NDArray[Any], encoding: Encoding, name: str) -> BgrImage:
+    pixels = values if values.dtype == np.uint8 else encoding.to_8_bits(values)
+    if encoding.to_bgr is None:
+        return pixels
     try:
-        return cv2.cvtColor(pixels, conversion).astype(np.uint8, copy=False)
+        return cv2.cvtColor(pixels, encoding.to_bgr).astype(np.uint8, copy=False)
     except cv2.error as error:  # for example a Bayer picture of one row
         raise DecodeError(
             "undecodable",
-            f"OpenCV cannot convert {message.encoding}, {message.width}x{message.height}: "
-            f"{error.err}",
+            f"OpenCV cannot convert {name}, {values.shape[1]}x{values.shape[0]}: {error.err}",
         ) from error
 
 
+# OpenCV's own names of types, such as 32FC1: cv_bridge has no colours for them either.
+_TYPE_OF_OPENCV = re.compile(r"(8|16|32|64)[USF]C\d*")
+
+
 def _decode_by_cv_bridge(message: Any) -> BgrImage:
-    supported = "known here: " + ", ".join(SUPPORTED_ENCODINGS)
+    supported = "known here: " + ", ".join(PICTURE_ENCODINGS)
+    if _TYPE_OF_OPENCV.fullmatch(message.encoding):
+        raise DecodeError(
+            "unsupported encoding",
+            f"encoding '{message.encoding}' does not say what its channels are; {supported}",
+        )
     try:
         bridge = cv_bridge()
     except CvBridgeUnusableError as error:
         raise DecodeError(
             "unsupported encoding",
-            f"encoding '{message.encoding}' needs cv_bridge, which cannot be used ({error}); "
-            f"{supported}",
+            f"encoding '{message.encoding}' is not known here, and cv_bridge, which may know it, "
+            f"cannot be used ({error}); {supported}",
         ) from error
     try:
         picture = bridge.imgmsg_to_cv2(message, "bgr8")
@@ -245,21 +249,3 @@ def _decode_by_cv_bridge(message: Any) -> BgrImage:
             f"cv_bridge cannot convert encoding '{message.encoding}': {error}; {supported}",
         ) from error
     return np.asarray(picture, np.uint8)
-
-
-# First bytes, last bytes, and what the last bytes are called.
-_ENDS = (
-    (b"\xff\xd8", b"\xff\xd9", "JPEG's end marker"),
-    (b"\x89PNG", b"IEND\xaeB`\x82", "PNG's end chunk"),
-)
-
-
-def _missing_end(data: NDArray[np.uint8]) -> str | None:
-    """What a JPEG or PNG lacks at its end. Decoders fill a cut picture with grey and succeed."""
-    head = data[:8].tobytes()
-    # Some cameras pad their JPEGs with zeros.
-    tail = data[-4096:].tobytes().rstrip(b"\0")
-    for first, last, name in _ENDS:
-        if head.startswith(first) and not tail.endswith(last):
-            return name
-    return None

@@ -120,7 +120,7 @@ class AnomalyHistogram:
         return int(normal), int(anomalous)
 
     def result(self) -> AnomalyMetrics:
-        """The metrics of all pixels so far.
+        """Return the metrics of all pixels so far.
 
         Raises:
             ValueError: no normal or no anomalous pixel: the metrics are not defined.
@@ -145,7 +145,7 @@ class AnomalyHistogram:
         )
 
     def curve(self) -> Curve:
-        """Some hundred points of the curves, evenly spaced along both of the ROC's axes.
+        """Return some hundred points of the curves, evenly spaced along both of the ROC's axes.
 
         Raises:
             ValueError: no normal or no anomalous pixel.
@@ -223,7 +223,7 @@ class AnomalyHistogram:
 
 
 def _ordered_bits(score: np.ndarray) -> np.ndarray:
-    """The bits of float32 scores as uint32 in the order of the scores."""
+    """Return the bits of float32 scores as uint32 in the order of the scores."""
     # Plus 0 makes -0 equal to 0.
     bits = (np.ascontiguousarray(score, np.float32) + np.float32(0)).view(np.uint32)
     # Negative floats count backwards: all of their bits are turned, of the others the sign alone.

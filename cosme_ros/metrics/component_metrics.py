@@ -77,7 +77,7 @@ class ComponentAccumulator:
         self._ppv += other._ppv
 
     def result(self) -> ComponentMetrics:
-        """The metrics of all components so far."""
+        """Return the metrics of all components so far."""
         siou, ppv = (np.concatenate([np.empty(0), *parts]) for parts in (self._siou, self._ppv))
         f1 = []
         for threshold in THRESHOLDS:
@@ -98,11 +98,11 @@ class ComponentAccumulator:
 def judge_components(
     detected: np.ndarray, label: np.ndarray, sizes: MinimumSizes
 ) -> tuple[np.ndarray, np.ndarray]:
-    """sIoU of each labelled component and PPV of each detected one.
+    r"""Return the sIoU of each labelled component and the PPV of each detected one.
 
-    sIoU(k) = |k n K| / |(k u K) \\ A|, with K all detected components that touch the labelled
+    sIoU(k) = |k n K| / |(k u K) \ A|, with K all detected components that touch the labelled
     component k, and A the pixels of other labelled components: one detection that spans two
-    things is not held against either.
+    things lowers the sIoU of neither.
 
     Args:
         detected: bool [H, W].
@@ -137,7 +137,7 @@ def judge_components(
 
 
 def _components(mask: np.ndarray) -> np.ndarray:
-    """Number of each pixel's component, int32 [H, W]; 0 is outside of all."""
+    """Return the number of each pixel's component, int32 [H, W]; 0 is outside of all."""
     _, numbers = cv2.connectedComponents(
         mask.astype(np.uint8), connectivity=_EIGHT_NEIGHBOURS, ltype=cv2.CV_32S
     )

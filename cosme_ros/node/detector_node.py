@@ -20,12 +20,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import (
-    FloatingPointRange,
-    IntegerRange,
-    ParameterDescriptor,
-    SetParametersResult,
-)
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -38,12 +33,12 @@ from cosme_ros.inference.providers import ProviderError
 from cosme_ros.inference.runtime_options import parse_runtime_options
 from cosme_ros.messages.images import BgrImage, decode_compressed, decode_image
 from cosme_ros.node.camera_channel import CameraChannel
+from cosme_ros.node.parameter_declaration import declare
 from cosme_ros.node.process import ros_process, take_arguments
 from cosme_ros.parameters import (
     PARAMETERS,
     PARAMETERS_BY_NAME,
     Changeable,
-    Parameter,
     ParameterError,
     Settings,
     check_settings,
@@ -116,8 +111,7 @@ class DetectorNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__(topics.DETECTOR_NODE)
-        for row in PARAMETERS:
-            self.declare_parameter(row.name, row.default, _descriptor(row))
+        declare(self, PARAMETERS)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._state = "unconfigured"
         self._refusal: str | None = None
@@ -256,7 +250,13 @@ class DetectorNode(LifecycleNode):
         }
         self._worker = worker = FrameWorker(
             {name: camera.statistics for name, camera in self._cameras.items()},
-            detect=partial(self._detect, decode_compressed if compressed else decode_image),
+            detect=partial(
+                self._detect,
+                partial(
+                    decode_compressed if compressed else decode_image,
+                    max_pixels=loaded.settings.max_image_pixels,
+                ),
+            ),
             finish=self._finish,
             failed=self._failed,
             deadline=loaded.settings.deadline,
@@ -420,37 +420,13 @@ def _check_against_bundle(settings: Settings, bundle: Bundle) -> None:
         )
 
 
-def _descriptor(row: Parameter) -> ParameterDescriptor:
-    choices = f"One of: {', '.join(row.choices)}. " if row.choices else ""
-    descriptor = ParameterDescriptor(
-        description=row.description,
-        additional_constraints=f"{choices}Can be set {row.changeable.value}.",
-        read_only=row.changeable is Changeable.NEVER,
-    )
-    if row.minimum is not None and row.maximum is not None:
-        if isinstance(row.default, float):
-            descriptor.floating_point_range = [
-                FloatingPointRange(from_value=row.minimum, to_value=row.maximum)
-            ]
-        else:
-            descriptor.integer_range = [
-                IntegerRange(from_value=int(row.minimum), to_value=int(row.maximum), step=1)
-            ]
-    return descriptor
-
-
-def _description(row: Parameter) -> str:
-    choices = f" One of: {', '.join(row.choices)}." if row.choices else ""
-    return f"{row.description}{choices} Can be set {row.changeable.value}."
-
-
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM. Returns the process's exit code: 0, or 2 for
     parameters that cannot even be declared."""
     take_arguments(
         "detector_node",
         "Finds unknown obstacles in camera images: a lifecycle node that brings itself up.",
-        [(row.name, row.default, _description(row)) for row in PARAMETERS],
+        PARAMETERS,
         example="bundle:=PATH -r ~/input/image:=/camera/image_raw",
     )
     with ros_process(args):

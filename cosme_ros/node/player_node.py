@@ -14,17 +14,17 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
-from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from cosme_ros import topics
 from cosme_ros.bags import reading
 from cosme_ros.bags.reading import Bag, BagError, BagMessage, with_stamp
+from cosme_ros.node.parameter_declaration import declare_constants
 from cosme_ros.node.process import run_to_the_end, take_arguments
+from cosme_ros.parameters import PLAYER_PARAMETERS, ParameterError
 from cosme_ros.visualization.text import counted
 
 NODE = "bag_player"
@@ -32,22 +32,6 @@ ROS_TYPES = {
     reading.IMAGE: Image,
     reading.COMPRESSED_IMAGE: CompressedImage,
     reading.CAMERA_INFO: CameraInfo,
-}
-PARAMETERS: dict[str, tuple[Any, str]] = {
-    "bag": ("", "Directory of the rosbag2 bag to play. Must be given."),
-    "image_topic": (topics.CAMERA_IMAGE, "Topic of the pictures: Image or CompressedImage."),
-    "label_topic": (topics.CAMERA_LABELS, "Topic of the labels; empty plays none."),
-    "camera_info_topic": (topics.CAMERA_INFO, "Topic of camera_info; empty plays none."),
-    "rate": (1.0, "Multiple of the speed at which the bag was recorded."),
-    "rounds": (1, "How often to play the bag, one round right after the other; 0: for ever."),
-    "restamp": (
-        True,
-        "Stamp each frame, with all its messages, with the time at which it is played; false keeps "
-        "the stamps of the bag.",
-    ),
-    "image_subscribers": (1, "Wait until this many subscriptions to the pictures are matched."),
-    "label_subscribers": (0, "Wait until this many subscriptions to the labels are matched."),
-    "wait_timeout": (60.0, "Seconds to wait for them before giving up; 0 waits for ever."),
 }
 
 # Reliable, because a recorder must not miss a frame; a best-effort subscriber hears it as well.
@@ -66,17 +50,9 @@ class BagPlayer(Node):
 
     def __init__(self) -> None:
         super().__init__(NODE)
-        for name, (default, description) in PARAMETERS.items():
-            descriptor = ParameterDescriptor(description=description, read_only=True)
-            self.declare_parameter(name, default, descriptor)
+        declare_constants(self, PLAYER_PARAMETERS)
         if not self._value("bag"):
             raise PlayerError("parameter 'bag' is empty, but must be a bag (bag:=/path/to/bag)")
-        if not self._value("rate") > 0.0:
-            raise PlayerError(f"parameter 'rate' is {self._value('rate')}, but must be above 0")
-        if self._value("rounds") < 0:
-            raise PlayerError(
-                f"parameter 'rounds' is {self._value('rounds')}, but must be 0 or more"
-            )
         self._bag = Bag(self._value("bag"))
         self._image_topic = self._value("image_topic")
         self._label_topic = self._value("label_topic")
@@ -194,11 +170,10 @@ class BagPlayer(Node):
 
 def main() -> int:
     """Run the node to its end; returns the process's exit status."""
-    rows = [(name, default, text) for name, (default, text) in PARAMETERS.items()]
     take_arguments(
         "bag_player_node",
         "Plays a camera's topics of a rosbag2 bag, for a detector to look at.",
-        rows,
+        PLAYER_PARAMETERS,
         example="bag:=PATH",
     )
-    return run_to_the_end(NODE, lambda: BagPlayer().play(), (BagError, PlayerError))
+    return run_to_the_end(NODE, lambda: BagPlayer().play(), (BagError, PlayerError, ParameterError))

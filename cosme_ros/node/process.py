@@ -17,6 +17,8 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.utilities import remove_ros_args
 
+from cosme_ros.parameters import Parameter
+
 # mallopt(3) of glibc: its number for the setting, the variable by which a user sets it, our value.
 _SETTINGS = (
     # One pool for all threads: a thread's own is in pieces of 64 MB, and each goes back when empty.
@@ -41,9 +43,6 @@ def configure_malloc() -> None:
         if variable not in os.environ:
             set_option(number, value)
 
-
-ParameterRow = tuple[str, object, str]
-"""Name, default and description of a parameter."""
 
 WRONG_ARGUMENTS = 2  # exit status, as argparse's
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -85,14 +84,16 @@ def ros_process(args: list[str] | None = None) -> Iterator[None]:
 
 
 def take_arguments(
-    executable: str, description: str, parameters: Sequence[ParameterRow], *, example: str
+    executable: str, description: str, parameters: Sequence[Parameter], *, example: str
 ) -> None:
     """Answer `--help`, and refuse arguments of the process that are not ROS's.
 
     Everything is given by ROS parameters, as in `example`. Raises SystemExit for both.
     """
     defaults = "\n".join(
-        f"  {name}:={_as_yaml(default)}\n      {text}" for name, default, text in parameters
+        f"  {row.name}:={_as_yaml(row.default)}\n      {row.help_text()} "
+        f"Can be set {row.changeable.value}."
+        for row in parameters
     )
     parser = argparse.ArgumentParser(
         prog=f"ros2 run cosme_ros {executable}",

@@ -14,7 +14,6 @@ from time import monotonic
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -25,23 +24,12 @@ from sensor_msgs.msg import CompressedImage, Image
 from cosme_ros import topics
 from cosme_ros.bags import reading
 from cosme_ros.node.arrival import with_time_of_arrival
+from cosme_ros.node.parameter_declaration import declare_constants
 from cosme_ros.node.process import run_to_the_end, take_arguments
+from cosme_ros.parameters import RECORDER_PARAMETERS, ParameterError
 from cosme_ros.visualization.text import counted
 
 NODE = "recorder"
-PARAMETERS: dict[str, tuple[Any, str]] = {
-    "bag": ("", "Directory to write the bag to; must not exist yet. Must be given."),
-    "image_topic": (topics.CAMERA_IMAGE, "Topic of the pictures."),
-    "image_transport": ("compressed", "raw (Image) or compressed (CompressedImage)."),
-    "label_topic": (topics.CAMERA_LABELS, "Topic of the labels; empty records none."),
-    "overlay": (True, "Record the overlay too; it is drawn only where somebody listens to it."),
-    "stop_after": (
-        0.0,
-        "Stop when the pictures' publisher has gone and nothing came for this many seconds; 0 "
-        "records until interrupted.",
-    ),
-    "maximum_bytes": (4_000_000_000, "Stop when the messages recorded are larger than this."),
-}
 TRANSPORTS = {
     "raw": (Image, reading.IMAGE),
     "compressed": (CompressedImage, reading.COMPRESSED_IMAGE),
@@ -64,16 +52,9 @@ class Recorder(Node):
 
     def __init__(self) -> None:
         super().__init__(NODE)
-        for name, (default, description) in PARAMETERS.items():
-            descriptor = ParameterDescriptor(description=description, read_only=True)
-            self.declare_parameter(name, default, descriptor)
+        declare_constants(self, RECORDER_PARAMETERS)
         if not self._value("bag"):
             raise RecorderError("parameter 'bag' is empty, but must be a path (bag:=/path/to/new)")
-        if self._value("image_transport") not in TRANSPORTS:
-            raise RecorderError(
-                f"parameter 'image_transport' is '{self._value('image_transport')}', but must be "
-                + " or ".join(TRANSPORTS)
-            )
         self._typestore = get_typestore(Stores.LATEST)
         self._writer = Writer(
             Path(self._value("bag")).expanduser(), version=9, storage_plugin=StoragePlugin.MCAP
@@ -165,11 +146,11 @@ class Recorder(Node):
 
 def main() -> int:
     """Run the node to its end; returns the process's exit status."""
-    rows = [(name, default, text) for name, (default, text) in PARAMETERS.items()]
     take_arguments(
         "recorder_node",
         "Writes what a detector hears and publishes to a rosbag2 bag (MCAP).",
-        rows,
+        RECORDER_PARAMETERS,
         example="bag:=PATH",
     )
-    return run_to_the_end(NODE, lambda: Recorder().record(), (RecorderError, WriterError, OSError))
+    refusals = (RecorderError, ParameterError, WriterError, OSError)
+    return run_to_the_end(NODE, lambda: Recorder().record(), refusals)

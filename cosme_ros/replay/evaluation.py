@@ -63,7 +63,7 @@ class Evaluation:
         self._difference = 0.0
 
     def add(self, output: Output) -> None:
-        """A frame with a result."""
+        """Add a frame with a result."""
         detection = self._detector.detect(output.image)
         if not np.array_equal(detection.score, output.score):
             self._equal = False
@@ -77,16 +77,21 @@ class Evaluation:
         self._offline.add(detection.score, output.label)
 
     def add_unanswered(self, frame: LabelledFrame) -> None:
-        """A frame that was played and has no result."""
+        """Add a frame that was played and has no result."""
         if frame.label is not None:
             self._offline.add(self._detector.detect(frame.image).score, frame.label)
 
     def add_latency_aware(
         self, label: NDArray[np.uint8], newest: NDArray[np.float32] | None
     ) -> None:
-        """A frame, uint8 [H, W], and the newest score there was at its moment, float32 [H, W].
+        """Add a frame with the newest score at its moment.
 
-        None stands for 0 everywhere. Raises ValueError when the sizes differ.
+        Args:
+            label: uint8 [H, W].
+            newest: float32 [H, W]; None before the first result, which counts as 0 everywhere.
+
+        Raises:
+            ValueError: the sizes differ.
         """
         if newest is None:
             self._before_first_result += 1

@@ -78,7 +78,7 @@ class Recording:
         self._label_topic = label_topic
 
     def played(self) -> int:
-        """Number of pictures that were published."""
+        """Return the number of pictures that were published."""
         with Bag(self.path) as bag:
             return bag.count(self._image_topic)
 
@@ -139,7 +139,11 @@ class Recording:
                 )
 
     def unanswered(self) -> Iterator[LabelledFrame]:
-        """The pictures that were played and have no score, with their labels. Raises BagError."""
+        """Yield the pictures that were played and have no score, with their labels.
+
+        Raises:
+            BagError: the recording cannot be read.
+        """
         answered = {frame.stamp for frame in self.times if frame.score is not None}
         with Bag(self.path) as bag:
             for frame in bag.joined([t for t in (self._image_topic, self._label_topic) if t]):
@@ -155,11 +159,16 @@ class Recording:
     def judged_by(
         self, judges: Mapping[int, int | None]
     ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32] | None]]:
-        """The labels of each frame, with the score of another frame.
+        """Yield the labels of each frame with the score of another frame, in no particular order.
 
-        `judges` maps the stamp of a frame to that of the score to judge it by, or to None. Yields
-        uint8 [H, W], and float32 [H, W] or None, in no particular order, for every frame of
-        `judges` with labels. Raises BagError.
+        Args:
+            judges: stamp of a frame to the stamp of the score that it is judged by, or to None.
+
+        Yields:
+            uint8 [H, W], and float32 [H, W] or None, for every frame of `judges` with labels.
+
+        Raises:
+            BagError: the recording cannot be read.
         """
         if not self._label_topic:
             return
@@ -189,7 +198,7 @@ class Recording:
                         del scores[judge]
 
     def statuses(self) -> list[DetectorCounts]:
-        """What the active detector said of itself, about once a second."""
+        """Return the counts in the active detector's diagnostics, about one for each second."""
         found = []
         with Bag(self.path) as bag:
             for message in bag.messages([topics.DIAGNOSTICS]):
@@ -200,7 +209,11 @@ class Recording:
         return found
 
     def counts(self) -> DetectorCounts:
-        """The last of `statuses`. Raises BagError when there is none."""
+        """Return the last of `statuses`.
+
+        Raises:
+            BagError: there is none.
+        """
         statuses = self.statuses()
         if not statuses:
             raise BagError(

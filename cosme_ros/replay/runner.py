@@ -17,10 +17,18 @@ from pathlib import Path
 
 from cosme_ros import topics
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag
-from cosme_ros.launching.dds_profile import profile_path, profile_variable
+from cosme_ros.dds_profile import profile_path, profile_variable
 from cosme_ros.replay.recording import Recording
 from cosme_ros.replay.subprocesses import Child, ChildProcesses
-from cosme_ros.reporting.pictures import CONTACT_SHEET, PICTURES, VIDEO
+
+CONTACT_SHEET = "contact_sheet.png"
+
+
+VIDEO = "drive.webm"
+
+
+PICTURES = "pictures"
+
 
 SLACK_SECONDS = 120.0  # that a process may take beyond what it should, to start above all
 HIGHEST_DOMAIN = 101  # above it, a domain's ports overlap those that Linux hands out to others

@@ -75,8 +75,12 @@ class Timeline:
         )
 
     def ages(self) -> NDArray[np.float64]:
-        """Seconds from the moment of the frame that the newest result shows to that of the frame
-        it is judged at: [frames with a result to be judged by]."""
+        """Return how old the newest result is at each frame, in seconds.
+
+        Returns:
+            From the moment of the frame that the result shows to the moment of the frame that it
+            is judged at: float64 [frames with a result to be judged by].
+        """
         return np.array(
             [
                 (moment - self.moments[newest]) * 1e-9
@@ -86,7 +90,7 @@ class Timeline:
         )
 
     def frames_behind(self) -> NDArray[np.int64]:
-        """The same in frames: [frames with a result to be judged by]."""
+        """Return the same in frames: int64 [frames with a result to be judged by]."""
         return np.array(
             [index - newest for index, newest in enumerate(self.newest) if newest is not None],
             np.int64,
@@ -94,7 +98,7 @@ class Timeline:
 
 
 def timeline(frames: Sequence[FrameTimes]) -> Timeline:
-    """What was known at the moment of each frame; `frames` in any order."""
+    """Return what was known at the moment of each frame; `frames` in any order."""
     stamped = all(0 <= frame.picture - frame.stamp < _PLAUSIBLE_AGE for frame in frames)
     pairs = sorted(
         ((frame.stamp if stamped else frame.picture, frame) for frame in frames),

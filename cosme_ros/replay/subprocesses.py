@@ -23,12 +23,14 @@ class ChildError(Exception):
 
 @dataclass(frozen=True)
 class Child:
+    """A process that was started here, with the file of its output."""
+
     name: str
     process: "subprocess.Popen[bytes]"
     log: Path
 
     def last_lines(self) -> str:
-        """The end of its log, indented."""
+        """Return the end of its log, indented."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
         return "\n".join(f"    {line}" for line in lines) or "    (it printed nothing)"
 
@@ -110,7 +112,7 @@ class ChildProcesses:
             self._children.clear()
 
     def _account(self, sentence: str, culprit: Child) -> str:
-        """The sentence, and what the culprit and then the others said last."""
+        """Return the sentence, and the last lines of the culprit's log, then of the others'."""
         others = [child for child in self._children if child is not culprit]
         parts = [f"{child.name} said last ({child.log}):" for child in (culprit, *others)]
         texts = [child.last_lines() for child in (culprit, *others)]

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.evaluation.results import BagFigures, FrameFigures
-from cosme_ros.evaluation.settings import LabelSettings, taken_for
+from cosme_ros.evaluation.settings import taken_for
 from cosme_ros.evaluation.summary import BagEvaluation, Summary
 from cosme_ros.evaluation.temporal_metrics import times
 

@@ -142,7 +142,7 @@ def score_distribution(scores: ScoreDistribution, alarm_threshold: float) -> str
 
 
 def promised_and_observed(rows: Sequence[Exceedance], chosen_rate: float) -> str:
-    """The calibration's rates against those seen; on the diagonal it holds."""
+    """Return a plot of the calibration's rates against those seen; they agree on the diagonal."""
     figure, axes = _axes((5.2, 3.6))
     promised = [row.promised_rate for row in rows]
     ends = (min(promised) / 2, max(promised) * 2)

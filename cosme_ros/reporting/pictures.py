@@ -13,11 +13,13 @@ import numpy as np
 from cosme_ros.bags.scenes import SCENE_CAPTION_S, Scene
 from cosme_ros.messages.images import BgrImage
 from cosme_ros.replay.recording import Output
+from cosme_ros.replay.runner import CONTACT_SHEET, PICTURES, VIDEO
 from cosme_ros.reporting.html import Thumbnail
 from cosme_ros.visualization.panels import (
     VIDEO_WIDTH,
     FrameView,
     Region,
+    jpeg,
     legend,
     outlined,
     panel,
@@ -25,16 +27,11 @@ from cosme_ros.visualization.panels import (
 )
 from cosme_ros.visualization.video import VideoFile
 
-CONTACT_SHEET = "contact_sheet.png"
-VIDEO = "drive.webm"
-PICTURES = "pictures"
-
 _TILE_WIDTH = 1024
 _THUMBNAIL_WIDTH = 320
 _COLUMNS = 2
 _GAP = 12
 _PAPER = 248
-_QUALITY = 85
 
 
 @dataclass(frozen=True)
@@ -185,16 +182,8 @@ def contact_sheet(tiles: Sequence[BgrImage], heading: str, *, judged: bool) -> B
     return np.asarray(framed, np.uint8)
 
 
-def jpeg(picture: BgrImage) -> bytes:
-    """Encode a picture for a page. Raises ValueError."""
-    encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    if not encoded:
-        raise ValueError(f"a picture of {list(picture.shape)} cannot be encoded as JPEG")
-    return data.tobytes()
-
-
 def _middle(view: FrameView) -> Region:
-    """The middle of the road ahead, to be enlarged where there is nothing to point at."""
+    """Return the middle of the road ahead, which is enlarged if there is nothing else to show."""
     height, width = view.image.shape[:2]
     side = height // 2
     return Region((width - side) // 2, height // 3, side, side)

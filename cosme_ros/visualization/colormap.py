@@ -23,18 +23,30 @@ TRUTH_COLOUR = (0, 120, 255)  # BGR orange, what the labels say
 
 
 def mapped(score: np.ndarray) -> np.ndarray:
-    """Scores, float32 [H, W] of 0 or more, as colours uint8 [H, W, 3] BGR: black at 0, pale yellow
-    at SCALE_END and above."""
+    """Return the colours of scores.
+
+    Args:
+        score: float32 [H, W], 0 or more.
+
+    Returns:
+        uint8 [H, W, 3] BGR: black at 0, pale yellow at SCALE_END and above.
+    """
     levels = cv2.convertScaleAbs(score, alpha=255 / SCALE_END)
     return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO))
 
 
 def draw_scale(picture: np.ndarray, unit: float) -> list[Box]:
-    """The scale of the colours, in the upper right corner of `picture` uint8 [H, W, 3] BGR.
+    """Draw the scale of the colours in the upper right corner.
 
-    Obstacles in a vehicle's way stand at the bottom, so nothing may lie there. `unit` is
-    `lettering.unit_of` the picture. Colours begin at the alarm line: below it the frame shows
-    through. Returns what it took: nothing of a picture too small for it.
+    Obstacles in a vehicle's way are at the bottom, so nothing may be drawn there. Colours begin at
+    the alarm line: below it the frame is visible.
+
+    Args:
+        picture: uint8 [H, W, 3] BGR, drawn on.
+        unit: `text.unit_of` the picture.
+
+    Returns:
+        The boxes that the scale covers; none if the picture is too small for it.
     """
     ticks = ("0", "alarm 1", f"{SCALE_END:g}+")
     margin = round(5 * unit)

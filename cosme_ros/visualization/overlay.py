@@ -38,15 +38,23 @@ def draw_overlay(
     frame_rate: float | None = None,
     provider: str = "",
 ) -> np.ndarray:
-    """The frame in grey, anomalous pixels in colour, obstacles outlined with their peak score.
+    """Draw the frame in grey, anomalous pixels in colour, and obstacles with their peak score.
 
-    `image` is uint8 [H, W, 3] BGR and `score` float32 [H, W] of that size, 1.0 the alarm line:
-    below it nothing is laid over the frame. `obstacles` and `mask`, uint8 [H, W], are what
-    `find_obstacles` made of the score; the mask is None where it was withheld, and then there are
-    no obstacles. What is coloured but not outlined is anomalous, but no obstacle: too small, or
-    outside the region of interest. In the upper corners stand how many obstacles there are,
-    `frame_rate` in frames a second, `provider`, and the scale of the colours: the lower part of a
-    frame is the road before the vehicle, and is left free. Returns a new uint8 [H, W, 3] BGR.
+    A coloured region without an outline is anomalous, but no obstacle: too small, or outside of the
+    region of interest. The upper corners have the number of obstacles, the frame rate, the provider
+    and the scale of the colours. The lower part of a frame is the road in front of the vehicle, and
+    is left free.
+
+    Args:
+        image: uint8 [H, W, 3] BGR.
+        score: float32 [H, W], 1.0 is the alarm line; below it the frame is unchanged.
+        obstacles: of `find_obstacles`; none where the mask is withheld.
+        mask: uint8 [H, W] of `find_obstacles`; None where it is withheld.
+        frame_rate: frames a second, if it is known.
+        provider: name of the execution provider.
+
+    Returns:
+        A new picture, uint8 [H, W, 3] BGR.
     """
     height, width = image.shape[:2]
     if score.shape != (height, width):
@@ -105,8 +113,11 @@ def draw_outlines(picture: np.ndarray, lines: Sequence[np.ndarray], unit: float)
 def _draw_label(
     picture: np.ndarray, text: str, line: np.ndarray, unit: float, taken: Sequence[Box]
 ) -> list[Box]:
-    """Dark letters on the outline's colour: above its top or, where that is covered, inside it.
-    Returns what they took: nothing where they would hide something else or be cut off."""
+    """Draw dark letters on the outline's colour, above the outline or, if covered, inside it.
+
+    Returns:
+        The box of the letters; nothing where they would hide another or be cut off.
+    """
     pad = round(3 * unit)
     width, height = text_width(text, unit) + 2 * pad, text_height(unit) + 2 * pad
     y = int(line[:, 1].min())
@@ -127,9 +138,13 @@ def _draw_label(
 def _draw_status(
     picture: np.ndarray, caption: str, speed: str, unit: float, *, unknown: bool
 ) -> list[Box]:
-    """Two lines in the upper left corner, the second smaller; none in a picture without room.
-    Dark on amber where it is unknown whether there are obstacles, which is not a clear road.
-    Returns what they took."""
+    """Draw two lines in the upper left corner, the second smaller; none in a small picture.
+
+    They are dark on amber where it is unknown whether there are obstacles: that is no clear road.
+
+    Returns:
+        The boxes of the lines.
+    """
     margin = round(5 * unit)
     lines = [(caption, 1.2), *([(speed, 0.8)] if speed else [])]
     sizes = [(text_width(text, size * unit), text_height(size * unit)) for text, size in lines]

@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.messages.images import BgrImage
 from cosme_ros.metrics.labels import ANOMALY, IGNORED
 from cosme_ros.visualization.colormap import MASK_COLOUR, SCALE_END, TRUTH_COLOUR, mapped
 from cosme_ros.visualization.text import text_height, text_width, unit_of, write
@@ -64,7 +63,7 @@ class FrameView:
         label: uint8 [H, W], values of `bag_reading`; None where the frame has none.
     """
 
-    image: BgrImage
+    image: NDArray[np.uint8]
     score: NDArray[np.float32]
     mask: NDArray[np.uint8] | None
     label: NDArray[np.uint8] | None
@@ -79,7 +78,7 @@ def panel(
     width: int = PANEL_WIDTH,
     focus: Region | None = None,
     with_legend: bool = True,
-) -> BgrImage:
+) -> NDArray[np.uint8]:
     """Draw a frame, its score, and what the colours mean.
 
     Args:
@@ -122,7 +121,7 @@ def panel(
     return np.vstack(strips)
 
 
-def outlined(view: FrameView, *, width: int) -> BgrImage:
+def outlined(view: FrameView, *, width: int) -> NDArray[np.uint8]:
     """Draw the bright frame with the outlines of mask and truth, and nothing else.
 
     Returns:
@@ -132,7 +131,7 @@ def outlined(view: FrameView, *, width: int) -> BgrImage:
     return _outlined(scaled(view, width, height), unit_of(height, width))
 
 
-def heat_map(image: BgrImage, score: NDArray[np.float32]) -> BgrImage:
+def heat_map(image: NDArray[np.uint8], score: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Draw a score as colours on the grey frame.
 
     Args:
@@ -171,7 +170,7 @@ def even(size: float) -> int:
     return max(2, round(size / 2) * 2)
 
 
-def _outlined(view: FrameView, unit: float) -> BgrImage:
+def _outlined(view: FrameView, unit: float) -> NDArray[np.uint8]:
     picture = view.image.copy()
     thin = max(2, round(2 * unit))
     if view.label is not None:
@@ -188,7 +187,7 @@ def _outlined(view: FrameView, unit: float) -> BgrImage:
 
 
 def _draw_outline(
-    picture: BgrImage, region: NDArray, colour: tuple[int, int, int], thin: int
+    picture: NDArray[np.uint8], region: NDArray, colour: tuple[int, int, int], thin: int
 ) -> None:
     lines, _ = cv2.findContours(region, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     # A dark rim, so that the line is seen on bright things as well.
@@ -196,7 +195,7 @@ def _draw_outline(
     cv2.polylines(picture, lines, True, colour, thin)
 
 
-def _heat(view: FrameView) -> BgrImage:
+def _heat(view: FrameView) -> NDArray[np.uint8]:
     grey = cv2.cvtColor(view.image, cv2.COLOR_BGR2GRAY)
     picture = _covered(np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)), view.score)
     unit = unit_of(*view.score.shape)
@@ -205,13 +204,13 @@ def _heat(view: FrameView) -> BgrImage:
     return picture
 
 
-def _covered(grey: BgrImage, score: NDArray[np.float32]) -> BgrImage:
+def _covered(grey: NDArray[np.uint8], score: NDArray[np.float32]) -> NDArray[np.uint8]:
     share = np.clip((score - _CLEAR) / (1.0 - _CLEAR), 0.0, 1.0)[..., np.newaxis] * _OPAQUE
     return np.asarray(np.rint(grey * (1.0 - share) + mapped(score) * share), np.uint8)
 
 
-def _enlarged(view: FrameView, focus: Region, side: int, unit: float) -> BgrImage:
-    """The square around a region, as large as the frame is high."""
+def _enlarged(view: FrameView, focus: Region, side: int, unit: float) -> NDArray[np.uint8]:
+    """Return the square around a region, enlarged to the height of the frame."""
     height, width = view.image.shape[:2]
     # Room around it, and no more than four times as large: beyond it there is nothing to see.
     size = min(max(round(1.7 * max(focus.width, focus.height)), round(side / 6)), height, width)
@@ -227,7 +226,9 @@ def _enlarged(view: FrameView, focus: Region, side: int, unit: float) -> BgrImag
     return _outlined(scaled(crop, side, side), unit)
 
 
-def title(caption: str, note: str, width: int, unit: float, *, new_scene: bool = False) -> BgrImage:
+def title(
+    caption: str, note: str, width: int, unit: float, *, new_scene: bool = False
+) -> NDArray[np.uint8]:
     """Draw a line of text that stands above pictures; it is smaller where it would not fit.
 
     Args:
@@ -263,7 +264,7 @@ def legend(
     judged: bool = True,
     withheld: bool = False,
     ignored: bool = False,
-) -> BgrImage:
+) -> NDArray[np.uint8]:
     """Draw what outlines and colours mean, a line that stands below pictures.
 
     Args:
@@ -291,9 +292,9 @@ def legend(
 
 
 def _entry(
-    strip: BgrImage, text: str, colour: tuple[int, ...], x: int, baseline: int, unit: float
+    strip: NDArray[np.uint8], text: str, colour: tuple[int, ...], x: int, baseline: int, unit: float
 ) -> int:
-    """A sample of the colour and what it means; returns where the next one may begin."""
+    """Draw a sample of the colour and its meaning; return where the next entry may begin."""
     box, thin = text_height(unit), max(2, round(2 * unit))
     corner = (x + round(2.2 * box), baseline)
     cv2.rectangle(strip, (x, baseline - box), corner, _RIM, thin + 2)
@@ -303,7 +304,9 @@ def _entry(
     return left + text_width(text, unit) + round(16 * unit)
 
 
-def _draw_scale(strip: BgrImage, left: int, baseline: int, unit: float, margin: int) -> None:
+def _draw_scale(
+    strip: NDArray[np.uint8], left: int, baseline: int, unit: float, margin: int
+) -> None:
     """`anomaly score 0 [colours] 2+`, and in them the alarm line."""
     letters = text_height(unit)
     before, after, alarm = "anomaly score 0", f"{SCALE_END:g}+", "(line: alarm at 1)"
@@ -326,5 +329,16 @@ def _draw_scale(strip: BgrImage, left: int, baseline: int, unit: float, margin: 
         write(strip, alarm, x, baseline, unit, colour=_SOFT_INK)
 
 
-def _strip(width: int, unit: float, margin: int, paper: tuple[int, int, int]) -> BgrImage:
+def _strip(width: int, unit: float, margin: int, paper: tuple[int, int, int]) -> NDArray[np.uint8]:
     return np.full((even(text_height(unit) + 2 * margin), width, 3), paper, np.uint8)
+
+
+_QUALITY = 85
+
+
+def jpeg(picture: NDArray[np.uint8]) -> bytes:
+    """Encode a picture for a page. Raises ValueError."""
+    encoded, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not encoded:
+        raise ValueError(f"a picture of {list(picture.shape)} cannot be encoded as JPEG")
+    return data.tobytes()

@@ -29,6 +29,7 @@ class Box(NamedTuple):
     height: int
 
     def overlaps(self, other: Box) -> bool:
+        """Return whether the two have a pixel in common."""
         return (
             self.left < other.left + other.width
             and other.left < self.left + self.width
@@ -38,8 +39,10 @@ class Box(NamedTuple):
 
 
 def unit_of(height: int, width: int) -> float:
-    """Pixels to a pixel of a 640 x 360 picture: all that is drawn grows with it. 0.6 at least:
-    letters of fewer pixels are none."""
+    """Return the pixels of the picture for one pixel of a 640 x 360 picture, 0.6 at least.
+
+    Everything that is drawn grows with it. Smaller letters cannot be read.
+    """
     return max(0.6, min(height / 360, width / 640))
 
 

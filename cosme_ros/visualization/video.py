@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
-
-from cosme_ros.messages.images import BgrImage
+import numpy as np
+from numpy.typing import NDArray
 
 
 class VideoFile:
@@ -37,7 +37,7 @@ class VideoFile:
         if self._writer is not None:
             self._writer.release()
 
-    def add(self, picture: BgrImage) -> None:
+    def add(self, picture: NDArray[np.uint8]) -> None:
         """Append a picture, uint8 [h, w, 3] BGR with even sides. Raises OSError."""
         if self._writer is None:
             self._size = (picture.shape[1], picture.shape[0])

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import torch
 
-from training.fitting.students import FittedStudent
 from training.method.consensus import BackwardMap
 from training.method.generalist import Generalist
+from training.method.graphs import FittedStudent
 from training.method.ridge_student import RidgeStudent
 from training.teachers.backbones import load_backbone
 from training.teachers.interface import Teacher

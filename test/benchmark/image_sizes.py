@@ -22,7 +22,7 @@ from pathlib import Path
 from time import monotonic, sleep, time_ns
 from typing import Any
 
-from cosme_ros.launching.dds_profile import profile_path, profile_variable
+from cosme_ros.dds_profile import profile_path, profile_variable
 
 SIZES = ("640x360", "1280x720", "1920x1080", "2048x1024", "2048x1536", "3840x2160")
 # Camera's reliability and depth as drivers have them, and the listener's reliability.

@@ -28,9 +28,8 @@ import cv2
 import numpy as np
 from painted_drive import painted_drive
 
-from cosme_ros.bags.labelled_frames import BagFrames, at_size
+from cosme_ros.bags.labelled_frames import BagFrames, LabelSettings, at_size
 from cosme_ros.bundle.loading import load_bundle
-from cosme_ros.evaluation.settings import LabelSettings
 from cosme_ros.inference.detector import Detector
 from training.datasets.registry import open_dataset
 from training.street_renderer.drive import StreetDrive

@@ -28,8 +28,8 @@ from training.export.float16 import halve
 from training.export.graph_runner import GraphRunner
 from training.export.int8 import to_int8
 from training.export.lower_precision import Convert
-from training.fitting.students import FittedStudent
 from training.method import memory
+from training.method.graphs import FittedStudent
 from training.method.student import Student
 from training.teachers.checkpoint import TeacherCheckpoint
 from training.teachers.factory import SegmentationNetwork, build_teacher

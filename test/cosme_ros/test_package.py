@@ -5,6 +5,10 @@
 
 import re
 import runpy
+import shutil
+import subprocess
+import sys
+import tarfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -49,7 +53,12 @@ def test_everything_ros_needs_is_installed(setup_arguments):
         "config/fastdds_large_images.xml",
     } <= set(installed["share/cosme_ros/config"])
     assert setup_arguments["package_data"] == {
-        "cosme_ros": ["bundle/bundle_schema.json", "reporting/*.j2"]
+        "cosme_ros": [
+            "py.typed",
+            "bundle/bundle_schema.json",
+            "reporting/*.j2",
+            "watching/*.html",
+        ]
     }
 
 
@@ -98,3 +107,28 @@ def test_every_package_that_the_vehicle_half_imports_is_declared():
     }
     assert declared >= ROS_PACKAGES - {"builtin_interfaces"}
     assert "rviz2" not in declared
+
+
+def test_the_source_distribution_holds_what_setup_and_training_need(tmp_path):
+    # In a copy: setuptools writes into the folder that it packs.
+    copy = tmp_path / "checkout"
+    shutil.copytree(
+        REPOSITORY,
+        copy,
+        ignore=shutil.ignore_patterns(".*", "demo", "test", "*_output", "build", "*.egg-info"),
+    )
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "sdist", "--dist-dir", str(tmp_path)],
+        cwd=copy,
+        check=True,
+        capture_output=True,
+    )
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        names = {name.split("/", 1)[1] for name in packed.getnames() if "/" in name}
+    assert {
+        "ros_kilted_constraints.txt",
+        "cosme_ros/watching/page.html",
+        "cosme_ros/bundle/bundle_schema.json",
+        "training/__main__.py",
+    } <= names

@@ -1,6 +1,8 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,13 +10,16 @@ import pytest
 from cosme_ros.parameters import (
     PARAMETERS,
     PARAMETERS_BY_NAME,
+    PLAYER_PARAMETERS,
+    RECORDER_PARAMETERS,
     ParameterError,
     Settings,
     check_settings,
 )
 
 DEFAULTS = {row.name: row.default for row in PARAMETERS}
-CONFIG = Path(__file__).parents[2] / "config" / "detector.yaml"
+REPOSITORY = Path(__file__).parents[2]
+CONFIG = REPOSITORY / "config" / "detector.yaml"
 
 
 def test_defaults_and_a_bundle_are_enough():
@@ -23,7 +28,7 @@ def test_defaults_and_a_bundle_are_enough():
 
 
 def test_every_row_tells_what_it_is_for():
-    for row in PARAMETERS:
+    for row in (*PARAMETERS, *PLAYER_PARAMETERS, *RECORDER_PARAMETERS):
         assert row.description.endswith("."), row.name
         row.check(row.default)
 
@@ -77,3 +82,23 @@ def test_every_choice_is_a_string_to_yaml(row):
 def test_the_shipped_file_holds_every_parameter_at_its_default():
     yaml = pytest.importorskip("yaml")
     assert yaml.safe_load(CONFIG.read_text()) == {"/**": {"ros__parameters": DEFAULTS}}
+
+
+def test_generated_files_are_what_the_tables_say():
+    for name in ("yaml", "rosbags"):
+        pytest.importorskip(name)
+    ended = subprocess.run(
+        [sys.executable, ".ci/write_parameter_files.py", "--check"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_number_without_an_upper_limit_says_so():
+    (rate,) = [row for row in PLAYER_PARAMETERS if row.name == "rate"]
+    rate.check(1000.0)
+    with pytest.raises(ParameterError, match=r"'rate' is 0\.0, but must be 1e-06 or more"):
+        rate.check(0.0)

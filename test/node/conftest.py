@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cosme_ros.launching.dds_profile import profile_path, profile_variable
+from cosme_ros.dds_profile import profile_path, profile_variable
 
 # Before the first participant of this process: other machines and other runs are not our business.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"

@@ -32,7 +32,9 @@ def score_of(message):
 
 
 def test_compressed_input(start, bundle):
-    detector, camera = start(bundle=bundle, image_transport="compressed")
+    detector, camera = start(
+        bundle=bundle, image_transport="compressed", max_image_pixels=STREET[..., 0].size
+    )
     camera.listen("score")
     data = jpeg_of(STREET)
     header, (score,) = camera.ask(lambda: camera.jpeg(data), "score")
@@ -41,9 +43,15 @@ def test_compressed_input(start, bundle):
     reference = Detector(load_bundle(bundle), provider="cpu")
     assert score_of(score).tobytes() == reference.detect(decoded).score.tobytes()
 
+    padded = data + bytes(5000)
+    _, (score,) = camera.ask(lambda: camera.jpeg(padded), "score")
+    assert score_of(score).tobytes() == reference.detect(decoded).score.tobytes()
+
     for broken, reason in (
         (data[: len(data) // 2], "truncated data"),
-        (b"\xff\xd8 no jpeg \xff\xd9", "undecodable"),
+        (data[: len(data) // 2] + b"\xff\xd9", "damaged data"),
+        (b"\xff\xd8 no jpeg \xff\xd9", "damaged data"),
+        (jpeg_of(np.zeros((181, 320, 3), np.uint8)), "too many pixels"),
         (b"", "empty image"),
     ):
         keys = []

@@ -23,8 +23,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cosme_ros.bags.reading import Bag, stamp_of, with_stamp
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.dds_profile import profile_variable
 from cosme_ros.inference.detector import Detector
-from cosme_ros.launching.dds_profile import profile_variable
 from cosme_ros.replay.recording import MASK, OVERLAY, SCORE, Recording
 from cosme_ros.replay.runner import Replay, ros_environment
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_INFO, CAMERA_LABELS
@@ -182,7 +182,7 @@ def test_plays_at_the_rate_asked_for(
         ({}, "parameter 'bag' is empty"),
         ({"bag": "/no/such/bag"}, "bag /no/such/bag does not exist"),
         ({"bag": "BAG", "image_topic": "/front"}, f"no topic '/front'. It has: {CAMERA_INFO}"),
-        ({"bag": "BAG", "rate": "0.0"}, "parameter 'rate' is 0.0, but must be above 0"),
+        ({"bag": "BAG", "rate": "0.0"}, "parameter 'rate' is 0.0, but must be 1e-06 or more"),
         ({"bag": "BAG", "wait_timeout": "0.5"}, f"no listener enough: {CAMERA_IMAGE} has 0 of 1"),
     ],
 )

@@ -8,9 +8,8 @@ from pathlib import Path
 from helpers.small_bag import write_small_bag
 
 from cosme_ros import topics
-from cosme_ros.__main__ import MODULES
-from cosme_ros.node import player_node, recorder_node
-from cosme_ros.parameters import PARAMETERS_BY_NAME
+from cosme_ros.__main__ import NODES
+from cosme_ros.parameters import PARAMETERS_BY_NAME, PLAYER_PARAMETERS, RECORDER_PARAMETERS
 from cosme_ros.replay.runner import Replay
 
 
@@ -27,12 +26,13 @@ def test_nodes_are_given_parameters_of_the_types_they_declare(tmp_path: Path) ->
         rate=1,
         seconds_a_frame=1.0,
     )
-    for call, module in (
-        (replay.recorder(tmp_path), recorder_node),
-        (replay.player(), player_node),
+    for call, rows in (
+        (replay.recorder(tmp_path), RECORDER_PARAMETERS),
+        (replay.player(), PLAYER_PARAMETERS),
     ):
-        assert MODULES[call.executable] == module.__name__
+        assert call.executable in NODES
+        by_name = {row.name: row for row in rows}
         for name, value in call.parameters.items():
-            assert type(value) is type(module.PARAMETERS[name][0]), name
+            by_name[name].check(value)
     for name, value in replay.detector().parameters.items():
         assert type(value) is type(PARAMETERS_BY_NAME[name].default), name

@@ -1,4 +1,7 @@
 #!/usr/bin/env bash
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
 # Makes an underlay with the real `ros2` command where ROS is not installed: the message packages and
 # rclpy come from wheels, `ros2 launch|run|topic|...` are built by colcon from their sources, which
 # are pure Python. DIR/setup.bash is then used as /opt/ros/DISTRIBUTION/setup.bash is.

@@ -63,7 +63,7 @@ class StandardisedMaxLogit:
 
 
 def suppress_boundaries(score: torch.Tensor, class_id: torch.Tensor) -> torch.Tensor:
-    """Iterative boundary suppression: scores grow from the inside over the boundaries.
+    """Suppress boundaries iteratively: scores grow from the inside over the boundaries.
 
     In each iteration, a pixel in the boundary region gets the mean over those pixels of its 3x3
     neighbourhood that are outside of it; with none there, it stays as it is. The region, grown by
@@ -121,6 +121,6 @@ def _maximum(features: Features) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _grown_by_one(region: torch.Tensor) -> torch.Tensor:
-    """The region and the four neighbours of each of its pixels."""
+    """Return the region and the four neighbours of each of its pixels."""
     across = F.max_pool2d(region, (1, 3), 1, (0, 1))
     return torch.maximum(across, F.max_pool2d(region, (3, 1), 1, (1, 0)))

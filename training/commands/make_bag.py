@@ -32,7 +32,7 @@ def make_bag(
     out: Annotated[Path, typer.Option(help="The bag's folder; made when the bag is whole.")],
     labels: Annotated[
         Path | None,
-        typer.Option(help="Folder of 8-bit one-channel PNGs named like the images."),
+        typer.Option(help="Folder of one-channel PNGs named like the images."),
     ] = None,
     label_map: Annotated[
         str | None,
@@ -64,7 +64,8 @@ def make_bag(
 ) -> None:
     """Turn pictures, and their labels if there are any, into a rosbag2 (MCAP).
 
-    Goes in: IMAGES in natural order of their names (frame_2 before frame_10).
+    Goes in: IMAGES in natural order of their names (frame_2 before frame_10), their pixels as they
+    are stored: orientation tags turn nothing. A damaged or cut picture ends the command.
     Comes out: a bag with /camera/image_raw (sensor_msgs/Image, bgr8) or
     /camera/image_raw/compressed (CompressedImage), /camera/camera_info, and /camera/labels
     (Image, mono8), all messages of a frame with the same stamp. The same input gives the same

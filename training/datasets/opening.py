@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from training.datasets.interface import FrameSource, crop_to_aspect
+from training.datasets.label_masks import refuse_label_masks
+from training.datasets.readers.pictures import read_image
 from training.datasets.synthetic_streets import SYNTHETIC, parse_synthetic
 from training.errors import UsageError
 
@@ -16,9 +18,9 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
     """Open whatever holds frames.
 
     Args:
-        source: a folder of pictures, a rosbag2 (folder, .mcap or .db3), or `synthetic:SEED`
-            for frames of the synthetic streets, `synthetic:SEED:COUNT` for that many; or a
-            data set as `registry.open_dataset` spells it, whose labels are left alone.
+        source: a folder of pictures, a video, a rosbag2 (folder, .mcap or .db3), or
+            `synthetic:SEED` for frames of the synthetic streets, `synthetic:SEED:COUNT` for that
+            many; or a data set as `registry.open_dataset` spells it, whose labels are left alone.
         topic: the image topic, where a bag has several.
 
     Raises:
@@ -38,16 +40,24 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
         return SyntheticStreets(seed, count).images
     path = Path(source)
     if not path.exists():
-        raise UsageError(f"{path} does not exist; expected a folder of pictures or a rosbag2")
+        raise UsageError(
+            f"{path} does not exist; expected a folder of pictures, a video or a rosbag2"
+        )
     from training.datasets.readers.bag import BagFrames, is_bag
 
     if is_bag(path):
         return BagFrames(path, topic)
     if topic is not None:
         raise UsageError(f"--topic {topic} is for bags; {path} is none")
+    from training.datasets.readers.video import SUFFIXES, VideoFrames
+
+    if path.suffix.lower() in SUFFIXES:
+        return VideoFrames(path)
     from training.datasets.readers.folder import ImageFolder
 
-    return ImageFolder(path)
+    folder = ImageFolder(path)
+    refuse_label_masks(folder.paths, read_image)
+    return folder
 
 
 def is_spelling(text: str) -> bool:

@@ -48,7 +48,7 @@ class ScoreStore:
         np.save(self._path(method, frame), score.astype(np.float32, copy=False))
 
     def get(self, method: str, frame: int) -> np.ndarray:
-        """The map as it was put."""
+        """Return the map that was put."""
         score: np.ndarray = np.load(self._path(method, frame), allow_pickle=False)
         return score
 

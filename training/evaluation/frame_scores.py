@@ -148,7 +148,7 @@ class FrameScorer:
         return scores
 
     def features(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """What the scores are made from: the layers of teacher and student, and the banks.
+        """Return what the scores are made from: the layers of teacher and student, and the banks.
 
         Returns:
             name in the graphs to float32 array: layers and `student_...` [1, C, h, w],
@@ -181,7 +181,7 @@ class FrameScorer:
     def _known(
         self, image: np.ndarray, features: dict[str, torch.Tensor] | None
     ) -> dict[str, np.ndarray]:
-        """What the bundle's teacher graph need not compute, once it was seen to agree."""
+        """Return what the bundle's teacher graph need not compute, once it was seen to agree."""
         if features is None:
             return {}
         known = {name: value.cpu().numpy() for name, value in features.items()}

@@ -13,7 +13,7 @@ _CHECKOUT = Path(__file__).parents[2]
 
 
 def provenance(command: list[str], bundle: Path, seed: int, **inputs: str) -> dict[str, str]:
-    """What is needed to get the same figures again.
+    """Return what is needed to get the same figures again.
 
     Args:
         command: the words of the command line.
@@ -36,7 +36,7 @@ def provenance(command: list[str], bundle: Path, seed: int, **inputs: str) -> di
 
 
 def commit(folder: Path) -> str:
-    """The git commit of a folder, `-dirty` if files differ from it, `unknown` outside of git."""
+    """Return a folder's git commit, with `-dirty` if files differ; `unknown` outside of git."""
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         result = subprocess.run(

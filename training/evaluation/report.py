@@ -42,7 +42,7 @@ def write_report(folder: Path, evaluation: Evaluation) -> None:
 
 
 def as_content(evaluation: Evaluation) -> dict[str, Any]:
-    """What JSON_FILE holds: figures as shares of 0..1, quoted rows in percent as printed."""
+    """Return what JSON_FILE holds: figures as shares of 0..1, quoted rows in percent as printed."""
     return {
         "origin": evaluation.origin,
         "skipped": evaluation.skipped,
@@ -69,7 +69,7 @@ def as_content(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def as_markdown(evaluation: Evaluation) -> str:
-    """What MARKDOWN_FILE holds: a table for each data set, in percent as in the paper."""
+    """Return what MARKDOWN_FILE holds: a table for each data set, in percent as in the paper."""
     lines = ["# Evaluation", ""]
     for dataset, figures in evaluation.results:
         lines += [*dataset_table(dataset, figures), ""]
@@ -128,7 +128,7 @@ def _quoted_line(row: QuotedRow) -> str:
 
 
 def skipped_lines(skipped: dict[str, str]) -> list[str]:
-    """A sentence for each reason why methods were left out."""
+    """Return a sentence for each reason why methods were left out."""
     reasons = dict.fromkeys(skipped.values())
     return [
         f"left out: {', '.join(TITLES[m] for m in TITLES if skipped.get(m) == why)}; {why}"

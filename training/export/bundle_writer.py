@@ -24,9 +24,15 @@ from training.export.calibration_table import calibration_table
 from training.export.graph_runner import PROVIDER, GraphRunner
 from training.export.half_weights import store_half
 from training.export.onnx_writer import OPSET, write_image_graph, write_memory_graph
-from training.fitting.students import FittedStudent
 from training.layers import LAST_HIDDEN, bank_of
-from training.method.graphs import CLASS_ID, Consensus, MemoryGraph, StudentGraph, TeacherGraph
+from training.method.graphs import (
+    CLASS_ID,
+    Consensus,
+    FittedStudent,
+    MemoryGraph,
+    StudentGraph,
+    TeacherGraph,
+)
 from training.method.ridge_student import RidgeStudent
 from training.method.standardisation import ClassStatistics
 from training.teachers.checkpoint import TeacherCheckpoint
@@ -82,7 +88,7 @@ class FittedMethod:
     half_weights: bool = False
 
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
-        """The modules that are exported."""
+        """Return the modules that are exported."""
         layers = tuple(self.banks)
         memory = MemoryGraph(
             layers,

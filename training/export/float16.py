@@ -48,7 +48,7 @@ def halve_network(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def halve_inputs(model: onnx.ModelProto, features: Iterable[str]) -> onnx.ModelProto:
-    """The memory graph, taking `features` in float16 and computing in float32 as before.
+    """Return the memory graph, taking `features` in float16 and computing in float32 as before.
 
     1 - cosine loses three digits where a feature lies nearly on its prototype, and a sum of
     squares passes 65504 soon; beside the networks all of it costs next to nothing.

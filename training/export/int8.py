@@ -100,7 +100,7 @@ def quantise_network(source: Path, target: Path, frames: Iterable[np.ndarray]) -
 
 
 def _first_convolutions(graph: onnx.GraphProto) -> list[str]:
-    """The network's stem, and a normalisation of the pixels that is a convolution.
+    """Return the network's stem, and a normalisation of the pixels that is a convolution.
 
     They stay in float32: every feature is made of them, and they cost next to nothing.
     """

@@ -24,7 +24,7 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
 
 
 def manifest_sha256(bundle: Path) -> str:
-    """What tells one bundle from another: the manifest holds the hashes of all other files.
+    """Return what distinguishes bundles: the manifest holds the hashes of all other files.
 
     Raises:
         UsageError: no bundle there.

@@ -95,7 +95,7 @@ def _write(
 
 
 def _root_cause(error: BaseException) -> str:
-    """What the exporter's own exceptions are wrapped around: the sentence that helps."""
+    """Return the first line of the innermost exception: the exporter wraps its own around it."""
     while error.__cause__ is not None:
         error = error.__cause__
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"

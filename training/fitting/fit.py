@@ -22,11 +22,11 @@ from training.fitting.memory import fit_memory
 from training.fitting.quality import SHEET_FILE, FitFacts, grade_bundle
 from training.fitting.ridge_student import build_generalist
 from training.fitting.settings import SAVE_EVERY, FitSettings, RidgeSettings, StudentSettings
-from training.fitting.students import AnyStudent, described, fit_student
+from training.fitting.students import described, fit_student
 from training.fitting.suitability import explained_variance, measure_suitability
 from training.layers import bank_of, is_generalist_layer
 from training.method.generalist import Generalist
-from training.method.graphs import CLASS_ID, MemoryGraph, TeacherGraph
+from training.method.graphs import CLASS_ID, AnyStudent, MemoryGraph, TeacherGraph
 from training.method.ridge_student import RidgeStudent
 from training.method.standardisation import ClassStatistics, StatisticsAccumulator
 from training.teachers.checkpoint import TeacherCheckpoint

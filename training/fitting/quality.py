@@ -30,7 +30,7 @@ SHEET_FILE = "self_test.png"
 GOOD_FROM = 0.3
 FAIR_FROM = 0.1
 """Average precision of the self-test in another light: of the figures, the one that goes with what
-is found in other places. docs/fitting_verdict.md has the bundles that the limits lie between."""
+is found in other places. docs/bundle_quality.md has the bundles that the limits lie between."""
 
 _MUCH_LESS = 0.25
 """Difference of found shares that is worth a remedy of its own."""

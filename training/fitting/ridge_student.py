@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 from tqdm import tqdm
 
 from training.compute import load_progress, sum_over_ranks
@@ -20,8 +21,35 @@ from training.method.consensus import BackwardMap, SecondMoments
 from training.method.generalist import Generalist, on_grid
 from training.method.preprocessing import Preprocessing
 from training.method.ridge_student import RidgeStudent
-from training.teachers.backbones import load_generalist_encoder
+from training.teachers.any_module import FeatureModule, parse_layers, parse_normalization
+from training.teachers.backbones import load_backbone
 from training.teachers.interface import Teacher
+from training.teachers.module_loading import load_module
+
+
+def load_generalist_encoder(settings: RidgeSettings, size: tuple[int, int]) -> nn.Module:
+    """Return the frozen network whose layers the generalist is made of.
+
+    Args:
+        settings: name of a backbone, or a module and its layers.
+        size: (height, width) in pixels of its input; a module is tried on it.
+
+    Raises:
+        UsageError: no such backbone, weights, module or layers.
+    """
+    if ":" not in settings.backbone:
+        return load_backbone(settings.backbone, settings.weights)
+    if settings.module_layers is None:
+        raise UsageError(
+            f"--student-backbone {settings.backbone} is a module: say which of its layers are "
+            "read, for example --student-layers c4=blocks.7,c5=blocks.11"
+        )
+    return FeatureModule(
+        load_module(settings.backbone, settings.weights),
+        parse_layers(settings.module_layers, "--student-layers"),
+        normalization=parse_normalization(settings.normalization),
+        sizes=(size,),
+    ).eval()
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def state_folder(bundle: Path) -> Path:
 
 
 def read_student(folder: Path, teacher: Teacher) -> Student | None:
-    """The trained student with every layer it learned, in evaluation mode and frozen, on the CPU.
+    """Return the trained student with all its layers, in evaluation mode, frozen, on the CPU.
 
     Args:
         folder: see `state_folder`.

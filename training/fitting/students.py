@@ -3,8 +3,6 @@
 
 """The two ways to a student: trained from scratch, or in closed form on a frozen generalist."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +12,9 @@ from training.datasets.normal_frames import FitFrames
 from training.fitting.ridge_student import fit_closed_form
 from training.fitting.scratch_student import train_student
 from training.fitting.settings import SAVE_EVERY, RidgeSettings, StudentSettings
-from training.method.consensus import BackwardMap
 from training.method.generalist import Generalist
-from training.method.ridge_student import RidgeStudent
-from training.method.student import Student
+from training.method.graphs import FittedStudent
 from training.teachers.interface import Teacher
-
-AnyStudent = Student | RidgeStudent
-
-
-@dataclass(frozen=True)
-class FittedStudent:
-    """What AuxCon compares the teacher with.
-
-    Attributes:
-        network: frozen, on the CPU.
-        backward: layer of the teacher to the map that explains the generalist by it; empty for a
-            student that was trained from scratch, and for the paper's one way.
-    """
-
-    network: AnyStudent
-    backward: Mapping[str, BackwardMap] = field(default_factory=dict)
 
 
 def fit_student(

@@ -15,9 +15,9 @@ import torch
 from tqdm import tqdm
 
 from training.datasets.normal_frames import FitFrames
-from training.fitting.students import AnyStudent
 from training.layers import OUTPUT
 from training.method import memory
+from training.method.graphs import AnyStudent
 from training.method.preprocessing import Preprocessing
 from training.method.student import on_grid_of
 from training.teachers.interface import Teacher

@@ -4,13 +4,12 @@
 """The three modules that become the bundle's three ONNX graphs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
-from training.fitting.students import AnyStudent
 from training.layers import GENERALIST, LAST_HIDDEN, NOTHING, OUTPUT, bank_of, student_layer
 from training.method import memory, student
 from training.method.consensus import BackwardMap, backward_score
@@ -18,8 +17,26 @@ from training.method.generalist import layer_slices, on_grid, split_layers
 from training.method.preprocessing import Preprocessing
 from training.method.ridge_student import RidgeStudent
 from training.method.standardisation import ClassStatistics, standardise
+from training.method.student import Student
 from training.method.tensor_ops import smoothed
 from training.teachers.interface import Teacher
+
+AnyStudent = Student | RidgeStudent
+
+
+@dataclass(frozen=True)
+class FittedStudent:
+    """What AuxCon compares the teacher with.
+
+    Attributes:
+        network: frozen, on the CPU.
+        backward: layer of the teacher to the map that explains the generalist by it; empty for a
+            student that was trained from scratch, and for the paper's one way.
+    """
+
+    network: AnyStudent
+    backward: Mapping[str, BackwardMap] = field(default_factory=dict)
+
 
 CLASS_ID = "class_id"
 
@@ -43,6 +60,7 @@ class TeacherGraph(nn.Module):
         self.output_names = (*layers, CLASS_ID)
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the outputs of `output_names` for an image, uint8 [1, h, w, 3] BGR."""
         features = self.network(self.preprocessing(image))
         logits, grid = features[OUTPUT], features[LAST_HIDDEN].shape[2:]
         if logits.shape[2:] != grid:
@@ -84,6 +102,7 @@ class StudentGraph(nn.Module):
         )
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the outputs of `output_names` for an image, uint8 [1, h, w, 3] BGR."""
         x = self.preprocessing(image)
         if not isinstance(self.network, RidgeStudent):
             views = self.network(x)
@@ -214,7 +233,7 @@ class MemoryGraph(nn.Module):
         return _product(factors, grid)
 
     def layer_mulmem(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """gamma of Eq. 3 by layer, each on the grid that it is remembered on."""
+        """Return gamma of Eq. 3 by layer, each on the grid of its bank."""
         features = {layer: tensors[layer] for layer in self.teacher_layers}
         if self.pooled and features:
             features = memory.pooled(features)
@@ -227,14 +246,14 @@ class MemoryGraph(nn.Module):
         }
 
     def forward_scores(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """psi of Eq. 6 by evaluation layer, each on the teacher's grid."""
+        """Return psi of Eq. 6 by evaluation layer, each on the teacher's grid."""
         return {
             layer: student.layer_score(tensors[layer], tensors[student_layer(layer)])
             for layer in self.evaluation_layers
         }
 
     def backward_scores(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """What each layer of the teacher leaves unexplained, on the generalist's grid."""
+        """Return what each layer of the teacher leaves unexplained, on the generalist's grid."""
         scores = {}
         for layer in self.backward_layers:
             generalist = tensors[GENERALIST]

@@ -45,7 +45,7 @@ def as_vectors(feature_map: torch.Tensor) -> torch.Tensor:
 
 
 def cosine_similarity(features: torch.Tensor, prototypes: torch.Tensor) -> torch.Tensor:
-    """phi of Eq. 1 and 3 for every pair: [n, C] and [k, C] to [n, k], in -1..1.
+    """Return phi of Eq. 1 and 3 for every pair: [n, C] and [k, C] to [n, k], in -1..1.
 
     A vector of norm zero is similar to nothing (0).
     """
@@ -175,7 +175,7 @@ def _pooled_to(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def layer_score(features: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
-    """gamma of Eq. 3: one minus the similarity to the nearest prototype.
+    """Return gamma of Eq. 3: one minus the similarity to the nearest prototype.
 
     Args:
         features: float32 [1, C, h, w].
@@ -199,7 +199,7 @@ def layer_score(features: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
 
 
 def _nearest_similarity(vectors: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
-    """The largest cosine of each column of [C, n] with a row of the bank [K, C]: [n]."""
+    """Return the largest cosine of each column of [C, n] with a row of the bank [K, C]: [n]."""
     # The norm of a feature is the same for every prototype: dividing the one maximum by it
     # is n divisions instead of C*n, and never holds a normalised copy.
     norm = channel_sum(vectors.square()).sqrt().clamp(min=_SMALLEST_NORM)

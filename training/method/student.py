@@ -52,7 +52,7 @@ class Student(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """g of Eq. 5 for every layer of L_s, with the teacher's channels.
+        """Return g of Eq. 5 for every layer of L_s, with the teacher's channels.
 
         Args:
             x: float32 [N, 3, H, W], normalised RGB.
@@ -65,7 +65,7 @@ class Student(nn.Module):
 
 
 def on_grid_of(teacher: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
-    """The student's view [N, C, h', w'] on the grid of the teacher's features [N, C, h, w].
+    """Return the student's view [N, C, h', w'] on the teacher's grid, as [N, C, h, w].
 
     Bilinear where they differ: section 3.4 asks the same down-sampling of both networks, which
     not every pair can have. Interpolating here, and not in the student, leaves the fewest
@@ -92,7 +92,7 @@ def imitation_loss(
 
 
 def layer_score(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
-    """psi of Eq. 6: the mean over channels of the squared difference.
+    """Return psi of Eq. 6: the mean over channels of the squared difference.
 
     Args:
         teacher: float32 [N, C, h, w].

@@ -36,7 +36,7 @@ def smoothed(score: torch.Tensor, deviation: float) -> torch.Tensor:
 
 
 def channel_sum(values: torch.Tensor) -> torch.Tensor:
-    """The sum over the last dimension but one.
+    """Return the sum over the last dimension but one.
 
     A product with a row of ones: ONNX Runtime's CPU provider sums over an outer dimension on one
     core and with long strides, which takes four times as long as reading the values does.

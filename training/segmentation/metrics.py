@@ -39,6 +39,6 @@ class ConfusionMatrix:
         return scores
 
     def mean_intersection_over_union(self) -> float:
-        """mIoU over the classes that were seen or said, 0..1; NaN without a judged pixel."""
+        """Return the mIoU of labelled or predicted classes, 0..1; NaN without a judged pixel."""
         scores = self.intersection_over_union()
         return float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")

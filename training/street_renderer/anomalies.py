@@ -26,8 +26,10 @@ NEAREST_M, FARTHEST_M = 5.0, 26.0
 
 @dataclass
 class Anomaly:
-    """A thing at (s, q) that appears once the camera is within `appears` metres (dropped or run
-    onto the road, as real ones are)."""
+    """A thing at (s, q) that appears once the camera is within `appears` metres.
+
+    So it was dropped or ran onto the road, as real ones do.
+    """
 
     s: float
     q: float
@@ -37,14 +39,16 @@ class Anomaly:
 
     @property
     def far(self) -> float:
+        """Where its far end is along the street: s, in metres."""
         return self.s
 
     @cached_property
     def half(self) -> float:
+        """Half of its width, in metres."""
         return self.cutout.width / 2
 
     def contact(self) -> list[Array]:
-        """The soft dark patch it stands on, polygons of (s, q)."""
+        """Return the soft dark patch it stands on, polygons of (s, q)."""
         turn = np.linspace(0, 2 * math.pi, 16, endpoint=False)
         return [
             np.stack(
@@ -57,6 +61,7 @@ class Anomaly:
         ]
 
     def cast_shadow(self, weather: Weather) -> list[Array]:
+        """Return the shadow that it casts, polygons of (s, q)."""
         dx, dz = weather.shadow_per_metre
         tall = self.cutout.height * 0.85
         a, b = self.half * 0.85, self.half * 0.6
@@ -72,6 +77,7 @@ class Anomaly:
         ]
 
     def draw(self, stage: Stage) -> None:
+        """Draw it on the stage."""
         foot = stage.upright(self.s, self.q)
         if foot is None:
             return
@@ -87,7 +93,7 @@ class Anomaly:
 
 
 def anomalies_of(street: Street, cell: int) -> list[Anomaly]:
-    """The anomalies of one cell of CELL_M: usually one, in the own lane."""
+    """Return the anomalies of one cell of CELL_M: usually one, in the own lane."""
     rng = stream(street.seed, _PLACE, cell)
     count = int(rng.choice([0, 1, 2, 3], p=[0.15, 0.72, 0.1, 0.03]))
     middle = 0.5 * street.lane_width

@@ -29,14 +29,14 @@ class Cutout(NamedTuple):
 
 
 def _pigment(rng: np.random.Generator) -> Float:
-    """A random saturated or dull BGR colour, float32 [3]."""
+    """Return a random saturated or dull BGR colour, float32 [3]."""
     hue, saturation, value = rng.uniform(0, 180), rng.uniform(30, 255), rng.uniform(60, 245)
     pixel = np.array([[[hue, saturation, value]]], np.uint8)
     return np.asarray(cv2.cvtColor(pixel, cv2.COLOR_HSV2BGR)[0, 0], np.float32)
 
 
 def _pattern(h: int, w: int, rng: np.random.Generator) -> Float:
-    """A strange surface: checker, dots, stripes, plasma, waves or scales; float32 [h, w, 3]."""
+    """Return checker, dots, stripes, plasma, waves or scales as a surface, float32 [h, w, 3]."""
     first, second = _pigment(rng), _pigment(rng)
     if np.abs(first - second).max() < 70:
         second = 255.0 - second
@@ -68,7 +68,7 @@ def _pattern(h: int, w: int, rng: np.random.Generator) -> Float:
 def _cut(
     bgr: Float | Bytes, alpha: Bytes, width: float, height: float, shading: Float | None = None
 ) -> Cutout:
-    """A cutout from colours [h, w, 3] and coverage uint8 [h, w]; lit from above by default."""
+    """Return a cutout of colours [h, w, 3] and coverage uint8 [h, w], lit from above by default."""
     h = alpha.shape[0]
     if shading is None:
         shading = np.linspace(1.1, 0.72, h, dtype=np.float32)[:, None]
@@ -180,7 +180,7 @@ def _box(
     side_share: float,
     top_share: float,
 ) -> Cutout:
-    """A box with its front (texture), one side and its top in view."""
+    """Return a box with its front (texture), one side and its top in view."""
     h, w = front.shape[:2]
     picture = np.zeros((h, w, 3), np.float32)
     alpha = np.zeros((h, w), np.uint8)
@@ -571,7 +571,7 @@ _WEIGHTS = {"animal": 3.0, "blob": 2.5, "sofa": 1.5, "cone": 0.7}
 
 
 def make_cutout(rng: np.random.Generator) -> Cutout:
-    """A thing of a random kind."""
+    """Return a thing of a random kind."""
     names = list(KINDS)
     weights = np.array([_WEIGHTS.get(name, 1.0) for name in names])
     return KINDS[str(rng.choice(names, p=weights / weights.sum()))](rng)

@@ -63,6 +63,7 @@ class Building:
 
     @property
     def far(self) -> float:
+        """Where its far end is along the street: s, in metres."""
         return self.s + self.length
 
     def shadow(self, weather: Weather) -> list[Array]:
@@ -87,6 +88,7 @@ class Building:
         ]
 
     def draw(self, stage: Stage) -> None:
+        """Draw it on the stage."""
         start = max(self.s, stage.camera.z + _CUT_M)
         if start >= self.far:
             return
@@ -140,7 +142,7 @@ class Building:
 
 
 def _facade(building: Building, per_m: int, weather: Weather) -> Bytes:
-    """The front of a building as a texture, uint8 [height * per_m, length * per_m, 3]."""
+    """Return the front of a building as a texture, uint8 [height * per_m, length * per_m, 3]."""
     rng = stream(building.seed, _FACADE, int(building.s * 7.0) + (3 if building.q > 0 else 0))
     h, w = max(int(building.height * per_m), 8), max(int(building.length * per_m), 8)
     soft = crop(fractal_noise(256, 128, 5), h, w, rng)
@@ -251,9 +253,11 @@ class Boundary:
 
     @property
     def far(self) -> float:
+        """Where its far end is along the street: s, in metres."""
         return self.s + self.length
 
     def shadow(self, weather: Weather) -> list[Array]:
+        """Return the shadow that it casts, polygons of (s, q)."""
         dx, dz = weather.shadow_per_metre
         if self.kind == "rails":
             return []
@@ -269,6 +273,7 @@ class Boundary:
         ]
 
     def draw(self, stage: Stage) -> None:
+        """Draw it on the stage."""
         start = max(self.s, stage.camera.z + _CUT_M)
         if start >= self.far - 0.1:
             return
@@ -300,7 +305,7 @@ class Boundary:
         stage.plane(shown, corners[order], factor, class_id)
 
     def _rails(self, stage: Stage, start: float) -> None:
-        """An iron railing: what is between its bars is what is behind it."""
+        """Draw an iron railing: between its bars the background stays visible."""
         for y0, y1 in ((0.12, 0.2), (self.height - 0.08, self.height)):
             stage.face(
                 _plane_corners(stage, start, self.far, self.q, y0, y1), self.colour, WALL_FENCE
@@ -335,7 +340,7 @@ def _boundary_texture(boundary: Boundary) -> Bytes:
 
 
 def buildings_of(street: Street, block: int, sign: int) -> list[Building]:
-    """The houses of one block on one side."""
+    """Return the houses of one block on one side."""
     rng = stream(street.seed, _FACADE, block * 2 + (sign > 0))
     side = street.side(sign)
     share = {"city": 0.95, "suburb": 0.85, "works": 0.6, "rural": 0.18}[street.setting]

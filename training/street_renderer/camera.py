@@ -59,8 +59,14 @@ class Camera:
         return (z - self.z) * math.cos(self.yaw) + (x - self.x) * math.sin(self.yaw)
 
     def ground(self, first_row: int) -> tuple[NDArray[np.float32], NDArray[np.float32], Array]:
-        """World x and z [rows, width] where the pixels from first_row down meet the ground,
-        and their depth [rows]. first_row must lie below the horizon."""
+        """Return where the pixels from `first_row` down meet the ground.
+
+        Args:
+            first_row: a row below the horizon.
+
+        Returns:
+            World x and z [rows, width], and the depth [rows], in metres.
+        """
         rows = np.arange(first_row, self.height, dtype=np.float64) + 0.5
         depth: Array = self.focal * self.y / (rows - self.horizon)
         right = ((np.arange(self.width) + 0.5 - 0.5 * self.width) / self.focal).astype(np.float32)

@@ -39,13 +39,14 @@ class Sprite:
 
     @staticmethod
     def build(bgra: Bytes) -> Sprite:
+        """Return a sprite of a picture, uint8 [h, w, 4], with all its smaller levels."""
         levels = [bgra]
         while min(levels[-1].shape[:2]) > 12:
             levels.append(np.asarray(cv2.pyrDown(levels[-1]), np.uint8))
         return Sprite(tuple(levels))
 
     def at_width(self, pixels: float) -> Bytes:
-        """The level that is least minified when drawn `pixels` wide."""
+        """Return the level that is least minified when drawn `pixels` wide."""
         for level in self.levels[::-1]:
             if level.shape[1] >= 0.8 * pixels:
                 return level
@@ -170,8 +171,11 @@ class Stage:
         self.class_id[y0:y1, x0:x1][alpha > 127] = class_id
 
     def upright(self, s: float, q: float) -> tuple[float, float, float, float] | None:
-        """Where a thing standing at (s, q) meets the ground: column, row, pixels per metre, depth;
-        None when it is behind the lens."""
+        """Return where a thing that stands at (s, q) meets the ground; None behind the lens.
+
+        Returns:
+            Column, row, pixels per metre, and depth in metres.
+        """
         x = q + self.street.bend(s)
         depth = self.camera.depth(x, s)
         if depth < 1.0:

@@ -121,7 +121,7 @@ class StreetDrive:
         self._remembered: dict[tuple[str, int], object] = {}
 
     def frame(self, t: float) -> Frame:
-        """The picture at t seconds along the drive (any finite number, also negative).
+        """Return the picture at t seconds along the drive (any finite number, also negative).
 
         Raises ValueError when t is not finite.
         """
@@ -185,7 +185,7 @@ class StreetDrive:
         return {a.s: a.s - here for a in self._strange_things(cars, walkers, here)}
 
     def _camera(self, t: float) -> Camera:
-        """The camera at t: it follows its lane, and the car under it sways and nods."""
+        """Return the camera at t: it follows its lane, and the car under it sways and nods."""
         a, b, c, d = (float(phase) for phase in self._phases)
         s = self._start + self._speed * t + 0.8 * math.sin(0.35 * t + a)
         q = 0.5 * self._street.lane_width + self._across + 0.15 * math.sin(0.4 * t + b)

@@ -45,9 +45,11 @@ class Post:
 
     @property
     def far(self) -> float:
+        """Where its far end is along the street: s, in metres."""
         return self.s
 
     def cast_shadow(self, weather: Weather) -> list[Array]:
+        """Return the shadow that it casts, polygons of (s, q)."""
         dx, dz = weather.shadow_per_metre
         half = self.thickness / 2
         return [
@@ -62,6 +64,7 @@ class Post:
         ]
 
     def draw(self, stage: Stage) -> None:
+        """Draw it on the stage."""
         foot = stage.upright(self.s, self.q)
         if foot is None:
             return
@@ -169,7 +172,7 @@ def _outline(shape: int, size: float) -> Array:
 
 
 def posts_of(street: Street, cell: int) -> list[Post]:
-    """Posts of one cell of CELL_M, both sides."""
+    """Return posts of one cell of CELL_M, both sides."""
     rng = stream(street.seed, _POST, cell)
     habit = stream(street.seed, _POST, -1_000_000)
     lamp_side = int(habit.choice([-1, 1]))

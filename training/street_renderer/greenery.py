@@ -96,9 +96,11 @@ class Plant:
 
     @property
     def far(self) -> float:
+        """Where its far end is along the street: s, in metres."""
         return self.s
 
     def cast_shadow(self, weather: Weather) -> list[Array]:
+        """Return the shadow that it casts, polygons of (s, q)."""
         if not self.trunk:
             return []
         dx, dz = weather.shadow_per_metre
@@ -109,6 +111,7 @@ class Plant:
         return [np.stack([foot - side, foot + side, tip + side, tip - side])]
 
     def dappled_shadow(self, weather: Weather) -> list[Array]:
+        """Return the dappled shadow of the crown, polygons of (s, q)."""
         dx, dz = weather.shadow_per_metre
         middle = self.trunk + self.height / 2
         turn = np.linspace(0, 2 * math.pi, 16, endpoint=False)
@@ -127,6 +130,7 @@ class Plant:
         ]
 
     def draw(self, stage: Stage) -> None:
+        """Draw it on the stage."""
         foot = stage.upright(self.s, self.q)
         if foot is None:
             return

@@ -82,7 +82,7 @@ def _slabs(rng: np.random.Generator) -> Float:
 
 
 def make_surface(street: Street, weather: Weather) -> Surface:
-    """The ground of a street, by its seed."""
+    """Return the ground of a street, by its seed."""
     rng = stream(street.seed, _SURFACE)
     grain = value_noise(_TILE, 1, int(rng.integers(3))) - 0.5
     coarse = value_noise(_TILE, 4, int(rng.integers(3))) - 0.5
@@ -141,7 +141,7 @@ def _blob(rng: np.random.Generator, s: float, q: float, length: float, width: fl
 
 
 def _crack(rng: np.random.Generator, s: float, q: float, along: float, wide: float) -> Array:
-    """A thin ragged ribbon, [2 n, 2] of (s, q)."""
+    """Return a thin ragged ribbon, [2 n, 2] of (s, q)."""
     count = 9
     step = rng.normal(0.0, 0.16, (count, 2)) + np.array([along, 0.32 - 0.3 * along])
     path = np.cumsum(step, axis=0) + np.array([s, q])
@@ -165,7 +165,7 @@ class WearCell:
 
 
 def make_wear(street: Street, weather: Weather, cell: int) -> WearCell:
-    """The wear of one cell of the street."""
+    """Return the wear of one cell of the street."""
     rng = stream(street.seed, _WEAR, cell)
     habits = stream(street.seed, _WEAR, -1_000_000).random(6)
     left, right = -street.left.edge, street.right.edge
@@ -265,15 +265,17 @@ def _mask(stage: Stage, polygons: list[Array], first: int, softness: float) -> F
 
 @dataclass(frozen=True)
 class _Spot:
-    """Where the ground pixels are: q and metres ahead of the camera, float32 [rows, w]; the camera
-    is at s = z."""
+    """Where the ground pixels are: q and metres ahead of the camera, float32 [rows, w].
+
+    The camera is at s = z.
+    """
 
     q: Float
     ahead: Float
     z: float
 
     def sample(self, tile: Float, tile_m: float, offset: tuple[float, float]) -> Float:
-        """A tile that covers tile_m x tile_m metres, as it lies on the street."""
+        """Return a tile that covers tile_m x tile_m metres, as it lies on the street."""
         per_m = tile.shape[0] / tile_m
         # Only what is ahead goes through float32; the rest is folded into the tile in float64.
         start = (self.z % tile_m) * per_m + offset[1]

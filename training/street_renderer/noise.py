@@ -53,7 +53,7 @@ def fractal_noise(size: int, coarsest: int, variant: int = 0) -> Float:
 
 @lru_cache(maxsize=4)
 def sensor_noise(size: int, variant: int = 0) -> Float:
-    """Standard normal noise, float32 [size, size, 3], slightly correlated between pixels."""
+    """Return standard normal noise, float32 [size, size, 3], slightly correlated between pixels."""
     white = np.random.default_rng([size, variant, 7]).standard_normal((size, size, 3))
     soft = cv2.GaussianBlur(white.astype(np.float32), (0, 0), 0.55)
     tile: Float = (soft / soft.std()).astype(np.float32)
@@ -62,7 +62,7 @@ def sensor_noise(size: int, variant: int = 0) -> Float:
 
 
 def crop(tile: Float, height: int, width: int, rng: np.random.Generator) -> Float:
-    """A [height, width] piece of a tileable texture from a random place, wrapping around."""
+    """Return a [height, width] piece of a tileable texture from a random place, wrapping around."""
     rows = (np.arange(height) + rng.integers(tile.shape[0])) % tile.shape[0]
     cols = (np.arange(width) + rng.integers(tile.shape[1])) % tile.shape[1]
     piece: Float = tile.take(rows, axis=0).take(cols, axis=1)

@@ -42,7 +42,7 @@ _CIRCLE = np.stack([np.cos(_TURN[:-1]), np.sin(_TURN[:-1])], -1)
 
 
 def _limb(x0: float, y0: float, x1: float, y1: float, w0: float, w1: float) -> Array:
-    """A tapered limb between two joints, metres."""
+    """Return a tapered limb between two joints, metres."""
     length = max(math.hypot(x1 - x0, y1 - y0), 1e-6)
     nx, ny = -(y1 - y0) / length, (x1 - x0) / length
     ex, ey = (x1 - x0) / length * w1 * 0.5, (y1 - y0) / length * w1 * 0.5
@@ -85,9 +85,11 @@ class Person:
 
     @property
     def far(self) -> float:
+        """Where its far end is along the street: s, in metres."""
         return self.s
 
     def cast_shadow(self, weather: Weather) -> list[Array]:
+        """Return the shadow that it casts, polygons of (s, q)."""
         dx, dz = weather.shadow_per_metre
         foot = np.array([self.s, self.q])
         along = np.array([dz, dx]) / max(math.hypot(dx, dz), 1e-6)
@@ -108,6 +110,7 @@ class Person:
         ]
 
     def draw(self, stage: Stage) -> None:
+        """Draw it on the stage."""
         foot = stage.upright(self.s, self.q)
         if foot is None or foot[2] * self.height < 3.0:
             return
@@ -265,7 +268,7 @@ def _walker(p: Person) -> list[Part]:
 
 
 def _ring(x: float, y: float, rx: float, ry: float, thick: float) -> list[Part]:
-    """A wheel as short tyre pieces, so that what is behind shows through its middle."""
+    """Return a wheel as short tyre pieces, so that what is behind shows through its middle."""
     rim = np.stack([np.cos(_TURN), np.sin(_TURN)], -1)
     outer = rim * np.array([rx, ry]) + np.array([x, y])
     inner = rim * np.array([rx - thick, ry - thick]) + np.array([x, y])

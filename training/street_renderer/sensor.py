@@ -33,7 +33,7 @@ class Sensor:
 
 
 def make_sensor(seed: int, weather: Weather, height: int, width: int) -> Sensor:
-    """The camera of a drive, by its seed."""
+    """Return the camera of a drive, by its seed."""
     rng = stream(seed, _SENSOR)
     dusk = weather.kind == "dusk"
     exposure = math.exp(rng.normal(-0.35 if dusk else 0.0, 0.24))
@@ -64,7 +64,7 @@ def make_sensor(seed: int, weather: Weather, height: int, width: int) -> Sensor:
 
 @lru_cache(maxsize=4)
 def _endless_noise(height: int, width: int) -> Float:
-    """The noise tile repeated so that a height x width piece can begin anywhere in the first."""
+    """Return the noise tile, repeated so that a piece can begin anywhere in the first tile."""
     times = (-(-height // _NOISE_TILE) + 1, -(-width // _NOISE_TILE) + 1, 1)
     tile: Float = np.tile(sensor_noise(_NOISE_TILE), times)
     tile.setflags(write=False)
@@ -72,7 +72,7 @@ def _endless_noise(height: int, width: int) -> Float:
 
 
 def expose(sensor: Sensor, seed: int, t: float, image: Bytes) -> Bytes:
-    """The picture [h, w, 3] as the camera of a drive records it at time t, uint8 BGR."""
+    """Return the picture [h, w, 3] as the camera of a drive records it at time t, uint8 BGR."""
     rng = stream(seed, _GRAIN, round(t * 1000.0))
     h, w = image.shape[:2]
     scale = w / 640

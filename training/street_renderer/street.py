@@ -44,17 +44,22 @@ class Side:
 
     @property
     def pavement_start(self) -> float:
+        """Metres from the middle line to the pavement."""
         return self.edge + KERB_M + self.verge
 
     @property
     def building_line(self) -> float:
+        """Metres from the middle line to the buildings."""
         return self.pavement_start + self.pavement + self.yard
 
 
 @dataclass(frozen=True)
 class Street:
-    """A street along z. Street coordinates: s = z (metres along), q (metres right of the middle
-    line; own lanes have q > 0, oncoming lanes q < 0). World x = q + bend(s)."""
+    """A street along z.
+
+    Street coordinates: s = z (metres along), q (metres right of the middle line; own lanes have
+    q > 0, oncoming lanes q < 0). World x = q + bend(s).
+    """
 
     seed: int
     setting: str
@@ -73,9 +78,11 @@ class Street:
     busy: float
 
     def side(self, sign: int) -> Side:
+        """Return the right side for a positive sign, else the left one."""
         return self.right if sign > 0 else self.left
 
     def bend(self, s: float) -> float:
+        """Return how far the middle line is to the right of x = 0 at s, in metres."""
         return self.bend_amplitude * math.sin(s / self.bend_length + self.bend_phase)
 
     def slope(self, s: float) -> float:
@@ -94,7 +101,7 @@ class Street:
         return points
 
     def junction(self, block: int) -> tuple[float, float] | None:
-        """The stretch (s from, s to) of a block where a side street joins, if one does."""
+        """Return the stretch (s from, s to) of a block where a side street joins, if one does."""
         joins, wide, _ = _block_draws(self.seed, block)
         if joins > (0.4 if self.setting in ("city", "suburb") else 0.15):
             return None
@@ -106,7 +113,7 @@ class Street:
 
     @staticmethod
     def zebra_at(block: int) -> float:
-        """s of the middle of the zebra crossing of a block."""
+        """Return s of the middle of the zebra crossing of a block."""
         return (block + 1) * BLOCK_M - 5.0
 
 
@@ -138,7 +145,7 @@ def _side(rng: np.random.Generator, setting: str, lanes: int, lane_width: float)
 
 
 def plan_street(seed: int) -> Street:
-    """The street of a seed."""
+    """Return the street of a seed."""
     rng = stream(seed, _PLAN)
     setting = str(rng.choice(["city", "suburb", "works", "rural"], p=[0.4, 0.32, 0.13, 0.15]))
     lane_width = float(rng.uniform(2.9, 3.7))

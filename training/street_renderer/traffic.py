@@ -152,8 +152,11 @@ _RIM = [(math.cos(i * math.pi / 6), math.sin(i * math.pi / 6)) for i in range(12
 
 @dataclass(frozen=True)
 class Car:
-    """A vehicle centred at (s, q). heading: radians from the street's direction, 0 drives away
-    from the camera; sizes in metres."""
+    """A vehicle centred at (s, q).
+
+    The heading is in radians from the street's direction: 0 drives away from the camera. Sizes are
+    in metres.
+    """
 
     s: float
     q: float
@@ -168,6 +171,7 @@ class Car:
 
     @property
     def far(self) -> float:
+        """Where its far end is along the street: s, in metres."""
         return self.s + 0.3 * self.length * abs(math.cos(self.heading))
 
     def footprint(self, margin: float) -> Array:
@@ -182,6 +186,7 @@ class Car:
         return turned
 
     def cast_shadow(self, weather: Weather) -> list[Array]:
+        """Return the shadow that it casts, polygons of (s, q)."""
         dx, dz = weather.shadow_per_metre
         base = self.footprint(0.0)
         shifted = base + np.array([dz, dx]) * self.height * 0.85
@@ -189,6 +194,7 @@ class Car:
         return [hull.astype(np.float64)]
 
     def draw(self, stage: Stage) -> None:
+        """Draw it on the stage."""
         body = _Body(self, stage)
         if body.visible:
             body.paint()
@@ -311,7 +317,7 @@ class _Body:
     def _pane(
         self, corners: list[tuple[float, float, float]], inset_b: float, inset_y: float
     ) -> None:
-        """A window inside a face given as (near right, far right, far left, near left)."""
+        """Draw a window inside a face given as (near right, far right, far left, near left)."""
 
         def at(u: float, v: float) -> tuple[float, float, float]:
             weights = ((1 - v) * (1 - u), v * (1 - u), v * u, (1 - v) * u)

@@ -40,7 +40,7 @@ class Weather:
     season: str
 
     def hazed(self, colour: Colour, depth: float) -> Colour:
-        """The colour as seen through `depth` metres of air."""
+        """Return the colour as seen through `depth` metres of air."""
         clear = math.exp(-max(depth, 0.0) / self.visibility)
         return (
             colour[0] * clear + self.haze[0] * (1.0 - clear),
@@ -57,7 +57,7 @@ class Weather:
 
 
 def scaled(colour: Colour, factor: float) -> Colour:
-    """The colour times a brightness factor, kept within 0..255."""
+    """Return the colour times a brightness factor, kept within 0..255."""
     return (
         min(colour[0] * factor, 255.0),
         min(colour[1] * factor, 255.0),
@@ -66,13 +66,13 @@ def scaled(colour: Colour, factor: float) -> Colour:
 
 
 def mixed(a: Colour, b: Colour, share: float) -> Colour:
-    """a for share 0, b for share 1."""
+    """Return the mixture of two colours: `a` for share 0, `b` for share 1."""
     keep = 1.0 - share
     return (a[0] * keep + b[0] * share, a[1] * keep + b[1] * share, a[2] * keep + b[2] * share)
 
 
 def jittered(colour: Colour, amount: float, rng: np.random.Generator) -> Colour:
-    """The colour up to +-amount brighter or darker, its tint a third as far off; 0..255."""
+    """Return the colour up to +-amount brighter or darker, its tint a third as far off; 0..255."""
     a, b, c, d = (float(draw) * amount for draw in rng.uniform(-1.0, 1.0, 4))
     return (
         min(max(colour[0] + a + b / 3, 0.0), 255.0),
@@ -82,7 +82,7 @@ def jittered(colour: Colour, amount: float, rng: np.random.Generator) -> Colour:
 
 
 def choose_weather(seed: int) -> Weather:
-    """The weather of a drive, by its seed."""
+    """Return the weather of a drive, by its seed."""
     rng = stream(seed, _PURPOSE)
     kind = str(
         rng.choice(

@@ -7,47 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from training.errors import UsageError
-from training.fitting.settings import RidgeSettings
 from training.layers import RIDGE_BACKBONES
-from training.teachers.any_module import FeatureModule, parse_layers, parse_normalization
 from training.teachers.checkpoint import load_teacher
 from training.teachers.factory import SegmentationNetwork
-from training.teachers.module_loading import load_module
 from training.teachers.networks.efficientnet_lite import VARIANTS as EFFICIENTNETS
 from training.teachers.networks.efficientnet_lite import EfficientNetLite, imagenet_weights
 from training.teachers.networks.resnet import ResNet
 
 
-def load_generalist_encoder(settings: RidgeSettings, size: tuple[int, int]) -> nn.Module:
-    """Return the frozen network whose layers the generalist is made of.
-
-    Args:
-        settings: name of a backbone, or a module and its layers.
-        size: (height, width) in pixels of its input; a module is tried on it.
-
-    Raises:
-        UsageError: no such backbone, weights, module or layers.
-    """
-    if ":" not in settings.backbone:
-        return load_backbone(settings.backbone, settings.weights)
-    if settings.module_layers is None:
-        raise UsageError(
-            f"--student-backbone {settings.backbone} is a module: say which of its layers are "
-            "read, for example --student-layers c4=blocks.7,c5=blocks.11"
-        )
-    return FeatureModule(
-        load_module(settings.backbone, settings.weights),
-        parse_layers(settings.module_layers, "--student-layers"),
-        normalization=parse_normalization(settings.normalization),
-        sizes=(size,),
-    ).eval()
-
-
 def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite:
-    """A backbone that knows something already.
+    """Return a backbone with the weights of a file, or with ImageNet weights.
 
     Args:
         name: one of RIDGE_BACKBONES.

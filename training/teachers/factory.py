@@ -33,7 +33,7 @@ ARCHITECTURES = (
 
 
 def full_architecture(name: str) -> str:
-    """The member of ARCHITECTURES that is meant: a backbone alone gets a DeepLabV3+ head.
+    """Return the member of ARCHITECTURES that is meant: a backbone alone gets a DeepLabV3+ head.
 
     Raises:
         ValueError: there is none.

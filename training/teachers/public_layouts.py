@@ -54,7 +54,7 @@ class PublicLayout:
     ignored: tuple[str, ...] = ()
 
     def public_name(self, own: str) -> str:
-        """What they call the parameter or buffer that is `own` here."""
+        """Return their name of the parameter or buffer that is `own` here."""
         for ours, theirs in self.names:
             if own.startswith(ours):
                 return theirs + own.removeprefix(ours)
@@ -72,7 +72,7 @@ class PublicLayout:
         return wanted
 
     def without_ignored(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """What is left of a checkpoint for a network."""
+        """Return a checkpoint without the ignored entries."""
         return {k: v for k, v in state.items() if not k.startswith(self.ignored)}
 
     def convert(

@@ -18,10 +18,9 @@ from helpers.small_bag import (
 )
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from cosme_ros.bags.labelled_frames import BagFrames, at_size
+from cosme_ros.bags.labelled_frames import BagFrames, LabelSettings, at_size
 from cosme_ros.bags.reading import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, BagError
 from cosme_ros.evaluation.results import WarningLog
-from cosme_ros.evaluation.settings import LabelSettings
 from cosme_ros.messages.images import decode_compressed
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 

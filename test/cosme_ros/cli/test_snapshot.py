@@ -18,10 +18,10 @@ from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.cli.snapshot import main
 from cosme_ros.inference.detector import Detector
+from cosme_ros.reporting.snapshot_picture import snapshot_picture
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
 from cosme_ros.visualization.colormap import MASK_COLOUR
 from cosme_ros.visualization.panels import title
-from cosme_ros.visualization.snapshot_picture import snapshot_picture
 
 FRAMES = 6
 TITLE = title("", "", 640, 1.0).shape[0]

@@ -1,13 +1,8 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-from cosme_ros.evaluation.settings import (
-    LabelSettings,
-    listed,
-    taken_for,
-    unheld_ids,
-    without_anomalies,
-)
+from cosme_ros.bags.labelled_frames import LabelSettings
+from cosme_ros.evaluation.settings import listed, taken_for, unheld_ids, without_anomalies
 
 LABELS = LabelSettings(anomaly_ids=(7, 300), ignored_ids=(255,))
 

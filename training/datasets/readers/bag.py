@@ -14,7 +14,9 @@ from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 
-from training.datasets.readers.image_message import decode_compressed, decode_image
+from cosme_ros.messages.images import DecodeError, decode_compressed, decode_image
+from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
+from cosme_ros.metrics.labels import ids_of_message
 from training.errors import UsageError
 
 BAG_SUFFIXES = (".mcap", ".db3")
@@ -44,14 +46,18 @@ class BagFrames:
     Args:
         path: bag folder, .mcap or .db3.
         topic: Image or CompressedImage topic; None takes the only one (labels do not count).
+        max_pixels: width times height of the largest frame that is decoded.
 
     Raises:
         UsageError: no readable bag, no such topic, none or several to choose from; on
             reading, a frame that cannot be decoded.
     """
 
-    def __init__(self, path: Path, topic: str | None = None) -> None:
+    def __init__(
+        self, path: Path, topic: str | None = None, *, max_pixels: int = MAX_IMAGE_PIXELS
+    ) -> None:
         self.path = path
+        self._max_pixels = max_pixels
         self._wanted = topic
         self._open()
         # Time and, among equal times, the place: together they find a message again.
@@ -67,14 +73,26 @@ class BagFrames:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Return one frame, uint8 [H, W, 3], BGR."""
-        connection, data = self._read(range(len(self))[index])
-        message = self._reader.deserialize(data, connection.msgtype)
+        kind, message = self._message(index)
+        decode = decode_compressed if kind == _COMPRESSED else decode_image
         try:
-            if connection.msgtype == _COMPRESSED:
-                return decode_compressed(message.data)  # type: ignore[attr-defined]
-            return decode_image(message)  # type: ignore[arg-type]
-        except UsageError as error:
+            return decode(message, max_pixels=self._max_pixels)
+        except DecodeError as error:
             raise UsageError(f"{self.where(index)}: {error}") from error
+
+    def ids(self, index: int) -> np.ndarray:
+        """Return one frame as class ids, uint16 [H, W], as written.
+
+        Raises:
+            UsageError: it is no label image, see `cosme_ros.metrics.labels`.
+        """
+        kind, message = self._message(index)
+        if kind != _RAW:
+            raise UsageError(f"{self.where(index)} is a {kind}; labels are {_RAW}")
+        try:
+            return ids_of_message(message, max_pixels=self._max_pixels)
+        except DecodeError as error:
+            raise UsageError(f"{self.where(index)} is no label image: {error}") from error
 
     def where(self, index: int) -> str:
         """Return bag, topic and time of a frame, for an error's sake."""
@@ -104,7 +122,8 @@ class BagFrames:
         self._reader.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_wanted": self._wanted, "_positions": self._positions}
+        kept = ("path", "_wanted", "_positions", "_max_pixels")
+        return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -123,6 +142,10 @@ class BagFrames:
         self.topic = self._connections[0].topic
         self._next = -1
         self._stream: Iterator[tuple[Connection, int, bytes]] = iter(())
+
+    def _message(self, index: int) -> tuple[str, Any]:
+        connection, data = self._read(range(len(self))[index])
+        return connection.msgtype, self._reader.deserialize(data, connection.msgtype)
 
     def _read(self, index: int) -> tuple[Connection, bytes]:
         if self._process != os.getpid():

@@ -43,7 +43,7 @@ class LabelledFolder(PairedPictures):
     Args:
         root: the folder that holds `images/`, and `labels/` unless that is given.
         label_map: from the labels' values to class ids.
-        labels: folder of the label pictures (8-bit, one channel, PNG).
+        labels: folder of the label pictures (PNG, one channel, 8 or 16 bits).
 
     Raises:
         UsageError: a folder is missing or empty, a picture or label has no partner; on
@@ -55,7 +55,7 @@ class LabelledFolder(PairedPictures):
         folder = labels or root / "labels"
         if not folder.is_dir():
             raise UsageError(
-                f"{folder} is no folder; labels are 8-bit PNG pictures named like the images in "
+                f"{folder} is no folder; labels are PNG pictures named like the images in "
                 f"{pictures.root}"
             )
         pairs = pair(

@@ -37,7 +37,7 @@ class LabelMap:
         """Translate one picture.
 
         Args:
-            label: uint8 [H, W], values as in the file.
+            label: uint8 or uint16 [H, W], values as in the file.
             path: where it comes from, for the error's sake.
 
         Returns:
@@ -46,8 +46,9 @@ class LabelMap:
         Raises:
             UsageError: the picture holds a value that the map does not.
         """
-        present = np.bincount(label.reshape(-1), minlength=256) > 0
-        unknown = np.flatnonzero(present & ~self._known)
+        present = np.flatnonzero(np.bincount(label.reshape(-1), minlength=256))
+        known = self._known[np.minimum(present, 255)] & (present < 256)
+        unknown = present[~known]
         if len(unknown):
             raise UsageError(
                 f"{path} holds the label value {', '.join(map(str, unknown[:5]))}; "

@@ -15,9 +15,9 @@ from training.errors import UsageError
 class LabelledBag:
     """The frames of one image topic, paired by stamp with the labels on another.
 
-    Labels are images of one channel of 8 bits (mono8), as `make-bag --labels` writes them, on
-    the topic whose name ends in `/labels`; where a bag has several, on the one beside the
-    images: /left/image_raw goes with /left/labels.
+    Labels are images of one channel (mono8, as `make-bag --labels` writes them, or another of
+    `cosme_ros.messages.encodings.LABEL_ENCODINGS`), on the topic whose name ends in `/labels`;
+    where a bag has several, on the one beside the images: /left/image_raw goes with /left/labels.
 
     Args:
         path: bag folder, .mcap or .db3.
@@ -47,16 +47,14 @@ class LabelledBag:
         """Return one frame, uint8 [H, W, 3] BGR, and its class ids, uint8 [H, W], 255 = ignore."""
         image = self.images[index]
         place = self._places[index]
-        label = self._labels[place]
+        label = self._labels.ids(place)
         where = self._labels.where(place)
-        if np.any(label[..., 0] != label[..., 1]) or np.any(label[..., 0] != label[..., 2]):
-            raise UsageError(f"{where} is in colours; a label image is mono8, of class ids")
-        if label.shape != image.shape:
+        if label.shape != image.shape[:2]:
             raise UsageError(
                 f"{where} is {label.shape[1]}x{label.shape[0]}, its image "
                 f"{image.shape[1]}x{image.shape[0]}; both must have the same size"
             )
-        return image, self._label_map(label[..., 0], where)
+        return image, self._label_map(label, where)
 
     def frame_name(self, index: int) -> str:
         """Return what to call a frame in a report: its stamp in nanoseconds."""

@@ -6,11 +6,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from training.datasets.readers.label_map import IGNORE, LabelMap
-from training.datasets.readers.pictures import read_unchanged
+from training.datasets.readers.pictures import read_ids, read_image
 from training.errors import UsageError
 
 ANOMALY_LABELS = LabelMap({0: 0, 1: 1})
@@ -31,16 +30,9 @@ class ValueLabels:
         """Read one picture as class ids, uint8 [H, W], 255 = ignore.
 
         Raises:
-            UsageError: not a picture of one 8-bit channel, or a value that the map lacks.
+            UsageError: not a PNG of one channel of 8 or 16 bits, or a value that the map lacks.
         """
-        label = read_unchanged(path)
-        if label.ndim != 2 or label.dtype != np.uint8:
-            channels = 1 if label.ndim == 2 else label.shape[2]
-            raise UsageError(
-                f"{path} has {channels} channels of {label.dtype}; a label picture has one "
-                "channel of uint8, whose values are class ids (no palette, no colours)"
-            )
-        return self.label_map(label, path)
+        return self.label_map(read_ids(path), path)
 
 
 class ColourLabels:
@@ -64,7 +56,7 @@ class ColourLabels:
         Raises:
             UsageError: the file cannot be decoded, or holds a colour that is not known.
         """
-        bgr = read_unchanged(path, cv2.IMREAD_COLOR).astype(np.int64)
+        bgr = read_image(path).astype(np.int64)
         codes = bgr[..., 2] << 16 | bgr[..., 1] << 8 | bgr[..., 0]
         places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
         unknown = codes[self._codes[places] != codes]

@@ -8,9 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from cosme_ros.messages.images import DecodeError
+from cosme_ros.messages.picture_files import decode_picture
+from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
+from cosme_ros.metrics.labels import ids_of_file
 from training.errors import UsageError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -47,25 +50,42 @@ def first_folder(*candidates: Path) -> Path:
     return next((path for path in candidates if path.is_dir()), candidates[0])
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read a picture as uint8 [H, W, 3], BGR.
+def read_image(path: Path, *, max_pixels: int = MAX_IMAGE_PIXELS) -> np.ndarray:
+    """Read a picture as the vehicle half reads the same file out of a message.
+
+    Args:
+        path: a JPEG, PNG, TIFF or WebP. Its orientation tag is ignored: pixels come as stored.
+        max_pixels: width times height of the largest picture that is decoded.
+
+    Returns:
+        uint8 [H, W, 3], BGR.
 
     Raises:
-        UsageError: the file cannot be decoded.
+        UsageError: the file cannot be read, is damaged or cut off, or too large.
     """
-    return read_unchanged(path, cv2.IMREAD_COLOR)
+    try:
+        return decode_picture(path.read_bytes(), max_pixels=max_pixels)
+    except (OSError, DecodeError) as error:
+        raise UsageError(f"{path} cannot be decoded: {error}") from error
 
 
-def read_unchanged(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
-    """Read a picture with as many channels and bits as the file has.
+def read_ids(path: Path, *, max_pixels: int = MAX_IMAGE_PIXELS) -> np.ndarray:
+    """Read a label picture as it is written.
+
+    Args:
+        path: a PNG of one channel of 8 or 16 bits.
+        max_pixels: width times height of the largest label that is read.
+
+    Returns:
+        uint16 [H, W].
 
     Raises:
-        UsageError: the file cannot be decoded.
+        UsageError: the file cannot be read, is damaged, too large, or no label picture.
     """
-    image = cv2.imread(str(path), flags)
-    if image is None:
-        raise UsageError(f"{path} cannot be decoded as a picture; is it complete?")
-    return image
+    try:
+        return ids_of_file(path.read_bytes(), max_pixels=max_pixels)
+    except (OSError, DecodeError) as error:
+        raise UsageError(f"{path} cannot be read as labels: {error}") from error
 
 
 def natural_order(text: str) -> list[tuple[int, str]]:

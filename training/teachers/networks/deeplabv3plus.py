@@ -40,6 +40,7 @@ class AtrousSpatialPyramidPooling(nn.Module):
         self.dropout = nn.Dropout(0.1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the block's features of x, float32 [N, C, H, W]."""
         mean = self.pooled(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
         branches = [branch(x) for branch in self.branches]
         joined: torch.Tensor = self.dropout(self.join(torch.cat([*branches, mean], dim=1)))

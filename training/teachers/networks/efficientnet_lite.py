@@ -103,6 +103,7 @@ class InvertedResidual(nn.Module):
         self.has_shortcut = stride == 1 and inputs == stage.outputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the block's features of x, float32 [N, C, H, W]."""
         y: torch.Tensor = self._relu(self._bn0(self._expand_conv(x))) if self.expands else x
         y = self._relu(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))

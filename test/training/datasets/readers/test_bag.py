@@ -137,6 +137,6 @@ def test_undecodable_frame_is_named_with_topic_and_time(tmp_path):
     write(tmp_path / "bag", [("/camera", 5, broken, None)])
     with (
         BagFrames(tmp_path / "bag") as frames,
-        pytest.raises(UsageError, match="/camera at 5 ns: a compressed image of 9 bytes"),
+        pytest.raises(UsageError, match=r"at 5 ns: 9 bytes that begin with .* none of the formats"),
     ):
         frames[0]

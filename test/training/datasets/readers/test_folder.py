@@ -111,14 +111,24 @@ def test_label_of_another_size(tree):
 
 def test_colour_label(tree):
     write(tree / "labels" / "frame_1.png", picture(1))
-    with pytest.raises(UsageError, match=r"has 3 channels of uint8; a label picture has one"):
+    with pytest.raises(UsageError, match=r"has 3 channels of 8 bits; a label picture has one"):
         LabelledFolder(tree, IDENTITY)[0]
 
 
-def test_sixteen_bit_label(tree):
-    write(tree / "labels" / "frame_1.png", np.ones((4, 6), np.uint16))
-    with pytest.raises(UsageError, match=r"has 1 channels of uint16"):
+def test_sixteen_bit_label_is_not_scaled(tree):
+    write(tree / "labels" / "frame_1.png", np.full((4, 6), 255, np.uint16))
+    assert np.all(LabelledFolder(tree, LabelMap({1: 0, 2: 1}))[0][1] == 255)
+    write(tree / "labels" / "frame_1.png", np.full((4, 6), 256, np.uint16))
+    with pytest.raises(UsageError, match=r"frame_1\.png holds the label value 256; known are 0, 1"):
         LabelledFolder(tree, IDENTITY)[0]
+
+
+def test_cut_jpeg_is_no_frame(tree):
+    path = tree / "images" / "frame_1.jpg"
+    write(path, np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8))
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UsageError, match=r"frame_1\.jpg cannot be decoded: .* ends after 2000"):
+        ImageFolder(tree)[0]
 
 
 def test_unknown_label_value(tree):

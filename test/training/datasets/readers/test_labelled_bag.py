@@ -106,7 +106,10 @@ LABEL = ("/c/labels", 1, np.zeros((4, 6), np.uint8))
         ([IMAGE, ("/c/image", 2, frame(0).image), LABEL], "1 of 2 messages on /c/image have no"),
         ([IMAGE, LABEL, ("/c/labels", 3, LABEL[2])], "stamped 3000000005 ns; .*stamp on /c/image"),
         ([IMAGE, LABEL, LABEL], "two messages of stamp 1000000005 ns on /c/labels"),
-        ([IMAGE, ("/c/labels", 1, frame(0).image)], "is in colours; a label image is mono8"),
+        (
+            [IMAGE, ("/c/labels", 1, frame(0).image)],
+            "it is bgr8, but must be mono8 or",
+        ),
         ([IMAGE, ("/c/labels", 1, LABEL[2][:3])], "is 6x3, its image 6x4"),
         ([IMAGE, ("/c/labels", 1, LABEL[2] + 2)], "at 1001 ns holds the label value 2"),
         ([IMAGE, ("/a/labels", 1, LABEL[2]), ("/b/labels", 1, LABEL[2])], "no topics of labels"),

@@ -37,7 +37,7 @@ def test_values(put_label):
 
 
 def test_colours_where_values_are_expected(put):
-    with pytest.raises(UsageError, match="has 3 channels of uint8; a label picture has one"):
+    with pytest.raises(UsageError, match="has 3 channels of 8 bits; a label picture has one"):
         ValueLabels(LabelMap({0: 0}))(put("a.png", 3))
 
 

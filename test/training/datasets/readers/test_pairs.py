@@ -55,7 +55,7 @@ def test_images_are_read_without_their_labels(put):
     )
     assert len(source.images) == 1
     assert np.all(source.images[0] == 4)
-    with pytest.raises(UsageError, match=r"not_there\.png cannot be decoded"):
+    with pytest.raises(UsageError, match=r"not_there\.png cannot be read as labels"):
         source[0]
 
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from cosme_ros.launching.dds_profile import profile_path, profile_variable
+from cosme_ros.dds_profile import profile_path, profile_variable
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def profile_path() -> Path:
     """
     prefixes = [*filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep))]
     shares = [Path(prefix, "share", "cosme_ros") for prefix in (*prefixes, sys.prefix)]
-    checkout = Path(__file__).resolve().parents[2]
+    checkout = Path(__file__).resolve().parents[1]
     candidates = [folder / "config" / FILE for folder in (checkout, *shares)]
     for candidate in candidates:
         if candidate.is_file():

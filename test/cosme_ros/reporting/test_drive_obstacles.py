@@ -4,7 +4,7 @@
 import numpy as np
 
 from cosme_ros.bags.scenes import Scene
-from cosme_ros.replay.drive_obstacles import DriveObstacles
+from cosme_ros.reporting.drive_obstacles import DriveObstacles
 from cosme_ros.reporting.replay_report import as_text, obstacle_table
 
 SIZE = (120, 160)

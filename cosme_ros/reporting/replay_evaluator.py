@@ -20,14 +20,14 @@ from cosme_ros.bags.reading import BagError
 from cosme_ros.bags.scenes import Scene, scenes_of_frames
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
-from cosme_ros.replay.drive_obstacles import DriveObstacles
 from cosme_ros.replay.evaluation import Evaluation
 from cosme_ros.replay.recording import Recording
-from cosme_ros.replay.runner import LOGS, RECORDING, REPORT, Replay, ReplayError
+from cosme_ros.replay.runner import LOGS, RECORDING, REPORT, VIDEO, Replay, ReplayError
 from cosme_ros.replay.streaming_accuracy import timeline
+from cosme_ros.reporting.drive_obstacles import DriveObstacles
 from cosme_ros.reporting.environment import describe_environment
 from cosme_ros.reporting.html import Thumbnail
-from cosme_ros.reporting.pictures import VIDEO, DriveVideo, draw_chosen
+from cosme_ros.reporting.pictures import DriveVideo, draw_chosen
 from cosme_ros.reporting.replay_page import write_page
 from cosme_ros.reporting.replay_report import report_of
 

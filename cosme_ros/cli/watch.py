@@ -1,0 +1,106 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""`python -m cosme_ros watch`: a detector at work, live in a browser. No ROS needed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from cosme_ros.bundle.loading import BundleError, load_bundle
+from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options, command_parser, positive
+from cosme_ros.command_frame import run_command
+from cosme_ros.inference.detector import Detector
+from cosme_ros.inference.providers import ProviderError
+from cosme_ros.sources.interface import SourceError
+from cosme_ros.sources.opening import FRAME_RATE, open_source
+from cosme_ros.watching.server import serve
+from cosme_ros.watching.session import WatchSession, WatchSettings
+
+PORT = 8765
+FAILURES = (BundleError, OSError, ProviderError, SourceError, ValueError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit status."""
+    options = _parser().parse_args(arguments)
+    return run_command("watch", lambda: _run(options), FAILURES)
+
+
+def _run(options: argparse.Namespace) -> None:
+    bundle = load_bundle(options.bundle)
+    if options.region == "drivable" and not bundle.drivable_class_ids:
+        raise ValueError(f"--region is 'drivable', but bundle {bundle.name} has no drivable class")
+    detector = Detector(
+        bundle,
+        provider=options.provider,
+        false_positive_rate=options.false_positive_rate,
+        threads=options.threads,
+    )
+    settings = WatchSettings(
+        options.region, options.minimum_area, options.outline, options.temporal
+    )
+    session = WatchSession(detector, settings)
+    with (
+        open_source(
+            options.source,
+            image_topic=options.image_topic,
+            frame_rate=options.frame_rate,
+            report=lambda sentence: print(sentence, file=sys.stderr),
+        ) as source,
+        serve(session, options.host, options.port) as server,
+    ):
+        address = f"http://{options.host}:{server.server_port}"
+        print(f"{address} shows {source.name}; Ctrl-C ends", flush=True)
+        threading.Thread(target=server.serve_forever, name="cosme_page", daemon=True).start()
+        if options.open:
+            webbrowser.open(address)
+        try:
+            session.run(source.read(), live=source.live, speed=options.speed)
+            if not options.exit_at_end:
+                print("all frames were shown; the page stays until Ctrl-C", flush=True)
+                threading.Event().wait()
+        finally:
+            session.stop()
+            server.shutdown()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "watch",
+        "Show a detector at work in a browser: overlay, highest scores, and a slider for the alarm "
+        "threshold. The page is of this machine alone and fetches nothing from the network.",
+        example="/dev/video0 --bundle demo/bundle --open",
+    )
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="rosbag2 bag, folder of images, video file, /dev/videoN, or address of a stream "
+        "(rtsp://192.168.0.7/front)",
+    )
+    parser.add_argument("--bundle", type=Path, required=True, help="bundle directory")
+    parser.add_argument("--image-topic", help="of a bag (default: the usual or only one)")
+    parser.add_argument(
+        "--frame-rate",
+        type=positive,
+        default=FRAME_RATE,
+        help="of a folder of images, 1/s (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--speed", type=positive, default=1.0, help="of what is no camera (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address of the page (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=PORT, help="of the page; 0: a free one (default: %(default)s)"
+    )
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument("--exit-at-end", action="store_true", help="end with the last frame")
+    add_node_options(parser, *OBSTACLE_PARAMETERS, "threads")
+    return parser

@@ -1,0 +1,59 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""What every source of frames gives."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SourceError(Exception):
+    """A source cannot be opened or read; the sentence says what would be right."""
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """One image of a source.
+
+    Attributes:
+        index: counted from 0, images that could not be decoded included.
+        stamp: nanoseconds; rises from frame to frame.
+        image: uint8 [H, W, 3] BGR.
+    """
+
+    index: int
+    stamp: int
+    image: NDArray[np.uint8]
+
+
+class FrameSource(Protocol):
+    """An open source: a context manager.
+
+    Attributes:
+        name: for people, for example the name of the file.
+        count: of its frames, as far as that can be told beforehand; None for a live source.
+        live: whether frames come in real time, and those that nobody takes are lost.
+    """
+
+    name: str
+    count: int | None
+    live: bool
+
+    def read(self) -> Generator[SourceFrame, None, None]:
+        """Yield the frames in order. Raises SourceError where reading cannot go on."""
+
+    def __enter__(self) -> FrameSource: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

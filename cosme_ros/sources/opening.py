@@ -1,0 +1,59 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""Choose the kind of a source by what it is, so that a user need not say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cosme_ros.sources.bag import BagSource
+from cosme_ros.sources.folder import FolderSource
+from cosme_ros.sources.interface import FrameSource, SourceError
+from cosme_ros.sources.video import VIDEO_DEVICE, VideoSource
+
+FRAME_RATE = 10.0
+"""Of a folder whose files are not named by their stamps, in frames a second."""
+_BAG_SUFFIXES = (".mcap", ".db3", ".bag")
+
+
+def open_source(
+    text: str,
+    *,
+    image_topic: str | None = None,
+    frame_rate: float = FRAME_RATE,
+    report: Callable[[str], object] = lambda sentence: None,
+) -> FrameSource:
+    """Open a source of frames.
+
+    Args:
+        text: a rosbag2 bag (folder or file), a folder of images, a video file, `/dev/videoN`, or
+            the address of a stream (rtsp, http and what else FFmpeg reads).
+        image_topic: of a bag; None for the usual one, or the only one with images.
+        frame_rate: of a folder of images, in frames a second.
+        report: takes a sentence for each thing that is left out.
+
+    Returns:
+        The open source, a context manager.
+
+    Raises:
+        SourceError: there is nothing of the kind.
+    """
+    if "://" in text or text.startswith(VIDEO_DEVICE):
+        return VideoSource(text, live=True, report=report)
+    path = Path(text)
+    if not path.exists():
+        raise SourceError(
+            f"there is no {text}; a bag, a folder of images, a video file, /dev/videoN or the "
+            "address of a stream is right"
+        )
+    is_bag = path.suffix in _BAG_SUFFIXES or (
+        path.is_dir()
+        and any(f.name == "metadata.yaml" or f.suffix in _BAG_SUFFIXES for f in path.iterdir())
+    )
+    if is_bag:
+        return BagSource(path, image_topic=image_topic, report=report)
+    if path.is_dir():
+        return FolderSource(path, frame_rate=frame_rate, report=report)
+    return VideoSource(text, live=False, report=report)

@@ -1,0 +1,153 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""The page over a real server: state, stream, slider, moments; and what it refuses."""
+
+import json
+import shutil
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from helpers.tiny_bundle import street_frame, write_tiny_bundle
+
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.inference.detector import Detector
+from cosme_ros.sources.interface import SourceFrame
+from cosme_ros.watching.server import serve
+from cosme_ros.watching.session import WatchSession, WatchSettings
+
+OBSTACLE = 4  # the frame that has one
+FRAMES = [
+    SourceFrame(
+        index,
+        index * 2_500_000_000,
+        street_frame(90, 135, box=(60, 60, 20, 15) if index == OBSTACLE else None, seed=index),
+    )
+    for index in range(6)
+]
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> WatchSession:
+    bundle = load_bundle(write_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny"))
+    detector = Detector(bundle, provider="cpu", false_positive_rate=0.001, threads=1)
+    session = WatchSession(detector, WatchSettings("everything", 30, "score", "none"))
+    session.run(iter(FRAMES), live=True)
+    return session
+
+
+@pytest.fixture(scope="module")
+def address(session: WatchSession) -> Iterator[str]:
+    with serve(session, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def get(address: str, *, headers: dict[str, str] | None = None, data: Any = None) -> bytes:
+    body = None if data is None else json.dumps(data).encode()
+    kind = {} if body is None else {"Content-Type": "application/json"}
+    request = urllib.request.Request(address, data=body, headers={**kind, **(headers or {})})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return bytes(answer.read())
+
+
+def test_the_state_is_that_of_the_last_frame(address: str) -> None:
+    state = json.loads(get(f"{address}/state.json"))
+    assert (state["index"], state["status"], state["obstacles"]) == (5, "ended", 0)
+    assert state["seconds"] == pytest.approx(12.5)
+    assert state["false_positive_rate"] == pytest.approx(0.001)
+
+
+def test_the_highest_moment_is_the_obstacles(address: str) -> None:
+    worst = json.loads(get(f"{address}/state.json"))["worst"]
+    assert worst[0]["index"] == OBSTACLE
+    assert [m["peak"] for m in worst] == sorted((m["peak"] for m in worst), reverse=True)
+    picture = cv2.imdecode(np.frombuffer(get(f"{address}/moment/{OBSTACLE}"), np.uint8), 1)
+    assert picture.shape == (90, 135, 3)
+
+
+def test_the_stream_gives_the_newest_picture(address: str) -> None:
+    with urllib.request.urlopen(f"{address}/stream.mjpg", timeout=30) as answer:
+        assert answer.headers["Content-Type"].startswith("multipart/x-mixed-replace")
+        assert answer.readline() == b"--frame\r\n"
+        assert answer.readline() == b"Content-Type: image/jpeg\r\n"
+        length = int(answer.readline().split()[1])
+        answer.readline()
+        assert cv2.imdecode(np.frombuffer(answer.read(length), np.uint8), 1).shape == (90, 135, 3)
+
+
+def test_the_slider_moves_the_threshold(session: WatchSession, address: str) -> None:
+    before = session._detector.threshold
+    state = json.loads(get(f"{address}/control", data={"false_positive_rate": 0.1}))
+    assert state["false_positive_rate"] == 0.1
+    assert session._detector.threshold < before
+    get(f"{address}/control", data={"false_positive_rate": 0.001})
+    assert session._detector.threshold == pytest.approx(before)
+
+
+def test_a_rate_outside_the_calibration_is_refused(address: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(f"{address}/control", data={"false_positive_rate": 0.9})
+    assert caught.value.code == 400
+    assert "calibrated for" in json.loads(caught.value.read())["error"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8765"])
+def test_another_sites_name_for_this_machine_is_refused(address: str, host: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(f"{address}/state.json", headers={"Host": host})
+    assert caught.value.code == 403
+
+
+def test_a_form_of_another_site_changes_nothing(session: WatchSession, address: str) -> None:
+    before = session._detector.threshold
+    form = {"Content-Type": "text/plain"}
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(f"{address}/control", data={"false_positive_rate": 0.1}, headers=form)
+    assert caught.value.code == 400
+    assert session._detector.threshold == before
+
+
+def test_frames_are_not_shown_before_they_are_due(session: WatchSession) -> None:
+    fresh = WatchSession(session._detector, session._settings)
+    worker = threading.Thread(
+        target=fresh.run, args=(iter(FRAMES),), kwargs={"live": False, "speed": 25.0}
+    )
+    worker.start()
+    number, _ = fresh.next_jpeg(0) or (0, b"")
+    assert number == 1
+    fresh.pause(True)
+    worker.join(timeout=0.5)
+    assert worker.is_alive()
+    fresh.stop()
+    worker.join(timeout=30)
+    assert not worker.is_alive()
+    assert fresh.next_jpeg(0) is None
+
+
+def test_a_browser_shows_it(address: str, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium or google-chrome here")
+    shown = subprocess.run(
+        [
+            *(browser, "--headless=new", "--no-sandbox", "--disable-gpu"),
+            *(f"--user-data-dir={tmp_path}", "--virtual-time-budget=3000", "--timeout=20000"),
+            *("--dump-dom", address),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    ).stdout
+    assert '<dd id="index">5</dd>' in shown
+    assert f'href="/moment/{OBSTACLE}"' in shown
+    assert "false_positive_rate:=0.001" in shown
