@@ -10,7 +10,7 @@ from helpers.tiny_bundle import street_frame
 
 from cosme_ros.bundle.loading import load_bundle
 
-STREET = street_frame(90, 160, box=(70, 60, 20, 15))
+STREET = street_frame(90, 160)
 
 
 def test_scores_below_zero_publish_nothing_and_are_an_error(start, tmp_path):
@@ -54,10 +54,10 @@ def test_scores_that_say_nothing_are_told(start, tmp_path, bundle, factor, share
 def test_the_same_scene_with_the_bundle_as_it_is_is_fine(start, bundle):
     _, camera = start(bundle=bundle)
     camera.listen("mask")
-    camera.ask(lambda: camera.image(street_frame(90, 160)), "mask")
+    camera.ask(lambda: camera.image(STREET), "mask")
 
     def fine():
-        camera.send(camera.image(street_frame(90, 160)))
+        camera.send(camera.image(STREET))
         camera.spin_for(0.1)
         return camera.status.level == DiagnosticStatus.OK
 
