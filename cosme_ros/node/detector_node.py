@@ -21,12 +21,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import (
-    FloatingPointRange,
-    IntegerRange,
-    ParameterDescriptor,
-    SetParametersResult,
-)
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -36,13 +31,14 @@ from cosme_ros.bundle.loading import BundleError
 from cosme_ros.calibration.guarantee import guarantee_status, temporal_sentence
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.node.camera_channel import CameraChannel
+from cosme_ros.node.log import LogBridge
+from cosme_ros.node.parameter_descriptors import described, descriptor
 from cosme_ros.node.process import ros_process, take_arguments
 from cosme_ros.node.supervisor import HANG_TIMEOUT, Supervisor, end_hanging_process
 from cosme_ros.parameters import (
     PARAMETERS,
     PARAMETERS_BY_NAME,
     Changeable,
-    Parameter,
     ParameterError,
     check_settings,
 )
@@ -72,30 +68,13 @@ CLEAN_UP = Transition("clean up", "cleaning up")
 SHUT_DOWN = Transition("shut down", "shutting down")
 
 
-class _LogBridge(logging.Handler):
-    """Lets what the ROS-free part logs (which provider, and why) appear as this node's words."""
-
-    def __init__(self, logger: Any) -> None:
-        super().__init__(logging.INFO)
-        self._logger = logger
-
-    def emit(self, record: logging.LogRecord) -> None:
-        # One line of code a severity: rclpy forbids changing it.
-        if record.levelno >= logging.ERROR:
-            self._logger.error(record.getMessage())
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(record.getMessage())
-        else:
-            self._logger.info(record.getMessage())
-
-
 class DetectorNode(LifecycleNode):
     """Loads and warms up in configure, works while active, says all the time how it is."""
 
     def __init__(self) -> None:
         super().__init__(topics.DETECTOR_NODE)
         for row in PARAMETERS:
-            self.declare_parameter(row.name, row.default, _descriptor(row))
+            self.declare_parameter(row.name, row.default, descriptor(row))
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._state = "unconfigured"
         self._refusal: str | None = None
@@ -210,9 +189,9 @@ class DetectorNode(LifecycleNode):
         )
         if unmeasured is not None:
             self.get_logger().warning(unmeasured)
-        promised = guarantee_status(bundle.manifest["calibration"], settings)
-        if promised is not None:
-            sentence, holds = promised
+        guarantee = guarantee_status(bundle.manifest["calibration"], settings)
+        if guarantee is not None:
+            sentence, holds = guarantee
             if holds:
                 self.get_logger().info(sentence)
             else:
@@ -338,13 +317,13 @@ class DetectorNode(LifecycleNode):
         self._diagnostics.publish(message)
 
     def _status(self, camera: str) -> DiagnosticStatus:
-        said = self._report(self._cameras.get(camera))
+        status = self._report(self._cameras.get(camera))
         return DiagnosticStatus(
-            level=bytes([said.level]),
+            level=bytes([status.level]),
             name=topics.status(self.get_fully_qualified_name(), camera),
-            message=said.message,
+            message=status.message,
             hardware_id=platform.node(),
-            values=[KeyValue(key=key, value=value) for key, value in said.values.items()],
+            values=[KeyValue(key=key, value=value) for key, value in status.values.items()],
         )
 
     def _report(self, camera: CameraChannel | None) -> Report:
@@ -373,37 +352,13 @@ class DetectorNode(LifecycleNode):
             return (topics.ONLY_CAMERA,)
 
 
-def _descriptor(row: Parameter) -> ParameterDescriptor:
-    choices = f"One of: {', '.join(row.choices)}. " if row.choices else ""
-    descriptor = ParameterDescriptor(
-        description=row.description,
-        additional_constraints=f"{choices}Can be set {row.changeable.value}.",
-        read_only=row.changeable is Changeable.NEVER,
-    )
-    if row.minimum is not None and row.maximum is not None:
-        if isinstance(row.default, float):
-            descriptor.floating_point_range = [
-                FloatingPointRange(from_value=row.minimum, to_value=row.maximum)
-            ]
-        else:
-            descriptor.integer_range = [
-                IntegerRange(from_value=int(row.minimum), to_value=int(row.maximum), step=1)
-            ]
-    return descriptor
-
-
-def _description(row: Parameter) -> str:
-    choices = f" One of: {', '.join(row.choices)}." if row.choices else ""
-    return f"{row.description}{choices} Can be set {row.changeable.value}."
-
-
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM. Returns the process's exit code: 0, or 2 for
     parameters that cannot even be declared. A node that hangs ends with `supervisor.HANGING`."""
     take_arguments(
         "detector_node",
         "Finds unknown obstacles in camera images: a lifecycle node that brings itself up.",
-        [(row.name, row.default, _description(row)) for row in PARAMETERS],
+        [(row.name, row.default, described(row)) for row in PARAMETERS],
         example="bundle:=PATH -r ~/input/image:=/camera/image_raw",
     )
     with ros_process(args):
@@ -435,7 +390,7 @@ def main(args: list[str] | None = None) -> int:
 def _run(node: DetectorNode, executor: SingleThreadedExecutor) -> None:
     python_log = logging.getLogger("cosme_ros")
     python_log.setLevel(logging.INFO)
-    python_log.addHandler(_LogBridge(node.get_logger()))
+    python_log.addHandler(LogBridge(node.get_logger()))
     executor.add_node(node)
     if node.get_parameter("autostart").value:
         node.start()

@@ -121,7 +121,7 @@ class FrameStatistics:
             self._forget_pending()
 
     def miss(self) -> None:
-        """A waiting frame was older than the deadline when its turn came."""
+        """A waiting frame was older than the deadline when it was taken."""
         with self._lock:
             self._waiting -= 1
             self._late += 1
