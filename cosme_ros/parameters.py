@@ -202,6 +202,23 @@ class Settings:
         minimum=0.0,
         maximum=60.0,
     )
+    stall_warning: float = _row(
+        2.0,
+        "Seconds without a result, while frames wait or are worked on, after which /diagnostics "
+        "warns.",
+        Changeable.ALWAYS,
+        minimum=0.1,
+        maximum=3600.0,
+    )
+    stall_error: float = _row(
+        5.0,
+        "Seconds without a result, while frames wait or are worked on, after which /diagnostics "
+        "has an error. A frame that takes longer when the node is deactivated is taken to hang, "
+        "and the process ends.",
+        Changeable.ALWAYS,
+        minimum=0.1,
+        maximum=3600.0,
+    )
     overlap: str = _row(
         "auto",
         "Whether a second thread makes and publishes a frame's outputs while the networks process "
@@ -367,6 +384,7 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
             "parameter 'bundle' is empty, but must be the directory of a bundle "
             "(bundle:=/path/to/bundle)"
         )
+    check_together(settings)
     try:
         topics.cameras(settings.cameras)
         if settings.thread_affinity:
@@ -375,3 +393,12 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
     except ValueError as error:
         raise ParameterError(f"parameter {error}") from error
     return settings
+
+
+def check_together(settings: Settings) -> None:
+    """Raise ParameterError for values that contradict each other; each by itself is right."""
+    if settings.stall_error < settings.stall_warning:
+        raise ParameterError(
+            f"parameter 'stall_error' is {settings.stall_error}, but must be 'stall_warning', "
+            f"{settings.stall_warning}, or more"
+        )

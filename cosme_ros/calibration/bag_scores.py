@@ -35,7 +35,7 @@ from cosme_ros.calibration.score_histogram import ScoreHistogram
 from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.messages.images import DecodeError
 from cosme_ros.metrics.labels import ANOMALY, ids_of_message
-from cosme_ros.postprocessing.obstacles import drivable_region
+from cosme_ros.postprocessing.obstacle_decision import obstacle_rule, search_area
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.text import counted
 
@@ -139,13 +139,14 @@ class _Frames:
             detection = self.stream.detect(image, message.stamp)
         except ScoreFault:
             return SCORE_FAULTS
-        region = None
-        if scoring.region == "drivable":
-            region = drivable_region(detection.class_id, detector.bundle.drivable_class_ids)
-            if not region.any():
-                return NO_ROAD
+        rule = obstacle_rule(
+            detector.bundle, region=scoring.region, minimum_area=scoring.minimum_area
+        )
+        area = search_area(detection, rule)
+        if area is None:
+            return NO_ROAD
         highest = frame_alarm_threshold(
-            detection.score, region=region, minimum_area=scoring.minimum_area
+            detection.score, region=area.region, minimum_area=rule.minimum_area
         )
         self.counts.add(detection.raw_score_grid)
         self.found[message.stamp] = highest * detector.threshold

@@ -18,7 +18,7 @@ from cosme_ros import topics
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
 
 STREET = street_frame(180, 320, box=(140, 120, 40, 30))
 
@@ -111,9 +111,7 @@ def test_a_road_that_is_not_there_withholds_the_mask(start, bundle):
     expected = decide_obstacles(
         detection,
         STREET,
-        drivable_class_ids=loaded.drivable_class_ids,
-        minimum_area=64,
-        outline=Settings.outline,
+        ObstacleRule(loaded.drivable_class_ids, minimum_area=64, outline=Settings.outline),
     ).mask
     assert expected.any()
     np.testing.assert_array_equal(

@@ -26,6 +26,10 @@ def unanswered(camera, output):
     return set(keys) & set(camera.answers[output])
 
 
+def is_in_error(camera):
+    return lambda: camera.status and camera.status.level == DiagnosticStatus.ERROR
+
+
 def test_a_node_works_only_while_active(start, bundle):
     detector, camera = start(bundle=bundle, autostart=False)
     camera.listen("score")
@@ -91,8 +95,7 @@ def test_a_damaged_bundle_is_refused_and_a_mended_one_taken(start, bundle, tmp_p
     whole = graph.read_bytes()
     graph.write_bytes(whole[:-1])
     detector, camera = start(bundle=damaged)
-    camera.spin_until(lambda: camera.status, "diagnostics")
-    assert camera.status.level == DiagnosticStatus.ERROR
+    camera.spin_until(is_in_error(camera), "the refusal")
     assert str(graph) in camera.status.message
     assert camera.state() == "unconfigured"
     (line,) = [line for line in detector.log.splitlines() if "ERROR" in line]
@@ -143,8 +146,7 @@ def test_wrong_configuration_is_one_clear_line_each(start, bundle, tmp_path):
 
 def test_a_wrong_choice_on_the_command_line_is_refused_at_configure(start, bundle):
     detector, camera = start(bundle=bundle, region="moon")
-    camera.spin_until(lambda: camera.status, "diagnostics")
-    assert camera.status.level == DiagnosticStatus.ERROR
+    camera.spin_until(is_in_error(camera), "the refusal")
     sentence = "parameter 'region' is 'moon', but must be one of: everything, drivable"
     assert sentence in camera.status.message
     assert f"cannot configure: {sentence}" in detector.log
@@ -153,8 +155,7 @@ def test_a_wrong_choice_on_the_command_line_is_refused_at_configure(start, bundl
 def test_a_quality_of_service_that_is_none_is_refused_at_configure(start, bundle):
     override = "qos_overrides./cosme_detector/output/obstacle_mask.publisher.reliability"
     detector, camera = start(bundle=bundle, **{override: "perfect"})
-    camera.spin_until(lambda: camera.status, "diagnostics")
-    assert camera.status.level == DiagnosticStatus.ERROR
+    camera.spin_until(is_in_error(camera), "the refusal")
     assert "perfect" in camera.status.message
     assert camera.state() == "unconfigured"
     # What had been made before the refusal is gone.

@@ -35,7 +35,11 @@ from cosme_ros.cli.evaluate_bag import bag_names, main
 from cosme_ros.evaluation.outputs import MASK, OVERLAY, SCORE
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import ObstacleDecision, decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import (
+    ObstacleDecision,
+    ObstacleRule,
+    decide_obstacles,
+)
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
@@ -65,7 +69,7 @@ def detections(bundle: Path, bag: Path):
 def decided(detection: Detection, image: np.ndarray) -> ObstacleDecision:
     """Under the node's defaults."""
     return decide_obstacles(
-        detection, image, drivable_class_ids=None, minimum_area=64, outline=Settings.outline
+        detection, image, ObstacleRule(None, minimum_area=64, outline=Settings.outline)
     )
 
 
