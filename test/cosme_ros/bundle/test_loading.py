@@ -138,8 +138,12 @@ def test_an_unknown_format_says_which_is_read(folder: Path, version: object) -> 
             "calibration.table: false_positive_rate of row 1 is 0.2, not below the 0.001",
         ),
         (
-            lambda m: m["calibration"]["table"][0].update(raw_score=1e300),
-            "calibration.table: raw_score of row 1 is .* below the 1e\\+300",
+            lambda m: m["calibration"]["table"][0].update(raw_score=1e30),
+            "calibration.table: raw_score of row 1 is .* not above the 1e\\+30",
+        ),
+        (
+            lambda m: m["calibration"]["table"][-1].update(raw_score=1e308),
+            r"calibration.table: raw_score of row 6 is 1e\+308; it is a positive normal float32",
         ),
         (
             lambda m: m["calibration"]["table"][0].update(raw_score=10**400),
