@@ -7,6 +7,7 @@ The node turns this table into ROS parameters with descriptors; tests and the do
 it as it is. Nothing here needs ROS.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
@@ -23,6 +24,9 @@ IMAGE_TRANSPORTS = ("raw", "compressed")
 SCORE_RESOLUTIONS = ("camera", "network")
 # Not "on" and "off": to YAML, in which ROS reads parameters, these are true and false.
 OVERLAPS = ("auto", "always", "never")
+
+
+_DIGEST = re.compile(r"(?:[0-9a-fA-F]{64})?")
 
 
 class ParameterError(ValueError):
@@ -103,6 +107,12 @@ class Settings:
     bundle: str = _row(
         "",
         "Directory of the bundle to run. Must be given.",
+        Changeable.UNCONFIGURED,
+    )
+    bundle_digest: str = _row(
+        "",
+        "SHA-256 of the manifest.json of the only bundle that may run, as the node logs it and "
+        "sha256sum prints it. Empty: any bundle.",
         Changeable.UNCONFIGURED,
     )
     provider: str = _row(
@@ -234,6 +244,11 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
         raise ParameterError(
             "parameter 'bundle' is empty, but must be the directory of a bundle "
             "(bundle:=/path/to/bundle)"
+        )
+    if not _DIGEST.fullmatch(settings.bundle_digest):
+        raise ParameterError(
+            f"parameter 'bundle_digest' is {settings.bundle_digest[:80]!r}, but must be empty or "
+            "the 64 hexadecimal digits that `sha256sum manifest.json` prints"
         )
     try:
         topics.cameras(settings.cameras)

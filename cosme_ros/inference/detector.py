@@ -12,7 +12,14 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from cosme_ros.bundle.loading import GRAPHS, SCORE_MAPS, Bundle, BundleError, check_graph
+from cosme_ros.bundle.loading import (
+    GRAPHS,
+    SCORE_MAPS,
+    Bundle,
+    BundleError,
+    check_graph,
+    read_graph,
+)
 from cosme_ros.inference.pipeline import InferencePipeline
 from cosme_ros.inference.runtime_options import NO_OPTIONS
 from cosme_ros.inference.sessions import ModelError, open_sessions
@@ -129,7 +136,7 @@ class Detector:
         """Raw score at the alarm line."""
         try:
             sessions = open_sessions(
-                {graph: bundle.graph_path(graph) for graph in GRAPHS},
+                {graph: read_graph(bundle, graph) for graph in GRAPHS},
                 provider,
                 threads=threads,
                 affinity=affinity,

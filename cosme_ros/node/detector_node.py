@@ -200,7 +200,7 @@ class DetectorNode(LifecycleNode):
             {row.name: self.get_parameter(row.name).value for row in PARAMETERS}
         )
         self.get_logger().info(f"loading {settings.bundle}, provider {settings.provider}")
-        bundle = load_bundle(settings.bundle)
+        bundle = load_bundle(settings.bundle, expected_digest=settings.bundle_digest)
         _check_against_bundle(settings, bundle)
         detector = Detector(
             bundle,
@@ -220,13 +220,20 @@ class DetectorNode(LifecycleNode):
             self._cameras[camera] = CameraChannel(self, camera)
             self._cameras[camera].advertise()
         self.get_logger().info(
-            f"ready: bundle {bundle.name}, provider {detector.provider}, alarm at a raw score of "
-            f"{detector.threshold:.4g} (false_positive_rate {settings.false_positive_rate:g})"
+            f"ready: bundle {bundle.name} (bundle_digest {bundle.digest}), provider "
+            f"{detector.provider}, alarm at a raw score of {detector.threshold:.4g} "
+            f"(false_positive_rate {settings.false_positive_rate:g})"
             + ("; outputs are made beside the next frame" if self._loaded.overlaps() else "")
         )
         # What is loaded now stays: going through it for garbage would stop a frame for 10 to 20 ms.
         gc.collect()
         gc.freeze()
+        if not bundle.protects_itself:
+            self.get_logger().warning(
+                f"bundle {bundle.name} was exported by an older version, and its manifest.json "
+                "does not hold the hash of its content: a changed calibration would not be "
+                "noticed; set the parameter bundle_digest, or export the bundle anew"
+            )
         unmeasured = temporal_sentence(
             bundle.manifest["calibration"],
             temporal=settings.temporal,

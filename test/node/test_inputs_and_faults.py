@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image
 
 from cosme_ros import topics
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.bundle.writing import write_manifest
 from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
@@ -71,7 +72,7 @@ def test_a_score_fault_publishes_nothing_and_is_an_error(start, bundle, tmp_path
     line = (normal * box) ** 0.5 / float(np.finfo(np.float32).max)
     for row in manifest["calibration"]["table"]:
         row["raw_score"] = line
-    (faulty / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(faulty, manifest)
     with pytest.raises(ScoreFault):
         Detector(load_bundle(faulty), provider="cpu").detect(STREET)
 

@@ -13,6 +13,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from helpers.detector_process import REPOSITORY
 from helpers.tiny_bundle import street_frame
 
+from cosme_ros.bundle.writing import write_manifest
+
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
 SILENCE = 1.0  # seconds in which an answer would have come many times over
 
@@ -114,7 +116,7 @@ def test_wrong_configuration_is_one_clear_line_each(start, bundle, tmp_path):
     manifest = json.loads((roadless / "manifest.json").read_text())
     for entry in manifest["classes"]:
         entry["drivable"] = False
-    (roadless / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(roadless, manifest)
     right = {"bundle": str(bundle), "region": "everything", "provider": "cpu"}
     detector, camera = start(autostart=False)
 
