@@ -20,12 +20,12 @@ from cosme_ros.bags.reading import (
     COMPRESSED_IMAGE,
     IMAGE,
     LABEL_TYPES,
+    Bag,
     BagError,
     BagMessage,
     content_of,
     join_by_stamp,
 )
-from cosme_ros.bags.recovery import RecoverableBag
 from cosme_ros.evaluation.settings import LabelSettings
 from cosme_ros.messages.images import (
     BgrImage,
@@ -67,7 +67,7 @@ class BagFrames:
     ) -> None:
         self._tell = tell
         self._labels = labels
-        self._bag = RecoverableBag(path, lambda sentence: tell(sentence, sentence))
+        self._bag = Bag(path, lambda sentence: tell(sentence, sentence))
         try:
             self.image_topic = self._choose_pictures(image_topic)
             self.label_topic = self._choose_labels()

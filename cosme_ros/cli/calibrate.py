@@ -206,7 +206,7 @@ def _hours_surveyed(bags: Sequence[SurveyedBag], camera: str) -> float:
 
 def _allowed(promise: FalseAlarmGuarantee, camera: str, hours: float) -> int:
     try:
-        return allowed_alarms(promise.rate, promise.confidence, hours)
+        return allowed_alarms(promise.rate, promise.confidence, hours, most_rate=3600 / promise.gap)
     except PromiseError as error:
         raise PromiseError(f"camera '{camera}': {error}") from error
 
