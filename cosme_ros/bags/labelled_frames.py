@@ -117,6 +117,12 @@ class BagFrames:
                 f"{unlabelled} of {index + 1} frames have no label with their stamp; they are "
                 "judged as frames without labels",
             )
+        elif unlabelled and self._labels.folder is not None:
+            self._tell(
+                "no labels at all",
+                f"no picture has a label in {self._labels.folder}: a label is named by the stamp "
+                f"of its picture in nanoseconds, for example {latest}{LABEL_SUFFIX}",
+            )
 
     def label_values(self) -> tuple[int, ...]:
         """Every value that the labels read so far hold, rising."""

@@ -69,7 +69,7 @@ def fit_memory(
         ]
     )
     batches = np.split(order, range(settings.batch, len(order), settings.batch))
-    state = load_progress(fabric, state_path)
+    state = load_progress(fabric, state_path, "step", "banks")
     if state is None:
         first = 0
         own = _initial_banks(features, frames, settings) if fabric.is_global_zero else {}

@@ -107,7 +107,7 @@ def fit_closed_form(
         generalist.channels, {layer: teacher.channels[layer] for layer in settings.compared_layers}
     )
     first = 0
-    state = load_progress(fabric, state_path)
+    state = load_progress(fabric, state_path, "frames", "sums")
     if state is not None:
         first = state["frames"]
         if fabric.is_global_zero:

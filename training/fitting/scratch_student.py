@@ -62,7 +62,7 @@ def train_student(
     imitate, learner = fabric.setup(pool_batch_statistics(student, fabric), optimiser)
     loss_scale = fabric.strategy.precision
     first = 0
-    state = load_progress(fabric, state_path)
+    state = load_progress(fabric, state_path, "student", "optimiser", "schedule", "step")
     if state is not None:
         student.load_state_dict(state["student"])
         optimiser.load_state_dict(state["optimiser"])

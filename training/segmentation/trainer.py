@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cosme_ros.atomic_files import write_atomically
 from training.compute import (
     ALONE,
     Compute,
@@ -215,7 +216,11 @@ class TeacherTraining:
         )
 
     def _load_progress(self) -> None:
-        progress = load_progress(self._fabric, self.run_dir / PROGRESS_FILE)
+        progress = load_progress(
+            self._fabric,
+            self.run_dir / PROGRESS_FILE,
+            *("settings", "classes", "step", "losses", "network", "auxiliary", "optimiser"),
+        )
         if progress is None:
             return
         names = [c.name for c in self.classes]
@@ -265,7 +270,7 @@ def write_report(training: TeacherTraining, validation: dict[str, Any] | None) -
         "losses": [round(loss, 5) for loss in training.losses],
     }
     path = training.run_dir / REPORT_FILE
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
 def finished_teacher(training: TeacherTraining) -> Teacher:

@@ -19,6 +19,7 @@ from training.teachers.module_loading import load_module
 from training.teachers.networks.efficientnet_lite import VARIANTS as EFFICIENTNETS
 from training.teachers.networks.efficientnet_lite import EfficientNetLite, imagenet_weights
 from training.teachers.networks.resnet import ResNet
+from training.teachers.public_weights import read_plain_weights
 
 
 def load_generalist_encoder(settings: RidgeSettings, size: tuple[int, int]) -> nn.Module:
@@ -89,7 +90,9 @@ def read_backbone_weights(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise UsageError(f"backbone weights {path} do not exist")
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    content = read_plain_weights(path)
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} holds a {type(content).__name__}; weights by name are right")
     return content
 
 
