@@ -33,6 +33,7 @@ from cosme_ros.bags.unpacking import (
     unpack,
     unpack_file,
 )
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.messages.images import (
     BgrImage,
     DecodeError,
@@ -64,6 +65,7 @@ _PLANES: dict[str, type[np.generic]] = {"mono8": np.uint8, "32FC1": np.float32}
 _NANOSECONDS = 1_000_000_000
 _STORAGE_SUFFIXES = (".mcap", ".db3")
 _ZSTD_SUFFIX = ".zstd"
+_MOST_COMPLAINTS = 20  # of one reading
 _LONGEST_FRAME_ID = 1000  # characters; tf2 knows no limit, and no camera has more
 
 _log = logging.getLogger(__name__)
@@ -74,6 +76,9 @@ JOIN_WINDOW = 32
 
 class BagError(Exception):
     """A bag, or something in it, cannot be used; the sentence says what would be right."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence, MOST_OF_A_SENTENCE))
 
 
 class HeaderError(Exception):
@@ -129,7 +134,8 @@ class Bag:
                 "an .mcap or .db3 file"
             )
         self._strict = complain is None
-        self._complain = self._refuse if complain is None else complain
+        self._listener = self._refuse if complain is None else complain
+        self._complaints = 0
         self._stack = ExitStack()
         self._metadata: BagMetadata | None = None
         self._files: list[StorageFile] = []
@@ -171,6 +177,7 @@ class Bag:
         """
         for topic in topics:
             self.type_of(topic)
+        self._complaints = 0
         read: Counter[str] = Counter()
         for file in self._files:
             for stored in file.messages(topics, start):
@@ -178,6 +185,11 @@ class Bag:
                 if message is not None:
                     read[message.topic] += 1
                     yield message
+        if self._complaints > _MOST_COMPLAINTS:
+            self._listener(
+                f"{printable(self.path)}: {self._complaints - _MOST_COMPLAINTS} more sentences "
+                "like these"
+            )
         if not start:
             self._compare_counts(topics, read)
 
@@ -212,7 +224,15 @@ class Bag:
                     f"and {read[topic]} can be read: {promised - read[topic]} missing."
                 )
                 # All that is there was given, so that a sound reader's work need not be lost.
-                (_log.warning if self._strict else self._complain)(sentence)
+                (_log.warning if self._strict else self._listener)(
+                    printable(sentence, MOST_OF_A_SENTENCE)
+                )
+
+    def _complain(self, sentence: str) -> None:
+        """Say it, unless it is one of thousands: their number is said when all is read."""
+        self._complaints += 1
+        if self._complaints <= _MOST_COMPLAINTS:
+            self._listener(printable(sentence, MOST_OF_A_SENTENCE))
 
     def _refuse(self, sentence: str) -> None:
         raise BagError(f"{self.path} cannot be read as a rosbag2 bag: {sentence}")
@@ -372,7 +392,9 @@ def type_of(path: Path, topics: Mapping[str, str], topic: str, *, among: Sequenc
     """The message type of one of a bag's `topics`. Raises BagError, which lists them."""
     kind = topics.get(topic)
     if kind is None:
-        listed = "; ".join(f"{name} ({kind})" for name, kind in sorted(topics.items()))
+        listed = "; ".join(
+            f"{printable(name)} ({printable(kind)})" for name, kind in sorted(topics.items())
+        )
         raise BagError(f"bag {path} has no topic '{topic}'. It has: {listed or 'no topics'}")
     if among and kind not in among:
         raise BagError(

@@ -30,6 +30,7 @@ import numpy as np
 from cosme_ros.bundle.calibration_table import Calibration
 from cosme_ros.bundle.content_digest import CONTENT_DIGEST, content_digest
 from cosme_ros.bundle.graph_file import GraphFile, GraphFileError, check_self_contained
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 
 MANIFEST = "manifest.json"
 PROTOTYPES = "prototypes.npz"
@@ -53,6 +54,9 @@ Shape = Sequence[int | str | None]
 
 class BundleError(Exception):
     """A bundle cannot be used; the sentence names the file and what is wrong with it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence, MOST_OF_A_SENTENCE))
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        return str(self.manifest["name"])
+        """For people."""
+        return printable(self.manifest["name"])
 
     @property
     def input_size(self) -> tuple[int, int]:

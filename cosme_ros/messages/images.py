@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.messages.guarded_cv_bridge import CvBridgeUnusableError, cv_bridge
 
 BgrImage = NDArray[np.uint8]
@@ -29,7 +30,7 @@ class DecodeError(Exception):
     """
 
     def __init__(self, reason: str, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(printable(sentence, MOST_OF_A_SENTENCE))
         self.reason = reason
 
 
