@@ -117,12 +117,16 @@ def test_wrong_configuration_is_one_clear_line_each(start, bundle, tmp_path):
     for entry in manifest["classes"]:
         entry["drivable"] = False
     write_manifest(roadless, manifest)
-    right = {"bundle": str(bundle), "region": "everything", "provider": "cpu"}
+    right = {
+        "bundle": str(bundle), "region": "everything", "provider": "cpu", "bundle_digest": "",
+    }  # fmt: skip
     detector, camera = start(autostart=False)
 
     for wrong, sentence in (
         ({"bundle": ""}, "parameter 'bundle' is empty"),
         ({"bundle": "/nowhere/at/all"}, "/nowhere/at/all does not exist"),
+        ({"bundle_digest": "0" * 64}, f"{bundle} is not the expected bundle"),
+        ({"bundle_digest": "0" * 63}, "parameter 'bundle_digest' is '000"),
         ({"provider": "tensorrt"}, "tensorrt"),
         ({"false_positive_rate": 1e-7}, "false_positive_rate is 1e-07"),
         ({"bundle": str(roadless), "region": "drivable"}, "has no drivable class"),
