@@ -4,6 +4,7 @@
 """The processes and devices that a training is spread over, by way of Lightning Fabric."""
 
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,7 @@ from torch import nn
 
 from training.checkpoint_file import read_checkpoint, save_checkpoint
 from training.errors import UsageError
+from training.interrupts import Interrupt
 
 FEWEST_WINDOWS = 2
 """Of a batch, for each process: batch normalisation needs more than one value a channel."""
@@ -178,6 +180,14 @@ def load_progress(fabric: Fabric, path: Path, *keys: str) -> dict[str, Any] | No
     return progress
 
 
+def interrupted_somewhere(fabric: Fabric, interrupt: Interrupt) -> bool:
+    """Whether somebody interrupted any of the processes; the same answer in all of them."""
+    if fabric.world_size == 1:
+        return interrupt.wanted
+    wanted = torch.tensor(float(interrupt.wanted), device=fabric.device)
+    return bool(sum_over_ranks(fabric, wanted).item())
+
+
 def _check_launcher(processes: int) -> None:
     started = os.environ.get("WORLD_SIZE") if "TORCHELASTIC_RUN_ID" in os.environ else None
     if started is not None and int(started) != processes:
@@ -196,6 +206,8 @@ Batch = TypeVar("Batch")
 
 def start_worker(_: int) -> None:
     """Set a new worker up; its number does not matter."""
+    # A terminal sends Ctrl-C to all; the parent ends its workers when it has saved.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A forked process must not wait for its parent's OpenCV threads.
     cv2.setNumThreads(0)
 
