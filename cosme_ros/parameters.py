@@ -8,6 +8,7 @@ rows as ROS parameters, launch files and commands take defaults and help texts f
 `make parameters` writes config/detector.yaml and docs/parameters.md. Nothing here needs ROS.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
@@ -25,6 +26,9 @@ IMAGE_TRANSPORTS = ("raw", "compressed")
 SCORE_RESOLUTIONS = ("camera", "network")
 # Not "on" and "off": to YAML, in which ROS reads parameters, these are true and false.
 OVERLAPS = ("auto", "always", "never")
+
+
+_DIGEST = re.compile(r"(?:[0-9a-fA-F]{64})?")
 
 
 class ParameterError(ValueError):
@@ -118,6 +122,12 @@ class Settings:
     bundle: str = _row(
         "",
         "Directory of the bundle to run. The node cannot be configured without one.",
+        Changeable.UNCONFIGURED,
+    )
+    bundle_digest: str = _row(
+        "",
+        "SHA-256 of the manifest.json of the only bundle that may run, as the node logs it and "
+        "sha256sum prints it. Empty: any bundle.",
         Changeable.UNCONFIGURED,
     )
     provider: str = _row(
@@ -383,6 +393,11 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
         raise ParameterError(
             "parameter 'bundle' is empty, but must be the directory of a bundle "
             "(bundle:=/path/to/bundle)"
+        )
+    if not _DIGEST.fullmatch(settings.bundle_digest):
+        raise ParameterError(
+            f"parameter 'bundle_digest' is {settings.bundle_digest[:80]!r}, but must be empty or "
+            "the 64 hexadecimal digits that `sha256sum manifest.json` prints"
         )
     check_together(settings)
     try:

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.missing_packages import sentence
 from training.commands.ablate import ablate
 from training.commands.datasets import datasets
@@ -65,7 +66,9 @@ def _speaking_plainly(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except UsageError as error:
-            typer.secho(str(error), fg=typer.colors.RED, err=True)
+            # Lines of our own stay lines; names of files and topics may hold anything else.
+            lines = [printable(line, MOST_OF_A_SENTENCE) for line in str(error).split("\n")]
+            typer.secho("\n".join(lines), fg=typer.colors.RED, err=True)
             raise typer.Exit(_FAILED) from None
         except ModuleNotFoundError as error:
             told = sentence(error)

@@ -20,6 +20,7 @@ import numpy as np
 
 from cosme_ros import __version__
 from cosme_ros.bags.reading import (
+    Bag,
     BagError,
     BagMessage,
     content_of,
@@ -27,7 +28,6 @@ from cosme_ros.bags.reading import (
     join_by_stamp,
     picture_of,
 )
-from cosme_ros.bags.recovery import RecoverableBag
 from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, topics_of
 from cosme_ros.calibration.false_alarms import NormalDrive, seconds_of_frames
 from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
@@ -201,7 +201,7 @@ def _go_on(
     number = 0
     kept_at = monotonic()
     # What it complains of, the survey has told.
-    with RecoverableBag(bag.path, lambda _: None) as opened:
+    with Bag(bag.path, lambda _: None) as opened:
         labelled = scoring.label_topic in opened.topics
         for number, (message, label) in enumerate(_pictures(opened, scoring), start=1):
             on_frames(1)
@@ -223,9 +223,7 @@ def _go_on(
     _keep(file, progress)
 
 
-def _pictures(
-    bag: RecoverableBag, scoring: Scoring
-) -> Iterator[tuple[BagMessage, BagMessage | None]]:
+def _pictures(bag: Bag, scoring: Scoring) -> Iterator[tuple[BagMessage, BagMessage | None]]:
     """Every picture with its label, always in the same order."""
     labels = [scoring.label_topic] if scoring.label_topic in bag.topics else []
     for topic in topics_of(bag, scoring):

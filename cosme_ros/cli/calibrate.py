@@ -50,6 +50,7 @@ from cosme_ros.calibration.false_alarms import (
 )
 from cosme_ros.calibration.score_histogram import ScoreHistogram, line_above, with_row
 from cosme_ros.cli.options import add_node_options, positive, probability
+from cosme_ros.foreign_text import printable
 from cosme_ros.inference.detector import Detector
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.parameters import PARAMETERS_BY_NAME
@@ -206,7 +207,7 @@ def _hours_surveyed(bags: Sequence[SurveyedBag], camera: str) -> float:
 
 def _allowed(promise: FalseAlarmGuarantee, camera: str, hours: float) -> int:
     try:
-        return allowed_alarms(promise.rate, promise.confidence, hours)
+        return allowed_alarms(promise.rate, promise.confidence, hours, most_rate=3600 / promise.gap)
     except PromiseError as error:
         raise PromiseError(f"camera '{camera}': {error}") from error
 
@@ -324,7 +325,8 @@ def _rate_of(share: float, pixels: int) -> float:
 
 def _folder_of(camera: str) -> str:
     """A frame_id as the name of a folder."""
-    return camera.strip("/").replace("/", "_") or "unnamed"
+    # No folder is hidden, or above the one that was asked for.
+    return printable(camera.strip("/").replace("/", "_").lstrip("."), 100) or "unnamed"
 
 
 def _listed(left_out: Mapping[str, int]) -> str:

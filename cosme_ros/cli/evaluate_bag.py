@@ -39,6 +39,7 @@ from cosme_ros.evaluation.results import (
 from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, unheld_ids
 from cosme_ros.evaluation.summary import BagEvaluation, Summary, summarised
 from cosme_ros.evaluation.workers import BACKENDS, ClusterError, Workers, WorkFolder, workers
+from cosme_ros.foreign_text import printable
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.reporting.bag_json import write_json
 from cosme_ros.reporting.bag_page import as_page
@@ -164,7 +165,7 @@ def bag_names(paths: Sequence[Path]) -> list[str]:
             "/".join(path.parts[-depth:]) if names.count(name) > 1 else name
             for path, name in zip(absolute, names, strict=True)
         ]
-    return names
+    return [printable(name) for name in names]
 
 
 def _outputs(options: argparse.Namespace, names: Sequence[str]) -> list[OutputSettings]:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from cosme_ros.atomic_files import write_atomically
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bags.scenes import Scene, scenes_of_frames
 from cosme_ros.bundle.loading import BundleError, load_bundle
@@ -152,7 +153,7 @@ def evaluate_recording(
         "command": command,
         "machine": describe_environment(),
     }
-    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_atomically(folder / REPORT, json.dumps(report, indent=2) + "\n")
     video_file = VIDEO if pictures else ""
     write_html(folder, as_page(report, video=video_file, thumbnails=thumbnails))
     return _summary(report, folder, pictures=pictures)

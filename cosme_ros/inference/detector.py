@@ -12,7 +12,14 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from cosme_ros.bundle.loading import GRAPHS, SCORE_MAPS, Bundle, BundleError, check_graph
+from cosme_ros.bundle.loading import (
+    GRAPHS,
+    SCORE_MAPS,
+    Bundle,
+    BundleError,
+    check_graph,
+    read_graph,
+)
 from cosme_ros.inference.memory_features import checked_banks, memory_features
 from cosme_ros.inference.pipeline import InferencePipeline
 from cosme_ros.inference.runtime_options import NO_OPTIONS
@@ -148,7 +155,7 @@ class Detector:
         """Raw score at the alarm line."""
         try:
             sessions = open_sessions(
-                {graph: bundle.graph_path(graph) for graph in GRAPHS},
+                {graph: read_graph(bundle, graph) for graph in GRAPHS},
                 provider,
                 threads=threads,
                 affinity=affinity,

@@ -22,6 +22,7 @@ from rclpy.subscription import SubscriptionEventCallbacks
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cosme_ros import topics
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.inference.detector import ScoreFault
 from cosme_ros.messages.camera_model import ImagePlane, image_plane, uncalibrated_plane
 from cosme_ros.messages.images import DecodeError
@@ -33,6 +34,7 @@ from cosme_ros.streaming.frame_statistics import FrameStatistics
 
 COMPLAINT_PERIOD = 5.0  # seconds between two log lines about the same kind of broken frame
 UNEXPECTED = "unexpected error"
+_GUESSED = "guessed directions"
 
 
 def input_qos() -> QoSProfile:
@@ -133,7 +135,7 @@ class CameraChannel:
         if isinstance(error, DecodeError):
             reason, sentence = error.reason, str(error)
         elif isinstance(error, ScoreFault):
-            reason, sentence = SCORE_FAULT, str(error)
+            reason, sentence = SCORE_FAULT, printable(error, MOST_OF_A_SENTENCE)
         else:
             reason, sentence = UNEXPECTED, "".join(traceback.format_exception(error))
         kept_back = self._throttle.admit(reason)
@@ -160,10 +162,11 @@ class CameraChannel:
                 raise ValueError(f"nothing came on {self._topic(topics.INPUT_CAMERA_INFO)}")
             return image_plane(info, width, height)
         except ValueError as error:
-            if self._guess_reason != str(error):
-                self._guess_reason = str(error)
+            reason = printable(error)
+            if self._guess_reason != reason and self._throttle.admit(_GUESSED) is not None:
+                self._guess_reason = reason
                 self._node.get_logger().warning(
-                    f"markers show guessed directions (a field of view of 53 degrees): {error}"
+                    f"markers show guessed directions (a field of view of 53 degrees): {reason}"
                 )
         return uncalibrated_plane(width, height)
 

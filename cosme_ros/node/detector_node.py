@@ -174,13 +174,20 @@ class DetectorNode(LifecycleNode):
             self._cameras[camera] = CameraChannel(self, camera)
             self._cameras[camera].advertise()
         self.get_logger().info(
-            f"ready: bundle {bundle.name}, provider {detector.provider}, alarm at a raw score of "
-            f"{detector.threshold:.4g} (false_positive_rate {settings.false_positive_rate:g})"
+            f"ready: bundle {bundle.name} (bundle_digest {bundle.digest}), provider "
+            f"{detector.provider}, alarm at a raw score of {detector.threshold:.4g} "
+            f"(false_positive_rate {settings.false_positive_rate:g})"
             + ("; outputs are made beside the next frame" if pipeline.overlaps else "")
         )
         # What is loaded now stays: going through it for garbage would stop a frame for 10 to 20 ms.
         gc.collect()
         gc.freeze()
+        if not bundle.protects_itself:
+            self.get_logger().warning(
+                f"bundle {bundle.name} was exported by an older version, and its manifest.json "
+                "does not hold the hash of its content: a changed calibration would not be "
+                "noticed; set the parameter bundle_digest, or export the bundle anew"
+            )
         unmeasured = temporal_sentence(
             bundle.manifest["calibration"],
             temporal=settings.temporal,

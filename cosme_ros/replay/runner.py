@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cosme_ros import topics
+from cosme_ros.atomic_files import write_atomically
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag
 from cosme_ros.dds_profile import profile_path, profile_variable
 from cosme_ros.replay.recording import Recording
@@ -100,7 +101,7 @@ class Replay:
         folder.mkdir(parents=True, exist_ok=True)
         absolute = {name: str(getattr(self, name).resolve()) for name in ("bundle", "bag")}
         text = json.dumps({**asdict(self), **absolute}, indent=2)
-        (folder / SETTINGS).write_text(text + "\n", encoding="utf-8")
+        write_atomically(folder / SETTINGS, text + "\n")
 
     @property
     def silence(self) -> float:
@@ -179,7 +180,7 @@ class Replay:
         }
         # Read as YAML, of which JSON is a part.
         text = json.dumps({topic: qos for topic in topics}, indent=2)
-        (folder / QOS).write_text(text + "\n", encoding="utf-8")
+        write_atomically(folder / QOS, text + "\n")
         return [
             *("ros2", "bag", "play", str(self.bag.resolve()), "--topics", *topics),
             *("--rate", str(self.rate), "--delay", str(START_SECONDS)),

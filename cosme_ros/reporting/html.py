@@ -17,6 +17,8 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from cosme_ros.atomic_files import write_atomically
+
 HTML_FILE = "report.html"
 _TEMPLATE = "report.html.j2"
 
@@ -89,7 +91,7 @@ class Page:
 def write_html(folder: Path, page: Page) -> Path:
     """Write HTML_FILE to `folder`."""
     file = folder / HTML_FILE
-    file.write_text(as_html(page), encoding="utf-8")
+    write_atomically(file, as_html(page))
     return file
 
 

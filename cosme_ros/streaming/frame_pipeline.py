@@ -132,7 +132,7 @@ def open_pipeline(settings: Settings) -> FramePipeline:
         BundleError: it cannot be used.
         ProviderError: the provider does not run it.
     """
-    bundle = load_bundle(settings.bundle)
+    bundle = load_bundle(settings.bundle, expected_digest=settings.bundle_digest)
     _choices(settings, bundle)  # before the networks are loaded
     detector = Detector(
         bundle,

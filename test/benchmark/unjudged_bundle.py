@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 from cosme_ros.bundle.loading import sha256_of
+from cosme_ros.bundle.writing import write_manifest
 from training.export.lower_precision import Convert
 
 
@@ -22,4 +23,4 @@ def write_unjudged(bundle: Path, out: Path, convert: Convert) -> None:
     convert(bundle, out, manifest)
     for file, entry in manifest["files"].items():
         entry["sha256"] = sha256_of(out / file)
-    (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    write_manifest(out, manifest)

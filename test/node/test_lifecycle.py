@@ -13,6 +13,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from helpers.detector_process import REPOSITORY
 from helpers.tiny_bundle import street_frame
 
+from cosme_ros.bundle.writing import write_manifest
+
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
 SILENCE = 1.0  # seconds in which an answer would have come many times over
 
@@ -117,13 +119,17 @@ def test_wrong_configuration_is_one_clear_line_each(start, bundle, tmp_path):
     manifest = json.loads((roadless / "manifest.json").read_text())
     for entry in manifest["classes"]:
         entry["drivable"] = False
-    (roadless / "manifest.json").write_text(json.dumps(manifest))
-    right = {"bundle": str(bundle), "region": "everything", "provider": "cpu"}
+    write_manifest(roadless, manifest)
+    right = {
+        "bundle": str(bundle), "region": "everything", "provider": "cpu", "bundle_digest": "",
+    }  # fmt: skip
     detector, camera = start(autostart=False)
 
     for wrong, sentence in (
         ({"bundle": ""}, "parameter 'bundle' is empty"),
         ({"bundle": "/nowhere/at/all"}, "/nowhere/at/all does not exist"),
+        ({"bundle_digest": "0" * 64}, f"{bundle} is not the expected bundle"),
+        ({"bundle_digest": "0" * 63}, "parameter 'bundle_digest' is '000"),
         ({"provider": "tensorrt"}, "tensorrt"),
         ({"false_positive_rate": 1e-7}, "false_positive_rate is 1e-07"),
         ({"bundle": str(roadless), "region": "drivable"}, "has no drivable class"),

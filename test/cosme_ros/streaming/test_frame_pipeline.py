@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.message_classes import message_class
-from helpers.tiny_bundle import street_frame, write_tiny_bundle
+from helpers.tiny_bundle import seal, street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import BundleError, load_bundle
 from cosme_ros.inference.detector import Detector
@@ -109,7 +109,7 @@ def test_a_drivable_area_without_a_drivable_class_is_refused(folder, settings, t
     manifest = json.loads((roadless / "manifest.json").read_text())
     for entry in manifest["classes"]:
         entry["drivable"] = False
-    (roadless / "manifest.json").write_text(json.dumps(manifest))
+    seal(roadless, manifest)
     with pytest.raises(ParameterError, match="parameter 'region' is 'drivable', but bundle tiny"):
         open_pipeline(replace(settings, bundle=str(roadless), region="drivable"))
     open_pipeline(replace(settings, bundle=str(roadless)))
@@ -129,14 +129,14 @@ def test_on_a_cpu_outputs_are_made_beside_only_where_asked_for(settings, choice,
 
 def test_an_interruption_ends_the_history(settings):
     pipeline = open_pipeline(replace(settings, temporal="flow"))
-    still = street_frame(90, 160)
+    before = np.asarray(STREET * 0.98, np.uint8)
 
     def score_after(pictures):
         pipeline.begin()
-        for stamp, pixels in enumerate(pictures):
-            detected = pipeline.detect("", image_message(pixels, stamp + 1))
+        for number, pixels in enumerate(pictures, 1):
+            detected = pipeline.detect("", image_message(pixels, number * 10**8))
         return detected.detection.raw_score_grid.tobytes()
 
     alone = score_after([STREET])
-    assert score_after([still, STREET]) != alone, "else there is no history"
+    assert score_after([before, STREET]) != alone, "else there is no history"
     assert score_after([STREET]) == alone
