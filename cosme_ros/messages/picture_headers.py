@@ -4,8 +4,8 @@
 """Reads what a picture file says of itself, before anything is decoded.
 
 The formats are those that compressed_image_transport sends (JPEG, PNG, TIFF), and WebP. A file is
-believed by its structure from the first byte on, never by its last bytes: a camera may hand over
-its whole buffer, where anything may follow the picture's end, also the end of an older picture.
+believed by its structure from the first byte on, never by its last bytes: a camera may send its
+whole buffer, where anything may follow the picture's end, also the end of an older picture.
 
 What is found here, without decoding:
 

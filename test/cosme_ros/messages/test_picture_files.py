@@ -159,7 +159,7 @@ def test_other_formats_are_refused_with_those_that_are_read(extension):
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
-def test_orientation_tags_turn_nothing(decoder, orientation):
+def test_orientation_tags_rotate_nothing(decoder, orientation):
     # APP1 with one EXIF entry: orientation (0x0112).
     tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes([orientation]) + bytes(6)
     exif = b"Exif\0\0" + tiff
