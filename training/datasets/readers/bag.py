@@ -119,8 +119,8 @@ class BagFrames:
         self._bag.__exit__(kind, error, traceback)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("path", "_wanted", "_positions", "_max_pixels")
-        return {name: self.__dict__[name] for name in kept}
+        lasting = ("path", "_wanted", "_positions", "_max_pixels")
+        return {name: self.__dict__[name] for name in lasting}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
