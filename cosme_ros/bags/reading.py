@@ -10,6 +10,7 @@ header only the stamp is looked at, where CDR puts it.
 """
 
 import logging
+import sqlite3
 import struct
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -206,13 +207,13 @@ class Bag:
         return BagMessage(stored.topic, stored.message_type, stored.bag_time, stamp, data)
 
     def _compare_counts(self, topics: Collection[str], read: Counter[str]) -> None:
-        if self._metadata is None:
-            return
+        counts = self.counts if self._metadata is None else self._metadata.counts
+        source = "its index" if self._metadata is None else METADATA
         for topic in topics:
-            promised = self._metadata.counts.get(topic, 0)
+            promised = counts.get(topic, 0)
             if read[topic] < promised:
                 sentence = (
-                    f"{self.path}: {METADATA} lists {counted(promised, 'message')} on '{topic}', "
+                    f"{self.path}: {source} lists {counted(promised, 'message')} on '{topic}', "
                     f"and {read[topic]} can be read: {promised - read[topic]} missing."
                 )
                 # All that is there was given, so that a sound reader's work need not be lost.
@@ -292,7 +293,7 @@ class Bag:
                 return storage_mcap.McapFile(plain, file, self._complain)
             if begin == storage_sqlite.MAGIC:
                 return storage_sqlite.SqliteFile(plain, file, self._complain)
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
             raise BagError(f"{file} cannot be read: {error}") from error
         self._complain(f"{file}: begins neither as MCAP nor as SQLite does.")
         return None

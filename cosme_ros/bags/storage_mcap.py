@@ -142,6 +142,8 @@ class McapFile:
                 chunks.append(ChunkIndex.read(content))
         if statistics is None or set(statistics.channel_message_counts) - set(self._names.channels):
             return None
+        if chunks and len(chunks) != statistics.chunk_count:
+            raise ValueError(f"its index has {len(chunks)} of {statistics.chunk_count} chunks")
         if statistics.message_count and chunks:
             self._chunks = sorted(
                 chunks, key=lambda c: (c.message_start_time, c.chunk_start_offset)

@@ -7,6 +7,7 @@ A recorder that was killed leaves rows in a write-ahead log, or an unfinished tr
 journal, beside the file. SQLite takes them in only where it may write; a copy is read then.
 """
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Collection, Iterator
@@ -104,9 +105,8 @@ class SqliteFile:
                 shutil.copyfile(path, folder / path.name)
             file, mode = folder / file.name, "mode=rw"
         # quote: '#', '?' and '%' in a name have a meaning of their own in a URI.
-        connection = sqlite3.connect(
-            f"file:{quote(str(file.absolute()))}?{mode}", uri=True, check_same_thread=False
-        )
+        name = quote(os.fsencode(file.absolute()))
+        connection = sqlite3.connect(f"file:{name}?{mode}", uri=True, check_same_thread=False)
         # Without it SQLite opens no file that is shorter than its header says.
         connection.execute("PRAGMA writable_schema = ON")
         connection.text_factory = lambda text: text.decode("utf-8", "replace")

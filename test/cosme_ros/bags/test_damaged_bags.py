@@ -3,6 +3,7 @@
 
 """Bags as accidents leave them: each is made whole, and then spoilt in its file."""
 
+import os
 import shutil
 import sqlite3
 import struct
@@ -473,3 +474,30 @@ def test_metadata_that_is_none(sound_bag: Path, content: str) -> None:
     messages, complaints = recovered(sound_bag)
     assert messages == expected
     assert len(complaints) == 1 and "metadata.yaml is damaged" in complaints[0]
+
+
+def test_an_index_that_forgets_a_chunk(tmp_path: Path) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    expected = whole(bag)
+    file = storage_file(bag)
+    content = bytearray(file.read_bytes())
+    (begin,) = struct.unpack_from("<Q", content, len(content) - 28)  # of the summary
+    position = begin
+    while content[position] != 8:  # the index of a chunk
+        position += 9 + struct.unpack_from("<Q", content, position + 1)[0]
+    content[position] = 0x7F
+    file.write_bytes(content)
+    messages, complaints = recovered(bag)
+    assert {m.cdr for m in messages} == {m.cdr for m in expected}
+    assert len(messages) == len(expected)
+    assert any("its index has" in complaint for complaint in complaints) or all(
+        "no index" in complaint for complaint in complaints
+    )
+
+
+def test_a_file_name_that_is_no_utf8(sound_bag: Path) -> None:
+    expected = whole(sound_bag)
+    renamed = Path(os.fsdecode(os.fsencode(sound_bag.parent) + b"/\xff\xfe"))
+    sound_bag.rename(renamed)
+    messages, complaints = recovered(renamed)
+    assert messages == expected and complaints == []

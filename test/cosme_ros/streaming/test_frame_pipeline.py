@@ -37,7 +37,7 @@ def settings(folder):
 
 def image_message(pixels, stamp=1):
     message = message_class("sensor_msgs/msg/Image")()
-    message.header.stamp.sec = stamp
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp, 10**9)
     message.height, message.width = pixels.shape[:2]
     message.encoding = "bgr8"
     message.step = 3 * pixels.shape[1]
