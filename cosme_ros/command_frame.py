@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.missing_packages import sentence
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -92,5 +93,7 @@ def handled_signals(
 
 
 def _end(text: str, status: int) -> int:
-    print(text, file=sys.stderr)
+    # Lines of our own stay lines; names of files and topics may hold anything else.
+    lines = (printable(line, MOST_OF_A_SENTENCE) for line in text.split("\n"))
+    print("\n".join(lines), file=sys.stderr)
     return status

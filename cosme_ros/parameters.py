@@ -8,6 +8,7 @@ rows as ROS parameters, launch files and commands take defaults and help texts f
 `make parameters` writes config/detector.yaml and docs/parameters.md. Nothing here needs ROS.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
@@ -25,6 +26,9 @@ IMAGE_TRANSPORTS = ("raw", "compressed")
 SCORE_RESOLUTIONS = ("camera", "network")
 # Not "on" and "off": to YAML, in which ROS reads parameters, these are true and false.
 OVERLAPS = ("auto", "always", "never")
+
+
+_DIGEST = re.compile(r"(?:[0-9a-fA-F]{64})?")
 
 
 class ParameterError(ValueError):
@@ -120,6 +124,12 @@ class Settings:
         "Directory of the bundle to run. The node cannot be configured without one.",
         Changeable.UNCONFIGURED,
     )
+    bundle_digest: str = _row(
+        "",
+        "SHA-256 of the manifest.json of the only bundle that may run, as the node logs it and "
+        "sha256sum prints it. Empty: any bundle.",
+        Changeable.UNCONFIGURED,
+    )
     provider: str = _row(
         "auto",
         "ONNX Runtime execution provider. 'auto' takes the first that really runs the graphs. A "
@@ -201,6 +211,23 @@ class Settings:
         Changeable.UNCONFIGURED,
         minimum=0.0,
         maximum=60.0,
+    )
+    stall_warning: float = _row(
+        2.0,
+        "Seconds without a result, while frames wait or are worked on, after which /diagnostics "
+        "warns.",
+        Changeable.ALWAYS,
+        minimum=0.1,
+        maximum=3600.0,
+    )
+    stall_error: float = _row(
+        5.0,
+        "Seconds without a result, while frames wait or are worked on, after which /diagnostics "
+        "has an error. A frame that takes longer when the node is deactivated is taken to hang, "
+        "and the process ends.",
+        Changeable.ALWAYS,
+        minimum=0.1,
+        maximum=3600.0,
     )
     overlap: str = _row(
         "auto",
@@ -354,6 +381,12 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
             "parameter 'bundle' is empty, but must be the directory of a bundle "
             "(bundle:=/path/to/bundle)"
         )
+    if not _DIGEST.fullmatch(settings.bundle_digest):
+        raise ParameterError(
+            f"parameter 'bundle_digest' is {settings.bundle_digest[:80]!r}, but must be empty or "
+            "the 64 hexadecimal digits that `sha256sum manifest.json` prints"
+        )
+    check_together(settings)
     try:
         topics.cameras(settings.cameras)
         if settings.thread_affinity:
@@ -362,3 +395,12 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
     except ValueError as error:
         raise ParameterError(f"parameter {error}") from error
     return settings
+
+
+def check_together(settings: Settings) -> None:
+    """Raise ParameterError for values that contradict each other; each by itself is right."""
+    if settings.stall_error < settings.stall_warning:
+        raise ParameterError(
+            f"parameter 'stall_error' is {settings.stall_error}, but must be 'stall_warning', "
+            f"{settings.stall_warning}, or more"
+        )

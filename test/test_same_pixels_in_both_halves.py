@@ -173,7 +173,7 @@ def file(extension, picture=STREET, *parameters):
 
 JPEG = file(".jpg")
 EXIF = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0\0\0\0\0"
-TURNED = JPEG[:2] + b"\xff\xe1" + (len(EXIF) + 2).to_bytes(2, "big") + EXIF + JPEG[2:]
+TAGGED = JPEG[:2] + b"\xff\xe1" + (len(EXIF) + 2).to_bytes(2, "big") + EXIF + JPEG[2:]
 FILES = {
     "JPEG": JPEG,
     "grey JPEG": file(".jpg", GREY),
@@ -181,7 +181,7 @@ FILES = {
     "JPEG with padding": JPEG + bytes(5000),
     "JPEG with a byte behind its end": JPEG + b"x",
     "JPEG with an older one behind its end": JPEG + JPEG[-200:],
-    "JPEG with an orientation": TURNED,
+    "JPEG with an orientation": TAGGED,
     "PNG": file(".png"),
     "grey PNG": file(".png", GREY),
     "PNG of 16 bits": file(".png", STREET.astype(np.uint16) * 257),
@@ -204,7 +204,7 @@ def test_files_in_messages_and_in_folders(tmp_path, kind):
 
 
 def test_an_orientation_changes_nothing(tmp_path):
-    message = compressed(TURNED, "jpeg")
+    message = compressed(TAGGED, "jpeg")
     expected = decode_compressed(compressed(JPEG, "jpeg"))
     assert_all_alike(message, tmp_path, expected=expected, also={"folder": by_folder})
 

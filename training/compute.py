@@ -4,6 +4,7 @@
 """The processes and devices that a training is spread over, by way of Lightning Fabric."""
 
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,8 +19,9 @@ from lightning_fabric.strategies import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
+from training.checkpoint_file import read_checkpoint, save_checkpoint
 from training.errors import UsageError
-from training.teachers.checkpoint import save_atomically
+from training.interrupts import Interrupt
 
 FEWEST_WINDOWS = 2
 """Of a batch, for each process: batch normalisation needs more than one value a channel."""
@@ -95,7 +97,15 @@ class _AtomicCheckpoints(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        save_atomically(Path(path), checkpoint)
+        save_checkpoint(Path(path), checkpoint)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        # To the CPU: whoever loads it brings it where it belongs.
+        return read_checkpoint(
+            Path(path), (), what="progress of a run", remedy="delete it to begin again"
+        )
 
 
 def batch_share(fabric: Fabric, batch: int) -> range:
@@ -147,15 +157,38 @@ def sum_over_ranks(fabric: Fabric, value: torch.Tensor) -> torch.Tensor:
     return total
 
 
-def load_progress(fabric: Fabric, path: Path) -> dict[str, Any] | None:
+def load_progress(fabric: Fabric, path: Path, *keys: str) -> dict[str, Any] | None:
     """Read what `fabric.save` wrote to `path`; None where nothing has been saved yet.
 
     All processes come to the same answer, by the eyes of the first: another may look only after
     the first has gone on and saved.
+
+    Args:
+        fabric: the processes that share the work.
+        path: of the file.
+        keys: that it holds at least.
+
+    Raises:
+        UsageError: the file is damaged, or no such progress.
     """
     if not fabric.broadcast(path.exists()):
         return None
-    return fabric.load(path, weights_only=True)
+    progress = fabric.load(path, weights_only=True)
+    missing = sorted(set(keys) - set(progress))
+    if missing:
+        raise UsageError(
+            f"{path} is no progress of this run: it lacks {', '.join(missing)}; delete it to begin "
+            "again"
+        )
+    return progress
+
+
+def interrupted_somewhere(fabric: Fabric, interrupt: Interrupt) -> bool:
+    """Whether somebody interrupted any of the processes; the same answer in all of them."""
+    if fabric.world_size == 1:
+        return interrupt.wanted
+    wanted = torch.tensor(float(interrupt.wanted), device=fabric.device)
+    return bool(sum_over_ranks(fabric, wanted).item())
 
 
 def _check_launcher(processes: int) -> None:
@@ -176,6 +209,8 @@ Batch = TypeVar("Batch")
 
 def start_worker(_: int) -> None:
     """Set a new worker up; its number does not matter."""
+    # A terminal sends Ctrl-C to all; the parent ends its workers when it has saved.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A forked process must not wait for its parent's OpenCV threads.
     cv2.setNumThreads(0)
 

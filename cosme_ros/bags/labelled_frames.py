@@ -19,12 +19,12 @@ from cosme_ros import topics
 from cosme_ros.bags.reading import (
     COMPRESSED_IMAGE,
     IMAGE,
+    Bag,
     BagError,
     BagMessage,
     content_of,
     join_by_stamp,
 )
-from cosme_ros.bags.recovery import RecoverableBag
 from cosme_ros.messages.images import (
     BgrImage,
     DecodeError,
@@ -101,7 +101,7 @@ class BagFrames:
         self._tell = tell
         self._max_pixels = max_pixels
         self._labels = labels
-        self._bag = RecoverableBag(path, lambda sentence: tell(sentence, sentence))
+        self._bag = Bag(path, lambda sentence: tell(sentence, sentence))
         try:
             self.image_topic = self._choose_pictures(image_topic)
             self.label_topic = self._choose_labels()
@@ -150,6 +150,12 @@ class BagFrames:
                 "without labels",
                 f"{unlabelled} of {index + 1} frames have no label with their stamp; they are "
                 "judged as frames without labels",
+            )
+        elif unlabelled and self._labels.folder is not None:
+            self._tell(
+                "no labels at all",
+                f"no picture has a label in {self._labels.folder}: a label is named by the stamp "
+                f"of its picture in nanoseconds, for example {latest}{LABEL_SUFFIX}",
             )
 
     def label_values(self) -> tuple[int, ...]:

@@ -3,24 +3,38 @@
 
 """Reads rosbag2 bags (MCAP or sqlite3) without ROS, and joins what belongs to one frame.
 
+A damaged bag is read as far as it goes by whoever takes complaints, and refused else.
+
 Messages stay serialised until somebody needs their content: a player passes bytes on, and of a
 header only the stamp is looked at, where CDR puts it.
 """
 
+import logging
+import sqlite3
 import struct
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.highlevel import AnyReader, AnyReaderError
-from rosbags.rosbag2 import ReaderError
-from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
 
+from cosme_ros.bags import storage_mcap, storage_sqlite
+from cosme_ros.bags.metadata import METADATA, BagMetadata, MetadataError, read_metadata
+from cosme_ros.bags.storage import Complain, StorageFile, StoredMessage, reason_of
+from cosme_ros.bags.unpacking import (
+    ZSTD_MAGIC,
+    UnpackingError,
+    free_bytes,
+    unpack,
+    unpack_file,
+)
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.messages.images import (
     BgrImage,
     DecodeError,
@@ -28,6 +42,7 @@ from cosme_ros.messages.images import (
     decode_image,
     decode_plane,
 )
+from cosme_ros.visualization.text import counted
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
@@ -41,12 +56,26 @@ TYPES = get_typestore(Stores.ROS2_HUMBLE)
 
 _PLANES: dict[str, type[np.generic]] = {"mono8": np.uint8, "32FC1": np.float32}
 _NANOSECONDS = 1_000_000_000
+_STORAGE_SUFFIXES = (".mcap", ".db3")
+_ZSTD_SUFFIX = ".zstd"
+_MOST_COMPLAINTS = 20  # of one reading
+_LONGEST_FRAME_ID = 1000  # characters; tf2 knows no limit, and no camera has more
+
+_log = logging.getLogger(__name__)
+
 JOIN_WINDOW = 32
 """Messages of one frame lie within this many frames of each other, or do not meet."""
 
 
 class BagError(Exception):
     """A bag, or something in it, cannot be used; the sentence says what would be right."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence, MOST_OF_A_SENTENCE))
+
+
+class HeaderError(Exception):
+    """The bytes of a message do not begin with a std_msgs/Header; the sentence says why."""
 
 
 @dataclass(frozen=True)
@@ -75,57 +104,210 @@ class LabelledFrame:
 
 
 class Bag:
-    """An open bag; a context manager. Raises BagError when it is not a readable bag."""
+    """An open bag: a folder with metadata.yaml, or one storage file; a context manager.
 
-    def __init__(self, path: str | Path) -> None:
+    A vehicle that loses its power leaves a bag without index or metadata, or cut in the middle of a
+    message. No message definition of the bag is interpreted, so that an unknown type on one topic
+    does not keep anybody from the others. The files of the bag stay as they are.
+
+    Args:
+        path: the folder or the file.
+        complain: takes a sentence for each thing that cannot be read, when it is met; what can be
+            read is. Without it the bag has to be sound: the first such thing is a BagError.
+
+    Raises:
+        BagError: it does not exist, or nothing of it can be read.
+    """
+
+    def __init__(self, path: str | Path, complain: Complain | None = None) -> None:
         self.path = Path(path).expanduser()
         if not self.path.exists():
             raise BagError(
-                f"bag {self.path} does not exist; give the directory that holds metadata.yaml"
+                f"bag {self.path} does not exist; give the directory that holds metadata.yaml, or "
+                "an .mcap or .db3 file"
             )
+        self._strict = complain is None
+        self._listener = self._refuse if complain is None else complain
+        self._complaints = 0
+        self._stack = ExitStack()
+        self._metadata: BagMetadata | None = None
+        self._files: list[StorageFile] = []
+        self.topics: dict[str, str] = {}
+        """Topic to message type."""
+        self.counts: Counter[str] = Counter()
+        """Topic to number of messages, as far as that can be told beforehand."""
         try:
-            # Bags older than Iron hold no message definitions; those of these types never changed.
-            self._reader = AnyReader([self.path], default_typestore=TYPES)
-            self._reader.open()
-        except (AnyReaderError, ReaderError, OSError) as error:
-            raise BagError(f"{self.path} cannot be read as a rosbag2 bag: {error}") from error
+            self._open()
+        except BaseException:
+            self._stack.close()
+            raise
 
     def __enter__(self) -> "Bag":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._reader.close()
-
-    @property
-    def topics(self) -> Mapping[str, str]:
-        """Topic to message type."""
-        return {connection.topic: connection.msgtype for connection in self._reader.connections}
+        self._stack.close()
 
     @property
     def duration(self) -> float:
         """Seconds between the first and the last message of all topics."""
-        return float(self._reader.duration) * 1e-9
+        first = [f.contents.first for f in self._files if f.contents.first is not None]
+        last = [f.contents.last for f in self._files if f.contents.last is not None]
+        return (max(last) - min(first)) / _NANOSECONDS if first and last else 0.0
 
     def count(self, topic: str) -> int:
         """Number of messages on `topic`."""
-        return sum(c.msgcount for c in self._reader.connections if c.topic == topic)
+        return self.counts[topic]
 
     def type_of(self, topic: str, *, among: Sequence[str] = ()) -> str:
         """The message type of `topic`. Raises BagError, which lists the bag's topics."""
         return type_of(self.path, self.topics, topic, among=among)
 
-    def messages(self, topics: Sequence[str]) -> Iterator[BagMessage]:
-        """The messages of `topics` in the order of the bag. Raises BagError."""
+    def messages(self, topics: Collection[str], *, start: int = 0) -> Iterator[BagMessage]:
+        """The messages of `topics` in the order of the bag, from bag time `start` (ns) on.
+
+        Raises BagError where the bag lacks a topic, or has to be sound and is not.
+        """
         for topic in topics:
             self.type_of(topic)
-        connections = [c for c in self._reader.connections if c.topic in topics]
+        self._complaints = 0
+        read: Counter[str] = Counter()
+        for file in self._files:
+            for stored in file.messages(topics, start):
+                message = self._message(stored)
+                if message is not None:
+                    read[message.topic] += 1
+                    yield message
+        if self._complaints > _MOST_COMPLAINTS:
+            self._listener(
+                f"{printable(self.path)}: {self._complaints - _MOST_COMPLAINTS} more sentences "
+                "like these"
+            )
+        if not start:
+            self._compare_counts(topics, read)
+
+    def _message(self, stored: StoredMessage) -> BagMessage | None:
+        """A stored message with its stamp; None where it is none."""
+        data = stored.data
         try:
-            for connection, bag_time, cdr in self._reader.messages(connections):
-                kind = connection.msgtype
-                stamp = stamp_of(cdr) if kind in STAMPED_TYPES else bag_time
-                yield BagMessage(connection.topic, kind, bag_time, stamp, bytes(cdr))
-        except (ReaderError, AnyReaderError, struct.error) as error:
-            raise BagError(f"bag {self.path} is damaged: {error}") from error
+            if data.startswith(ZSTD_MAGIC):
+                data = unpack(data, "zstd")
+            if stored.message_type in STAMPED_TYPES:
+                check_header(data)
+                stamp = stamp_of(data)
+            else:
+                stamp = stored.bag_time
+        # A message too short for its header, or not what its first bytes promise.
+        except (UnpackingError, HeaderError, struct.error) as error:
+            self._complain(
+                f"{self.path}: a message on '{stored.topic}' recorded at {stored.bag_time} ns is "
+                f"left out: {reason_of(error)}"
+            )
+            return None
+        return BagMessage(stored.topic, stored.message_type, stored.bag_time, stamp, data)
+
+    def _compare_counts(self, topics: Collection[str], read: Counter[str]) -> None:
+        counts = self.counts if self._metadata is None else self._metadata.counts
+        source = "its index" if self._metadata is None else METADATA
+        for topic in topics:
+            promised = counts.get(topic, 0)
+            if read[topic] < promised:
+                sentence = (
+                    f"{self.path}: {source} lists {counted(promised, 'message')} on '{topic}', "
+                    f"and {read[topic]} can be read: {promised - read[topic]} missing."
+                )
+                # All that is there was given, so that a sound reader's work need not be lost.
+                (_log.warning if self._strict else self._listener)(
+                    printable(sentence, MOST_OF_A_SENTENCE)
+                )
+
+    def _complain(self, sentence: str) -> None:
+        """Say it, unless it is one of thousands: their number is said when all is read."""
+        self._complaints += 1
+        if self._complaints <= _MOST_COMPLAINTS:
+            self._listener(printable(sentence, MOST_OF_A_SENTENCE))
+
+    def _refuse(self, sentence: str) -> None:
+        raise BagError(f"{self.path} cannot be read as a rosbag2 bag: {sentence}")
+
+    def _open(self) -> None:
+        files = self._storage_files()
+        if not files:
+            raise BagError(f"{self.path} cannot be read as a rosbag2 bag: {self._instead()}")
+        for file in files:
+            opened = self._open_file(file)
+            if opened is None:
+                continue
+            self._stack.callback(opened.close)
+            self._files.append(opened)
+            self.topics.update(opened.contents.topics)
+            self.counts.update(opened.contents.counts)
+        if not self.topics:
+            if self._metadata is not None and not sum(self._metadata.counts.values()):
+                return  # a bag of no messages
+            raise BagError(
+                f"nothing of {self.path} can be read as a rosbag2 bag; right would be a folder "
+                f"with {METADATA} and .mcap or .db3 files, or one such file"
+            )
+
+    def _storage_files(self) -> list[Path]:
+        if self.path.is_file():
+            return [self.path]
+        names = (*_STORAGE_SUFFIXES, *(suffix + _ZSTD_SUFFIX for suffix in _STORAGE_SUFFIXES))
+        found = (file for file in self.path.iterdir() if file.name.endswith(names))
+        present = sorted(found, key=_splitting_order)
+        try:
+            metadata = read_metadata(self.path)
+        except MetadataError as error:
+            if present:
+                self._complain(
+                    f"{self.path}: cannot be read as a whole: {reason_of(error)} Its files are "
+                    "read one by one."
+                )
+            return present
+        self._metadata = metadata
+        listed = [self.path / name for name in metadata.files]
+        missing = [file.name for file in listed if not file.is_file()]
+        if not missing:
+            return listed
+        if present:
+            self._complain(f"{self.path}: {', '.join(missing)} missing, which {METADATA} lists.")
+        return present
+
+    def _instead(self) -> str:
+        """What to do with a folder that holds no storage file."""
+        bags = sorted(file.parent.name for file in self.path.glob(f"*/{METADATA}"))
+        if bags:
+            return f"the bags in it are {', '.join(bags)}; give these"
+        return (
+            f"it holds neither .mcap nor .db3 files; give a folder with {METADATA} and such "
+            "files, or one such file"
+        )
+
+    def _open_file(self, file: Path) -> StorageFile | None:
+        try:
+            plain = self._decompressed(file)
+            with plain.open("rb") as stream:
+                begin = stream.read(16)
+            if begin.startswith(storage_mcap.MAGIC):
+                return storage_mcap.McapFile(plain, file, self._complain)
+            if begin == storage_sqlite.MAGIC:
+                return storage_sqlite.SqliteFile(plain, file, self._complain)
+        except (OSError, sqlite3.Error) as error:
+            raise BagError(f"{file} cannot be read: {error}") from error
+        self._complain(f"{file}: begins neither as MCAP nor as SQLite does.")
+        return None
+
+    def _decompressed(self, file: Path) -> Path:
+        if file.suffix != _ZSTD_SUFFIX:
+            return file
+        folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="cosme_ros_")))
+        plain = folder / file.stem
+        try:
+            unpack_file(file, plain, free_bytes(folder))
+        except UnpackingError as error:
+            self._complain(f"{file}: {reason_of(error)}")
+        return plain
 
     def joined(
         self, topics: Sequence[str], *, window: int = JOIN_WINDOW
@@ -140,11 +322,17 @@ class Bag:
 
     def decode(self, message: BagMessage) -> Any:
         """The message with its fields as attributes. Raises BagError."""
-        try:
-            return self._reader.deserialize(message.cdr, message.message_type)
-        except (AnyReaderError, SerdeError) as error:
+        if message.message_type not in TYPES.fielddefs:
             raise BagError(
-                f"a message on '{message.topic}' of bag {self.path} is damaged: {error}"
+                f"messages on '{message.topic}' of bag {self.path} are of type "
+                f"{message.message_type}, whose fields are not known here"
+            )
+        try:
+            return TYPES.deserialize_cdr(message.cdr, message.message_type)
+        # Whatever bytes that are no such message make of lengths, texts and memory.
+        except Exception as error:
+            raise BagError(
+                f"a message on '{message.topic}' of bag {self.path} is damaged: {reason_of(error)}"
             ) from error
 
     def picture(self, message: BagMessage) -> BgrImage:
@@ -197,7 +385,9 @@ def type_of(path: Path, topics: Mapping[str, str], topic: str, *, among: Sequenc
     """The message type of one of a bag's `topics`. Raises BagError, which lists them."""
     kind = topics.get(topic)
     if kind is None:
-        listed = "; ".join(f"{name} ({kind})" for name, kind in sorted(topics.items()))
+        listed = "; ".join(
+            f"{printable(name)} ({printable(kind)})" for name, kind in sorted(topics.items())
+        )
         raise BagError(f"bag {path} has no topic '{topic}'. It has: {listed or 'no topics'}")
     if among and kind not in among:
         raise BagError(
@@ -210,8 +400,11 @@ def content_of(message: BagMessage) -> Any:
     """The fields of a message of one of STAMPED_TYPES. Raises DecodeError."""
     try:
         return TYPES.deserialize_cdr(message.cdr, message.message_type)
-    except SerdeError as error:
-        raise DecodeError("unreadable message", f"the message is damaged: {error}") from error
+    # Whatever bytes that are no such message make of lengths, texts and memory.
+    except Exception as error:
+        raise DecodeError(
+            "unreadable message", f"the message is damaged: {reason_of(error)}"
+        ) from error
 
 
 def picture_of(message: BagMessage) -> BgrImage:
@@ -246,6 +439,29 @@ def stamp_of(cdr: bytes) -> int:
     return int(seconds) * _NANOSECONDS + int(nanoseconds)
 
 
+def check_header(cdr: bytes) -> None:
+    """Check that a serialised message begins with a std_msgs/Header.
+
+    Raises:
+        HeaderError: its time is none, or its frame_id does not fit or is no text.
+    """
+    order = _byte_order(cdr) if len(cdr) >= 16 else "<"
+    if len(cdr) < 16 or cdr[0] != 0 or cdr[1] > 1:
+        raise HeaderError("it does not begin as a CDR message with a header does")
+    _, nanoseconds, length = struct.unpack_from(order + "iII", cdr, 4)
+    if nanoseconds >= _NANOSECONDS:
+        raise HeaderError(f"the stamp in its header has {nanoseconds} nanoseconds")
+    text = cdr[16 : 16 + length]
+    if length > _LONGEST_FRAME_ID or len(text) < length or (length and text[-1] != 0):
+        raise HeaderError(f"the frame_id in its header has {length} bytes, and does not end there")
+    try:
+        printable = text[:-1].decode("utf-8").isprintable()
+    except UnicodeDecodeError:
+        printable = False
+    if not printable:
+        raise HeaderError("the frame_id in its header is no text")
+
+
 def frame_id_of(cdr: bytes) -> str:
     """The frame_id of a serialised message that begins with a std_msgs/Header."""
     (length,) = struct.unpack_from(_byte_order(cdr) + "I", cdr, 12)
@@ -264,3 +480,9 @@ def _byte_order(cdr: bytes) -> str:
     # The four bytes before the content say how it is encoded; the second one's lowest bit is set
     # for little endian (DDS-XTypes 1.3, 7.6.3.1.2).
     return "<" if cdr[1] & 1 else ">"
+
+
+def _splitting_order(file: Path) -> tuple[int, str]:
+    """rosbag2 numbers the files of a split bag at the end of their stems: drive_10.mcap."""
+    number = file.name.split(".")[0].rsplit("_", 1)[-1]
+    return (int(number) if number.isdecimal() else -1, file.name)

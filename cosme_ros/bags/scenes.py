@@ -43,7 +43,8 @@ def scenes_of(bag: str | Path, topic: str = topics.CAMERA_SCENE) -> tuple[Scene,
     A bag that is damaged there says nothing either: scenes are a help, and no more.
     """
     try:
-        with Bag(bag) as opened:
+        # Whoever reads the pictures says what is damaged.
+        with Bag(bag, lambda _: None) as opened:
             if opened.topics.get(topic) != STRING:
                 return ()
             found = [(m.bag_time, str(opened.decode(m).data)) for m in opened.messages([topic])]

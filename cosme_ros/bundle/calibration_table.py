@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+_SMALLEST = float(np.finfo(np.float32).tiny)
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 class Calibration:
     """The bundle's calibration table, read between its rows.
@@ -18,7 +21,8 @@ class Calibration:
     interpolation of log rate against log score.
 
     `table` holds rows with `false_positive_rate` in (0, 1), strictly falling from row to row, and
-    `raw_score` > 0, never falling; two rows at least. Raises ValueError where it does not.
+    `raw_score`, a positive normal float32, strictly rising; two rows at least. Raises ValueError
+    where it does not.
     """
 
     def __init__(self, table: Sequence[Mapping[str, float]]) -> None:
@@ -29,17 +33,21 @@ class Calibration:
         for row, (rate, score) in enumerate(zip(rates, scores, strict=True)):
             if not 0 < rate < 1:
                 raise ValueError(f"false_positive_rate of row {row} is {rate}; it lies in (0, 1)")
-            if not (np.isfinite(score) and score > 0):
-                raise ValueError(f"raw_score of row {row} is {score}; it is finite and above 0")
+            # Scores are divided by it in float32: 1e308 is infinity there, and every score 0.
+            if not _SMALLEST <= score <= _LARGEST:
+                raise ValueError(
+                    f"raw_score of row {row} is {score}; it is a positive normal float32, from "
+                    f"{_SMALLEST:.4g} to {_LARGEST:.4g}"
+                )
             if row and rate >= rates[row - 1]:
                 raise ValueError(
                     f"false_positive_rate of row {row} is {rate}, not below the {rates[row - 1]} "
                     "of the row before; rates fall strictly"
                 )
-            if row and score < scores[row - 1]:
+            if row and np.float32(score) <= np.float32(scores[row - 1]):
                 raise ValueError(
-                    f"raw_score of row {row} is {score}, below the {scores[row - 1]} of the row "
-                    "before; scores do not fall"
+                    f"raw_score of row {row} is {score}, not above the {scores[row - 1]} of the "
+                    "row before; scores rise strictly, in float32"
                 )
         self._log_rates = np.log(rates)
         self._log_scores = np.log(scores)
@@ -66,8 +74,7 @@ class Calibration:
     def rate(self, raw_score: float) -> float:
         """Share of normal pixels that reach this raw score: the inverse of `threshold`.
 
-        Clamped to the ends of the table. Where several rates have the same score, the lowest of
-        them is given. Raises ValueError for NaN.
+        Clamped to the ends of the table. Raises ValueError for NaN.
         """
         if np.isnan(raw_score):
             raise ValueError("raw_score is NaN; it is a number, 0 or more")

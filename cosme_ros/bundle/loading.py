@@ -10,7 +10,11 @@ the prototype banks. Nothing in it is pickled.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import logging
+import math
+import stat
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -24,6 +28,9 @@ import jsonschema
 import numpy as np
 
 from cosme_ros.bundle.calibration_table import Calibration
+from cosme_ros.bundle.content_digest import CONTENT_DIGEST, content_digest
+from cosme_ros.bundle.graph_file import GraphFile, GraphFileError, check_self_contained
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 
 MANIFEST = "manifest.json"
 PROTOTYPES = "prototypes.npz"
@@ -33,11 +40,23 @@ SCORE_MAPS = ("mulmem", "auxcon", "score")
 # Exporters round: a row of a bank is a unit vector to float32 accuracy over some thousand channels.
 _UNIT_LENGTH_TOLERANCE = 1e-3
 
+# What is larger is no bundle, and is refused before it is read or memory is taken for it.
+_LARGEST_MANIFEST = 1 << 22
+_LARGEST_GRAPH = (1 << 31) - 1  # protobuf's own limit
+_LARGEST_BANKS = 1 << 30
+_MOST_ROWS = 1000
+_MOST_VALUES = 1 << 28  # of one tensor between the graphs
+
+_log = logging.getLogger(__name__)
+
 Shape = Sequence[int | str | None]
 
 
 class BundleError(Exception):
     """A bundle cannot be used; the sentence names the file and what is wrong with it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence, MOST_OF_A_SENTENCE))
 
 
 @dataclass(frozen=True)
@@ -57,14 +76,15 @@ class Bundle:
     path: Path
     manifest: Mapping[str, Any]
     digest: str
-    """SHA-256 of the manifest, which holds the hash of every other file: the bundle's identity."""
+    """SHA-256 of manifest.json, which holds the hash of every other file: the bundle's identity."""
     banks: Mapping[str, np.ndarray]
     """Inputs of memory.onnx by name; `bank_<layer>` is float32 [K, C] with rows of length 1."""
     calibration: Calibration
 
     @property
     def name(self) -> str:
-        return str(self.manifest["name"])
+        """For people."""
+        return printable(self.manifest["name"])
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -83,26 +103,56 @@ class Bundle:
     def drivable_class_ids(self) -> tuple[int, ...]:
         return tuple(i for i, entry in enumerate(self.classes) if entry.drivable)
 
+    @property
+    def protects_itself(self) -> bool:
+        """Whether the manifest holds the hash of its own content, as those of older exports do not.
+
+        Without it a changed calibration is not noticed.
+        """
+        return CONTENT_DIGEST in self.manifest
+
     def graph_path(self, graph: str) -> Path:
         """Where the ONNX graph `graph`, one of GRAPHS, lies."""
         return self.path / f"{graph}.onnx"
 
 
-def load_bundle(path: str | Path) -> Bundle:
+def load_bundle(path: str | Path, *, expected_digest: str = "") -> Bundle:
     """Read and verify the bundle in the directory `path`.
 
-    Checked are the manifest against its schema, the hash of every file, the calibration table, the
-    banks, and that the three graphs fit together. That a graph is what the manifest says of it is
-    checked by `check_graph` where it is opened. Raises BundleError.
+    Checked are the manifest against its schema and its own hash, the hash of every file, the
+    calibration table, the banks, and that the three graphs fit together. That a graph is what the
+    manifest says of it is checked by `check_graph` where it is opened.
+
+    Args:
+        path: the bundle's directory.
+        expected_digest: SHA-256 of the manifest's file in hexadecimal, where only this very bundle
+            is wanted; '' for any.
+
+    Raises:
+        BundleError: the bundle cannot be used, or is not the expected one.
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
         raise BundleError(f"{folder} {found}; a bundle is a directory with a {MANIFEST}")
-    manifest_bytes = _read(folder / MANIFEST)
+    manifest_bytes = _read(folder / MANIFEST, _LARGEST_MANIFEST)
+    digest = hashlib.sha256(manifest_bytes).hexdigest()
+    if expected_digest and digest != expected_digest.strip().lower():
+        raise BundleError(
+            f"{folder} is not the expected bundle: the SHA-256 of its {MANIFEST} is {digest}, and "
+            f"{expected_digest} is expected"
+        )
     manifest = _parse_manifest(manifest_bytes, folder / MANIFEST)
-    for file, entry in manifest["files"].items():
-        _check_hash(folder / file, entry["sha256"])
+    if CONTENT_DIGEST not in manifest:
+        _log.info(
+            "%s has no %s: it was exported by an older version, and a changed calibration would "
+            "not be noticed",
+            folder / MANIFEST,
+            CONTENT_DIGEST,
+        )
+    for graph in GRAPHS:
+        _read_verified(folder, f"{graph}.onnx", manifest, _LARGEST_GRAPH)
+    banks = _read_verified(folder, PROTOTYPES, manifest, _LARGEST_BANKS)
     try:
         calibration = Calibration(manifest["calibration"]["table"])
     except (ValueError, OverflowError) as error:
@@ -111,10 +161,25 @@ def load_bundle(path: str | Path) -> Bundle:
     return Bundle(
         path=folder,
         manifest=MappingProxyType(manifest),
-        digest=hashlib.sha256(manifest_bytes).hexdigest(),
-        banks=MappingProxyType(_load_banks(folder / PROTOTYPES, manifest)),
+        digest=digest,
+        banks=MappingProxyType(_load_banks(banks, folder / PROTOTYPES, manifest)),
         calibration=calibration,
     )
+
+
+def read_graph(bundle: Bundle, graph: str) -> GraphFile:
+    """Read a graph of GRAPHS, verified: what was hashed is what is returned, to be run.
+
+    Raises:
+        BundleError: the file is not what the manifest says, or it refers to another file.
+    """
+    content = _read_verified(bundle.path, f"{graph}.onnx", bundle.manifest, _LARGEST_GRAPH)
+    file = bundle.graph_path(graph)
+    try:
+        check_self_contained(content)
+    except GraphFileError as error:
+        raise BundleError(f"{file} cannot be opened by ONNX Runtime: {error}") from error
+    return GraphFile(file, content)
 
 
 def check_graph(
@@ -159,18 +224,39 @@ def _keeps_promise(promised: int | str, length: int | str | None, *, may_be_defi
     return may_be_definite or not isinstance(length, int)
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, largest: int) -> bytes:
+    """The bytes of a file of the bundle, which has at most `largest` of them."""
     try:
-        return file.read_bytes()
+        found = file.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise BundleError(f"{file} is no regular file")
+        if found.st_size <= largest:
+            with file.open("rb") as stream:
+                content = stream.read(largest + 1)
+            if len(content) <= largest:
+                return content
     except FileNotFoundError:
         raise BundleError(f"{file} is missing from the bundle") from None
     except OSError as error:
         raise BundleError(f"{file} cannot be read: {error.strerror}") from error
+    raise BundleError(f"{file} has more than {largest} bytes, which is too large for a bundle")
+
+
+def _read_verified(folder: Path, name: str, manifest: Mapping[str, Any], largest: int) -> bytes:
+    """The bytes of a file of the bundle whose hash is the manifest's."""
+    content = _read(folder / name, largest)
+    digest, expected = hashlib.sha256(content).hexdigest(), manifest["files"][name]["sha256"]
+    if digest != expected:
+        raise BundleError(
+            f"{folder / name} is damaged or was changed: its SHA-256 is {digest}, and "
+            f"{MANIFEST} says {expected}"
+        )
+    return content
 
 
 def _parse_manifest(content: bytes, file: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(content)
+        manifest = json.loads(content, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{file} is not valid JSON: {error}") from error
     schema = json.loads((Path(__file__).parent / "bundle_schema.json").read_bytes())
@@ -181,12 +267,40 @@ def _parse_manifest(content: bytes, file: Path) -> dict[str, Any]:
             f"{file}: format_version is {_clip(manifest['format_version'])}; this version of "
             f"cosme_ros reads the formats {' and '.join(map(str, known))}"
         )
+    _check_row_count(manifest, file)
     # What the schema uses means the same in draft 7, which Ubuntu 22.04's jsonschema 3.2 knows.
     validator = jsonschema.Draft7Validator(schema)
     fault = min(validator.iter_errors(manifest), key=lambda e: list(map(str, e.path)), default=None)
     if fault is not None:
         raise BundleError(f"{file}: {_sentence(fault)}")
+    digest = content_digest(manifest)
+    if manifest.get(CONTENT_DIGEST, digest) != digest:
+        raise BundleError(
+            f"{file} was changed after it was written: the SHA-256 of its content is {digest}, and "
+            f"its {CONTENT_DIGEST} is {manifest[CONTENT_DIGEST]}"
+        )
     return dict(manifest)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{_clip(text, quote=False)} is too large for a number")
+    return value
+
+
+def _check_row_count(manifest: Any, file: Path) -> None:
+    """Refuse a table that the schema would take minutes to look through."""
+    calibration = manifest.get("calibration") if isinstance(manifest, dict) else None
+    table = calibration.get("table") if isinstance(calibration, dict) else None
+    if isinstance(table, list) and len(table) > _MOST_ROWS:
+        raise BundleError(
+            f"{file}: calibration.table has {len(table)} rows; {_MOST_ROWS} at most are right"
+        )
 
 
 def _sentence(fault: jsonschema.ValidationError) -> str:
@@ -225,23 +339,10 @@ def sha256_of(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_hash(file: Path, expected: str) -> None:
-    try:
-        digest = sha256_of(file)
-    except FileNotFoundError:
-        raise BundleError(f"{file} is missing from the bundle") from None
-    except OSError as error:
-        raise BundleError(f"{file} cannot be read: {error.strerror}") from error
-    if digest != expected:
-        raise BundleError(
-            f"{file} is damaged or was changed: its SHA-256 is {digest}, and "
-            f"{MANIFEST} says {expected}"
-        )
-
-
 def _check_wiring(manifest: Mapping[str, Any], file: Path) -> None:
     """The three graphs fit together: by name, dtype and shape."""
     graphs = manifest["graphs"]
+    _check_sizes(manifest, file)
     for graph in ("teacher", "student"):
         inputs = graphs[graph]["inputs"]
         if set(inputs) != {"image"}:
@@ -278,6 +379,20 @@ def _check_wiring(manifest: Mapping[str, Any], file: Path) -> None:
             )
 
 
+def _check_sizes(manifest: Mapping[str, Any], file: Path) -> None:
+    """No tensor between the graphs takes more memory than any network needs."""
+    for graph, sides in manifest["graphs"].items():
+        for side, tensors in sides.items():
+            for name, tensor in tensors.items():
+                fixed = [length for length in tensor["shape"] if isinstance(length, int)]
+                if math.prod(fixed) > _MOST_VALUES:
+                    raise BundleError(
+                        f"{file}: graphs.{graph}.{side}.{_clip(name, quote=False)} is "
+                        f"{_clip(_shape(tensor['shape']), quote=False)}; at most {_MOST_VALUES} "
+                        "values are right"
+                    )
+
+
 def _check_map(
     graphs: Mapping[str, Any], graph: str, name: str, dtype: str, rank: int, file: Path
 ) -> None:
@@ -295,8 +410,9 @@ def _check_map(
         )
 
 
-def _load_banks(file: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    arrays = _read_arrays(file)
+def _load_banks(content: bytes, file: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays in `content`, the bytes of `file`."""
+    arrays = _read_arrays(content, file)
     graphs = manifest["graphs"]
     produced = {*graphs["teacher"]["outputs"], *graphs["student"]["outputs"]}
     wanted = {k: v for k, v in graphs["memory"]["inputs"].items() if k not in produced}
@@ -341,9 +457,14 @@ def _load_banks(file: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray
     return arrays
 
 
-def _read_arrays(file: Path) -> dict[str, np.ndarray]:
+def _read_arrays(content: bytes, file: Path) -> dict[str, np.ndarray]:
     try:
-        archive = np.load(file, allow_pickle=False)
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            # zipfile unpacks no more of a member than is declared.
+            unpacked = sum(member.file_size for member in packed.infolist())
+        if unpacked > _LARGEST_BANKS:
+            raise ValueError(f"it unpacks to {unpacked} bytes; {_LARGEST_BANKS} at most are right")
+        archive = np.load(io.BytesIO(content), allow_pickle=False)
         if isinstance(archive, np.ndarray):
             raise ValueError("it is one bare array, not an .npz archive")
         with archive:

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Writes a bundle that differs from another in its calibration alone."""
+"""Writes manifests, and bundles that differ from another in their calibration alone."""
 
 import json
 import shutil
@@ -10,8 +10,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cosme_ros.atomic_files import write_atomically
+from cosme_ros.bundle.content_digest import with_content_digest
 from cosme_ros.bundle.loading import MANIFEST, Bundle, load_bundle
 from cosme_ros.output_folder import check_output_dir
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a bundle's manifest with the hash of its content.
+
+    Args:
+        folder: of the bundle; exists.
+        manifest: as the schema has it. A hash that it holds already is replaced.
+
+    Returns:
+        The manifest as written.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    written = with_content_digest(manifest)
+    text = json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(folder / MANIFEST, text)
+    return written
 
 
 def write_recalibrated(
@@ -36,7 +57,5 @@ def _write(bundle: Bundle, calibration: Mapping[str, Any], folder: Path) -> None
     folder.mkdir(parents=True)
     for file in bundle.manifest["files"]:
         shutil.copyfile(bundle.path / file, folder / file)
-    manifest = {**bundle.manifest, "calibration": calibration}
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    write_manifest(folder, {**bundle.manifest, "calibration": calibration})
     load_bundle(folder)

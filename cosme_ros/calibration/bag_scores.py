@@ -20,6 +20,7 @@ import numpy as np
 
 from cosme_ros import __version__
 from cosme_ros.bags.reading import (
+    Bag,
     BagError,
     BagMessage,
     content_of,
@@ -27,7 +28,6 @@ from cosme_ros.bags.reading import (
     join_by_stamp,
     picture_of,
 )
-from cosme_ros.bags.recovery import RecoverableBag
 from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, topics_of
 from cosme_ros.calibration.false_alarms import NormalDrive, seconds_of_frames
 from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
@@ -35,7 +35,7 @@ from cosme_ros.calibration.score_histogram import ScoreHistogram
 from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.messages.images import DecodeError
 from cosme_ros.metrics.labels import ANOMALY, ids_of_message
-from cosme_ros.postprocessing.obstacles import drivable_region
+from cosme_ros.postprocessing.obstacle_decision import obstacle_rule, search_area
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.text import counted
 
@@ -139,13 +139,14 @@ class _Frames:
             detection = self.stream.detect(image, message.stamp)
         except ScoreFault:
             return SCORE_FAULTS
-        region = None
-        if scoring.region == "drivable":
-            region = drivable_region(detection.class_id, detector.bundle.drivable_class_ids)
-            if not region.any():
-                return NO_ROAD
+        rule = obstacle_rule(
+            detector.bundle, region=scoring.region, minimum_area=scoring.minimum_area
+        )
+        area = search_area(detection, rule)
+        if area is None:
+            return NO_ROAD
         highest = frame_alarm_threshold(
-            detection.score, region=region, minimum_area=scoring.minimum_area
+            detection.score, region=area.region, minimum_area=rule.minimum_area
         )
         self.counts.add(detection.raw_score_grid)
         self.found[message.stamp] = highest * detector.threshold
@@ -200,7 +201,7 @@ def _go_on(
     number = 0
     kept_at = monotonic()
     # What it complains of, the survey has told.
-    with RecoverableBag(bag.path, lambda _: None) as opened:
+    with Bag(bag.path, lambda _: None) as opened:
         labelled = scoring.label_topic in opened.topics
         for number, (message, label) in enumerate(_pictures(opened, scoring), start=1):
             on_frames(1)
@@ -222,9 +223,7 @@ def _go_on(
     _keep(file, progress)
 
 
-def _pictures(
-    bag: RecoverableBag, scoring: Scoring
-) -> Iterator[tuple[BagMessage, BagMessage | None]]:
+def _pictures(bag: Bag, scoring: Scoring) -> Iterator[tuple[BagMessage, BagMessage | None]]:
     """Every picture with its label, always in the same order."""
     labels = [scoring.label_topic] if scoring.label_topic in bag.topics else []
     for topic in topics_of(bag, scoring):

@@ -7,6 +7,7 @@ A bag that is cut off or damaged counts as far as it can be read.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros import topics
-from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, BagError, frame_id_of, type_of
-from cosme_ros.bags.recovery import RecoverableBag
+from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, frame_id_of, type_of
 from cosme_ros.bundle.loading import sha256_of
 from cosme_ros.parameters import Settings
 from cosme_ros.visualization.text import counted
 
+_RARE = 0.05  # share of a topic's pictures
 _MOST_COMPLAINTS = 10  # of each bag; one of each broken message could be thousands
 
 
@@ -65,9 +66,14 @@ def survey(
 ) -> SurveyedBag:
     """Look through a bag as far as it can be read; what cannot be is told at once, a sentence each.
 
-    Raises BagError where nothing of it can be read, or it has none of the topics.
+    A frame_id that hardly any picture of a topic has is a damaged one: one flipped bit would be a
+    camera of its own, with too little drive for anything.
+
+    Raises BagError where nothing of it can be read, it has none of the topics, or its stamps are
+    all the same.
     """
     stamps: dict[str, set[int]] = {}
+    by_topic: dict[str, Counter[str]] = {}
     pictures = set()
     frames = 0
     complaints: list[str] = []
@@ -77,18 +83,24 @@ def survey(
         if len(complaints) <= _MOST_COMPLAINTS:
             complain(sentence)
 
-    with RecoverableBag(path, tell) as bag:
+    with Bag(path, tell) as bag:
         if scoring.label_topic in bag.topics:  # said now, and not after hours
             type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
         for message in bag.messages(topics_of(bag, scoring)):
-            stamps.setdefault(frame_id_of(message.cdr), set()).add(message.stamp)
+            camera = frame_id_of(message.cdr)
+            by_topic.setdefault(message.topic, Counter())[camera] += 1
+            stamps.setdefault(camera, set()).add(message.stamp)
             pictures.add(hashlib.blake2b(message.cdr, digest_size=16).digest())
             frames += 1
             on_frames(1)
+    for sentence, camera in _rare_cameras(path, by_topic):
+        tell(sentence)
+        del stamps[camera]
+    _check_stamps(path, by_topic, stamps)
     if complaints:
         untold = len(complaints) - _MOST_COMPLAINTS
         if untold > 0:
-            complaints[_MOST_COMPLAINTS:] = [f"{path}: {untold} more messages are left out"]
+            complaints[_MOST_COMPLAINTS:] = [f"{path}: {untold} more sentences like these"]
             complain(complaints[-1])
         complain(f"{path}: {counted(frames, 'picture')} of it can be read and used")
     return SurveyedBag(
@@ -101,6 +113,36 @@ def survey(
         pictures=frozenset(pictures),
         complaints=tuple(complaints),
     )
+
+
+def _rare_cameras(path: Path, by_topic: Mapping[str, Counter[str]]) -> list[tuple[str, str]]:
+    """A sentence and the frame_id, for each that no topic has often."""
+    often, rare = set(), {}
+    for topic, counts in by_topic.items():
+        for camera, count in counts.items():
+            if count < _RARE * counts.total():
+                usual = counts.most_common(1)[0][0]
+                rare[camera] = (
+                    f"{path}: {counted(count, 'picture')} on '{topic}' left out, whose frame_id is "
+                    f"'{camera}' and not '{usual}': damaged, or of another camera"
+                )
+            else:
+                often.add(camera)
+    return [(sentence, camera) for camera, sentence in rare.items() if camera not in often]
+
+
+def _check_stamps(
+    path: Path, by_topic: Mapping[str, Counter[str]], stamps: Mapping[str, set[int]]
+) -> None:
+    """Raise BagError where all pictures of a camera have one stamp: no time passes then."""
+    for camera, found in stamps.items():
+        count = sum(counts[camera] for counts in by_topic.values())
+        if count > 1 and len(found) == 1:
+            raise BagError(
+                f"all {count} pictures of camera '{camera}' in {path} have the same stamp, "
+                f"{min(found)} ns: the camera's driver does not set header.stamp. Alarms an hour "
+                "are counted by it; give drives whose stamps are right"
+            )
 
 
 def check_distinct(bags: Sequence[SurveyedBag]) -> None:
@@ -116,7 +158,7 @@ def check_distinct(bags: Sequence[SurveyedBag]) -> None:
                 )
 
 
-def topics_of(bag: RecoverableBag, scoring: Scoring) -> list[str]:
+def topics_of(bag: Bag, scoring: Scoring) -> list[str]:
     """Those of the image topics that the bag has: of several cameras, each may have its bags."""
     present = [topic for topic in scoring.image_topics if topic in bag.topics]
     for topic in present or scoring.image_topics:

@@ -30,6 +30,7 @@ from cosme_ros.calibration.false_alarms import (
     seconds_of_frames,
 )
 from cosme_ros.calibration.score_histogram import ScoreHistogram, line_above, with_row
+from cosme_ros.foreign_text import printable
 from cosme_ros.inference.detector import Detector
 from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
 from cosme_ros.parameters import PARAMETERS_BY_NAME, Settings
@@ -227,7 +228,12 @@ class Calibrator:
 
     def _allowed(self, camera: str, hours: float) -> int:
         try:
-            return allowed_alarms(self.guarantee.rate, self.guarantee.confidence, hours)
+            return allowed_alarms(
+                self.guarantee.rate,
+                self.guarantee.confidence,
+                hours,
+                most_rate=3600 / self.guarantee.gap,
+            )
         except PromiseError as error:
             raise PromiseError(f"camera '{camera}': {error}") from error
 
@@ -336,7 +342,11 @@ def _folders(cameras: Sequence[str]) -> dict[str, str]:
     """Return the folder of each camera: its frame_id, as a folder's name."""
     if len(cameras) == 1:
         return {cameras[0]: ""}
-    folders = {name: name.strip("/").replace("/", "_") or "unnamed" for name in cameras}
+    # No folder is hidden, or above the one that was asked for.
+    folders = {
+        name: printable(name.strip("/").replace("/", "_").lstrip("."), 100) or "unnamed"
+        for name in cameras
+    }
     if len(set(folders.values())) < len(cameras):
         raise PromiseError(
             f"cameras {', '.join(cameras)} would be written to the same folder; name them one by "

@@ -118,9 +118,12 @@ def highest_rate(alarms: int, hours: float, confidence: float) -> float:
     return float(chi2.ppf(confidence, 2 * (alarms + 1))) / 2 / hours
 
 
-def allowed_alarms(rate: float, confidence: float, hours: float) -> int:
+def allowed_alarms(
+    rate: float, confidence: float, hours: float, *, most_rate: float = math.inf
+) -> int:
     """How many alarms the line may raise in so many hours for `rate` an hour to be promised.
 
+    `most_rate` is the number an hour that cannot be reached, and is no promise therefore.
     Raises PromiseError, which says what it would take, where not even their absence suffices.
     """
     expected = rate * hours
@@ -132,6 +135,12 @@ def allowed_alarms(rate: float, confidence: float, hours: float) -> int:
         )
         if hours <= 0:
             raise PromiseError(f"{wanted}, and there is none")
+        if float(_round_up(least_rate(hours, confidence))) >= most_rate:
+            raise PromiseError(
+                f"{wanted}, and there are {hours:.2g} h, which are too few for any number: more "
+                f"than {most_rate:g} an hour cannot be told apart, and a promise below that takes "
+                f"at least {_round_up(least_hours(most_rate, confidence))} h"
+            )
         raise PromiseError(
             f"{wanted}, and there are {hours:.2g} h; the least that these can promise is "
             f"--false-alarms-per-hour {_round_up(least_rate(hours, confidence))}"

@@ -48,7 +48,8 @@ class ScoreHistogram:
     def table(self) -> list[dict[str, float]]:
         """Rows {false_positive_rate, raw_score}: the lowest line that at most this share reaches.
 
-        Rates fall, scores do not. Raises ValueError where there are too few pixels for two rows.
+        Rates fall and scores rise strictly: of two rates with the same line the lower one gets the
+        next. Raises ValueError where there are too few pixels for two rows.
         """
         pixels = self.pixels
         rates = [rate for rate in RATES if rate * pixels >= FEWEST_REACHING]
@@ -58,14 +59,13 @@ class ScoreHistogram:
                 f"{round(FEWEST_REACHING / RATES[1])} are needed"
             )
         reaching = np.cumsum(self._counts[::-1])[::-1]
-        return [
-            {
-                "false_positive_rate": rate,
-                # Where few reach it they are at the end: counts fall from bin to bin.
-                "raw_score": _edge(int(np.count_nonzero(reaching > rate * pixels))),
-            }
-            for rate in rates
-        ]
+        table, bin_before = [], -1
+        for rate in rates:
+            # Where few reach it they are at the end: counts fall from bin to bin.
+            lowest = int(np.count_nonzero(reaching > rate * pixels))
+            bin_before = max(lowest, bin_before + 1)
+            table.append({"false_positive_rate": rate, "raw_score": _edge(bin_before)})
+        return table
 
     def to_sparse(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The bins that hold something, and how many pixels each."""
@@ -88,8 +88,8 @@ def line_above(score: float) -> float:
 def with_row(table: list[dict[str, float]], rate: float, line: float) -> list[dict[str, float]]:
     """The table with one more row, which displaces those that would contradict it."""
     row = {"false_positive_rate": rate, "raw_score": line}
-    before = [r for r in table if r["false_positive_rate"] > rate and r["raw_score"] <= line]
-    after = [r for r in table if r["false_positive_rate"] < rate and r["raw_score"] >= line]
+    before = [r for r in table if r["false_positive_rate"] > rate and r["raw_score"] < line]
+    after = [r for r in table if r["false_positive_rate"] < rate and r["raw_score"] > line]
     return [*before, row, *after]
 
 

@@ -34,6 +34,7 @@ from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.output_folder import prepare_output_dir
+from cosme_ros.postprocessing.obstacle_decision import obstacle_rule
 from cosme_ros.reporting.snapshot_picture import snapshot_picture
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
@@ -216,13 +217,13 @@ def _outputs(
         detected.detection,
         detected.frame.image,
         wanted,
-        provider=detector.provider,
-        drivable_class_ids=(
-            detector.bundle.drivable_class_ids if options.region == "drivable" else None
+        rule=obstacle_rule(
+            detector.bundle,
+            region=options.region,
+            minimum_area=options.minimum_area,
+            outline=options.outline,
         ),
-        minimum_area=options.minimum_area,
-        drift_threshold=detector.threshold,
-        outline=options.outline,
+        provider=detector.provider,
     )
 
 

@@ -17,10 +17,11 @@ from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options, command
 from cosme_ros.command_frame import run_command
 from cosme_ros.inference.detector import Detector
 from cosme_ros.inference.providers import ProviderError
+from cosme_ros.postprocessing.obstacle_decision import obstacle_rule
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.opening import FRAME_RATE, open_source
 from cosme_ros.watching.server import serve
-from cosme_ros.watching.session import WatchSession, WatchSettings
+from cosme_ros.watching.session import WatchSession
 
 PORT = 8765
 FAILURES = (BundleError, OSError, ProviderError, SourceError, ValueError)
@@ -34,18 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     bundle = load_bundle(options.bundle)
-    if options.region == "drivable" and not bundle.drivable_class_ids:
-        raise ValueError(f"--region is 'drivable', but bundle {bundle.name} has no drivable class")
+    rule = obstacle_rule(
+        bundle,
+        region=options.region,
+        minimum_area=options.minimum_area,
+        outline=options.outline,
+    )
     detector = Detector(
         bundle,
         provider=options.provider,
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
     )
-    settings = WatchSettings(
-        options.region, options.minimum_area, options.outline, options.temporal
-    )
-    session = WatchSession(detector, settings)
+    session = WatchSession(detector, rule, temporal=options.temporal)
     with (
         open_source(
             options.source,

@@ -43,7 +43,7 @@ from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 from cosme_ros.metrics.labels import ANOMALY
-from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import decide_obstacles, obstacle_rule
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.panels import FrameView
 from cosme_ros.visualization.text import counted
@@ -123,6 +123,12 @@ class _Run:
         self._task = task
         self._detector = detector
         self._stream = CameraStream(detector, temporal=task.settings.temporal)
+        self._rule = obstacle_rule(
+            detector.bundle,
+            region=task.settings.region,
+            minimum_area=task.settings.minimum_area,
+            outline=task.settings.outline,
+        )
         sizes = COMPONENT_SIZES[task.settings.component_sizes]
         folder = task.settings.labels.folder
         self._figures = BagFigures(
@@ -186,16 +192,7 @@ class _Run:
             figures.warnings.add("score", f"frame {frame.index}, stamp {frame.stamp} ns: {error}")
             self._mask_before = None
             return
-        settings = self._task.settings
-        decision = decide_obstacles(
-            detection,
-            frame.image,
-            drivable_class_ids=(
-                self._detector.bundle.drivable_class_ids if settings.region == "drivable" else None
-            ),
-            minimum_area=settings.minimum_area,
-            outline=settings.outline,
-        )
+        decision = decide_obstacles(detection, frame.image, self._rule)
         mask, obstacles = decision.mask, decision.obstacles
         label = None if frame.label is None else at_size(frame.label, height, width)
         missed: tuple[Sighting, ...] = ()
@@ -227,7 +224,7 @@ class _Run:
         figures.frames.append(seen)
         self._mask_before = mask
         self._offer_pictures(frame, detection, mask, label, seen, before, missed, false)
-        self._outputs.write(frame, detection.score, mask, obstacles, scene)
+        self._outputs.write(frame, detection.score, mask, obstacles, scene, label)
 
     def _compare_aspect(self, height: int, width: int) -> None:
         # The detector warns too, but once a process, not a bag.

@@ -24,6 +24,7 @@ from cosme_ros.evaluation.results import BagFigures, Unreadable, pooled_histogra
 from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, unheld_ids
 from cosme_ros.evaluation.summary import BagEvaluation, summarised
 from cosme_ros.evaluation.workers import BACKENDS, Workers, WorkFolder, workers
+from cosme_ros.foreign_text import printable
 
 _POLL_SECONDS = 0.3
 
@@ -230,7 +231,7 @@ def bag_names(paths: Sequence[Path]) -> list[str]:
             "/".join(path.parts[-depth:]) if names.count(name) > 1 else name
             for path, name in zip(absolute, names, strict=True)
         ]
-    return names
+    return [printable(name) for name in names]
 
 
 def _evaluate_components(

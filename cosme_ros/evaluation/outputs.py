@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from cosme_ros import topics
-from cosme_ros.bags.labelled_frames import BagFrame, at_size
+from cosme_ros.bags.labelled_frames import BagFrame
 from cosme_ros.bags.reading import IMAGE, TYPES
 from cosme_ros.bags.scenes import SCENE_CAPTION_S, Scene
 from cosme_ros.messages.images import BgrImage
@@ -81,8 +81,10 @@ class BagOutputs:
         mask: NDArray[np.uint8] | None,
         obstacles: tuple[Obstacle, ...],
         scene: Scene | None,
+        label: NDArray[np.uint8] | None,
     ) -> None:
-        """One frame, under the header and the time that its picture has in the bag."""
+        """One frame, under the header and the time that its picture has in the bag; `label` is its
+        label at the picture's size."""
         if self._writer is not None:
             self._write_message(SCORE, frame, score, "32FC1")
             if mask is not None:
@@ -90,7 +92,7 @@ class BagOutputs:
             overlay = draw_overlay(frame.image, score, obstacles, mask)
             self._write_message(OVERLAY, frame, overlay, "bgr8")
         if self._settings.video is not None:
-            self._append_to_video(frame, score, mask, scene)
+            self._append_to_video(frame, score, mask, scene, label)
 
     def _write_message(
         self, topic: str, frame: BagFrame, array: NDArray[Any], encoding: str
@@ -115,8 +117,8 @@ class BagOutputs:
         score: NDArray[np.float32],
         mask: NDArray[np.uint8] | None,
         scene: Scene | None,
+        label: NDArray[np.uint8] | None,
     ) -> None:
-        label = None if frame.label is None else at_size(frame.label, *score.shape)
         if scene != self._scene:
             self._scene, self._scene_began = scene, frame.stamp
         since_cut = (frame.stamp - self._scene_began) * 1e-9

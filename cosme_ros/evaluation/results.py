@@ -12,6 +12,7 @@ from pathlib import Path
 from cosme_ros.evaluation.gallery import KINDS, Picture
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
 from cosme_ros.evaluation.score_distribution import ScoreDistribution
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 
@@ -122,7 +123,8 @@ class Unreadable:
 
 def named(name: str, path: Path, sentence: str) -> str:
     """The sentence under the bag's name, unless it names the bag or a file of it itself."""
-    return sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
+    told = sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
+    return printable(told, MOST_OF_A_SENTENCE)
 
 
 def pooled_scores(bags: Sequence[BagFigures]) -> ScoreDistribution:

@@ -12,7 +12,15 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from cosme_ros.bundle.loading import GRAPHS, SCORE_MAPS, Bundle, BundleError, check_graph
+from cosme_ros.bundle.loading import (
+    GRAPHS,
+    SCORE_MAPS,
+    Bundle,
+    BundleError,
+    check_graph,
+    read_graph,
+)
+from cosme_ros.inference.memory_features import checked_banks, memory_features
 from cosme_ros.inference.pipeline import InferencePipeline
 from cosme_ros.inference.runtime_options import NO_OPTIONS
 from cosme_ros.inference.sessions import ModelError, open_sessions
@@ -25,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class ScoreFault(Exception):  # noqa: N818, the design calls it a fault
-    """A score map holds NaN or infinity: there is no result for this frame."""
+    """A score map holds NaN or infinity, or a score is below 0: this frame has no result."""
 
 
 class Detection:
@@ -40,7 +48,8 @@ class Detection:
         self, maps: Mapping[str, np.ndarray], *, threshold: float, height: int, width: int
     ) -> None:
         """`maps`: the graphs' outputs `mulmem`, `auxcon`, `score` float32 [1, 1, h_lh, w_lh] and
-        `class_id` uint8 [1, h_lh, w_lh]. Raises ScoreFault for NaN or infinity."""
+        `class_id` uint8 [1, h_lh, w_lh]. Raises ScoreFault for NaN, infinity, and a score below 0,
+        which means nothing: it must not be taken for a clear road."""
         grids = {name: maps[name][0, 0] for name in SCORE_MAPS}
         with np.errstate(over="ignore"):  # an overflow is infinity, and asked for below
             scaled = grids["score"] / np.float32(threshold)
@@ -51,6 +60,13 @@ class Detection:
                     f"{name} is NaN or infinite at {grid.size - int(finite.sum())} of "
                     f"{grid.size} places; the frame has no result"
                 )
+        lowest = float(scaled.min())
+        if lowest < 0:
+            raise ScoreFault(
+                f"score is below 0 at {int((scaled < 0).sum())} of {scaled.size} places, "
+                f"{lowest:.4g} alarm lines at the lowest; 0 or more is right, and the frame has "
+                "no result"
+            )
         self._maps = maps
         self._threshold = threshold
         self._grids = {**grids, "score": scaled}
@@ -64,7 +80,7 @@ class Detection:
     def with_raw_score(self, raw_score_grid: np.ndarray) -> Detection:
         """Return the same detection with another score, float32 [h_lh, w_lh], as `raw_score_grid`.
 
-        Raises ScoreFault for NaN or infinity.
+        Raises ScoreFault as the detection itself.
         """
         width, height = self._size
         return Detection(
@@ -104,6 +120,16 @@ def _resized(grid: np.ndarray, size: tuple[int, int], interpolation: int) -> np.
     return np.asarray(cv2.resize(grid, size, interpolation=interpolation))
 
 
+def _check_image(image: np.ndarray) -> None:
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f"the image is a {type(image).__name__}; a NumPy array is right")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(
+            f"the image is {image.dtype} {list(image.shape)}; uint8 [H, W, 3] BGR with at "
+            "least one pixel is right"
+        )
+
+
 class Detector:
     """Runs a bundle on camera frames. The same image gives the same bits every time.
 
@@ -129,7 +155,7 @@ class Detector:
         """Raw score at the alarm line."""
         try:
             sessions = open_sessions(
-                {graph: bundle.graph_path(graph) for graph in GRAPHS},
+                {graph: read_graph(bundle, graph) for graph in GRAPHS},
                 provider,
                 threads=threads,
                 affinity=affinity,
@@ -144,30 +170,55 @@ class Detector:
         """The one that runs the graphs, e.g. 'cpu'."""
         self.device: str = sessions["teacher"].device
         """Where it runs them, as in `execution.Session`."""
-        self._chain = InferencePipeline(sessions, bundle.banks)
+        self._pipeline = InferencePipeline(sessions, bundle.banks)
         self._sizes_seen: set[tuple[int, int]] = set()
 
     def warm_up(self, height: int, width: int) -> None:
         """Run once on a blank frame of this size in pixels: the first run of a size is slow."""
         # Whether a blank frame has a valid score does not matter, so the graphs run bare.
-        self._chain.run(np.full((height, width, 3), 127, np.uint8))
+        self._pipeline.run(np.full((height, width, 3), 127, np.uint8))
+
+    def set_banks(self, banks: Mapping[str, np.ndarray]) -> None:
+        """Replace prototype banks; the next frame uses them, and a frame under way does not.
+
+        May be called from any thread. The bundle stays as it is.
+
+        Args:
+            banks: `bank_<layer>` to float32 [K, C], rows of length 1, as `Bundle.banks`. K may be
+                another than it was. A layer that is not given keeps its bank.
+
+        Raises:
+            ValueError: a bank does not fit the bundle; then none is replaced.
+        """
+        self._pipeline.set_banks(checked_banks(self.bundle.manifest, banks))
+
+    def features(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the features of one frame that MulMem (Eq. 3) compares with the banks.
+
+        Args:
+            image: uint8 [H, W, 3] BGR, any size.
+
+        Returns:
+            Layer to float32 [C, h, w], each on the grid that it is remembered on. Brought to unit
+            length, the C values of a place are a prototype of what is there.
+
+        Raises:
+            ValueError: no such image.
+        """
+        _check_image(image)
+        return memory_features(self.bundle.manifest, self._pipeline.features(image))
 
     def detect(self, image: np.ndarray) -> Detection:
         """Score one frame, uint8 [H, W, 3] BGR, any size.
 
-        Raises ValueError for anything else, and ScoreFault where a score is NaN or infinite.
+        Raises ValueError for anything else, and ScoreFault where a score is NaN, infinite or below
+        0.
         """
-        if not isinstance(image, np.ndarray):
-            raise ValueError(f"the image is a {type(image).__name__}; a NumPy array is right")
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-            raise ValueError(
-                f"the image is {image.dtype} {list(image.shape)}; uint8 [H, W, 3] BGR with at "
-                "least one pixel is right"
-            )
+        _check_image(image)
         height, width = image.shape[:2]
         self._compare_aspect(height, width)
         return Detection(
-            self._chain.run(image), threshold=self.threshold, height=height, width=width
+            self._pipeline.run(image), threshold=self.threshold, height=height, width=width
         )
 
     def stretch(self, height: int, width: int) -> float | None:

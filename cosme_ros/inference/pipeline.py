@@ -62,13 +62,13 @@ class InferencePipeline:
 
     def __init__(self, sessions: Mapping[str, Session], banks: Mapping[str, np.ndarray]) -> None:
         self._device = sessions["memory"].device
+        self._memory_session = sessions["memory"]
         self._teacher, self._student, self._memory = (
             _wired(sessions[graph]) for graph in ("teacher", "student", "memory")
         )
         # ONNX Runtime reads an array where it lies, and up to 1.23 does not keep it there.
-        self._banks = {name: np.ascontiguousarray(bank) for name, bank in banks.items()}
-        for name, bank in self._banks.items():
-            self._memory.binding.bind_ortvalue_input(name, sessions["memory"].value_of(bank))
+        self._banks: dict[str, np.ndarray] = {}
+        self._bind_banks(banks)
         fixed = {**self._teacher.kept, **self._student.kept}
         for name in fixed.keys() & sessions["memory"].inputs.keys():
             self._memory.binding.bind_ortvalue_input(name, fixed[name])
@@ -97,6 +97,33 @@ class InferencePipeline:
         if self._recorder is None:
             return self._run(image)
         return self._recorder.submit(self._run, image).result()
+
+    def features(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """The outputs of teacher and student by name, in arrays of their own."""
+        if self._recorder is None:
+            return self._run_networks(image)
+        return self._recorder.submit(self._run_networks, image).result()
+
+    def set_banks(self, banks: Mapping[str, np.ndarray]) -> None:
+        """Replace banks by name; those not given stay. A frame under way ends with the old ones."""
+        with self._one_at_a_time:
+            self._bind_banks(banks)
+            # What was recorded reads the banks where they were, and has their size.
+            self._places.clear()
+
+    def _bind_banks(self, banks: Mapping[str, np.ndarray]) -> None:
+        for name, bank in banks.items():
+            self._banks[name] = np.ascontiguousarray(bank)
+            self._memory.binding.bind_ortvalue_input(
+                name, self._memory_session.value_of(self._banks[name])
+            )
+
+    def _run_networks(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        frame = np.ascontiguousarray(image)[np.newaxis]
+        with self._one_at_a_time:
+            recording, beside = self._bind_image(frame)
+            made = self._features(recording, beside=beside)
+            return {name: np.array(value.numpy()) for name, value in made.items()}
 
     def _run(self, image: np.ndarray) -> dict[str, np.ndarray]:
         frame = np.ascontiguousarray(image)[np.newaxis]  # held here, while it is read

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from cosme_ros.bundle.graph_file import GraphFile
 from cosme_ros.inference.provider_settings import PROVIDERS, check_affinity
 from cosme_ros.inference.providers import (
     CPU,
@@ -44,7 +45,11 @@ _NUMPY_NAMES = {
 
 # Threads that wait for work by spinning take the cores from the other graphs, and from everything
 # else on the vehicle.
-_SESSION_DEFAULTS = {"session.intra_op.allow_spinning": "0"}
+_SESSION_DEFAULTS = {
+    "session.intra_op.allow_spinning": "0",
+    # Else the first bytes decide, and only an ONNX graph was checked for what it refers to.
+    "session.load_model_format": "ONNX",
+}
 
 
 Tensors = Mapping[str, tuple[str, tuple[int | str | None, ...]]]
@@ -107,7 +112,7 @@ class Session:
 
 
 def open_session(
-    model_path: Path,
+    model: Path | GraphFile,
     provider: str,
     *,
     threads: int = 0,
@@ -117,13 +122,15 @@ def open_session(
 ) -> Session:
     """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
 
+    `model` is what to run, or the file that holds it; ONNX Runtime is given the bytes.
     `threads` is the number of threads inside an operator, 0 for the library's default.
     `affinity` says on which processors each of them but the caller's own runs, as ONNX Runtime's
     session.intra_op_thread_affinities does: '2;3' or '1-2;3-4', counted from 1, a part for each of
     `threads` - 1 threads; empty leaves it to the system. It is for provider cpu.
     `runtime_options` go to ONNX Runtime as they are: the session's, which begin with 'session.',
     and the provider's own; they win over what is set here.
-    `engine_cache` gives the folder for what TensorRT builds; nothing is kept without it.
+    `engine_cache` gives the folder for what TensorRT builds, in a folder of its own for each graph;
+    nothing is kept without it.
     Raises ProviderError, or ModelError where the file itself is at fault.
     """
     if provider not in PROVIDERS:
@@ -140,32 +147,35 @@ def open_session(
         check_recording(of_provider, ort.__version__)
     except ValueError as error:
         raise ProviderError(str(error)) from error
-    runtime_providers = PREPARATIONS[provider](options, threads, of_provider, engine_cache)
+    graph = _graph_file(model)
+    runtime_providers = PREPARATIONS[provider](
+        options, threads, of_provider, _folder_of_graph(engine_cache, graph)
+    )
     for name, value in {**_SESSION_DEFAULTS, **of_session}.items():
         options.add_session_config_entry(name, value)
     if provider == "cpu":
         try:
-            return _wrap(_open(model_path, options, runtime_providers, provider), provider)
+            return _wrap(_open(graph, options, runtime_providers, provider), provider)
         except ModelError as error:
             if not runtime_options:
                 raise
-            _open(model_path, ort.SessionOptions(), [CPU], "cpu")  # is it the graph after all?
+            _open(graph, ort.SessionOptions(), [CPU], "cpu")  # is it the graph after all?
             raise ProviderError(f"ONNX Runtime refuses runtime_options: {error}") from error
 
     try:
-        session, assigned = _open_and_ask(model_path, options, runtime_providers, provider)
+        session, assigned = _open_and_ask(graph, options, runtime_providers, provider)
     except ProviderError as error:
         if not runtime_options:
             raise
         raise ProviderError(
             f"{error}; or something in runtime_options ({', '.join(runtime_options)}) is wrong"
         ) from error
-    check_assignment(assigned, provider, model_path.name)
+    check_assignment(assigned, provider, graph.path.name)
     return _wrap(session, provider, captures=captures_graphs(of_provider))
 
 
 def open_sessions(
-    model_paths: Mapping[str, Path],
+    models: Mapping[str, Path | GraphFile],
     provider: str,
     *,
     threads: int = 0,
@@ -178,19 +188,20 @@ def open_sessions(
     `provider` is one of PROVIDERS or 'auto', which takes the first that runs every graph and logs
     which it was and why those before it were passed over. Errors as in `open_session`.
     """
+    graphs = {name: _graph_file(model) for name, model in models.items()}
     passed_over = []
     for candidate in PROVIDERS if provider == "auto" else (provider,):
         try:
             sessions = {
                 name: open_session(
-                    path,
+                    graph,
                     candidate,
                     threads=threads,
                     affinity=affinity,
                     runtime_options=runtime_options,
                     engine_cache=engine_cache,
                 )
-                for name, path in model_paths.items()
+                for name, graph in graphs.items()
             }
         except ProviderError as error:
             if provider != "auto":
@@ -203,20 +214,34 @@ def open_sessions(
     raise ProviderError(f"no execution provider runs the graphs: {'; '.join(passed_over)}")
 
 
+def _graph_file(model: Path | GraphFile) -> GraphFile:
+    if isinstance(model, GraphFile):
+        return model
+    try:
+        return GraphFile(model, model.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{model} cannot be opened by ONNX Runtime: {error.strerror}") from error
+
+
+def _folder_of_graph(engine_cache: EngineCache, graph: GraphFile) -> EngineCache:
+    # TensorRT names an engine by the file of its graph, and bytes have none.
+    return None if engine_cache is None else lambda: engine_cache() / graph.path.stem
+
+
 def _open(
-    model_path: Path, options: ort.SessionOptions, runtime_providers: list[Any], provider: str
+    graph: GraphFile, options: ort.SessionOptions, runtime_providers: list[Any], provider: str
 ) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(
-            str(model_path), options, providers=runtime_providers or None, enable_fallback=0
+            graph.content, options, providers=runtime_providers or None, enable_fallback=0
         )
     except Exception as error:  # ONNX Runtime's exceptions have no common base
         if provider == "cpu":
-            raise ModelError(f"{model_path} cannot be opened by ONNX Runtime: {error}") from error
+            raise ModelError(f"{graph.path} cannot be opened by ONNX Runtime: {error}") from error
         # The CPU provider is always there: what it cannot open either is no usable graph.
-        _open(model_path, ort.SessionOptions(), [CPU], "cpu")
+        _open(graph, ort.SessionOptions(), [CPU], "cpu")
         raise ProviderError(
-            f"{provider} cannot open {model_path.name}: {error}; {REMEDIES[provider]}"
+            f"{provider} cannot open {graph.path.name}: {error}; {REMEDIES[provider]}"
         ) from error
 
 
@@ -234,12 +259,12 @@ def _wrap(session: ort.InferenceSession, provider: str, *, captures: bool = Fals
 
 
 def _open_and_ask(
-    model_path: Path, options: ort.SessionOptions, runtime_providers: list[Any], provider: str
+    graph: GraphFile, options: ort.SessionOptions, runtime_providers: list[Any], provider: str
 ) -> tuple[ort.InferenceSession, list[tuple[str, str]]]:
     """The session, and who runs which operator: (ONNX Runtime's provider name, operator)."""
     if hasattr(ort.InferenceSession, "get_provider_graph_assignment_info"):
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-        session = _open(model_path, options, runtime_providers, provider)
+        session = _open(graph, options, runtime_providers, provider)
         require_started(session, provider)
         return session, [
             (part.ep_name, node.op_type)
@@ -250,7 +275,7 @@ def _open_and_ask(
     with tempfile.TemporaryDirectory(prefix="cosme_ros_") as folder:
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = _open(model_path, options, runtime_providers, provider)
+        session = _open(graph, options, runtime_providers, provider)
         require_started(session, provider)
         session.run(None, _blank_inputs(session))
         events = json.loads(Path(session.end_profiling()).read_bytes())

@@ -3,6 +3,8 @@
 
 """What is raised where a message or a file holds no picture that can be trusted."""
 
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
+
 
 class DecodeError(Exception):
     """A message or a file is not a picture we can trust.
@@ -12,5 +14,5 @@ class DecodeError(Exception):
     """
 
     def __init__(self, reason: str, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(printable(sentence, MOST_OF_A_SENTENCE))
         self.reason = reason

@@ -16,9 +16,8 @@ One rule for messages and folders:
 
 JPEGs are decoded by simplejpeg (libjpeg-turbo) where it is installed, else by OpenCV, with equal
 pixels. OpenCV does not report warnings: there, a scan that is too short is found by its grey end,
-and one that is too long only where it holds a run of zeros. No decoder finds a damage that leaves a
-valid scan of the right length, such as one flipped bit; TIFF and WebP are only checked for being
-complete.
+and one that is too long is not found. No decoder finds a damage that leaves a valid scan of the
+right length, such as one flipped bit; TIFF and WebP are only checked for being complete.
 """
 
 from typing import Any
@@ -122,26 +121,19 @@ def _by_opencv(content: memoryview, header: PictureHeader, flags: int) -> NDArra
 
 # What decodes to anything but grey, and holds no marker.
 _FILLER = bytes(range(0xFF))
-_LOST = bytes(16)  # a run of zeros as this is rare in a scan, and usual where a packet was lost
-_TAIL = 32  # bytes; more than the last block of most pictures
 
 
 def _jpeg_by_opencv(content: memoryview, header: PictureHeader, flags: int) -> NDArray[Any]:
     """Decode a JPEG by OpenCV, which fills with grey what the scan lacks and reports nothing."""
     pixels = _by_opencv(content, header, flags)
-    file, end = bytes(content[:-2]), bytes(content[-2:])
-    is_grey = bool((pixels[-1, -1] == 128).all())
     # Where the last block has one column or row in the picture, its colours are mixed with those
     # of its neighbour, so that the corner is not grey.
+    is_grey = bool((pixels[-1, -1] == 128).all())
     if is_grey or header.width % 16 == 1 or header.height % 16 == 1:
         # Bytes behind a complete scan change nothing; behind a short one they become pixels.
-        longer = _by_opencv(memoryview(file + _FILLER + end), header, flags)
+        longer = _by_opencv(
+            memoryview(bytes(content[:-2]) + _FILLER + bytes(content[-2:])), header, flags
+        )
         if not np.array_equal(longer, pixels):
             raise _undecodable(header, len(content), "its data end before its last pixels")
-    scan = file[file.rfind(b"\xff\xda") :]
-    if not is_grey and len(scan) > 2 * _TAIL and _LOST in scan:
-        # A complete scan needs its last bytes; one with lost bytes may not reach them.
-        shorter = _by_opencv(memoryview(file[:-_TAIL] + end), header, flags)
-        if np.array_equal(shorter, pixels):
-            raise _undecodable(header, len(content), "its data go on behind its last pixels")
     return pixels

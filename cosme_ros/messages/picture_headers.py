@@ -4,14 +4,14 @@
 """Reads what a picture file says of itself, before anything is decoded.
 
 The formats are those that compressed_image_transport sends (JPEG, PNG, TIFF), and WebP. A file is
-believed by its structure from the first byte on, never by its last bytes: a camera may hand over
-its whole buffer, where anything may follow the picture's end, also the end of an older picture.
+believed by its structure from the first byte on, never by its last bytes: a camera may send its
+whole buffer, where anything may follow the picture's end, also the end of an older picture.
 
 What is found here, without decoding:
 
 ========  ==================================================================================
 JPEG      a segment that does not follow the one before it; a missing end marker; restart
-          markers that do not count from 0 to 7 and again
+          markers that do not count from 0 to 7 and again; a run of zeros that no encoder writes
 PNG       every damage: each chunk has a checksum
 TIFF      strips or tiles that lie beyond the end of the file
 WebP      a file that is shorter than its header says
@@ -96,7 +96,10 @@ def _damaged(name: str, position: int, what: str) -> DecodeError:
 
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
-_END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
+_CODES, _END, _SCAN, _RESTART_INTERVAL = 0xC4, 0xD9, 0xDA, 0xDD
+_SEQUENTIAL = frozenset({0xC0, 0xC1})
+_AC, _END_OF_BLOCK, _STANDARD = 0x10, 0x00, 0x01
+_LOST = bytes(64)
 # In a scan, 0xFF is followed by zero, a restart marker, or another 0xFF that fills.
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
@@ -104,7 +107,8 @@ _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 
 def _jpeg(data: memoryview) -> PictureHeader:
     frame: tuple[int, int, int, int] | None = None
-    scans, restarts, position = 0, False, 2
+    scans, restarts, sequential, position = 0, False, False, 2
+    zero_codes: dict[int, int] = {}
     while True:
         if data[position] != 0xFF:
             raise _damaged("JPEG", position, f"{data[position]:#04x} where a marker must be")
@@ -121,6 +125,9 @@ def _jpeg(data: memoryview) -> PictureHeader:
             if frame is not None:
                 raise _damaged("JPEG", position, "a second frame header")
             frame = struct.unpack_from(">BHHB", data, position + 2)
+            sequential = marker in _SEQUENTIAL
+        elif marker == _CODES:
+            zero_codes |= _zero_codes(data[position + 2 : position + length])
         elif marker == _RESTART_INTERVAL:
             restarts = True
         position += length
@@ -131,11 +138,38 @@ def _jpeg(data: memoryview) -> PictureHeader:
                 raise _truncated("JPEG", data, "an end marker")
             if restarts:
                 _check_restarts(data, position, after.start())
+            if sequential and frame is not None and data[position - length + 2] == frame[3]:
+                _check_zeros(data, position, after.start(), frame[3], zero_codes)
             position = after.start()
     if frame is None or not scans:
         raise _damaged("JPEG", position, "it ends before there was a picture")
     bits, height, width, channels = frame
     return PictureHeader("JPEG", width, height, bits, channels, position)
+
+
+def _zero_codes(tables: memoryview) -> dict[int, int]:
+    """Return what the code of zeros stands for, by table, for AC tables alone."""
+    found, position = {}, 0
+    while position < len(tables):
+        symbols = sum(tables[position + 1 : position + 17])
+        if symbols and tables[position] & _AC:
+            found[tables[position]] = tables[position + 17]
+        position += 17 + symbols
+    return found
+
+
+def _check_zeros(
+    data: memoryview, begin: int, end: int, components: int, zero_codes: dict[int, int]
+) -> None:
+    # Where the code of zeros ends a block, zeros are a flat picture. In another table they are
+    # block after block of coefficients that are all alike: bytes that were lost. A JPEG without
+    # tables means the standard's, of which that for brightness is such a one.
+    tables = {_AC | data[begin - 4 - 2 * place] & 0x0F for place in range(components)}
+    if all(zero_codes.get(table, _STANDARD) == _END_OF_BLOCK for table in tables):
+        return
+    place = bytes(data[begin:end]).find(_LOST)
+    if place >= 0:
+        raise _damaged("JPEG", begin + place, "a run of zeros")
 
 
 def _check_restarts(data: memoryview, begin: int, end: int) -> None:

@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from geometry_msgs.msg import Point
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import (
     DurabilityPolicy,
@@ -21,33 +20,21 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 # Its home is rclpy.qos_event in Humble and rclpy.event_handler since Iron; this works in both.
 from rclpy.subscription import SubscriptionEventCallbacks
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from visualization_msgs.msg import Marker, MarkerArray
 
 from cosme_ros import topics
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.inference.detector import ScoreFault
 from cosme_ros.messages.camera_model import ImagePlane, image_plane, uncalibrated_plane
-from cosme_ros.messages.detections import fill_detections
-from cosme_ros.messages.images import DecodeError, fill_image
-from cosme_ros.messages.markers import fill_markers
+from cosme_ros.messages.images import DecodeError
 from cosme_ros.node.log import LogThrottle
+from cosme_ros.node.outputs import OUTPUTS, Output, requested_outputs
 from cosme_ros.streaming.diagnostics import SCORE_FAULT
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs
 from cosme_ros.streaming.frame_statistics import FrameStatistics
 
-try:  # not in every installation of ROS
-    from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
-except ImportError:
-    Detection2DArray = None
-
-OUTPUT_TYPES = {
-    topics.OUTPUT_SCORE: Image,
-    topics.OUTPUT_MASK: Image,
-    topics.OUTPUT_OVERLAY: Image,
-    topics.OUTPUT_MARKERS: MarkerArray,
-    **({} if Detection2DArray is None else {topics.OUTPUT_DETECTIONS: Detection2DArray}),
-}
 COMPLAINT_PERIOD = 5.0  # seconds between two log lines about the same kind of broken frame
 UNEXPECTED = "unexpected error"
+_GUESSED = "guessed directions"
 
 
 def input_qos() -> QoSProfile:
@@ -60,24 +47,12 @@ def input_qos() -> QoSProfile:
     )
 
 
-def output_qos() -> QoSProfile:
-    """Reliable, so that every subscriber hears it: RViz and `ros2 bag record` ask for reliable by
-    default, and would silently get nothing from a best-effort publisher. With a depth of 1 a slow
-    listener still cannot make anything queue here."""
-    return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST,
-        depth=1,
-        reliability=ReliabilityPolicy.RELIABLE,
-        durability=DurabilityPolicy.VOLATILE,
-    )
-
-
 class CameraChannel:
     """Advertises a camera's outputs, listens to its inputs, and publishes what is made of a frame.
 
     `camera` is its name, `topics.ONLY_CAMERA` where it needs none. `statistics` counts its frames
     since it was last listened to. The node's one executor thread opens and closes; `publish`,
-    `wanted` and `log_skipped_frame` are for the threads that work on frames.
+    `requested` and `log_skipped_frame` are for the threads that work on frames.
     """
 
     def __init__(self, node: LifecycleNode, camera: str) -> None:
@@ -86,6 +61,7 @@ class CameraChannel:
         self._node = node
         self._outputs: dict[str, Any] = {}
         self._input: Any = None
+        self._input_type = ""
         self._camera_info_input: Any = None
         self._camera_info: Any = None
         self._guess_reason: str | None = None
@@ -96,11 +72,11 @@ class CameraChannel:
 
     def advertise(self) -> None:
         # One by one, so that an override that cannot be leaves those before it to be released.
-        for name, message_type in OUTPUT_TYPES.items():
-            self._outputs[name] = self._node.create_lifecycle_publisher(
-                message_type,
-                topics.of_camera(name, self.camera),
-                output_qos(),
+        for output in OUTPUTS:
+            self._outputs[output.topic] = self._node.create_lifecycle_publisher(
+                output.message_type,
+                topics.of_camera(output.topic, self.camera),
+                output.qos,
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
 
@@ -115,8 +91,10 @@ class CameraChannel:
         self._camera_info = self._guess_reason = self._incompatible = None
 
     def listen(self, on_image: Callable[[Any], None], *, compressed: bool) -> None:
+        message_type = CompressedImage if compressed else Image
+        self._input_type = f"sensor_msgs/msg/{message_type.__name__}"
         self._input = self._node.create_subscription(
-            CompressedImage if compressed else Image,
+            message_type,
             topics.of_camera(topics.INPUT_IMAGE, self.camera),
             on_image,
             input_qos(),
@@ -140,58 +118,24 @@ class CameraChannel:
 
     # Frames
 
-    def wanted(self) -> RequestedOutputs:
-        """What somebody listens to at this moment."""
-        return RequestedOutputs(
-            score=self._is_heard(topics.OUTPUT_SCORE),
-            mask=self._is_heard(topics.OUTPUT_MASK),
-            overlay=self._is_heard(topics.OUTPUT_OVERLAY),
-            obstacles=(
-                self._is_heard(topics.OUTPUT_MARKERS) or self._is_heard(topics.OUTPUT_DETECTIONS)
-            ),
-        )
+    def requested(self) -> RequestedOutputs:
+        """Return what somebody listens to at this moment."""
+        return requested_outputs(output for output in OUTPUTS if self._is_heard(output))
 
     def publish(self, made: FrameOutputs, header: Any) -> None:
-        """All that was made of the frame with this header."""
-        for name, picture, encoding in (
-            (topics.OUTPUT_SCORE, made.score, "32FC1"),
-            (topics.OUTPUT_MASK, made.mask, "mono8"),
-            (topics.OUTPUT_OVERLAY, made.overlay, "bgr8"),
-        ):
-            if picture is not None:
-                message = Image()
-                fill_image(message, picture, encoding, header)
-                self._outputs[name].publish(message)
-        if made.obstacles is None or made.outlines is None:
-            return
-        if self._is_heard(topics.OUTPUT_MARKERS):
-            markers = MarkerArray()
-            height, width = made.size
-            fill_markers(
-                markers,
-                Marker,
-                Point,
-                header,
-                made.obstacles,
-                made.outlines,
-                self._plane(width, height),
-                height=height,
-                width=width,
-            )
-            self._outputs[topics.OUTPUT_MARKERS].publish(markers)
-        if self._is_heard(topics.OUTPUT_DETECTIONS):
-            detections = Detection2DArray()
-            fill_detections(
-                detections, Detection2D, ObjectHypothesisWithPose, header, made.obstacles
-            )
-            self._outputs[topics.OUTPUT_DETECTIONS].publish(detections)
+        """Publish all that was made of the frame with this header."""
+        for output in OUTPUTS:
+            if self._is_heard(output):
+                message = output.message(made, header, self._plane)
+                if message is not None:
+                    self._outputs[output.topic].publish(message)
 
     def log_skipped_frame(self, error: Exception) -> str:
         """Log, now and then, why a frame is skipped; the reason under which it is counted."""
         if isinstance(error, DecodeError):
             reason, sentence = error.reason, str(error)
         elif isinstance(error, ScoreFault):
-            reason, sentence = SCORE_FAULT, str(error)
+            reason, sentence = SCORE_FAULT, printable(error, MOST_OF_A_SENTENCE)
         else:
             reason, sentence = UNEXPECTED, "".join(traceback.format_exception(error))
         kept_back = self._throttle.admit(reason)
@@ -206,8 +150,8 @@ class CameraChannel:
             self._node.get_logger().warning(line)
         return reason
 
-    def _is_heard(self, name: str) -> bool:
-        publisher = self._outputs.get(name)
+    def _is_heard(self, output: Output) -> bool:
+        publisher = self._outputs.get(output.topic)
         return publisher is not None and publisher.get_subscription_count() > 0
 
     def _plane(self, width: int, height: int) -> ImagePlane:
@@ -218,10 +162,11 @@ class CameraChannel:
                 raise ValueError(f"nothing came on {self._topic(topics.INPUT_CAMERA_INFO)}")
             return image_plane(info, width, height)
         except ValueError as error:
-            if self._guess_reason != str(error):
-                self._guess_reason = str(error)
+            reason = printable(error)
+            if self._guess_reason != reason and self._throttle.admit(_GUESSED) is not None:
+                self._guess_reason = reason
                 self._node.get_logger().warning(
-                    f"markers show guessed directions (a field of view of 53 degrees): {error}"
+                    f"markers show guessed directions (a field of view of 53 degrees): {reason}"
                 )
         return uncalibrated_plane(width, height)
 
@@ -238,12 +183,11 @@ class CameraChannel:
         publishers = self._node.get_publishers_info_by_topic(topic)
         if not publishers:
             return f"nobody publishes {topic}"
-        wanted = "sensor_msgs/msg/" + self._input.msg_type.__name__
         offered = {publisher.topic_type for publisher in publishers}
-        if wanted not in offered:
+        if self._input_type not in offered:
             return (
-                f"{topic} carries {', '.join(sorted(offered))}, but {wanted} is listened for: "
-                "see the parameter image_transport"
+                f"{topic} carries {', '.join(sorted(offered))}, but {self._input_type} is listened "
+                "for: see the parameter image_transport"
             )
         return (
             f"{topic} has a publisher but nothing arrives; images of megabytes need its Fast DDS "

@@ -3,9 +3,10 @@
 
 """The lifecycle node `/cosme_detector`: camera images in, anomaly scores and obstacle masks out.
 
-A frame's way is one way: its camera's subscription, the wait for its turn, codec, detector; then,
-in a second thread where that pays, obstacles and its camera's publishers. The executor's one thread
-serves subscriptions, services and diagnostics; it never waits for the worker but in transitions.
+The node only calls: `FramePipeline` decodes, detects and makes outputs, `FrameWorker` has the
+threads for it, `CameraChannel` the topics. The executor's one thread serves subscriptions and
+services, and waits for the worker in transitions alone. A thread of its own publishes diagnostics,
+so that a long transition is not mute, and a process that hangs ends (`supervisor`).
 """
 
 import gc
@@ -26,26 +27,23 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from cosme_ros import topics
-from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
+from cosme_ros.bundle.loading import BundleError
 from cosme_ros.calibration.guarantee import guarantee_status, temporal_sentence
-from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.inference.providers import ProviderError
-from cosme_ros.inference.runtime_options import parse_runtime_options
-from cosme_ros.messages.images import BgrImage, decode_compressed, decode_image
 from cosme_ros.node.camera_channel import CameraChannel
+from cosme_ros.node.log import LogBridge
 from cosme_ros.node.parameter_declaration import declare
 from cosme_ros.node.process import ros_process, take_arguments
+from cosme_ros.node.supervisor import HANG_TIMEOUT, Supervisor, end_hanging_process
 from cosme_ros.parameters import (
     PARAMETERS,
     PARAMETERS_BY_NAME,
     Changeable,
     ParameterError,
-    Settings,
     check_settings,
 )
-from cosme_ros.streaming.camera_stream import CameraStream
-from cosme_ros.streaming.diagnostics import DRIFT_RATE, INPUT_TIMEOUT, Configured, Report, report
-from cosme_ros.streaming.frame_outputs import compute_outputs
+from cosme_ros.streaming.diagnostics import INPUT_TIMEOUT, Report, report
+from cosme_ros.streaming.frame_pipeline import DetectedFrame, FramePipeline, open_pipeline
 from cosme_ros.streaming.frame_queue import QueuedFrame
 from cosme_ros.streaming.frame_statistics import Processed
 from cosme_ros.streaming.frame_worker import FrameWorker
@@ -56,54 +54,18 @@ PLAUSIBLE_AGE = 60.0  # seconds; a stamp further off is not of this node's clock
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """What configure made, used by the worker as one consistent piece."""
+class Transition:
+    """What a lifecycle transition is called while it goes on."""
 
-    settings: Settings
-    bundle: Bundle
-    detector: Detector
-    drift_rate: float
-    drift_threshold: float
-
-    def known(self) -> Configured:
-        return Configured(
-            bundle=f"{self.bundle.name} ({self.bundle.path})",
-            provider=self.detector.provider,
-            false_positive_rate=self.settings.false_positive_rate,
-            threshold=self.detector.threshold,
-            drift_rate=self.drift_rate,
-        )
-
-    def overlaps(self) -> bool:
-        """Whether a frame's outputs are made beside the next frame's networks."""
-        choice = self.settings.overlap
-        return choice == "always" or (choice == "auto" and self.detector.device != "cpu")
+    verb: str
+    state: str
 
 
-@dataclass(frozen=True)
-class _Detected:
-    """A frame that the networks are done with, and by what its outputs are to be made."""
-
-    loaded: _Loaded
-    image: BgrImage
-    detection: Detection
-
-
-class _LogBridge(logging.Handler):
-    """Lets what the ROS-free part logs (which provider, and why) appear as this node's words."""
-
-    def __init__(self, logger: Any) -> None:
-        super().__init__(logging.INFO)
-        self._logger = logger
-
-    def emit(self, record: logging.LogRecord) -> None:
-        # One line of code a severity: rclpy forbids changing it.
-        if record.levelno >= logging.ERROR:
-            self._logger.error(record.getMessage())
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(record.getMessage())
-        else:
-            self._logger.info(record.getMessage())
+CONFIGURE = Transition("configure", "configuring")
+ACTIVATE = Transition("activate", "activating")
+DEACTIVATE = Transition("deactivate", "deactivating")
+CLEAN_UP = Transition("clean up", "cleaning up")
+SHUT_DOWN = Transition("shut down", "shutting down")
 
 
 class DetectorNode(LifecycleNode):
@@ -115,13 +77,12 @@ class DetectorNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._state = "unconfigured"
         self._refusal: str | None = None
-        self._loaded: _Loaded | None = None
+        self._transition_since: float | None = None
+        self._pipeline: FramePipeline | None = None
         self._cameras: dict[str, CameraChannel] = {}
-        self._streams: dict[str, CameraStream] = {}
-        self._worker: FrameWorker[Any, _Detected] | None = None
+        self._worker: FrameWorker[Any, DetectedFrame] | None = None
         # Not lifecycle publishers: diagnostics speak in every state.
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
-        self.create_timer(self.get_parameter("diagnostics_period").value, self._publish_diagnostics)
 
     # Lifecycle
 
@@ -134,25 +95,33 @@ class DetectorNode(LifecycleNode):
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
-    def stop(self) -> None:
-        """End the worker and let go of everything, whatever the state. Publishes nothing."""
-        self._stop_working()
-        self._loaded = None
+    def stop(self, timeout: float) -> bool:
+        """End the worker and let go of everything, whatever the state. Publishes nothing.
+
+        Args:
+            timeout: seconds to wait for the frame under way.
+
+        Returns:
+            Whether it ended; False where it hangs.
+        """
+        ended = self._stop_working(timeout)
+        self._pipeline = None
+        return ended
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._attempt("configure", self._configure, self._release, state, "inactive")
+        return self._attempt(CONFIGURE, self._configure, self._release, state, "inactive")
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._attempt("activate", self._activate, self._deactivate, state, "active")
+        return self._attempt(ACTIVATE, self._activate, self._deactivate, state, "active")
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._attempt("deactivate", self._deactivate, None, state, "inactive")
+        return self._attempt(DEACTIVATE, self._deactivate, None, state, "inactive")
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._attempt("clean up", self._release, None, state, "unconfigured")
+        return self._attempt(CLEAN_UP, self._release, None, state, "unconfigured")
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._attempt("shut down", self._release, None, state, "finalized")
+        return self._attempt(SHUT_DOWN, self._release, None, state, "finalized")
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._release(state)
@@ -161,20 +130,22 @@ class DetectorNode(LifecycleNode):
 
     def _attempt(
         self,
-        verb: str,
+        transition: Transition,
         action: Callable[[LifecycleState], None],
         undo: Callable[[LifecycleState], None] | None,
         previous: LifecycleState,
         reached: str,
     ) -> TransitionCallbackReturn:
         """Run a transition and say why it failed: rclpy swallows whatever a transition raises."""
+        before, self._state = self._state, transition.state
+        self._transition_since = monotonic()
         try:
             action(previous)
         except CONFIGURATION_ERRORS as error:
-            self._refusal = f"cannot {verb}: {error}"
+            self._refusal = f"cannot {transition.verb}: {error}"
             self.get_logger().error(self._refusal)
         except Exception as error:
-            self._refusal = f"cannot {verb}: {type(error).__name__}: {error}"
+            self._refusal = f"cannot {transition.verb}: {type(error).__name__}: {error}"
             if self.context.ok():  # else the process is ending, and it is no fault
                 self.get_logger().error(f"{self._refusal}\n{traceback.format_exc()}")
         else:
@@ -182,6 +153,9 @@ class DetectorNode(LifecycleNode):
             self._state = reached
             return TransitionCallbackReturn.SUCCESS
         finally:
+            if self._state != reached:
+                self._state = before
+            self._transition_since = None
             if not self.context.ok():  # rclpy would try to complete it, and call that an error
                 raise SystemExit(0)
         if undo is None:
@@ -194,33 +168,26 @@ class DetectorNode(LifecycleNode):
             {row.name: self.get_parameter(row.name).value for row in PARAMETERS}
         )
         self.get_logger().info(f"loading {settings.bundle}, provider {settings.provider}")
-        bundle = load_bundle(settings.bundle)
-        _check_against_bundle(settings, bundle)
-        detector = Detector(
-            bundle,
-            provider=settings.provider,
-            false_positive_rate=settings.false_positive_rate,
-            threads=settings.threads,
-            affinity=settings.thread_affinity,
-            runtime_options=parse_runtime_options(settings.runtime_options),
-        )
-        detector.warm_up(*bundle.input_size)
-        lowest, highest = bundle.calibration.rates
-        drift_rate = min(max(DRIFT_RATE, lowest), highest)
-        self._loaded = _Loaded(
-            settings, bundle, detector, drift_rate, bundle.calibration.threshold(drift_rate)
-        )
+        self._pipeline = pipeline = open_pipeline(settings)
+        bundle, detector = pipeline.bundle, pipeline.detector
         for camera in topics.cameras(settings.cameras):
             self._cameras[camera] = CameraChannel(self, camera)
             self._cameras[camera].advertise()
         self.get_logger().info(
-            f"ready: bundle {bundle.name}, provider {detector.provider}, alarm at a raw score of "
-            f"{detector.threshold:.4g} (false_positive_rate {settings.false_positive_rate:g})"
-            + ("; outputs are made beside the next frame" if self._loaded.overlaps() else "")
+            f"ready: bundle {bundle.name} (bundle_digest {bundle.digest}), provider "
+            f"{detector.provider}, alarm at a raw score of {detector.threshold:.4g} "
+            f"(false_positive_rate {settings.false_positive_rate:g})"
+            + ("; outputs are made beside the next frame" if pipeline.overlaps else "")
         )
         # What is loaded now stays: going through it for garbage would stop a frame for 10 to 20 ms.
         gc.collect()
         gc.freeze()
+        if not bundle.protects_itself:
+            self.get_logger().warning(
+                f"bundle {bundle.name} was exported by an older version, and its manifest.json "
+                "does not hold the hash of its content: a changed calibration would not be "
+                "noticed; set the parameter bundle_digest, or export the bundle anew"
+            )
         unmeasured = temporal_sentence(
             bundle.manifest["calibration"],
             temporal=settings.temporal,
@@ -228,9 +195,9 @@ class DetectorNode(LifecycleNode):
         )
         if unmeasured is not None:
             self.get_logger().warning(unmeasured)
-        promised = guarantee_status(bundle.manifest["calibration"], settings)
-        if promised is not None:
-            sentence, holds = promised
+        guarantee = guarantee_status(bundle.manifest["calibration"], settings)
+        if guarantee is not None:
+            sentence, holds = guarantee
             if holds:
                 self.get_logger().info(sentence)
             else:
@@ -238,90 +205,76 @@ class DetectorNode(LifecycleNode):
 
     def _activate(self, state: LifecycleState) -> None:
         super().on_activate(state)
-        loaded = self._loaded
-        assert loaded is not None
-        compressed = loaded.settings.image_transport == "compressed"
+        pipeline = self._pipeline
+        assert pipeline is not None
+        pipeline.begin()
         for camera in self._cameras.values():
             camera.reset()
-        # Whatever was seen before an interruption is no history of what comes now.
-        self._streams = {
-            name: CameraStream(loaded.detector, temporal=loaded.settings.temporal)
-            for name in self._cameras
-        }
         self._worker = worker = FrameWorker(
             {name: camera.statistics for name, camera in self._cameras.items()},
-            detect=partial(
-                self._detect,
-                partial(
-                    decode_compressed if compressed else decode_image,
-                    max_pixels=loaded.settings.max_image_pixels,
-                ),
-            ),
-            finish=self._finish,
+            detect=lambda queued: pipeline.detect(queued.camera, queued.frame),
+            finish=partial(self._finish, pipeline),
             failed=self._failed,
-            deadline=loaded.settings.deadline,
-            overlap=loaded.overlaps(),
+            deadline=pipeline.settings.deadline,
+            overlap=pipeline.overlaps,
         )
         worker.start()
+        compressed = pipeline.settings.image_transport == "compressed"
         for name, camera in self._cameras.items():
             camera.listen(partial(worker.offer, name), compressed=compressed)
 
     def _deactivate(self, state: LifecycleState) -> None:
-        self._stop_working()
+        self._stop_working_or_end()
         super().on_deactivate(state)
 
     def _release(self, _: LifecycleState) -> None:
         gc.unfreeze()
-        self.stop()
+        self._stop_working_or_end()
+        self._pipeline = None
         for camera in self._cameras.values():
             camera.release()
         self._cameras = {}
 
-    def _stop_working(self) -> None:
-        """Afterwards nothing is published for a frame that came before."""
+    def _stop_working(self, timeout: float) -> bool:
+        """Return whether nothing is published any more for a frame that came before."""
         for camera in self._cameras.values():
             camera.stop_listening()
         if self._worker is not None:
-            self._worker.close()
+            if not self._worker.close(timeout):
+                return False
             self._worker = None
-        self._streams = {}
+        return True
+
+    def _stop_working_or_end(self) -> None:
+        """Stop working; end the process where the frame under way hangs.
+
+        No thread can be ended by force, and a transition that never answers blocks who asked for
+        it. A process that died is started again by launch.
+        """
+        timeout = HANG_TIMEOUT if self._pipeline is None else self._pipeline.settings.stall_error
+        if not self._stop_working(timeout) and self.context.ok():
+            end_hanging_process(
+                self.get_logger(), f"the frame under way does not end within {timeout:g} s"
+            )
 
     # Frames
 
-    def _detect(self, decode: Callable[[Any], BgrImage], turn: QueuedFrame[Any]) -> _Detected:
-        loaded = self._loaded
-        assert loaded is not None
-        image = decode(turn.frame)
-        stamp = turn.frame.header.stamp
-        # One thread detects, so that a camera's frames come here in order.
-        detection = self._streams[turn.camera].detect(image, stamp.sec * 10**9 + stamp.nanosec)
-        return _Detected(loaded, image, detection)
-
-    def _finish(self, turn: QueuedFrame[Any], detected: _Detected) -> Processed | None:
-        camera, loaded = self._cameras[turn.camera], detected.loaded
-        made = compute_outputs(
-            detected.detection,
-            detected.image,
-            camera.wanted(),
-            provider=loaded.detector.provider,
-            drivable_class_ids=(
-                loaded.bundle.drivable_class_ids if loaded.settings.region == "drivable" else None
-            ),
-            minimum_area=loaded.settings.minimum_area,
-            drift_threshold=loaded.drift_threshold,
-            frame_rate=camera.statistics.output_rate(),
-            score_on_grid=loaded.settings.score_resolution == "network",
-            outline=loaded.settings.outline,
+    def _finish(
+        self, pipeline: FramePipeline, queued: QueuedFrame[Any], detected: DetectedFrame
+    ) -> Processed | None:
+        camera = self._cameras[queued.camera]
+        made = pipeline.outputs(
+            detected, camera.requested(), frame_rate=camera.statistics.output_rate()
         )
         assert self._worker is not None
         if self._worker.closing:
             return None
-        camera.publish(made, turn.frame.header)
+        camera.publish(made, queued.frame.header)
         return Processed(
-            age_at_start=turn.began - turn.arrived,
-            latency=monotonic() - turn.arrived,
-            stamp_latency=self._age(turn.frame.header.stamp),
-            drift_share=made.drift_share,
+            age_at_start=queued.began - queued.arrived,
+            latency=monotonic() - queued.arrived,
+            stamp_latency=self._age(queued.frame.header.stamp),
+            spread=detected.spread,
             mask_withheld=made.mask_withheld,
         )
 
@@ -340,7 +293,7 @@ class DetectorNode(LifecycleNode):
 
     def _on_set_parameters(self, changes: list[Any]) -> SetParametersResult:
         """Refuse what the table or the bundle forbids; let the next frame use the rest."""
-        loaded = self._loaded
+        pipeline = self._pipeline
         accepted = {}
         try:
             for change in changes:
@@ -348,44 +301,41 @@ class DetectorNode(LifecycleNode):
                 if row is None:  # rclpy's own, for example use_sim_time
                     continue
                 row.check(change.value)
-                if row.changeable is Changeable.UNCONFIGURED and loaded is not None:
+                if row.changeable is Changeable.UNCONFIGURED and pipeline is not None:
                     raise ParameterError(
                         f"parameter '{row.name}' can be set only {row.changeable.value}; "
                         f"it is {self._state}"
                     )
                 accepted[row.name] = change.value
-            if accepted and loaded is not None:
-                settings = replace(loaded.settings, **accepted)
-                _check_against_bundle(settings, loaded.bundle)
-                loaded.detector.threshold = loaded.bundle.calibration.threshold(
-                    settings.false_positive_rate
-                )
-                self._loaded = replace(loaded, settings=settings)
+            if accepted and pipeline is not None:
+                pipeline.change(replace(pipeline.settings, **accepted))
         except ParameterError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     # Diagnostics
 
-    def _publish_diagnostics(self) -> None:
+    def publish_diagnostics(self) -> None:
+        """Publish how the node is. May be called from any thread."""
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
         message.status = [self._status(camera) for camera in self._camera_names()]
         self._diagnostics.publish(message)
 
     def _status(self, camera: str) -> DiagnosticStatus:
-        said = self._report(self._cameras.get(camera))
+        status = self._report(self._cameras.get(camera))
         return DiagnosticStatus(
-            level=bytes([said.level]),
+            level=bytes([status.level]),
             name=topics.status(self.get_fully_qualified_name(), camera),
-            message=said.message,
+            message=status.message,
             hardware_id=platform.node(),
-            values=[KeyValue(key=key, value=value) for key, value in said.values.items()],
+            values=[KeyValue(key=key, value=value) for key, value in status.values.items()],
         )
 
     def _report(self, camera: CameraChannel | None) -> Report:
         """Of one camera; None where there are none, because the node is not configured."""
         snapshot = missing_input_reason = None
+        pipeline, transition_since = self._pipeline, self._transition_since
         if camera is not None and self._worker is not None:
             snapshot = camera.statistics.snapshot()
             if snapshot.seconds_since_input > INPUT_TIMEOUT:
@@ -393,9 +343,10 @@ class DetectorNode(LifecycleNode):
         return report(
             state=self._state,
             refusal=self._refusal,
-            configured=None if self._loaded is None else self._loaded.known(),
+            configured=None if pipeline is None else pipeline.configured(),
             snapshot=snapshot,
             missing_input_reason=missing_input_reason,
+            transition_age=None if transition_since is None else monotonic() - transition_since,
         )
 
     def _camera_names(self) -> tuple[str, ...]:
@@ -407,22 +358,9 @@ class DetectorNode(LifecycleNode):
             return (topics.ONLY_CAMERA,)
 
 
-def _check_against_bundle(settings: Settings, bundle: Bundle) -> None:
-    """Raise ParameterError for what this bundle cannot do."""
-    try:
-        bundle.calibration.threshold(settings.false_positive_rate)
-    except ValueError as error:
-        raise ParameterError(f"parameter {error}") from error
-    if settings.region == "drivable" and not bundle.drivable_class_ids:
-        raise ParameterError(
-            f"parameter 'region' is 'drivable', but bundle {bundle.name} has no drivable class; "
-            "'everything' is right for it"
-        )
-
-
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM. Returns the process's exit code: 0, or 2 for
-    parameters that cannot even be declared."""
+    parameters that cannot even be declared. A node that hangs ends with `supervisor.HANGING`."""
     take_arguments(
         "detector_node",
         "Finds unknown obstacles in camera images: a lifecycle node that brings itself up.",
@@ -435,19 +373,30 @@ def main(args: list[str] | None = None) -> int:
         except ParameterException as error:
             rclpy.logging.get_logger(topics.DETECTOR_NODE).fatal(str(error))
             return 2
+        executor = SingleThreadedExecutor()
+        supervisor = Supervisor(
+            node.context,
+            node.get_parameter("diagnostics_period").value,
+            publish=node.publish_diagnostics,
+            wake=executor.wake,
+            logger=node.get_logger(),
+        )
         try:
-            _run(node)
+            supervisor.start()
+            _run(node, executor)
         finally:
-            node.stop()
+            ended = node.stop(HANG_TIMEOUT)
+            supervisor.silence()
+            if not ended:
+                end_hanging_process(None, "the frame under way does not end")
             node.destroy_node()
     return 0
 
 
-def _run(node: DetectorNode) -> None:
+def _run(node: DetectorNode, executor: SingleThreadedExecutor) -> None:
     python_log = logging.getLogger("cosme_ros")
     python_log.setLevel(logging.INFO)
-    python_log.addHandler(_LogBridge(node.get_logger()))
-    executor = SingleThreadedExecutor()
+    python_log.addHandler(LogBridge(node.get_logger()))
     executor.add_node(node)
     if node.get_parameter("autostart").value:
         node.start()

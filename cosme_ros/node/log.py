@@ -1,11 +1,13 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Says a repeated complaint once in a while, and how often it was kept back."""
+"""The node's log: repeated complaints once in a while, and what the ROS-free part logs."""
 
+import logging
 import threading
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
 
 class LogThrottle:
@@ -33,3 +35,20 @@ class LogThrottle:
             self._last_said[kind] = now
             self._kept_back[kind] = 0
             return kept_back
+
+
+class LogBridge(logging.Handler):
+    """Passes what the ROS-free part logs, as which provider runs and why, to a node's logger."""
+
+    def __init__(self, logger: Any) -> None:
+        super().__init__(logging.INFO)
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # One line of code a severity: rclpy forbids changing it.
+        if record.levelno >= logging.ERROR:
+            self._logger.error(record.getMessage())
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(record.getMessage())
+        else:
+            self._logger.info(record.getMessage())

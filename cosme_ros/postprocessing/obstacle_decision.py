@@ -1,25 +1,86 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Where a detection has obstacles: one decision for the node, snapshots and evaluation alike.
+"""Where a detection has obstacles, and when that is unknown: decided once, for everybody.
 
-A calibration counts the frames that alarm with the same region and minimum area
-(`frame_alarm_threshold`).
+The node, snapshots, evaluation and calibration all ask here. A guarantee on the rate of false
+alarms holds because the frames that a calibration counts are the frames that alarm in the node.
 How an obstacle is outlined changes neither that a frame alarms nor how many obstacles it has.
+
+Unknown is never clear: where no road was recognised there is no mask at all, because an empty one
+would say that the road is clear.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.bundle.loading import Bundle
 from cosme_ros.inference.detector import Detection
-from cosme_ros.parameters import OUTLINES
+from cosme_ros.parameters import OUTLINES, REGIONS
 from cosme_ros.postprocessing.mask_refinement import refine_obstacles
 from cosme_ros.postprocessing.obstacles import Obstacle, drivable_region, find_obstacles
+
+
+@dataclass(frozen=True)
+class ObstacleRule:
+    """What makes anomalous pixels an obstacle. Raises ValueError for values that cannot be."""
+
+    drivable_class_ids: tuple[int, ...] | None
+    """Limits obstacles to the drivable area; None looks everywhere."""
+    minimum_area: int
+    """Of an obstacle, pixels of the image at or above the alarm line."""
+    outline: str = "score"
+    """One of OUTLINES: 'score' ends an obstacle at the alarm line, 'image' as `mask_refinement`
+    describes."""
+
+    def __post_init__(self) -> None:
+        if self.outline not in OUTLINES:
+            raise ValueError(f"outline is {self.outline!r}; one of {', '.join(OUTLINES)} is right")
+
+
+def obstacle_rule(
+    bundle: Bundle, *, region: str, minimum_area: int, outline: str = "score"
+) -> ObstacleRule:
+    """Return the rule that these values of the node's parameters make for a bundle.
+
+    Args:
+        bundle: says which classes are drivable.
+        region: one of REGIONS.
+        minimum_area: as in ObstacleRule.
+        outline: as in ObstacleRule.
+
+    Raises:
+        ValueError: a value that cannot be, or a drivable area in a bundle without drivable class.
+    """
+    if region not in REGIONS:
+        raise ValueError(f"region is {region!r}; one of {', '.join(REGIONS)} is right")
+    if region == "drivable" and not bundle.drivable_class_ids:
+        raise ValueError(
+            f"'region' is 'drivable', but bundle {bundle.name} has no drivable class; "
+            "'everything' is right for it"
+        )
+    ids = bundle.drivable_class_ids if region == "drivable" else None
+    return ObstacleRule(ids, minimum_area, outline)
+
+
+@dataclass(frozen=True)
+class SearchArea:
+    """Where obstacles of one frame are looked for."""
+
+    region: NDArray[np.bool_] | None
+    """bool [H, W]; None for everywhere."""
+
+
+def search_area(detection: Detection, rule: ObstacleRule) -> SearchArea | None:
+    """Return where obstacles are looked for; None where no road was recognised: unknown."""
+    if rule.drivable_class_ids is None:
+        return SearchArea(None)
+    region = drivable_region(detection.class_id, rule.drivable_class_ids)
+    return SearchArea(region) if region.any() else None
 
 
 @dataclass(frozen=True)
@@ -27,46 +88,32 @@ class ObstacleDecision:
     """The obstacles of one frame of H x W pixels."""
 
     mask: NDArray[np.uint8] | None
-    """uint8 [H, W], 255 on obstacles, else 0; None where it is withheld."""
+    """uint8 [H, W], 255 on obstacles, else 0; None where it is unknown."""
     obstacles: tuple[Obstacle, ...]
-    """Highest peak first; empty where the mask is withheld."""
+    """Highest peak first; empty where it is unknown."""
 
 
-WITHHELD = ObstacleDecision(None, ())
-"""No road was recognised: an empty mask would say that it is clear."""
+UNKNOWN = ObstacleDecision(None, ())
 
 
 def decide_obstacles(
-    detection: Detection,
-    image: NDArray[np.uint8],
-    *,
-    drivable_class_ids: Collection[int] | None,
-    minimum_area: int,
-    outline: str = "score",
+    detection: Detection, image: NDArray[np.uint8], rule: ObstacleRule
 ) -> ObstacleDecision:
-    """Return the obstacles of a frame.
+    """Return the obstacles of a frame; UNKNOWN where no road was recognised.
 
     Args:
         detection: of the frame.
         image: the frame itself, uint8 [H, W, 3] BGR.
-        drivable_class_ids: limits obstacles to the drivable area; None looks everywhere.
-        minimum_area: of an obstacle, pixels of the image at or above the alarm line.
-        outline: one of OUTLINES: 'score' ends an obstacle at the alarm line, 'image' as
-            `mask_refinement` describes.
-
-    Raises:
-        ValueError: no such outline.
+        rule: what makes an obstacle.
     """
-    if outline not in OUTLINES:
-        raise ValueError(f"outline is {outline!r}; one of {', '.join(OUTLINES)} is right")
-    region = None
-    if drivable_class_ids is not None:
-        region = drivable_region(detection.class_id, drivable_class_ids)
-        if not region.any():
-            return WITHHELD
-    mask, obstacles = find_obstacles(detection.score, region=region, minimum_area=minimum_area)
-    if outline == "image" and obstacles:
+    area = search_area(detection, rule)
+    if area is None:
+        return UNKNOWN
+    mask, obstacles = find_obstacles(
+        detection.score, region=area.region, minimum_area=rule.minimum_area
+    )
+    if rule.outline == "image" and obstacles:
         mask, obstacles = refine_obstacles(
-            mask, detection.score, detection.score_grid, image, region=region
+            mask, detection.score, detection.score_grid, image, region=area.region
         )
     return ObstacleDecision(mask, obstacles)

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from cosme_ros import topics
+from cosme_ros.atomic_files import write_atomically
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag
 from cosme_ros.dds_profile import profile_path, profile_variable
 from cosme_ros.replay.recording import Recording
@@ -95,7 +96,7 @@ class Replay:
         folder.mkdir(parents=True, exist_ok=True)
         absolute = {name: str(getattr(self, name).resolve()) for name in ("bundle", "bag")}
         text = json.dumps({**asdict(self), **absolute}, indent=2)
-        (folder / SETTINGS).write_text(text + "\n", encoding="utf-8")
+        write_atomically(folder / SETTINGS, text + "\n")
 
     @property
     def silence(self) -> float:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cosme_ros.atomic_files import write_atomically
 from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.evaluation.results import BagFigures, FrameFigures
 from cosme_ros.evaluation.settings import taken_for
@@ -23,7 +24,7 @@ def write_json(folder: Path, evaluation: BagEvaluation) -> Path:
     """Write JSON_FILE to `folder`."""
     file = folder / JSON_FILE
     text = json.dumps(as_content(evaluation), indent=1, default=_as_text, allow_nan=False)
-    file.write_text(text + "\n", encoding="utf-8")
+    write_atomically(file, text + "\n")
     return file
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from cosme_ros.atomic_files import write_atomically
 from cosme_ros.evaluation.settings import listed
 from cosme_ros.visualization.text import counted
 
@@ -37,7 +38,7 @@ class Thumbnail:
 def write_html(folder: Path, template: str, **content: Any) -> Path:
     """Write HTML_FILE to `folder`, as `as_html` renders it."""
     file = folder / HTML_FILE
-    file.write_text(as_html(template, **content), encoding="utf-8")
+    write_atomically(file, as_html(template, **content))
     return file
 
 

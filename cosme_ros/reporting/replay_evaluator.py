@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from cosme_ros.atomic_files import write_atomically
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bags.scenes import Scene, scenes_of_frames
 from cosme_ros.bundle.loading import load_bundle
@@ -124,7 +125,7 @@ def evaluate_recording(
         "command": command,
         "machine": describe_environment(),
     }
-    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_atomically(folder / REPORT, json.dumps(report, indent=2) + "\n")
     write_page(folder, report, video=VIDEO if pictures else "", thumbnails=thumbnails)
     return report
 

@@ -34,7 +34,8 @@ class CameraStream:
 
         Raises:
             ValueError: no such image.
-            ScoreFault: a score is NaN or infinite. The history ends: the next frame begins anew.
+            ScoreFault: a score is NaN, infinite or below 0. The history ends, and the next frame
+                begins anew.
         """
         try:
             detection = self._detector.detect(image)

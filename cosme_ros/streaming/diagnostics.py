@@ -1,17 +1,24 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Judges the state of the detector for /diagnostics. Arithmetic and words, no ROS."""
+"""Judges the state of the detector for /diagnostics. Arithmetic and words, no ROS.
+
+Two rules stand above all others:
+
+- **Input without output is never OK.** Frames that fail, come late, hang, or wait for one that
+  hangs, are a warning or an error, and so is an input that has stopped.
+- **Unknown is never clear.** No valid score, no road, or scores that say nothing are never OK.
+"""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 from cosme_ros import topics
 from cosme_ros.streaming.frame_statistics import WINDOW, Percentiles, Snapshot
+from cosme_ros.streaming.score_drift import DriftReference, drift_warning
 
 INPUT_TIMEOUT = 1.0  # seconds; a road changes within it
-DRIFT_RATE = 0.01  # false-positive rate at which drift is watched: common enough to measure
-DRIFT_FACTOR = 10.0  # times the promised share: an obstacle alone does not fill a tenth of the road
+PENDING_KEY = "pending without a result (s)"
 LATE = "older than the deadline"
 SCORE_FAULT = "score fault"  # the reason under which ScoreFaults are counted
 
@@ -33,7 +40,10 @@ class Configured:
     provider: str
     false_positive_rate: float
     threshold: float
-    drift_rate: float
+    drift: DriftReference
+    stall_warning: float
+    """Seconds that frames may be pending without a result."""
+    stall_error: float
 
 
 @dataclass(frozen=True)
@@ -50,13 +60,19 @@ def report(
     configured: Configured | None,
     snapshot: Snapshot | None,
     missing_input_reason: str | None,
+    transition_age: float | None = None,
 ) -> Report:
     """One status of /diagnostics.
 
-    `state` is the lifecycle state; `refusal` the sentence of the last transition that failed, None
-    after one that succeeded; `snapshot` is given while the node is active; `missing_input_reason`
-    says why no image may be coming, as far as the graph shows, and is used when none came for
-    INPUT_TIMEOUT.
+    Args:
+        state: of the lifecycle.
+        refusal: the sentence of the last transition that failed, None after one that succeeded.
+        configured: what is loaded; None where nothing is.
+        snapshot: of a camera, while the node is active.
+        missing_input_reason: why no image may be coming, as far as the graph shows; used when none
+            came for INPUT_TIMEOUT.
+        transition_age: seconds that a transition such as configuring has taken so far; None where
+            there is none.
     """
     values = {"state": state}
     if configured is not None:
@@ -66,6 +82,9 @@ def report(
             "false positive rate": f"{configured.false_positive_rate:g}",
             "alarm threshold (raw score)": f"{configured.threshold:.6g}",
         }
+    if transition_age is not None:
+        waited = f"{state} for {transition_age:.1f} s: no obstacles are looked for"
+        return Report(Level.WARN, waited, values)
     if refusal is not None:
         values[topics.REFUSAL] = refusal
         return Report(Level.ERROR, f"{state}: {refusal}", values)
@@ -79,13 +98,19 @@ def report(
 def _judge(
     s: Snapshot, configured: Configured, missing_input_reason: str | None
 ) -> tuple[Level, str]:
+    if s.pending_age > configured.stall_warning:
+        level = Level.ERROR if s.pending_age > configured.stall_error else Level.WARN
+        return level, (
+            f"frames have been pending for {s.pending_age:.1f} s without a result: the frame under "
+            "way hangs, or takes too long"
+        )
     if s.seconds_since_input > INPUT_TIMEOUT:
         hint = f": {missing_input_reason}" if missing_input_reason else ""
         return Level.STALE, f"no image for {s.seconds_since_input:.1f} s{hint}"
     lost = {**s.recent_failures, **({LATE: s.recent_late} if s.recent_late else {})}
     failures = ", ".join(f"{count} x {reason}" for reason, count in lost.items())
     if SCORE_FAULT in s.recent_failures:
-        return Level.ERROR, f"the score is not a number, nothing was published: {failures}"
+        return Level.ERROR, f"a score has no meaning, nothing was published: {failures}"
     if lost and not s.recent_processed:
         return Level.ERROR, f"no frame of the last {WINDOW:g} s could be used: {failures}"
     if lost:
@@ -95,11 +120,10 @@ def _judge(
             f"no drivable area in {s.recent_masks_withheld} frames of the last {WINDOW:g} s: "
             "their obstacle masks were withheld"
         )
-    if s.drift_share is not None and s.drift_share > DRIFT_FACTOR * configured.drift_rate:
-        return Level.WARN, (
-            f"{s.drift_share:.1%} of the pixels reach the score that {configured.drift_rate:.1%} "
-            "reached in calibration: these are not the scenes the bundle was fitted on"
-        )
+    if s.spread is not None and (warning := drift_warning(s.spread, configured.drift)) is not None:
+        return Level.WARN, warning
+    if s.received and not s.recent_processed:
+        return Level.WARN, f"{s.waiting + s.under_way} frames pending, and no result yet"
     return Level.OK, f"{s.output_rate:.1f} frames/s"
 
 
@@ -113,6 +137,9 @@ def _numbers(s: Snapshot, configured: Configured) -> dict[str, str]:
         f"frames late ({LATE})": str(s.late),
         topics.FRAMES_FAILED: str(sum(s.failed.values())),
         **{f"frames failed: {reason}": str(count) for reason, count in sorted(s.failed.items())},
+        "frames waiting": str(s.waiting),
+        "frames under way": str(s.under_way),
+        PENDING_KEY: f"{s.pending_age:.3f}",
         "masks withheld (no drivable area)": str(s.masks_withheld),
     }
     for name, numbers in (
@@ -122,10 +149,16 @@ def _numbers(s: Snapshot, configured: Configured) -> dict[str, str]:
         ("latency from stamp", s.stamp_latency),
     ):
         values |= _percentiles(name, numbers)
-    if s.drift_share is not None:
-        values["score drift (share of pixels)"] = f"{s.drift_share:.6g}"
-    values["score drift expected (share of pixels)"] = f"{configured.drift_rate:g}"
-    return values
+    if s.spread is not None:
+        values |= {
+            "score drift (share of pixels)": f"{s.spread.rare:.6g}",
+            "common scores (share of pixels)": f"{s.spread.common:.6g}",
+            "constant scores (share of frames)": f"{s.spread.constant:.6g}",
+        }
+    return values | {
+        "score drift expected (share of pixels)": f"{configured.drift.rare_rate:g}",
+        "common scores expected (share of pixels)": f"{configured.drift.common_rate:g}",
+    }
 
 
 def _percentiles(name: str, numbers: Percentiles | None) -> dict[str, str]:

@@ -17,26 +17,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class QueuedFrame(Generic[T]):
-    """A frame whose turn has come. Times are seconds of the monotonic clock."""
+    """A frame that was taken from the queue. Times are seconds of the monotonic clock."""
 
     camera: str
     frame: T
     arrived: float
     began: float
     late: bool
-    """Older than the deadline when its turn came: not to be worked on."""
+    """Older than the deadline when it was taken: not to be worked on."""
 
 
 class FrameQueue(Generic[T]):
-    """Room for one frame of each camera. A second one displaces the first, so nothing ever queues.
+    """Holds one frame of each camera. A second one displaces the first.
 
-    Among the cameras that have a frame, the one whose last turn is longest ago comes first; at the
-    start, in the order of `cameras`. So between a frame's arrival and its own turn no other camera
-    has two turns: of n cameras, a frame that is not displaced waits for the frame under way and
-    n - 1 others at most, however fast they come.
+    Among the cameras that have a frame, the one that was served longest ago comes first; at the
+    start, in the order of `cameras`. So while a frame waits no other camera is served twice: of n
+    cameras, a frame that is not displaced waits for the frame under way and n - 1 others at most,
+    however fast they come.
 
-    `deadline` is in seconds since arrival, 0.0 is none. A frame that is late takes no turn from its
-    camera: it stays first, and its next frame waits for no more than what is under way.
+    `deadline` is in seconds since arrival, 0.0 is none. A camera whose frame is late has not been
+    served: it stays first, and its next frame waits for no more than what is under way.
     """
 
     def __init__(

@@ -11,6 +11,8 @@ from time import monotonic
 
 import numpy as np
 
+from cosme_ros.streaming.score_drift import ScoreSpread, mean_spread
+
 WINDOW = 10.0  # seconds; rates, percentiles and drift are taken over this
 
 
@@ -25,8 +27,11 @@ class Percentiles:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All frames received are processed, dropped, late, failed, or still under way: waiting for
-    their turn or being worked on.
+    """All frames received are processed, dropped, late, failed, waiting or under way.
+
+    `pending_age` is how long, in seconds, frames have been waiting or under way without any frame
+    being processed, failed or late; 0.0 where none waits or is under way. It grows for as long as
+    the frame under way hangs, also of a camera whose frames only wait for it.
 
     Rates are frames a second over the last WINDOW seconds, or since the start where that is
     shorter. Percentiles and means are None when the window holds nothing to take them of.
@@ -38,6 +43,9 @@ class Snapshot:
     dropped: int
     late: int
     failed: dict[str, int]
+    waiting: int
+    under_way: int
+    pending_age: float
     masks_withheld: int
     input_rate: float
     output_rate: float
@@ -45,7 +53,7 @@ class Snapshot:
     age_at_start: Percentiles | None
     latency: Percentiles | None
     stamp_latency: Percentiles | None
-    drift_share: float | None
+    spread: ScoreSpread | None
     seconds_since_input: float
     recent_processed: int
     recent_late: int
@@ -59,19 +67,22 @@ class Processed:
 
     `age_at_start` is arrival to the begin of work, `latency` arrival to published (both by this
     machine's monotonic clock), `stamp_latency` the message's stamp to published, None where the
-    stamp is not of the node's clock. `drift_share` is the share of the score's pixels at or above
-    the raw score of the drift check's rate.
+    stamp is not of the node's clock.
     """
 
     age_at_start: float
     latency: float
     stamp_latency: float | None
-    drift_share: float
+    spread: ScoreSpread
     mask_withheld: bool
 
 
 class FrameStatistics:
-    """Counts frames. All methods may be called from any thread."""
+    """Counts frames. All methods may be called from any thread.
+
+    A frame is received, then dropped, missed or begun; one that was begun is then processed, failed
+    or abandoned. Times are of the monotonic clock: neither ROS time nor the system's can stop them.
+    """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -82,6 +93,9 @@ class FrameStatistics:
         self._processed = 0
         self._dropped = 0
         self._late = 0
+        self._waiting = 0
+        self._under_way = 0
+        self._pending_since: float | None = None
         self._masks_withheld = 0
         self._failed: Counter[str] = Counter()
         self._inputs: deque[tuple[float, None]] = deque()
@@ -92,31 +106,54 @@ class FrameStatistics:
     def receive(self) -> None:
         with self._lock:
             self._received += 1
+            self._waiting += 1
             self._last_input = self._clock()
+            if self._pending_since is None:
+                self._pending_since = self._last_input
             self._inputs.append((self._last_input, None))
             self._forget(self._last_input)
 
     def drop(self) -> None:
-        """A newer frame came, or the end, before it was done with."""
+        """A newer frame came, or the end, before a waiting frame was begun."""
         with self._lock:
+            self._waiting -= 1
             self._dropped += 1
+            self._forget_pending()
 
     def miss(self) -> None:
-        """A frame was older than the deadline when its turn came."""
+        """A waiting frame was older than the deadline when it was taken."""
         with self._lock:
+            self._waiting -= 1
             self._late += 1
-            self._misses.append((self._clock(), None))
+            self._misses.append((self._end_one(), None))
+
+    def begin(self) -> None:
+        """Work on a waiting frame begins."""
+        with self._lock:
+            self._waiting -= 1
+            self._under_way += 1
+
+    def abandon(self) -> None:
+        """The end came before a frame under way was done with."""
+        with self._lock:
+            self._under_way -= 1
+            self._dropped += 1
+            self._forget_pending()
 
     def fail(self, reason: str) -> None:
+        """A frame under way failed."""
         with self._lock:
+            self._under_way -= 1
             self._failed[reason] += 1
-            self._failures.append((self._clock(), reason))
+            self._failures.append((self._end_one(), reason))
 
     def process(self, frame: Processed) -> None:
+        """A frame under way is done with."""
         with self._lock:
+            self._under_way -= 1
             self._processed += 1
             self._masks_withheld += frame.mask_withheld
-            self._outputs.append((self._clock(), frame))
+            self._outputs.append((self._end_one(), frame))
 
     def output_rate(self) -> float:
         """As in `snapshot`, without the cost of the rest."""
@@ -138,6 +175,9 @@ class FrameStatistics:
                 dropped=self._dropped,
                 late=self._late,
                 failed=dict(self._failed),
+                waiting=self._waiting,
+                under_way=self._under_way,
+                pending_age=0.0 if self._pending_since is None else now - self._pending_since,
                 masks_withheld=self._masks_withheld,
                 input_rate=len(self._inputs) / span,
                 output_rate=len(frames) / span,
@@ -145,13 +185,24 @@ class FrameStatistics:
                 age_at_start=percentiles(f.age_at_start for f in frames),
                 latency=percentiles(f.latency for f in frames),
                 stamp_latency=percentiles(stamped),
-                drift_share=(float(np.mean([f.drift_share for f in frames])) if frames else None),
+                spread=mean_spread([frame.spread for frame in frames]),
                 seconds_since_input=now - self._last_input,
                 recent_processed=len(frames),
                 recent_late=len(self._misses),
                 recent_failures=dict(Counter(reason for _, reason in self._failures)),
                 recent_masks_withheld=sum(f.mask_withheld for f in frames),
             )
+
+    def _end_one(self) -> float:
+        """Now, when a frame has come to its end: what is still pending is so from here on."""
+        now = self._clock()
+        self._pending_since = now
+        self._forget_pending()
+        return now
+
+    def _forget_pending(self) -> None:
+        if self._waiting + self._under_way == 0:
+            self._pending_since = None
 
     def _span(self, now: float) -> float:
         return max(min(WINDOW, now - self._started), 1e-9)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
 from cosme_ros.sources.interface import SourceFrame
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
@@ -26,16 +27,6 @@ _SHOWN_WIDTH = 1280  # pixels; a page shows no more, and a wider JPEG takes long
 _RATE_WINDOW = 30  # frames
 WORST_MOMENTS = 8
 _APART = 2_000_000_000  # nanoseconds between two moments
-
-
-@dataclass(frozen=True)
-class WatchSettings:
-    """How frames become an overlay; the node's parameters of these names."""
-
-    region: str
-    minimum_area: int
-    outline: str
-    temporal: str
 
 
 @dataclass(frozen=True)
@@ -54,12 +45,14 @@ class WatchSession:
 
     Args:
         detector: its threshold follows `set_rate`.
-        settings: of the overlay.
+        rule: what makes an obstacle.
+        temporal: one of `parameters.TEMPORAL`.
     """
 
-    def __init__(self, detector: Detector, settings: WatchSettings) -> None:
+    def __init__(self, detector: Detector, rule: ObstacleRule, *, temporal: str) -> None:
         self._detector = detector
-        self._settings = settings
+        self._rule = rule
+        self._temporal = temporal
         self._changed = threading.Condition()
         self._jpeg = b""
         self._number = 0
@@ -77,7 +70,7 @@ class WatchSession:
 
         A live source sets the pace itself. Ends with the frames, or after `stop`.
         """
-        stream = CameraStream(self._detector, temporal=self._settings.temporal)
+        stream = CameraStream(self._detector, temporal=self._temporal)
         first: int | None = None
         began = time.monotonic()
         for frame in frames:
@@ -160,18 +153,12 @@ class WatchSession:
     def _show(
         self, frame: SourceFrame, seconds: float, detection: Detection, started: float
     ) -> None:
-        settings = self._settings
         outputs = compute_outputs(
             detection,
             frame.image,
             RequestedOutputs(score=False, mask=True, overlay=True, obstacles=True),
+            rule=self._rule,
             provider=self._detector.provider,
-            drivable_class_ids=(
-                self._detector.bundle.drivable_class_ids if settings.region == "drivable" else None
-            ),
-            minimum_area=settings.minimum_area,
-            drift_threshold=self._detector.threshold,
-            outline=settings.outline,
         )
         assert outputs.overlay is not None
         now = time.monotonic()

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from cosme_ros.bags.reading import read_frames
 from cosme_ros.bundle.loading import GRAPHS, Bundle, load_bundle, sha256_of
+from cosme_ros.bundle.writing import write_manifest
 from training.datasets.normal_frames import FitFrames
 from training.datasets.registry import load_class_list
 from training.datasets.synthetic_streets import SyntheticStreets
@@ -274,4 +275,4 @@ def _write_converted(bundle: Path, out: Path, convert: Convert) -> None:
     convert(bundle, out, manifest)
     for file, entry in manifest["files"].items():
         entry["sha256"] = sha256_of(out / file)
-    (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    write_manifest(out, manifest)

@@ -14,6 +14,7 @@ from cosme_ros import topics
 from cosme_ros.launching.detector_launch import RVIZ_IMAGE, RVIZ_OUTPUTS
 from cosme_ros.streaming.diagnostics import Configured, report
 from cosme_ros.streaming.frame_statistics import FrameStatistics, Processed
+from cosme_ros.streaming.score_drift import DriftReference, ScoreSpread
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -83,11 +84,16 @@ def test_foxglove_plots_values_that_the_diagnostics_have() -> None:
     layout = json.loads((REPOSITORY / "config" / "cosme_foxglove.json").read_text())
     statistics = FrameStatistics()
     statistics.receive()
-    statistics.process(Processed(0.01, 0.02, 0.03, drift_share=0.0, mask_withheld=False))
+    statistics.begin()
+    statistics.process(
+        Processed(0.01, 0.02, 0.03, ScoreSpread(0.01, 0.2, 0.0), mask_withheld=False)
+    )
     told = report(
         state="active",
         refusal=None,
-        configured=Configured("b", "cpu", 0.001, 1.0, 0.01),
+        configured=Configured(
+            "b", "cpu", 0.001, 1.0, DriftReference(0.01, 0.1, 0.2, 0.02), 2.0, 5.0
+        ),
         snapshot=statistics.snapshot(),
         missing_input_reason=None,
     ).values

@@ -46,6 +46,7 @@ def test_every_row_tells_what_it_is_for():
         ("false_positive_rate", 1, "of type float"),
         ("minimum_area", 0, "between 1 and"),
         ("minimum_area", True, "of type int"),
+        ("max_image_pixels", 0, "between 1 and"),
         ("threads", -1, "between 0 and"),
         ("thread_affinity", "2", "places 1 threads and threads is 0"),
         ("cameras", "front,rear,front", "'front' is there twice"),

@@ -14,7 +14,6 @@ Everything is deterministic: the same arguments write the same bytes.
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,8 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
+
+from cosme_ros.bundle.writing import write_manifest
 
 OPSET = 18
 IR_VERSION = 8
@@ -180,7 +181,7 @@ def seal(folder: Path, manifest: dict[str, Any]) -> None:
     manifest["files"] = {
         file: {"sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()} for file in files
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    write_manifest(folder, manifest)
 
 
 def _run(model: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

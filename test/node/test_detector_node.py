@@ -13,7 +13,7 @@ from helpers.tiny_bundle import street_frame
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
 from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
 from cosme_ros.visualization.overlay import draw_overlay
 
 STREET = street_frame(180, 320, box=(140, 120, 40, 30))
@@ -45,7 +45,7 @@ def test_outputs_are_the_detectors_to_the_bit(running, reference):
     _, (score, mask, overlay) = camera.ask(lambda: camera.image(STREET), "score", "mask", "overlay")
     expected = reference.detect(STREET)
     decision = decide_obstacles(
-        expected, STREET, drivable_class_ids=None, minimum_area=64, outline=Settings.outline
+        expected, STREET, ObstacleRule(None, minimum_area=64, outline=Settings.outline)
     )
     expected_mask, obstacles = decision.mask, decision.obstacles
     assert obstacles, "the box should be an obstacle, or the mask shows nothing"

@@ -8,9 +8,10 @@ import shutil
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from helpers.tiny_bundle import street_frame
+from helpers.tiny_bundle import seal, street_frame
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
@@ -18,7 +19,7 @@ from cosme_ros import topics
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
 
 STREET = street_frame(180, 320, box=(140, 120, 40, 30))
 
@@ -71,15 +72,24 @@ def test_a_score_fault_publishes_nothing_and_is_an_error(start, bundle, tmp_path
     faulty = tmp_path / "faulty"
     shutil.copytree(bundle, faulty)
     manifest = json.loads((faulty / "manifest.json").read_text())
-    # An alarm line so low that an anomalous score divided by it is infinite in float32.
+    # A graph whose scores are so large that an anomalous one is infinite in float32.
     detector = Detector(load_bundle(bundle), provider="cpu")
     box = float(detector.detect(STREET).raw_score_grid.max())
     quiet = street_frame(180, 320)
     normal = float(detector.detect(quiet).raw_score_grid.max())
-    line = (normal * box) ** 0.5 / float(np.finfo(np.float32).max)
-    for row in manifest["calibration"]["table"]:
-        row["raw_score"] = line
-    (faulty / "manifest.json").write_text(json.dumps(manifest))
+    scale = float(np.finfo(np.float32).max) / (normal * box) ** 0.5
+    memory = onnx.load(faulty / "memory.onnx")
+    (last,) = (node for node in memory.graph.node if "score" in node.output)
+    last.output[:] = ["small"]
+    # In two steps: their product is no float32.
+    factor = onnx.numpy_helper.from_array(np.float32(scale**0.5), "factor")
+    memory.graph.initializer.append(factor)
+    for before, after in (("small", "larger"), ("larger", "score")):
+        memory.graph.node.append(onnx.helper.make_node("Mul", [before, "factor"], [after]))
+    onnx.save(memory, faulty / "memory.onnx")
+    for number, row in enumerate(manifest["calibration"]["table"], start=1):
+        row["raw_score"] = number * 1e30
+    seal(faulty, manifest)
     with pytest.raises(ScoreFault):
         Detector(load_bundle(faulty), provider="cpu").detect(STREET)
 
@@ -111,9 +121,7 @@ def test_a_road_that_is_not_there_withholds_the_mask(start, bundle):
     expected = decide_obstacles(
         detection,
         STREET,
-        drivable_class_ids=loaded.drivable_class_ids,
-        minimum_area=64,
-        outline=Settings.outline,
+        ObstacleRule(loaded.drivable_class_ids, minimum_area=64, outline=Settings.outline),
     ).mask
     assert expected.any()
     np.testing.assert_array_equal(

@@ -13,6 +13,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from helpers.detector_process import REPOSITORY
 from helpers.tiny_bundle import street_frame
 
+from cosme_ros.bundle.writing import write_manifest
+
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
 SILENCE = 1.0  # seconds in which an answer would have come many times over
 
@@ -24,6 +26,10 @@ def unanswered(camera, output):
         keys.append(camera.send(camera.image(STREET)))
         camera.spin_for(SILENCE / 5)
     return set(keys) & set(camera.answers[output])
+
+
+def is_in_error(camera):
+    return lambda: camera.status and camera.status.level == DiagnosticStatus.ERROR
 
 
 def test_a_node_works_only_while_active(start, bundle):
@@ -91,8 +97,7 @@ def test_a_damaged_bundle_is_refused_and_a_mended_one_taken(start, bundle, tmp_p
     whole = graph.read_bytes()
     graph.write_bytes(whole[:-1])
     detector, camera = start(bundle=damaged)
-    camera.spin_until(lambda: camera.status, "diagnostics")
-    assert camera.status.level == DiagnosticStatus.ERROR
+    camera.spin_until(is_in_error(camera), "the refusal")
     assert str(graph) in camera.status.message
     assert camera.state() == "unconfigured"
     (line,) = [line for line in detector.log.splitlines() if "ERROR" in line]
@@ -114,13 +119,17 @@ def test_wrong_configuration_is_one_clear_line_each(start, bundle, tmp_path):
     manifest = json.loads((roadless / "manifest.json").read_text())
     for entry in manifest["classes"]:
         entry["drivable"] = False
-    (roadless / "manifest.json").write_text(json.dumps(manifest))
-    right = {"bundle": str(bundle), "region": "everything", "provider": "cpu"}
+    write_manifest(roadless, manifest)
+    right = {
+        "bundle": str(bundle), "region": "everything", "provider": "cpu", "bundle_digest": "",
+    }  # fmt: skip
     detector, camera = start(autostart=False)
 
     for wrong, sentence in (
         ({"bundle": ""}, "parameter 'bundle' is empty"),
         ({"bundle": "/nowhere/at/all"}, "/nowhere/at/all does not exist"),
+        ({"bundle_digest": "0" * 64}, f"{bundle} is not the expected bundle"),
+        ({"bundle_digest": "0" * 63}, "parameter 'bundle_digest' is '000"),
         ({"provider": "tensorrt"}, "tensorrt"),
         ({"false_positive_rate": 1e-7}, "false_positive_rate is 1e-07"),
         ({"bundle": str(roadless), "region": "drivable"}, "has no drivable class"),
@@ -143,8 +152,7 @@ def test_wrong_configuration_is_one_clear_line_each(start, bundle, tmp_path):
 
 def test_a_wrong_choice_on_the_command_line_is_refused_at_configure(start, bundle):
     detector, camera = start(bundle=bundle, region="moon")
-    camera.spin_until(lambda: camera.status, "diagnostics")
-    assert camera.status.level == DiagnosticStatus.ERROR
+    camera.spin_until(is_in_error(camera), "the refusal")
     sentence = "parameter 'region' is 'moon', but must be one of: everything, drivable"
     assert sentence in camera.status.message
     assert f"cannot configure: {sentence}" in detector.log
@@ -153,8 +161,7 @@ def test_a_wrong_choice_on_the_command_line_is_refused_at_configure(start, bundl
 def test_a_quality_of_service_that_is_none_is_refused_at_configure(start, bundle):
     override = "qos_overrides./cosme_detector/output/obstacle_mask.publisher.reliability"
     detector, camera = start(bundle=bundle, **{override: "perfect"})
-    camera.spin_until(lambda: camera.status, "diagnostics")
-    assert camera.status.level == DiagnosticStatus.ERROR
+    camera.spin_until(is_in_error(camera), "the refusal")
     assert "perfect" in camera.status.message
     assert camera.state() == "unconfigured"
     # What had been made before the refusal is gone.

@@ -14,7 +14,7 @@ from cosme_ros import topics
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
 from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
 from cosme_ros.postprocessing.obstacles import outlines
 
 HEIGHT, WIDTH = 180, 320
@@ -29,9 +29,7 @@ def expected(bundle):
     decision = decide_obstacles(
         detector.detect(STREET),
         STREET,
-        drivable_class_ids=None,
-        minimum_area=64,
-        outline=Settings.outline,
+        ObstacleRule(None, minimum_area=64, outline=Settings.outline),
     )
     assert decision.obstacles, "the box should be an obstacle, or there is nothing to publish"
     return decision.obstacles, outlines(decision.mask, decision.obstacles)

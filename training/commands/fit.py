@@ -363,6 +363,7 @@ def fit(
     from training.compute import Compute
     from training.datasets.opening import cut_sentence, open_frames
     from training.errors import Interrupted, UsageError
+    from training.export.manifest import manifest_sha256
     from training.export.trial import try_export
     from training.fitting.fit import fit as run_fit
     from training.fitting.settings import FitSettings
@@ -495,6 +496,7 @@ def fit(
     if manifest is None:
         return
     write_settings(settings_path(out), settings)
+    typer.echo(f"{out}: bundle_digest {manifest_sha256(out)}")
     calibration = manifest["calibration"]
     lowest = calibration["table"][-1]["false_positive_rate"]
     typer.echo(

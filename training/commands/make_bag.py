@@ -65,7 +65,7 @@ def make_bag(
     """Turn pictures, and their labels if there are any, into a rosbag2 (MCAP).
 
     Goes in: IMAGES in natural order of their names (frame_2 before frame_10), their pixels as they
-    are stored: orientation tags turn nothing. A damaged or cut picture ends the command.
+    are stored: orientation tags rotate nothing. A damaged or cut picture ends the command.
     Comes out: a bag with /camera/image_raw (sensor_msgs/Image, bgr8) or
     /camera/image_raw/compressed (CompressedImage), /camera/camera_info, and /camera/labels
     (Image, mono8), all messages of a frame with the same stamp. The same input gives the same

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cosme_ros.atomic_files import write_atomically
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics
 from training.datasets.registry import Dataset
 from training.evaluation.ablation import Ablation, LayerSet
@@ -37,10 +38,10 @@ def write_ablation(
         "evaluation_layers": [_row_content(s, r) for s, r in ablation.evaluation.items()],
     }
     text = json.dumps(content, indent=1) + "\n"
-    (folder / JSON_FILE).write_text(text, encoding="utf-8")
+    write_atomically(folder / JSON_FILE, text)
     lines = [*ablation_tables(dataset, ablation), ""]
     lines += [f"- {name}: `{value}`" for name, value in origin.items()]
-    (folder / MARKDOWN_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomically(folder / MARKDOWN_FILE, "\n".join(lines) + "\n")
 
 
 def ablation_tables(dataset: Dataset, ablation: Ablation) -> list[str]:

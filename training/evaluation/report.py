@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cosme_ros.atomic_files import write_atomically
 from cosme_ros.metrics.component_metrics import THRESHOLDS
 from training.datasets.registry import Dataset
 from training.evaluation.dataset_figures import DatasetFigures
@@ -37,8 +38,8 @@ def write_report(folder: Path, evaluation: Evaluation) -> None:
     """Write JSON_FILE and MARKDOWN_FILE to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(as_content(evaluation), indent=1) + "\n"
-    (folder / JSON_FILE).write_text(text, encoding="utf-8")
-    (folder / MARKDOWN_FILE).write_text(as_markdown(evaluation), encoding="utf-8")
+    write_atomically(folder / JSON_FILE, text)
+    write_atomically(folder / MARKDOWN_FILE, as_markdown(evaluation))
 
 
 def as_content(evaluation: Evaluation) -> dict[str, Any]:

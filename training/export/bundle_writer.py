@@ -18,6 +18,7 @@ import onnxruntime
 import torch
 from tqdm import tqdm
 
+from cosme_ros.bundle.writing import write_manifest
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
 from training.export.calibration_table import calibration_table
@@ -38,7 +39,7 @@ from training.method.standardisation import ClassStatistics
 from training.teachers.checkpoint import TeacherCheckpoint
 
 SCHEMA_PATH = Path(__file__).parents[2] / "cosme_ros" / "bundle" / "bundle_schema.json"
-"""The contract with the vehicle half, read as a document: the halves share no code."""
+"""The contract with the vehicle half."""
 
 FORMAT_VERSION = 2
 PARITY_FRAMES = 10
@@ -221,11 +222,10 @@ def write_bundle(
         },
     }
     jsonschema.validate(manifest, json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
-    text = json.dumps(manifest, indent=2) + "\n"
-    (temporary / "manifest.json").write_text(text, encoding="utf-8")
+    written = write_manifest(temporary, manifest)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
-    return manifest
+    return written
 
 
 def relative_error(name: str, value: np.ndarray, reference: np.ndarray) -> float:

@@ -15,6 +15,9 @@ RATES = tuple(m * 10.0**e for e in (-1, -2, -3, -4, -5) for m in (2.0, 1.0, 0.5)
 FEWEST_EXCEEDING = 100
 """Pixels that must lie above a rate's score for the rate to be in the table."""
 
+# Scores are divided by the alarm threshold in float32; below it the quotient loses its digits.
+_SMALLEST = float(np.finfo(np.float32).tiny)
+
 
 def calibration_table(score_maps: Iterable[np.ndarray]) -> tuple[int, int, list[dict[str, float]]]:
     """Raw scores that given shares of normal pixels reach.
@@ -24,7 +27,8 @@ def calibration_table(score_maps: Iterable[np.ndarray]) -> tuple[int, int, list[
 
     Returns:
         Number of frames, number of pixels (of the maps, at their stride), and the rows
-        {false_positive_rate, raw_score} with rates falling.
+        {false_positive_rate, raw_score} with rates falling and scores rising, both strictly: of
+        two rates with the same score the lower one gets the next float32 above it.
 
     Raises:
         UsageError: no frames, a score that is not finite, or too few pixels for even the
@@ -43,8 +47,14 @@ def calibration_table(score_maps: Iterable[np.ndarray]) -> tuple[int, int, list[
             f"at least {round(FEWEST_EXCEEDING / RATES[1])} are needed"
         )
     scores = np.quantile(pooled, 1.0 - np.array(rates), method="higher")
-    table = [
-        {"false_positive_rate": rate, "raw_score": float(score)}
-        for rate, score in zip(rates, scores, strict=True)
-    ]
+    if scores[0] < _SMALLEST:
+        raise UsageError(
+            f"the score that {rates[0]:g} of the normal pixels reach is {scores[0]}; a calibration "
+            f"needs scores of {_SMALLEST:.4g} or more"
+        )
+    table: list[dict[str, float]] = []
+    score_before = np.float32(0)
+    for rate, score in zip(rates, scores.astype(np.float32), strict=True):
+        score_before = max(score, np.nextafter(score_before, np.float32(np.inf)))
+        table.append({"false_positive_rate": rate, "raw_score": float(score_before)})
     return len(flat), pooled.size, table

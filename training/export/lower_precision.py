@@ -14,6 +14,7 @@ from typing import Any, Literal
 import jsonschema
 import numpy as np
 
+from cosme_ros.bundle.writing import write_manifest
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.labels import to_size
 from training.datasets.registry import Dataset
@@ -172,5 +173,4 @@ def _write_manifest(
         for file in manifest["files"]
     }
     jsonschema.validate(manifest, json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
-    text = json.dumps(manifest, indent=2) + "\n"
-    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    write_manifest(folder, manifest)

@@ -12,9 +12,10 @@ import torch
 from lightning_fabric import Fabric
 from tqdm import tqdm
 
-from training.compute import load_progress, sum_over_ranks
+from training.compute import interrupted_somewhere, load_progress, sum_over_ranks
 from training.datasets.normal_frames import FitFrames
 from training.fitting.settings import SAVE_EVERY, MemorySettings
+from training.interrupts import deferred_interrupt
 from training.method import memory
 from training.method.generalist import Generalist, split_layers
 from training.method.preprocessing import Preprocessing
@@ -69,7 +70,7 @@ def fit_memory(
         ]
     )
     batches = np.split(order, range(settings.batch, len(order), settings.batch))
-    state = load_progress(fabric, state_path)
+    state = load_progress(fabric, state_path, "step", "banks")
     if state is None:
         first = 0
         own = _initial_banks(features, frames, settings) if fabric.is_global_zero else {}
@@ -87,16 +88,22 @@ def fit_memory(
         disable=not fabric.is_global_zero,
     )
     over_ranks = partial(sum_over_ranks, fabric)
-    for step in progress:
-        share = batches[step][fabric.global_rank :: fabric.world_size]
-        vectors = features(share) if len(share) else {}
-        banks = {
-            layer: memory.update(bank, vectors.get(layer, bank[:0]), settings.momentum, over_ranks)
-            for layer, bank in banks.items()
-        }
-        if (step + 1) % save_every == 0 or step + 1 == len(batches):
-            on_cpu = {layer: bank.cpu() for layer, bank in banks.items()}
-            fabric.save(state_path, {"step": step + 1, "banks": on_cpu})
+    with deferred_interrupt() as interrupt:
+        for step in progress:
+            share = batches[step][fabric.global_rank :: fabric.world_size]
+            vectors = features(share) if len(share) else {}
+            banks = {
+                layer: memory.update(
+                    bank, vectors.get(layer, bank[:0]), settings.momentum, over_ranks
+                )
+                for layer, bank in banks.items()
+            }
+            ended = interrupted_somewhere(fabric, interrupt)
+            if (step + 1) % save_every == 0 or step + 1 == len(batches) or ended:
+                on_cpu = {layer: bank.cpu() for layer, bank in banks.items()}
+                fabric.save(state_path, {"step": step + 1, "banks": on_cpu})
+            if ended:
+                break
     return {
         layer: torch.nn.functional.normalize(bank, dim=1).cpu() for layer, bank in banks.items()
     }

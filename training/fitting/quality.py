@@ -12,6 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from cosme_ros.bundle.content_digest import with_content_digest
 from training.datasets.normal_frames import FitFrames
 from training.fitting.self_test import (
     MOST_PICTURES,
@@ -125,6 +126,7 @@ def grade_bundle(
     quality = grade(figures.result(), facts)
     sheet.write(sheet_path, quality.lines()[0])
     manifest["fitted_on"]["quality"] = quality.as_dict()
+    manifest = with_content_digest(manifest)
     # By way of another name: a kill while writing would leave half a manifest. Beside the bundle,
     # which holds what its manifest lists and nothing else.
     unfinished = folder.with_name(folder.name + ".manifest.part")

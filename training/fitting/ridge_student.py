@@ -12,10 +12,11 @@ from lightning_fabric import Fabric
 from torch import nn
 from tqdm import tqdm
 
-from training.compute import load_progress, sum_over_ranks
+from training.compute import interrupted_somewhere, load_progress, sum_over_ranks
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
 from training.fitting.settings import SAVE_EVERY, RidgeSettings
+from training.interrupts import deferred_interrupt
 from training.layers import NOTHING
 from training.method.consensus import BackwardMap, SecondMoments
 from training.method.generalist import Generalist, on_grid
@@ -135,7 +136,7 @@ def fit_closed_form(
         generalist.channels, {layer: teacher.channels[layer] for layer in settings.compared_layers}
     )
     first = 0
-    state = load_progress(fabric, state_path)
+    state = load_progress(fabric, state_path, "frames", "sums")
     if state is not None:
         first = state["frames"]
         if fabric.is_global_zero:
@@ -148,21 +149,25 @@ def fit_closed_form(
         unit="frame",
         disable=not fabric.is_global_zero,
     )
-    for index in progress:
-        if index % fabric.world_size == fabric.global_rank:
-            image = torch.from_numpy(frames[index])[None].to(device)
-            images = torch.cat([image, image.flip(2)])
-            wanted = teacher(teacher_input(images)) if settings.compared_layers else {}
-            moments.add(
-                generalist(own_input(images)),
-                {
-                    layer: on_grid(wanted[layer], generalist.grid)
-                    for layer in settings.compared_layers
-                },
-            )
-        if (index + 1) % save_every == 0 or index + 1 == len(frames):
-            sums = sum_over_ranks(fabric, moments.sums.to(device)).cpu()
-            fabric.save(state_path, {"frames": index + 1, "sums": sums})
+    with deferred_interrupt() as interrupt:
+        for index in progress:
+            if index % fabric.world_size == fabric.global_rank:
+                image = torch.from_numpy(frames[index])[None].to(device)
+                images = torch.cat([image, image.flip(2)])
+                wanted = teacher(teacher_input(images)) if settings.compared_layers else {}
+                moments.add(
+                    generalist(own_input(images)),
+                    {
+                        layer: on_grid(wanted[layer], generalist.grid)
+                        for layer in settings.compared_layers
+                    },
+                )
+            ended = interrupted_somewhere(fabric, interrupt)
+            if (index + 1) % save_every == 0 or index + 1 == len(frames) or ended:
+                sums = sum_over_ranks(fabric, moments.sums.to(device)).cpu()
+                fabric.save(state_path, {"frames": index + 1, "sums": sums})
+            if ended:
+                break
     moments.sums = sum_over_ranks(fabric, moments.sums.to(device)).cpu()
     student = RidgeStudent(
         generalist.cpu(), {layer: teacher.channels[layer] for layer in settings.layers}

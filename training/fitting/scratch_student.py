@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from training.compute import (
     batch_share,
+    interrupted_somewhere,
     load_progress,
     mean_over_ranks,
     pool_batch_statistics,
@@ -19,6 +20,7 @@ from training.compute import (
 from training.datasets.normal_frames import FitFrames
 from training.fitting.crops import CropBatches, CropSettings
 from training.fitting.settings import SAVE_EVERY, StudentSettings
+from training.interrupts import deferred_interrupt
 from training.method.preprocessing import Preprocessing
 from training.method.student import Student, imitation_loss
 from training.teachers.interface import Teacher
@@ -62,7 +64,7 @@ def train_student(
     imitate, learner = fabric.setup(pool_batch_statistics(student, fabric), optimiser)
     loss_scale = fabric.strategy.precision
     first = 0
-    state = load_progress(fabric, state_path)
+    state = load_progress(fabric, state_path, "student", "optimiser", "schedule", "step")
     if state is not None:
         student.load_state_dict(state["student"])
         optimiser.load_state_dict(state["optimiser"])
@@ -83,34 +85,40 @@ def train_student(
     )
     average_loss: float | None = None
     imitate.train()
-    for step, images in enumerate(progress, start=first + 1):
-        # Dropout's chance too comes from the step's number, so that a resumed run repeats it.
-        torch.manual_seed(step_seed(fabric, settings.seed * settings.steps + step))
-        images = images.to(device)
-        with torch.no_grad(), fabric.autocast():
-            wanted = teacher(_channels_last(teacher_input(images)))
-        wanted = {layer: features.float() for layer, features in wanted.items()}
-        loss = imitation_loss(wanted, imitate(_channels_last(student_input(images))))
-        optimiser.zero_grad()
-        fabric.backward(loss)
-        learner.step()
-        schedule.step()
-        value = float(mean_over_ranks(fabric, loss))
-        average_loss = (
-            value if average_loss is None else average_loss + (value - average_loss) / _SHOWN_OVER
-        )
-        progress.set_postfix(loss=f"{average_loss:.4g}")
-        if step % save_every == 0 or step == settings.steps:
-            fabric.save(
-                state_path,
-                {
-                    "student": student.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "loss_scale": loss_scale.state_dict(),
-                    "step": step,
-                },
+    with deferred_interrupt() as interrupt:
+        for step, images in enumerate(progress, start=first + 1):
+            # Dropout's chance too comes from the step's number, so that a resumed run repeats it.
+            torch.manual_seed(step_seed(fabric, settings.seed * settings.steps + step))
+            images = images.to(device)
+            with torch.no_grad(), fabric.autocast():
+                wanted = teacher(_channels_last(teacher_input(images)))
+            wanted = {layer: features.float() for layer, features in wanted.items()}
+            loss = imitation_loss(wanted, imitate(_channels_last(student_input(images))))
+            optimiser.zero_grad()
+            fabric.backward(loss)
+            learner.step()
+            schedule.step()
+            value = float(mean_over_ranks(fabric, loss))
+            average_loss = (
+                value
+                if average_loss is None
+                else average_loss + (value - average_loss) / _SHOWN_OVER
             )
+            progress.set_postfix(loss=f"{average_loss:.4g}")
+            ended = interrupted_somewhere(fabric, interrupt)
+            if step % save_every == 0 or step == settings.steps or ended:
+                fabric.save(
+                    state_path,
+                    {
+                        "student": student.state_dict(),
+                        "optimiser": optimiser.state_dict(),
+                        "schedule": schedule.state_dict(),
+                        "loss_scale": loss_scale.state_dict(),
+                        "step": step,
+                    },
+                )
+            if ended:
+                break
     # A new one: the other's batch normalisation may be of a kind that only GPUs have.
     finished = _new_student(teacher, settings)
     finished.load_state_dict(student.state_dict())

@@ -6,8 +6,7 @@
 import json
 from pathlib import Path
 
-import torch
-
+from training.checkpoint_file import read_checkpoint
 from training.errors import UsageError
 from training.method.student import Student
 from training.teachers.interface import Teacher
@@ -37,11 +36,21 @@ def read_student(folder: Path, teacher: Teacher) -> Student | None:
     settings_path, state_path = folder / SETTINGS_FILE, folder / STUDENT_FILE
     if not settings_path.is_file() or not state_path.is_file():
         return None
-    settings = json.loads(settings_path.read_text(encoding="utf-8"))["settings"]["student"]
+    try:
+        settings = json.loads(settings_path.read_text(encoding="utf-8"))["settings"]["student"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{settings_path} is damaged: {error}; delete {folder} and repeat the `fit` command"
+        ) from error
     if "architecture" not in settings:
         # In closed form: it learned nothing but what the bundle holds.
         return None
-    state = torch.load(state_path, map_location="cpu", weights_only=True)
+    state = read_checkpoint(
+        state_path,
+        ("step", "student"),
+        what="trained student",
+        remedy=f"delete {folder} and repeat the `fit` command",
+    )
     if state["step"] < settings["steps"]:
         raise UsageError(
             f"{state_path} is at step {state['step']} of {settings['steps']}: repeat the `fit` "

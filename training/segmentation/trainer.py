@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from cosme_ros.atomic_files import write_atomically
 from training.compute import (
     ALONE,
     Compute,
     batch_share,
+    interrupted_somewhere,
     load_progress,
     mean_over_ranks,
     pool_batch_statistics,
@@ -26,6 +28,7 @@ from training.compute import (
 from training.datasets.interface import LabelledSource
 from training.datasets.readers.class_list import SegmentationClass
 from training.errors import UsageError
+from training.interrupts import deferred_interrupt
 from training.method.preprocessing import Preprocessing
 from training.segmentation.auxiliary_classifiers import AuxiliaryClassifiers, auxiliary_loss
 from training.segmentation.loss import class_weights, segmentation_loss
@@ -130,17 +133,21 @@ class TeacherTraining:
             weights = class_weights(self._source, len(self.classes))
             self._weights = torch.from_numpy(weights).to(self._fabric.device)
         self._judged.train()
-        for images, labels in self._batches():
-            device = self._fabric.device
-            loss, rate = self._take_step(images.to(device), labels.to(device))
-            self.losses.append(loss)
-            self.step += 1
-            if self.step % save_every == 0 or self.finished:
-                self._save_progress()
-            on_step(loss, rate)
-            if self.step % validate_every == 0 and not self.finished and self.leads:
-                validate(self._network.eval())
-                self._judged.train()
+        with deferred_interrupt() as interrupt:
+            for images, labels in self._batches():
+                device = self._fabric.device
+                loss, rate = self._take_step(images.to(device), labels.to(device))
+                self.losses.append(loss)
+                self.step += 1
+                ended = interrupted_somewhere(self._fabric, interrupt)
+                if self.step % save_every == 0 or self.finished or ended:
+                    self._save_progress()
+                on_step(loss, rate)
+                if ended:
+                    break
+                if self.step % validate_every == 0 and not self.finished and self.leads:
+                    validate(self._network.eval())
+                    self._judged.train()
         self._network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         if self.leads:
             save_teacher(self.run_dir / TEACHER_FILE, self._checkpoint())
@@ -215,7 +222,11 @@ class TeacherTraining:
         )
 
     def _load_progress(self) -> None:
-        progress = load_progress(self._fabric, self.run_dir / PROGRESS_FILE)
+        progress = load_progress(
+            self._fabric,
+            self.run_dir / PROGRESS_FILE,
+            *("settings", "classes", "step", "losses", "network", "auxiliary", "optimiser"),
+        )
         if progress is None:
             return
         names = [c.name for c in self.classes]
@@ -265,7 +276,7 @@ def write_report(training: TeacherTraining, validation: dict[str, Any] | None) -
         "losses": [round(loss, 5) for loss in training.losses],
     }
     path = training.run_dir / REPORT_FILE
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
 def finished_teacher(training: TeacherTraining) -> Teacher:

@@ -15,6 +15,7 @@ from training.teachers.factory import SegmentationNetwork
 from training.teachers.networks.efficientnet_lite import VARIANTS as EFFICIENTNETS
 from training.teachers.networks.efficientnet_lite import EfficientNetLite, imagenet_weights
 from training.teachers.networks.resnet import ResNet
+from training.teachers.public_weights import read_plain_weights
 
 
 def load_backbone(name: str, weights: str | None) -> ResNet | EfficientNetLite:
@@ -60,7 +61,9 @@ def read_backbone_weights(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise UsageError(f"backbone weights {path} do not exist")
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    content = read_plain_weights(path)
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} holds a {type(content).__name__}; weights by name are right")
     return content
 
 

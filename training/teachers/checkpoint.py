@@ -6,11 +6,13 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-
+from training.checkpoint_file import read_checkpoint, save_checkpoint
 from training.datasets.readers.class_list import SegmentationClass
+from training.errors import UsageError
 from training.teachers.factory import build_teacher
 from training.teachers.interface import Teacher
+
+_REMEDY = "make one with `python -m training teacher` or `import-teacher`"
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,7 @@ def save_teacher(path: Path, checkpoint: TeacherCheckpoint) -> None:
         "settings": checkpoint.network.settings,
         "state": checkpoint.network.state_dict(),
     }
-    save_atomically(path, content)
-
-
-def save_atomically(path: Path, content: object) -> None:
-    """`torch.save` by way of a temporary name, so that a kill leaves no half-written file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    torch.save(content, temporary)
-    temporary.replace(path)
+    save_checkpoint(path, content)
 
 
 def load_teacher(path: Path) -> TeacherCheckpoint:
@@ -50,26 +44,31 @@ def load_teacher(path: Path) -> TeacherCheckpoint:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is not a teacher checkpoint; the message says what is missing.
+        UsageError: the file is not a teacher checkpoint, or it is damaged.
     """
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    missing = {"architecture", "width", "classes", "trained_on", "state"} - set(content)
-    if missing:
-        raise ValueError(
-            f"{path} is no teacher checkpoint: it lacks {', '.join(sorted(missing))}; "
-            "make one with `python -m training teacher`"
+    content = read_checkpoint(
+        path,
+        ("architecture", "width", "classes", "trained_on", "state"),
+        what="teacher checkpoint",
+        remedy=_REMEDY,
+    )
+    try:
+        classes = tuple(
+            SegmentationClass(c["name"], tuple(c["colour"]), c["drivable"])
+            for c in content["classes"]
         )
-    classes = tuple(
-        SegmentationClass(c["name"], tuple(c["colour"]), c["drivable"]) for c in content["classes"]
-    )
-    network = build_teacher(
-        content["architecture"],
-        len(classes),
-        width=content["width"],
-        # Checkpoints of before there was a choice have none.
-        **content.get("settings", {}),
-    )
-    network.load_state_dict(content["state"])
+        network = build_teacher(
+            content["architecture"],
+            len(classes),
+            width=content["width"],
+            # Checkpoints of before there was a choice have none.
+            **content.get("settings", {}),
+        )
+        network.load_state_dict(content["state"])
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path} is no teacher checkpoint of this version: {str(error)[:500]}; {_REMEDY}"
+        ) from error
     network.requires_grad_(False).eval()
     return TeacherCheckpoint(
         network, content["architecture"], content["width"], classes, content["trained_on"]

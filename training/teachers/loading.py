@@ -62,8 +62,6 @@ def open_teacher(
                 f"teacher {teacher} does not exist; expected a checkpoint that "
                 "`python -m training teacher` wrote, or my_module:build"
             ) from None
-        except ValueError as error:
-            raise UsageError(str(error)) from error
     if layers is None or classes is None:
         raise UsageError(
             f"the teacher {teacher} needs --layers (c4=path.in.the.network,...,lh=...,o=...) and "

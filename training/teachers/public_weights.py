@@ -4,6 +4,8 @@
 """Weights out of files that others wrote: read without running what is in them, loaded whole."""
 
 import pickle
+import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from training.checkpoint_file import check_archive
 from training.errors import UsageError
 
 Shapes = dict[str, tuple[int, ...]]
@@ -46,19 +49,28 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """
     if not path.is_file():
         raise UsageError(f"weights {path} do not exist")
+    return _find_weights(read_plain_weights(path), path)
+
+
+def read_plain_weights(path: Path) -> Any:
+    """Read what `torch.save` wrote, as long as that is weights and numbers in plain containers.
+
+    Raises:
+        UsageError: the file is damaged, or it holds other objects.
+    """
+    if zipfile.is_zipfile(path):  # what older versions of torch wrote has no checksums
+        check_archive(path, what="file of weights", remedy="fetch it again")
     try:
         with torch.serialization.safe_globals(_NUMBERS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UsageError(
-            f"{path} holds more than weights and numbers, and reading that could run any program "
-            "in it. If you trust whoever made it, open it once in a place of its own and save "
-            "the weights alone: torch.save(torch.load(FILE, weights_only=False)['state_dict'], "
-            f"'weights.pt'). What was found: {_first_line(error)}"
+            f"{path} is damaged or holds more than weights and numbers, and reading that could run "
+            "any program in it; have whoever made it save the weights alone, with "
+            f"torch.save(network.state_dict(), 'weights.pt'). Found: {_foreign(error)}"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise UsageError(f"{path} cannot be read as weights: {_first_line(error)}") from error
-    return _find_weights(content, path)
 
 
 def load_whole(network: nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> None:
@@ -124,6 +136,12 @@ def _find_weights(content: Any, path: Path) -> dict[str, torch.Tensor]:
     if all(name.startswith(DATA_PARALLEL) for name in content):
         return {name.removeprefix(DATA_PARALLEL): value for name, value in content.items()}
     return dict(content)
+
+
+def _foreign(error: Exception) -> str:
+    """Return what a file of no weights holds; torch's own sentence advises to run it."""
+    found = re.search(r"GLOBAL ([\w.]{1,200})", str(error))
+    return f"an object of {found[1]}" if found else "bytes that are no weights"
 
 
 def _first_line(error: Exception) -> str:

@@ -209,3 +209,13 @@ def test_labels_of_another_size_take_the_value_at_each_centre() -> None:
     grown = at_size(label_of_two, 4, 6)
     np.testing.assert_array_equal(grown, np.kron(label_of_two, np.ones((2, 3), np.uint8)))
     assert at_size(label_of_two, 2, 2) is label_of_two
+
+
+def test_labels_that_are_all_named_otherwise_are_missed(tmp_path: Path) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=2)
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "000000.png"), np.zeros((180, 320), np.uint8))
+    frames, told = read(bag, folder=folder)
+    assert [frame.label for frame in frames] == [None, None]
+    assert f"for example {stamp_of_frame(1)}.png" in str(told)

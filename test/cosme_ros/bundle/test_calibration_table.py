@@ -12,7 +12,7 @@ from cosme_ros.bundle.calibration_table import Calibration
 TABLE = [
     {"false_positive_rate": 0.1, "raw_score": 0.002},
     {"false_positive_rate": 0.01, "raw_score": 0.03},
-    {"false_positive_rate": 0.001, "raw_score": 0.03},
+    {"false_positive_rate": 0.001, "raw_score": 0.04},
     {"false_positive_rate": 0.0001, "raw_score": 0.5},
 ]
 
@@ -70,19 +70,22 @@ def test_rate_is_clamped_to_the_table() -> None:
         calibration.rate(math.nan)
 
 
-def test_rate_is_the_lowest_where_a_score_has_several() -> None:
-    assert Calibration(TABLE).rate(0.03) == pytest.approx(0.001, rel=1e-9)
-
-
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
         ([(0.1, 1.0)], "1 rows; two"),
         ([(0.1, 1.0), (0.1, 2.0)], "row 1 is 0.1, not below the 0.1"),
         ([(0.1, 1.0), (0.2, 2.0)], "row 1 is 0.2, not below the 0.1"),
-        ([(0.1, 2.0), (0.01, 1.0)], "row 1 is 1.0, below the 2.0"),
-        ([(0.1, 0.0), (0.01, 1.0)], "row 0 is 0.0; it is finite and above 0"),
-        ([(0.1, 1.0), (0.01, math.inf)], "row 1 is inf; it is finite"),
+        ([(0.1, 2.0), (0.01, 1.0)], "row 1 is 1.0, not above the 2.0"),
+        ([(0.1, 1.0), (0.01, 1.0)], "row 1 is 1.0, not above the 1.0"),
+        ([(0.1, 1.0), (0.01, 1.00000001)], "row 1 is 1.00000001, not above the 1.0"),
+        ([(0.1, 0.0), (0.01, 1.0)], "row 0 is 0.0; it is a positive normal float32"),
+        ([(0.1, 5e-324), (0.01, 1.0)], "row 0 is 5e-324; it is a positive normal float32"),
+        ([(0.1, 1e-40), (0.01, 1.0)], "row 0 is 1e-40; it is a positive normal float32"),
+        ([(0.1, -1.0), (0.01, 1.0)], "row 0 is -1.0; it is a positive normal float32"),
+        ([(0.1, math.nan), (0.01, 1.0)], "row 0 is nan; it is a positive normal float32"),
+        ([(0.1, 1.0), (0.01, math.inf)], "row 1 is inf; it is a positive normal float32"),
+        ([(0.1, 1.0), (0.01, 1e308)], r"row 1 is 1e\+308; it is a positive normal float32"),
         ([(1.0, 1.0), (0.01, 2.0)], r"row 0 is 1.0; it lies in \(0, 1\)"),
     ],
 )

@@ -5,8 +5,11 @@
 
 import hashlib
 import json
+import os
 import pickle
 import shutil
+import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ import pytest
 from helpers.tiny_bundle import CHANNELS, PROTOTYPES, seal, write_tiny_bundle
 
 from cosme_ros.bundle.loading import BundleError, load_bundle
+from cosme_ros.bundle.writing import write_manifest
 from cosme_ros.inference.detector import Detector
 
 FILES = ("manifest.json", "teacher.onnx", "student.onnx", "memory.onnx", "prototypes.npz")
@@ -37,7 +41,7 @@ def folder(intact: Path, tmp_path: Path) -> Path:
 def edit(folder: Path, change: Callable[[Manifest], object]) -> None:
     manifest = json.loads((folder / "manifest.json").read_bytes())
     change(manifest)
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    write_manifest(folder, manifest)
 
 
 def reseal(folder: Path) -> None:
@@ -138,8 +142,12 @@ def test_an_unknown_format_says_which_is_read(folder: Path, version: object) -> 
             "calibration.table: false_positive_rate of row 1 is 0.2, not below the 0.001",
         ),
         (
-            lambda m: m["calibration"]["table"][0].update(raw_score=1e300),
-            "calibration.table: raw_score of row 1 is .* below the 1e\\+300",
+            lambda m: m["calibration"]["table"][0].update(raw_score=1e30),
+            "calibration.table: raw_score of row 1 is .* not above the 1e\\+30",
+        ),
+        (
+            lambda m: m["calibration"]["table"][-1].update(raw_score=1e308),
+            r"calibration.table: raw_score of row 6 is 1e\+308; it is a positive normal float32",
         ),
         (
             lambda m: m["calibration"]["table"][0].update(raw_score=10**400),
@@ -339,3 +347,136 @@ def test_graphs_that_were_exchanged(folder: Path) -> None:
         BundleError, match=r"teacher.onnx has the outputs student_c5; manifest.json"
     ):
         Detector(load_bundle(folder), provider="cpu")
+
+
+def rewrite_raw(folder: Path, change: Callable[[Manifest], object]) -> None:
+    """As somebody who edits the file does: without its hash."""
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    change(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+
+
+def times_a_thousand(manifest: Manifest) -> None:
+    for row in manifest["calibration"]["table"]:
+        row["raw_score"] *= 1000
+
+
+def test_thresholds_that_were_edited(folder: Path) -> None:
+    rewrite_raw(folder, times_a_thousand)
+    with pytest.raises(
+        BundleError, match=r"manifest.json was changed after it was written: the SHA-256 of"
+    ):
+        load_bundle(folder)
+
+
+def test_a_manifest_in_another_layout_is_the_same(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    text = json.dumps(dict(reversed(manifest.items())), ensure_ascii=False)
+    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    assert load_bundle(folder).protects_itself
+
+
+def test_an_older_export_without_its_own_hash(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rewrite_raw(folder, lambda m: m.pop("content_sha256"))
+    with caplog.at_level("INFO"):
+        assert not load_bundle(folder).protects_itself
+    assert "a changed calibration would not be noticed" in caplog.text
+
+
+def test_only_the_expected_bundle(folder: Path) -> None:
+    expected = load_bundle(folder).digest
+    load_bundle(folder, expected_digest=expected.upper())
+    edit(folder, times_a_thousand)  # with a hash that fits
+    load_bundle(folder)
+    with pytest.raises(
+        BundleError, match=rf"is not the expected bundle: .* {expected} is expected"
+    ):
+        load_bundle(folder, expected_digest=expected)
+
+
+@pytest.mark.parametrize("graph", ["teacher", "student", "memory"])
+def test_what_was_hashed_is_what_runs(folder: Path, graph: str) -> None:
+    bundle = load_bundle(folder)
+    content = bytearray((folder / f"{graph}.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / f"{graph}.onnx").write_bytes(content)
+    with pytest.raises(BundleError, match=f"{graph}.onnx is damaged or was changed"):
+        Detector(bundle, provider="cpu")
+
+
+def test_external_data_has_no_way_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = onnx.load(folder / "teacher.onnx")
+    onnx.save(
+        model,
+        folder / "teacher.onnx",
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+    reseal(folder)
+    monkeypatch.chdir(folder)  # where ONNX Runtime would look for it
+    with pytest.raises(BundleError, match=r"teacher.onnx .* are external data in another file"):
+        Detector(load_bundle(folder), provider="cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda m: m["input_size"].update(height=1_000_000, width=1_000_000),
+            "input_size.height is 1000000; it must be 8192 or less",
+        ),
+        (
+            lambda m: m["calibration"].update(
+                table=[{"false_positive_rate": 0.1, "raw_score": 1.0}] * 20_000
+            ),
+            "calibration.table has 20000 rows; 1000 at most are right",
+        ),
+        (
+            lambda m: m["graphs"]["teacher"]["outputs"]["c5"].update(shape=[1, 10**6, 10**6]),
+            r"graphs.teacher.outputs.c5 is \[1, 1000000, 1000000\]; at most",
+        ),
+        (
+            lambda m: m["graphs"]["teacher"]["outputs"]["c5"].update(shape=[1, 0, -5, 7]),
+            "shape.1 is 0; it must be 1 or more",
+        ),
+        (lambda m: m.update(name="x" * (1 << 22)), "manifest.json has more than 4194304 bytes"),
+    ],
+)
+def test_absurd_sizes_are_refused_at_once(
+    folder: Path, change: Callable[[Manifest], object], sentence: str
+) -> None:
+    edit(folder, change)
+    begin = time.perf_counter()
+    with pytest.raises(BundleError, match=sentence):
+        load_bundle(folder)
+    assert time.perf_counter() - begin < 5
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_is_none(folder: Path, number: str) -> None:
+    text = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(text.replace('"width": 1.0', f'"width": {number}'))
+    with pytest.raises(BundleError, match=r"manifest.json is not valid JSON: .*number"):
+        load_bundle(folder)
+
+
+def test_prototypes_that_unpack_to_more_than_memory(folder: Path) -> None:
+    with (
+        zipfile.ZipFile(folder / "prototypes.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("bank_c4.npy", "w", force_zip64=True) as member,
+    ):
+        for _ in range(1025):
+            member.write(bytes(1 << 20))
+    reseal(folder)
+    with pytest.raises(BundleError, match=r"prototypes.npz cannot .* unpacks to 1074790400 bytes"):
+        load_bundle(folder)
+
+
+def test_a_pipe_in_place_of_a_file(folder: Path) -> None:
+    (folder / "student.onnx").unlink()
+    os.mkfifo(folder / "student.onnx")
+    with pytest.raises(BundleError, match=r"student.onnx is no regular file"):
+        load_bundle(folder)

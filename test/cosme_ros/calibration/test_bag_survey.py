@@ -11,7 +11,7 @@ from helpers.tiny_bundle import street_frame
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from cosme_ros import topics
-from cosme_ros.bags.reading import CAMERA_INFO, Bag, BagError, frame_id_of
+from cosme_ros.bags.reading import CAMERA_INFO, IMAGE, Bag, BagError, frame_id_of
 from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, check_distinct, survey
 
 SCORING = Scoring((TOPIC,), topics.CAMERA_LABELS, "everything", 20)
@@ -57,3 +57,27 @@ def test_frame_ids_are_read_from_the_bytes(tmp_path) -> None:
     with Bag(path) as bag:
         for message in bag.messages([TOPIC]):
             assert frame_id_of(message.cdr) == bag.decode(message).header.frame_id
+
+
+def test_a_flipped_bit_in_a_frame_id_is_no_camera(tmp_path) -> None:
+    path = write_normal_bag(tmp_path / "sound", frames=40)
+    with (
+        Bag(path) as bag,
+        Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer,
+    ):
+        connection = writer.add_connection(TOPIC, IMAGE, typestore=TYPES)
+        for index, message in enumerate(bag.messages([TOPIC])):
+            cdr = message.cdr.replace(b"camera", b"camfra", 1) if index == 7 else message.cdr
+            writer.write(connection, message.bag_time, cdr)
+    complaints: list[str] = []
+    found = survey(tmp_path / "bag", SCORING, on_frames=lambda _: None, complain=complaints.append)
+    assert list(found.stamps) == ["camera"] and len(found.stamps["camera"]) == 39
+    assert "frame_id is 'camfra' and not 'camera'" in complaints[0]
+
+
+def test_stamps_that_are_all_the_same_are_named(tmp_path) -> None:
+    bag = write_normal_bag(tmp_path / "bag", frames=4, stamps=[0, 0, 0, 0])
+    with pytest.raises(
+        BagError, match=r"all 4 pictures of camera 'camera' .* the same stamp, 0 ns"
+    ):
+        surveyed(bag)

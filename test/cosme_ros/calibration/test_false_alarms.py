@@ -165,3 +165,11 @@ def test_the_promise_is_kept_on_other_drives_of_the_same_kind() -> None:
     # Were the true share of broken promises 5 %, as many would be seen in 1 of 1000 runs.
     assert broken[allowed] <= binom.ppf(0.999, seeds, 1 - confidence)
     assert broken[round(rate)] > seeds / 4
+
+
+def test_no_number_is_advised_that_would_be_refused() -> None:
+    with pytest.raises(PromiseError, match="too few for any number: more than 720 an hour") as few:
+        allowed_alarms(1.0, 0.95, 0.0025, most_rate=720)
+    assert "--false-alarms-per-hour" not in str(few.value)
+    with pytest.raises(PromiseError, match="--false-alarms-per-hour 600"):
+        allowed_alarms(1.0, 0.95, 0.005, most_rate=720)

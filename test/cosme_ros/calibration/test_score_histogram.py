@@ -40,6 +40,15 @@ def test_a_row_says_what_share_reaches_its_score() -> None:
     Calibration(table)
 
 
+def test_scores_of_few_values_give_a_table_that_a_bundle_takes() -> None:
+    counts = ScoreHistogram()
+    counts.add(np.repeat(np.float32([0.5, 2.0]), (99_000, 1_000)))
+    table = counts.table()
+    Calibration(table)
+    for row in table:
+        assert counts.reaching(row["raw_score"]) <= row["false_positive_rate"] * counts.pixels
+
+
 def test_a_rate_needs_enough_pixels_above_it() -> None:
     counts = ScoreHistogram()
     counts.add(scores(FEWEST_REACHING * 10))

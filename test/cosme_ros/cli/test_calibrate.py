@@ -73,6 +73,7 @@ def test_a_bundle_with_the_promised_line(bundle, bags, tmp_path, capsys) -> None
         assert (out / file).read_bytes() == (bundle / file).read_bytes()
     calibration = new.pop("calibration")
     old.pop("calibration")
+    assert new.pop("content_sha256") != old.pop("content_sha256")
     assert new == old
 
     # The node at the promised rate raises as many alarms as it says, and no more than allowed.
@@ -350,7 +351,7 @@ def test_messages_that_are_none_are_left_out_and_told(bundle, tmp_path, capsys) 
     assert calibration["frames"] == 47
     assert calibration["measured_on"]["left_out"] == {"damaged": 1}
     damage = calibration["measured_on"]["bags"][0]["damage"]
-    assert len(damage) == 11 and damage[-1] == "bag: 2 more messages are left out"
+    assert len(damage) == 11 and damage[-1] == "bag: 3 more sentences like these"
     error = capsys.readouterr().err
     assert "48 pictures of it can be read" in error and "Traceback" not in error
 

@@ -31,12 +31,17 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, Bag, read_frames
 from cosme_ros.bundle.loading import MANIFEST, load_bundle
+from cosme_ros.bundle.writing import write_manifest
 from cosme_ros.cli.evaluate_bag import main
 from cosme_ros.evaluation.evaluator import bag_names
 from cosme_ros.evaluation.outputs import MASK, OVERLAY, SCORE
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import ObstacleDecision, decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import (
+    ObstacleDecision,
+    ObstacleRule,
+    decide_obstacles,
+)
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
@@ -67,7 +72,7 @@ def detections(bundle: Path, bag: Path):
 def decided(detection: Detection, image: np.ndarray) -> ObstacleDecision:
     """Under the node's defaults."""
     return decide_obstacles(
-        detection, image, drivable_class_ids=None, minimum_area=64, outline=Settings.outline
+        detection, image, ObstacleRule(None, minimum_area=64, outline=Settings.outline)
     )
 
 
@@ -248,7 +253,7 @@ def test_the_gap_says_which_frames_are_one_alarm(bundle: Path, tmp_path: Path, c
         "alarm_gap": 0.1, "hours": 3.0, "alarms_allowed": 0, "alarms_measured": 0,
         "region": "everything", "minimum_area": 64, "image_size": {"height": 180, "width": 320},
     }  # fmt: skip
-    (promising / MANIFEST).write_text(json.dumps(manifest))
+    write_manifest(promising, manifest)
     bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
     for options, gap, alarms in (((), 5.0, 1), (("--alarm-gap", "0.1"), 0.1, FRAMES // 2)):
         report = evaluate(promising, tmp_path / "out", bag, options=options)

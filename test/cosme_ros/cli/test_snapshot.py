@@ -18,6 +18,7 @@ from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.cli.snapshot import main
 from cosme_ros.inference.detector import Detector
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
 from cosme_ros.reporting.snapshot_picture import snapshot_picture
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
 from cosme_ros.visualization.colormap import MASK_COLOUR
@@ -102,15 +103,13 @@ def test_a_withheld_mask_is_told_and_empty(bundle) -> None:
             detector.detect(sky),
             sky,
             RequestedOutputs(True, True, True, True),
+            rule=ObstacleRule(drivable_class_ids, minimum_area=1),
             provider="cpu",
-            drivable_class_ids=drivable_class_ids,
-            minimum_area=1,
-            drift_threshold=1.0,
         )
         assert (made.mask is None) == (drivable_class_ids is not None)
         return snapshot_picture(sky, made, caption="")
 
-    everywhere, withheld = shown(None), shown({0})
+    everywhere, withheld = shown(None), shown((0,))
     words = np.s_[TITLE + 360 : 2 * TITLE + 360, 648:]
     assert (withheld[words] < 100).sum() > 1.5 * (everywhere[words] < 100).sum()
     assert not outlined(panels(withheld)[3])
@@ -124,10 +123,8 @@ def test_a_picture_fits_a_screen_whatever_the_camera(bundle, size) -> None:
         detector.detect(image),
         image,
         RequestedOutputs(True, True, True, True),
+        rule=ObstacleRule(None, minimum_area=1),
         provider="cpu",
-        drivable_class_ids=None,
-        minimum_area=1,
-        drift_threshold=1.0,
     )
     shown = snapshot_picture(image, made, caption="a caption longer than the picture is " * 9)
     assert 1288 <= shown.shape[1] <= 1928

@@ -165,6 +165,15 @@ def test_a_score_that_is_no_number_is_a_fault(name: str, poison: float) -> None:
         Detection(maps, threshold=0.5, height=36, width=60)
 
 
+def test_a_score_below_zero_is_a_fault_and_zero_is_none() -> None:
+    maps = grids(np.random.default_rng(3), 9, 15)
+    maps["score"][0, 0, 8, 14] = 0.0
+    Detection(maps, threshold=0.5, height=36, width=60)
+    maps["score"][0, 0, 8, 14] = -0.25
+    with pytest.raises(ScoreFault, match=r"below 0 at 1 of 135 places, -0\.5 alarm lines"):
+        Detection(maps, threshold=0.5, height=36, width=60)
+
+
 def test_a_score_that_overflows_over_the_threshold_is_a_fault() -> None:
     maps = grids(np.random.default_rng(4), 9, 15)
     maps["score"][0, 0, 0, 0] = 1e30

@@ -12,6 +12,7 @@ import onnxruntime as ort
 import pytest
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
+from cosme_ros.bundle.graph_file import GraphFile
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference import providers, sessions
 from cosme_ros.inference.detector import Detector
@@ -195,8 +196,9 @@ def test_both_ways_to_know_the_assignment_agree(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    file = folder / f"{graph}.onnx"
     _, assigned = sessions._open_and_ask(
-        folder / f"{graph}.onnx", ort.SessionOptions(), ["CPUExecutionProvider"], "cpu"
+        GraphFile(file, file.read_bytes()), ort.SessionOptions(), ["CPUExecutionProvider"], "cpu"
     )
     assert {name for name, _ in assigned} == {"CPUExecutionProvider"}
     # Fused or not: a profile sees what the optimiser made of the operators.

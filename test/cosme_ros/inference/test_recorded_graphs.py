@@ -192,3 +192,27 @@ def test_what_was_recorded_is_replayed_whoever_asks(chain):
                 caller.submit(assert_scored, chain, image).result()
     for wired in (chain._teacher, chain._student, chain._memory):
         assert len(wired.session._recorded) == 1
+
+
+def test_other_banks_are_recorded_anew(chain):
+    image = np.ones((2, 3, 3), np.uint8)
+    for _ in range(5):
+        assert_scored(chain, image)
+    for size in (2, 3):
+        bank = np.full(size, 0.125, np.float32)
+        chain.set_banks({"bank_lh": bank})
+        bank[:] = 9  # what was given is no longer read
+        for _ in range(5):
+            assert chain.run(image)["score"].item() == 18 + 1000 + 0.125 * size
+    chain.set_banks({"bank_lh": np.array([0.5], np.float32)})
+    assert_scored(chain, image)
+
+
+def test_features_are_those_of_the_image_whatever_was_recorded(chain):
+    for number in range(6):
+        image = np.full((2, 2, 3), number, np.uint8)
+        found = chain.features(image)
+        assert found["lh"].item() == 12 * number
+        assert found["student_lh"].item() == number
+        assert "score" not in found
+        assert_scored(chain, image)

@@ -280,6 +280,14 @@ class TestBrokenMessages:
         self.refused(broken, "empty image")
 
 
+def test_the_limit_of_pixels_is_inclusive():
+    sent = message("mono8", np.zeros((HEIGHT, WIDTH)))
+    assert decode_image(sent, max_pixels=HEIGHT * WIDTH).shape == (HEIGHT, WIDTH, 3)
+    with pytest.raises(DecodeError, match="8x6, 48 pixels, but at most 47") as caught:
+        decode_image(sent, max_pixels=HEIGHT * WIDTH - 1)
+    assert caught.value.reason == "too many pixels"
+
+
 @pytest.mark.parametrize("encoding", ["yuv422", "uyvy", "yuv422_yuy2", "yuyv", "nv12", "nv21"])
 def test_odd_width_is_refused_where_pixels_share_colour(encoding):
     used, rows = rows_of(encoding)

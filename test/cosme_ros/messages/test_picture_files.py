@@ -73,8 +73,20 @@ def test_jpegs_have_the_pixels_that_opencv_gives_them(decoder, parameters, size)
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_a_picture_of_one_grey_is_no_damage(decoder, value):
     """Also the grey that decoders fill with."""
-    picture = np.full((HEIGHT, WIDTH, 3), value, np.uint8)
-    np.testing.assert_array_equal(decode_picture(encoded(".jpg", picture)), picture)
+    picture = np.full((10 * HEIGHT, 10 * WIDTH, 3), value, np.uint8)
+    for parameters in (
+        (),
+        # Codes of its own, in which a flat picture is zeros.
+        (cv2.IMWRITE_JPEG_OPTIMIZE, 1),
+        (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+        (cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+    ):
+        data = encoded(".jpg", picture, *parameters)
+        np.testing.assert_array_equal(decode_picture(data), picture)
+        data = encoded(".jpg", picture[..., 0], *parameters)
+        np.testing.assert_array_equal(decode_picture(data), picture)
+    optimized = encoded(".jpg", picture, cv2.IMWRITE_JPEG_OPTIMIZE, 1)
+    assert bytes(500) in optimized, "zeros that are no damage"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +116,15 @@ DAMAGES = {
 def test_a_jpeg_that_is_damaged_in_its_middle_is_refused(decoder, damage):
     # 0xff is where a marker begins, whose length may lead beyond the end.
     assert reason(DAMAGES[damage]) in ("damaged data", "truncated data")
+
+
+@pytest.mark.parametrize("lost", [64, 1400])
+def test_lost_bytes_are_found_wherever_they_are(decoder, lost):
+    """Also where the scan has its right length afterwards, so that no decoder warns."""
+    scan = WHOLE.index(b"\xff\xda") + 14
+    for place in range(scan, len(WHOLE) - lost - 2, 97):
+        data = WHOLE[:place] + bytes(lost) + WHOLE[place + lost :]
+        assert reason(data) == "damaged data", place
 
 
 def test_a_jpeg_with_too_much_in_its_scan_is_refused(decoder):
@@ -138,7 +159,7 @@ def test_other_formats_are_refused_with_those_that_are_read(extension):
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
-def test_orientation_tags_turn_nothing(decoder, orientation):
+def test_orientation_tags_rotate_nothing(decoder, orientation):
     # APP1 with one EXIF entry: orientation (0x0112).
     tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes([orientation]) + bytes(6)
     exif = b"Exif\0\0" + tiff

@@ -5,22 +5,28 @@ from dataclasses import replace
 
 import pytest
 
-from cosme_ros.streaming.diagnostics import Configured, Level, report
+from cosme_ros.streaming.diagnostics import PENDING_KEY, Configured, Level, report
 from cosme_ros.streaming.frame_statistics import Percentiles, Snapshot
+from cosme_ros.streaming.score_drift import DriftReference, ScoreSpread
 
 CONFIGURED = Configured(
     bundle="street (/bundles/street)",
     provider="cpu",
     false_positive_rate=0.001,
     threshold=0.25,
-    drift_rate=0.01,
+    drift=DriftReference(rare_rate=0.01, rare_score=0.1, common_rate=0.2, common_score=0.02),
+    stall_warning=2.0,
+    stall_error=5.0,
 )
 GOOD = Snapshot(
-    received=100,
+    received=102,
     processed=90,
     dropped=10,
     late=0,
     failed={},
+    waiting=1,
+    under_way=1,
+    pending_age=0.05,
     masks_withheld=0,
     input_rate=10.0,
     output_rate=9.0,
@@ -28,7 +34,7 @@ GOOD = Snapshot(
     age_at_start=Percentiles(0.5, 1.0, 2.0),
     latency=Percentiles(20.0, 30.0, 40.0),
     stamp_latency=None,
-    drift_share=0.012,
+    spread=ScoreSpread(rare=0.012, common=0.21, constant=0.0),
     seconds_since_input=0.1,
     recent_processed=90,
     recent_late=0,
@@ -38,10 +44,17 @@ GOOD = Snapshot(
 
 
 def status(
-    snapshot=GOOD, *, state="active", refusal=None, configured=CONFIGURED, missing_input_reason=None
+    snapshot=GOOD,
+    *,
+    state="active",
+    refusal=None,
+    configured=CONFIGURED,
+    missing_input_reason=None,
+    transition_age=None,
 ):
     return report(
         state=state,
+        transition_age=transition_age,
         refusal=refusal,
         configured=configured,
         snapshot=snapshot,
@@ -98,8 +111,16 @@ def test_a_refused_configuration_is_an_error_with_its_sentence():
             "2 x wrong step, 5 x older than the deadline",
         ),
         ({"recent_masks_withheld": 4}, Level.WARN, "no drivable area in 4 frames"),
-        ({"drift_share": 0.11}, Level.WARN, "11.0% of the pixels"),
-        ({"drift_share": 0.09}, Level.OK, "frames/s"),
+        ({"spread": ScoreSpread(0.11, 0.5, 0.0)}, Level.WARN, "11.0% of the pixels"),
+        ({"spread": ScoreSpread(0.09, 0.5, 0.0)}, Level.OK, "frames/s"),
+        ({"spread": ScoreSpread(0.0, 0.0, 0.0)}, Level.WARN, "unknown, not clear"),
+        ({"spread": ScoreSpread(0.0, 1.0, 0.1)}, Level.WARN, "same score at every pixel"),
+        ({"pending_age": 2.1}, Level.WARN, "pending for 2.1 s without a result"),
+        ({"pending_age": 5.1}, Level.ERROR, "pending for 5.1 s without a result"),
+        ({"pending_age": 1.9}, Level.OK, "frames/s"),
+        # A camera that has fallen silent meanwhile does not hide that its last frame hangs.
+        ({"pending_age": 5.1, "seconds_since_input": 4.0}, Level.ERROR, "pending for 5.1 s"),
+        ({"recent_processed": 0, "output_rate": 0.0}, Level.WARN, "2 frames pending, and no res"),
     ],
 )
 def test_levels(change, level, words):
@@ -111,6 +132,28 @@ def test_levels(change, level, words):
 def test_silence_goes_before_what_was_right_before_it():
     silent = replace(GOOD, seconds_since_input=2.0, recent_failures={"score fault": 1})
     assert status(silent).level == Level.STALE
+
+
+def test_a_transition_is_told_with_its_age_and_never_ok():
+    going_on = status(
+        None, state="configuring", configured=None, refusal="of before", transition_age=75.0
+    )
+    assert going_on.level == Level.WARN
+    assert going_on.message == "configuring for 75.0 s: no obstacles are looked for"
+
+
+def test_the_counters_in_the_status_add_up():
+    values = status(replace(GOOD, late=4, failed={"wrong step": 2}, received=108)).values
+    parts = (
+        "frames processed",
+        "frames dropped (a newer one came)",
+        "frames late (older than the deadline)",
+        "frames failed",
+        "frames waiting",
+        "frames under way",
+    )
+    assert int(values["frames received"]) == sum(int(values[part]) for part in parts)
+    assert values[PENDING_KEY] == "0.050"
 
 
 def test_failures_are_counted_by_reason():

@@ -10,6 +10,7 @@ from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
 from cosme_ros.postprocessing.obstacles import find_obstacles, outlines
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
 from cosme_ros.visualization.overlay import draw_overlay
@@ -32,7 +33,6 @@ def outputs(
     *,
     drivable=False,
     minimum_area=16,
-    drift_threshold=1.0,
     frame_rate=None,
     score_on_grid=False,
     outline="score",
@@ -41,13 +41,15 @@ def outputs(
         detector.detect(image),
         image,
         wanted,
+        rule=obstacle_rule(
+            detector.bundle,
+            region="drivable" if drivable else "everything",
+            minimum_area=minimum_area,
+            outline=outline,
+        ),
         provider="cpu",
-        drivable_class_ids=detector.bundle.drivable_class_ids if drivable else None,
-        minimum_area=minimum_area,
-        drift_threshold=drift_threshold,
         frame_rate=frame_rate,
         score_on_grid=score_on_grid,
-        outline=outline,
     )
 
 
@@ -109,10 +111,8 @@ def test_without_a_listener_no_map_of_camera_size_is_made(detector):
         detection,
         STREET,
         RequestedOutputs(score=False, mask=False, overlay=False),
+        rule=ObstacleRule(None, minimum_area=16),
         provider="cpu",
-        drivable_class_ids=None,
-        minimum_area=16,
-        drift_threshold=1.0,
     )
     assert not {"score", "class_id", "mulmem", "auxcon"} & set(vars(detection))
 
@@ -132,14 +132,6 @@ def test_a_road_that_is_not_there_withholds_the_mask_but_not_the_score(detector)
     assert made.overlay is not None
     assert not outputs(detector, STREET, EVERYTHING, drivable=True).mask_withheld
     assert outputs(detector, SKY, EVERYTHING, drivable=False).mask is not None
-
-
-def test_drift_share_counts_the_scores_own_pixels(detector):
-    grid = detector.detect(STREET).raw_score_grid
-    nothing = RequestedOutputs(score=False, mask=False, overlay=False)
-    for threshold in (float(np.median(grid)), float(grid.max()), float(grid.max()) * 2):
-        made = outputs(detector, STREET, nothing, drift_threshold=threshold)
-        assert made.drift_share == pytest.approx(float((grid >= threshold).mean()))
 
 
 def test_an_outline_by_the_image_changes_the_mask_and_not_what_alarms(detector):

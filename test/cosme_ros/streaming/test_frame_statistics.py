@@ -4,6 +4,7 @@
 import pytest
 
 from cosme_ros.streaming.frame_statistics import WINDOW, FrameStatistics, Processed, percentiles
+from cosme_ros.streaming.score_drift import ScoreSpread
 
 
 class Clock:
@@ -28,7 +29,7 @@ def frame(latency=0.02, *, stamp_latency=0.05, drift_share=0.01, mask_withheld=F
         age_at_start=0.001,
         latency=latency,
         stamp_latency=stamp_latency,
-        drift_share=drift_share,
+        spread=ScoreSpread(drift_share, 0.2, 0.0),
         mask_withheld=mask_withheld,
     )
 
@@ -40,6 +41,8 @@ def test_counters_account_for_every_frame(statistics):
         statistics.drop()
     for _ in range(2):
         statistics.miss()
+    for _ in range(4):
+        statistics.begin()
     statistics.fail("truncated data")
     statistics.fail("truncated data")
     statistics.fail("wrong step")
@@ -49,6 +52,38 @@ def test_counters_account_for_every_frame(statistics):
     assert s.late == s.recent_late == 2
     assert s.failed == {"truncated data": 2, "wrong step": 1}
     assert s.received == s.processed + s.dropped + s.late + sum(s.failed.values())
+    assert (s.waiting, s.under_way) == (0, 0)
+
+
+def test_frames_are_pending_from_the_first_one_to_a_result(statistics, clock):
+    assert statistics.snapshot().pending_age == 0.0
+    statistics.receive()
+    clock.now += 1.0
+    statistics.begin()
+    for _ in range(3):  # newer ones, of which each displaces the one before
+        statistics.receive()
+        clock.now += 1.0
+        statistics.drop()
+    statistics.receive()
+    s = statistics.snapshot()
+    assert (s.waiting, s.under_way, s.pending_age) == (1, 1, 4.0)
+    statistics.fail("wrong step")
+    clock.now += 0.25
+    assert statistics.snapshot().pending_age == 0.25, "the next one waits since then"
+    statistics.begin()
+    statistics.process(frame())
+    assert statistics.snapshot().pending_age == 0.0
+
+
+@pytest.mark.parametrize("end", ["drop", "miss", "abandon", "fail", "process"])
+def test_nothing_is_pending_after_the_last_frame_whatever_became_of_it(statistics, clock, end):
+    statistics.receive()
+    if end in ("abandon", "fail", "process"):
+        statistics.begin()
+    getattr(statistics, end)(*{"fail": ["wrong step"], "process": [frame()]}.get(end, []))
+    clock.now += 5.0
+    s = statistics.snapshot()
+    assert (s.received, s.waiting, s.under_way, s.pending_age) == (1, 0, 0, 0.0)
 
 
 def test_rates_are_over_the_window_and_over_less_at_the_start(statistics, clock):
@@ -74,7 +109,7 @@ def test_only_what_happened_of_late_is_recent(statistics, clock):
     statistics.process(frame(latency=0.030))
     s = statistics.snapshot()
     assert s.latency.p99 == pytest.approx(30.0)
-    assert s.drift_share == pytest.approx(0.01)
+    assert s.spread.rare == pytest.approx(0.01)
     assert (s.recent_processed, s.recent_failures, s.recent_masks_withheld) == (1, {}, 0)
     assert (s.processed, s.failed, s.masks_withheld) == (2, {"wrong step": 1}, 1)
 
@@ -101,7 +136,7 @@ def test_gap_between_arrivals_is_of_late(statistics, clock):
 def test_there_is_nothing_to_take_percentiles_of_at_the_start(statistics, clock):
     clock.now += 3.0
     s = statistics.snapshot()
-    assert s.latency is s.arrival_gap is s.age_at_start is s.stamp_latency is s.drift_share is None
+    assert s.latency is s.arrival_gap is s.age_at_start is s.stamp_latency is s.spread is None
     assert s.seconds_since_input == pytest.approx(3.0)
     assert percentiles([]) is None
 

@@ -11,6 +11,7 @@ import pytest
 
 from cosme_ros.streaming.frame_statistics import FrameStatistics, Processed
 from cosme_ros.streaming.frame_worker import FrameWorker
+from cosme_ros.streaming.score_drift import ScoreSpread
 
 CAMERAS = ("front", "rear")
 OVERLAP = pytest.mark.parametrize("overlap", [False, True])
@@ -46,7 +47,7 @@ class Work:
         if self.worker.closing:
             return None
         self.finished.append(turn.frame)
-        return Processed(0.0, 0.0, None, drift_share=0.0, mask_withheld=False)
+        return Processed(0.0, 0.0, None, ScoreSpread(0.0, 0.2, 0.0), mask_withheld=False)
 
     def _failed(self, camera, error):
         self.errors.append((camera, str(error)))
@@ -63,6 +64,7 @@ class Work:
         for camera, statistics in self.statistics.items():
             s = statistics.snapshot()
             assert s.received == s.processed + s.dropped + s.late + sum(s.failed.values())
+            assert (s.waiting, s.under_way, s.pending_age) == (0, 0, 0.0)
             assert s.processed == len([f for f in self.finished if f[0] == camera])
 
 
@@ -227,3 +229,79 @@ def test_a_worker_that_was_never_started_can_be_closed(overlap):
     work.worker.offer("front", ("front", 0))
     work.worker.close()
     assert work.statistics["front"].snapshot().dropped == 1
+
+
+@OVERLAP
+def test_every_frame_is_accounted_for_at_every_moment(overlap):
+    """Looked at thousands of times while frames come, fail, come late and are displaced."""
+    random_numbers = random.Random(1)
+
+    def dawdle_or_fail(frame):
+        time.sleep(random_numbers.choice((0.0, 0.0002)))
+        if frame[1] % 7 == 0:
+            raise ValueError("a seventh of them")
+
+    work = Work(overlap=overlap, deadline=0.0004, detect=dawdle_or_fail, finish=dawdle_or_fail)
+    work.worker.start()
+    ended = threading.Event()
+    looks = {camera: [] for camera in CAMERAS}
+
+    def look():
+        while not ended.is_set():
+            for camera in CAMERAS:
+                looks[camera].append(work.statistics[camera].snapshot())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    for number in range(3000):
+        work.worker.offer(CAMERAS[number % 2], (CAMERAS[number % 2], number))
+        if number % 3 == 0:
+            time.sleep(0.0001)
+    work.worker.close()
+    ended.set()
+    looking.join()
+    for camera in CAMERAS:
+        assert len(looks[camera]) > 10
+        for s in looks[camera]:
+            ended_frames = s.processed + s.dropped + s.late + sum(s.failed.values())
+            assert s.received == ended_frames + s.waiting + s.under_way
+            # For a moment one that was displaced and one that was taken are counted as waiting too.
+            assert 0 <= s.waiting <= 3
+            assert 0 <= s.under_way <= 2
+        last = work.statistics[camera].snapshot()
+        assert last.failed
+        assert last.dropped
+    work.check_all_is_accounted_for()
+
+
+@OVERLAP
+@pytest.mark.parametrize("step", ["detect", "finish"])
+def test_a_frame_that_hangs_is_seen_by_every_camera_and_does_not_hang_close(overlap, step):
+    may_end = threading.Event()
+    hanging = threading.Event()
+
+    def hang(frame):
+        hanging.set()
+        may_end.wait()
+
+    work = Work(overlap=overlap, **{step: hang})
+    work.worker.start()
+    try:
+        work.worker.offer("front", ("front", 0))
+        hanging.wait()
+        for number in range(1, 50):  # of both cameras: the rear's only wait, and are displaced
+            for camera in CAMERAS:
+                work.worker.offer(camera, (camera, number))
+            time.sleep(0.002)
+        for camera in CAMERAS:
+            s = work.statistics[camera].snapshot()
+            assert s.processed == 0
+            assert s.pending_age > 0.09, "since the first frame, not since the newest"
+        began = time.monotonic()
+        assert not work.worker.close(timeout=0.1)
+        assert time.monotonic() - began < 30
+    finally:
+        may_end.set()
+    assert work.worker.close(timeout=None)
+    assert not work.finished
+    work.check_all_is_accounted_for()

@@ -20,9 +20,10 @@ from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
 from cosme_ros.sources.interface import SourceFrame
 from cosme_ros.watching.server import serve
-from cosme_ros.watching.session import WatchSession, WatchSettings
+from cosme_ros.watching.session import WatchSession
 
 OBSTACLE = 4  # the frame that has one
 FRAMES = [
@@ -39,7 +40,7 @@ FRAMES = [
 def session(tmp_path_factory: pytest.TempPathFactory) -> WatchSession:
     bundle = load_bundle(write_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny"))
     detector = Detector(bundle, provider="cpu", false_positive_rate=0.001, threads=1)
-    session = WatchSession(detector, WatchSettings("everything", 30, "score", "none"))
+    session = WatchSession(detector, ObstacleRule(None, 30), temporal="none")
     session.run(iter(FRAMES), live=True)
     return session
 
@@ -118,7 +119,7 @@ def test_a_form_of_another_site_changes_nothing(session: WatchSession, address: 
 
 
 def test_frames_are_not_shown_before_they_are_due(session: WatchSession) -> None:
-    fresh = WatchSession(session._detector, session._settings)
+    fresh = WatchSession(session._detector, ObstacleRule(None, 30), temporal="none")
     worker = threading.Thread(
         target=fresh.run, args=(iter(FRAMES),), kwargs={"live": False, "speed": 25.0}
     )

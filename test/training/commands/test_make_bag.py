@@ -68,3 +68,15 @@ def test_ctrl_c_says_what_is_left(tree, monkeypatch):
     result = make_bag(tree)
     assert result.exit_code == 130
     assert "bag was not made; the same command starts anew" in result.stderr
+
+
+@pytest.mark.parametrize("damage", ["cut", "cut and closed"])
+def test_a_picture_that_was_cut_while_it_was_copied_is_refused_by_name(tree, damage):
+    path = tree / "images" / "1.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    half = cv2.imencode(".jpg", noise)[1].tobytes()[:3000]
+    path.write_bytes(half + (b"\xff\xd9" if damage == "cut and closed" else b""))
+    result = make_bag(tree)
+    assert result.exit_code == 2
+    assert f"{path} cannot be decoded: the JPEG" in result.stderr
+    assert not (tree / "bag").exists()

@@ -9,6 +9,7 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from cosme_ros.metrics.labels import to_size
+from training.checkpoint_file import save_checkpoint
 from training.datasets.registry import open_dataset
 from training.errors import UsageError
 from training.evaluation.ablation import LayerScores, ScoreArithmetic, ablate
@@ -17,7 +18,6 @@ from training.evaluation.frame_scores import FrameScorer
 from training.evaluation.paper_tables import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
 from training.fitting import state
 from training.method.student import Student
-from training.teachers.checkpoint import save_atomically
 from training.teachers.factory import build_teacher
 
 ARCHITECTURE = "deeplabv3plus_resnet18"
@@ -166,7 +166,7 @@ def kept(tmp_path):
     channels, strides = teacher.channels, teacher.strides
     student = Student(ARCHITECTURE, channels, strides, width=WIDTH, layers=("c4", "o"))
     folder = state.state_folder(tmp_path / "bundle")
-    save_atomically(folder / "student.pt", {"student": student.state_dict(), "step": 5})
+    save_checkpoint(folder / "student.pt", {"student": student.state_dict(), "step": 5})
     settings = {"architecture": ARCHITECTURE, "width": WIDTH, "layers": ["c4", "o"], "steps": 5}
     record = {"settings": {"student": settings}}
     (folder / "settings.json").write_text(json.dumps(record))
@@ -184,7 +184,7 @@ def test_kept_student_answers_as_the_one_that_was_trained(kept):
 
 def test_unfinished_student_is_refused(kept):
     folder, teacher, student = kept
-    save_atomically(folder / "student.pt", {"student": student.state_dict(), "step": 4})
+    save_checkpoint(folder / "student.pt", {"student": student.state_dict(), "step": 4})
     with pytest.raises(UsageError, match="at step 4 of 5: repeat the `fit` command"):
         state.read_student(folder, teacher)
 

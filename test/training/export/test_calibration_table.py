@@ -6,6 +6,7 @@
 import numpy as np
 import pytest
 
+from cosme_ros.bundle.calibration_table import Calibration
 from training.errors import UsageError
 from training.export.calibration_table import RATES, calibration_table
 
@@ -30,12 +31,20 @@ def test_rates_that_the_pixels_cannot_support_are_left_out() -> None:
     assert len(table) < len(RATES)
 
 
+def test_the_bundle_takes_a_table_of_scores_that_few_values_have() -> None:
+    maps = [np.repeat(np.float32([0.5, 2.0]), (9_990, 10)).reshape(100, 100)]
+    _, _, table = calibration_table(maps)
+    Calibration(table)
+    assert [row["raw_score"] for row in table] == pytest.approx([0.5] * len(table), rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("maps", "sentence"),
     [
         ([], "no frames"),
         ([np.full((100, 100), np.nan)], "not finite"),
         ([np.ones((4, 4))], "too few"),
+        ([np.zeros((100, 100))], "scores of 1.175e-38 or more"),
     ],
 )
 def test_refusals(maps: list[np.ndarray], sentence: str) -> None:

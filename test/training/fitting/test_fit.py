@@ -4,6 +4,7 @@
 """From a teacher and frames to a bundle: resumable, checked, complete."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,8 +227,20 @@ def test_memory_can_grow_without_a_new_export(bundle: Path) -> None:
     assert runner.run(image)["mulmem"][0, 0, 5, 9] < before["mulmem"][0, 0, 5, 9]
 
 
+def raise_interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def press_ctrl_c() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("end", [raise_interrupt, press_ctrl_c])
 def test_resumed_run_is_the_uninterrupted_one(
-    teacher: TeacherCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    teacher: TeacherCheckpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    end: Callable[[], None],
 ) -> None:
     torch.set_num_threads(1)
     wanted = settings()
@@ -244,7 +257,7 @@ def test_resumed_run_is_the_uninterrupted_one(
     interruptions = [(memory_fitting.memory, "update", 10), (scratch_student, "imitation_loss", 4)]
     for module, function, fatal_call in interruptions:
         with monkeypatch.context() as patch:
-            patch.setattr(module, function, killed_at(getattr(module, function), fatal_call))
+            patch.setattr(module, function, killed_at(getattr(module, function), fatal_call, end))
             with pytest.raises(KeyboardInterrupt):
                 train(tmp_path / "resumed")
     resumed = train(tmp_path / "resumed")
@@ -253,14 +266,16 @@ def test_resumed_run_is_the_uninterrupted_one(
         assert torch.equal(value, resumed[name]), name
 
 
-def killed_at(function: Callable[..., Any], fatal_call: int) -> Callable[..., Any]:
+def killed_at(
+    function: Callable[..., Any], fatal_call: int, end: Callable[[], None] = raise_interrupt
+) -> Callable[..., Any]:
     calls = 0
 
     def call(*arguments: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == fatal_call:
-            raise KeyboardInterrupt
+            end()
         return function(*arguments)
 
     return call

@@ -3,6 +3,7 @@
 
 """From frames to a closed-form student, cut off and gone on with."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,26 @@ def test_cut_off_and_gone_on_with_is_the_same(
     with pytest.raises(KeyboardInterrupt):
         fitted(network(2), Cut(Noise(), np.arange(FRAMES), SIZE), settings, state)
     assert torch.load(state, weights_only=True)["frames"] == 4
+    resumed = fitted(network(2), frames, settings, state)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_ctrl_c_saves_the_frame_it_is_at(
+    frames: FitFrames, settings: RidgeSettings, tmp_path: Path
+) -> None:
+    whole = fitted(network(2), frames, settings, tmp_path / "whole.pt")
+    state = tmp_path / "cut.pt"
+
+    class Pressed(FitFrames):
+        def __getitem__(self, index: int) -> np.ndarray:
+            if index == 4:
+                signal.raise_signal(signal.SIGINT)
+            return super().__getitem__(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted(network(2), Pressed(Noise(), np.arange(FRAMES), SIZE), settings, state)
+    assert torch.load(state, weights_only=True)["frames"] == 5
     resumed = fitted(network(2), frames, settings, state)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name

@@ -10,19 +10,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from rosbags.highlevel import AnyReader, AnyReaderError
-from rosbags.interfaces import Connection
-from rosbags.typesys import Stores, get_typestore
 
+from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, BagMessage
 from cosme_ros.messages.images import DecodeError, decode_compressed, decode_image
 from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 from cosme_ros.metrics.labels import ids_of_message
 from training.errors import UsageError
 
 BAG_SUFFIXES = (".mcap", ".db3")
-_RAW = "sensor_msgs/msg/Image"
-_COMPRESSED = "sensor_msgs/msg/CompressedImage"
-_IMAGES = (_RAW, _COMPRESSED)
 
 LABEL_ENDING = "/labels"
 """Ends the name of a topic whose images are of class ids, not of the world."""
@@ -62,9 +57,15 @@ class BagFrames:
         self._open()
         # Time and, among equal times, the place: together they find a message again.
         self._positions: list[tuple[int, int]] = []
-        for _, time, _ in self._reader.messages(self._connections):
-            twins = self._positions and self._positions[-1][0] == time
-            self._positions.append((time, self._positions[-1][1] + 1 if twins else 0))
+        for message in self._messages():
+            time = message.bag_time
+            latest, twins = self._positions[-1] if self._positions else (time - 1, 0)
+            if time < latest:
+                raise UsageError(
+                    f"{path}: messages on {self.topic} are not in the order of time, and the bag "
+                    "has no index; record or convert it with one"
+                )
+            self._positions.append((time, twins + 1 if time == latest else 0))
         if not self._positions:
             raise UsageError(f"topic {self.topic} of {path} holds no message")
 
@@ -73,11 +74,11 @@ class BagFrames:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Return one frame, uint8 [H, W, 3], BGR."""
-        kind, message = self._message(index)
-        decode = decode_compressed if kind == _COMPRESSED else decode_image
+        message = self._message(index)
+        decode = decode_compressed if message.message_type == COMPRESSED_IMAGE else decode_image
         try:
-            return decode(message, max_pixels=self._max_pixels)
-        except DecodeError as error:
+            return decode(self._bag.decode(message), max_pixels=self._max_pixels)
+        except (BagError, DecodeError) as error:
             raise UsageError(f"{self.where(index)}: {error}") from error
 
     def ids(self, index: int) -> np.ndarray:
@@ -86,12 +87,12 @@ class BagFrames:
         Raises:
             UsageError: it is no label image, see `cosme_ros.metrics.labels`.
         """
-        kind, message = self._message(index)
-        if kind != _RAW:
-            raise UsageError(f"{self.where(index)} is a {kind}; labels are {_RAW}")
+        message = self._message(index)
+        if message.message_type != IMAGE:
+            raise UsageError(f"{self.where(index)} is a {message.message_type}; labels are {IMAGE}")
         try:
-            return ids_of_message(message, max_pixels=self._max_pixels)
-        except DecodeError as error:
+            return ids_of_message(self._bag.decode(message), max_pixels=self._max_pixels)
+        except (BagError, DecodeError) as error:
             raise UsageError(f"{self.where(index)} is no label image: {error}") from error
 
     def where(self, index: int) -> str:
@@ -100,15 +101,11 @@ class BagFrames:
 
     def stamps(self) -> list[int]:
         """Read the stamp of every frame's header, nanoseconds since 1970."""
-        stamps = []
-        for connection, _, data in self._reader.messages(self._connections):
-            stamp = self._reader.deserialize(data, connection.msgtype).header.stamp  # type: ignore[attr-defined]
-            stamps.append(stamp.sec * 1_000_000_000 + stamp.nanosec)
-        return stamps
+        return [message.stamp for message in self._messages()]
 
     def image_topics(self) -> list[str]:
         """List the bag's image topics, those of labels too."""
-        return sorted({c.topic for c in self._reader.connections if c.msgtype in _IMAGES})
+        return _image_topics(self._bag)
 
     def __enter__(self) -> Self:
         return self
@@ -119,61 +116,63 @@ class BagFrames:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._reader.close()
+        self._bag.__exit__(kind, error, traceback)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("path", "_wanted", "_positions", "_max_pixels")
-        return {name: self.__dict__[name] for name in kept}
+        lasting = ("path", "_wanted", "_positions", "_max_pixels")
+        return {name: self.__dict__[name] for name in lasting}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._open()
 
     def _open(self) -> None:
-        # Bags older than Iron carry no message definitions; Humble's are theirs.
-        definitions = get_typestore(Stores.ROS2_HUMBLE)
         try:
-            self._reader = AnyReader([self.path], default_typestore=definitions)
-            self._reader.open()
-        except (AnyReaderError, OSError) as error:
-            raise UsageError(f"{self.path} cannot be read as a rosbag2: {error}") from error
+            self._bag = Bag(self.path)
+        except BagError as error:
+            raise UsageError(str(error)) from error
         self._process = os.getpid()
-        self._connections = _choose(self._reader, self.path, self._wanted)
-        self.topic = self._connections[0].topic
+        self.topic = _choose(self._bag, self._wanted)
         self._next = -1
-        self._stream: Iterator[tuple[Connection, int, bytes]] = iter(())
+        self._stream: Iterator[BagMessage] = iter(())
 
-    def _message(self, index: int) -> tuple[str, Any]:
-        connection, data = self._read(range(len(self))[index])
-        return connection.msgtype, self._reader.deserialize(data, connection.msgtype)
+    def _message(self, index: int) -> BagMessage:
+        return self._read(range(len(self))[index])
 
-    def _read(self, index: int) -> tuple[Connection, bytes]:
+    def _messages(self, start: int = 0) -> Iterator[BagMessage]:
+        try:
+            yield from self._bag.messages([self.topic], start=start)
+        except BagError as error:
+            raise UsageError(str(error)) from error
+
+    def _read(self, index: int) -> BagMessage:
         if self._process != os.getpid():
             # A forked worker would share the file's position with its parent.
             self._open()
         if index != self._next:
             time, twins_before = self._positions[index]
-            self._stream = self._reader.messages(self._connections, start=time)
+            self._stream = self._messages(time)
             for _ in range(twins_before):
                 next(self._stream)
-        connection, _, data = next(self._stream)
+        message = next(self._stream)
         self._next = index + 1
-        return connection, data
+        return message
 
 
-def _choose(reader: AnyReader, path: Path, topic: str | None) -> list[Connection]:
-    topics: dict[str, list[Connection]] = {}
-    for connection in reader.connections:
-        if connection.msgtype in _IMAGES:
-            topics.setdefault(connection.topic, []).append(connection)
-    listing = ", ".join(sorted(topics)) or "none"
+def _image_topics(bag: Bag) -> list[str]:
+    return sorted(name for name, kind in bag.topics.items() if kind in (IMAGE, COMPRESSED_IMAGE))
+
+
+def _choose(bag: Bag, topic: str | None) -> str:
+    topics = _image_topics(bag)
+    listing = ", ".join(topics) or "none"
     if topic is not None:
         if topic not in topics:
-            raise UsageError(f"{path} has no image topic {topic}; its image topics: {listing}")
-        return topics[topic]
+            raise UsageError(f"{bag.path} has no image topic {topic}; its image topics: {listing}")
+        return topic
     candidates = [name for name in topics if not name.endswith(LABEL_ENDING)]
     if not candidates:
-        raise UsageError(f"{path} has no topic of type {_RAW} or {_COMPRESSED}")
+        raise UsageError(f"{bag.path} has no topic of type {IMAGE} or {COMPRESSED_IMAGE}")
     if len(candidates) > 1:
-        raise UsageError(f"{path} has several image topics, choose one with --topic: {listing}")
-    return topics[candidates[0]]
+        raise UsageError(f"{bag.path} has several image topics, choose one with --topic: {listing}")
+    return candidates[0]

@@ -8,7 +8,7 @@ import pytest
 from helpers.message_classes import message_class, serialised_and_back
 from helpers.small_bag import header
 
-from cosme_ros.messages.detections import CLASS_ID, fill_detections
+from cosme_ros.obstacle_messages.detections import CLASS_ID, fill_detections
 from cosme_ros.postprocessing.obstacles import Obstacle, find_obstacles
 
 HEADER = header(1_700_000_000_123_456_789)

@@ -7,7 +7,7 @@ from helpers.message_classes import message_class, serialised_and_back
 from helpers.small_bag import header
 
 from cosme_ros.messages.camera_model import ImagePlane, uncalibrated_plane
-from cosme_ros.messages.markers import LIFETIME, fill_markers
+from cosme_ros.obstacle_messages.markers import LIFETIME, fill_markers
 from cosme_ros.postprocessing.obstacles import find_obstacles, outlines
 
 HEIGHT, WIDTH = 720, 1280

@@ -1,0 +1,106 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""The prototype banks of an open detector, and the features that MulMem compares with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BANK = "bank_"
+GENERALIST = "generalist"
+"""The student's output that holds the layers of a generalist one after the other, and what their
+names in the memory begin with."""
+# A row is a unit vector to float32 accuracy over some thousand channels.
+_UNIT_LENGTH_TOLERANCE = 1e-3
+
+
+def checked_banks(
+    manifest: Mapping[str, Any], banks: Mapping[str, np.ndarray]
+) -> dict[str, NDArray[np.float32]]:
+    """Return copies of prototype banks that fit a bundle's memory graph.
+
+    Args:
+        manifest: of the bundle.
+        banks: `bank_<layer>` to float32 [K, C], rows of length 1. K, 1 or more, need not be the
+            manifest's, C is that of the layer.
+
+    Raises:
+        ValueError: no such layer, another dtype or shape, or rows that are no unit vectors.
+    """
+    inputs = manifest["graphs"]["memory"]["inputs"]
+    known = {f"{BANK}{layer}" for layer in manifest["method"]["layers"]}
+    if unknown := banks.keys() - known:
+        raise ValueError(
+            f"there is no bank {', '.join(sorted(unknown))}; {', '.join(sorted(known))} are right"
+        )
+    checked = {}
+    for name, bank in banks.items():
+        channels = inputs[name]["shape"][1]
+        right = f"float32 [K, {channels}] with K of 1 or more is right"
+        if not isinstance(bank, np.ndarray):
+            raise ValueError(f"{name} is a {type(bank).__name__}; {right}")
+        if bank.dtype != np.float32 or bank.ndim != 2 or bank.shape[1] != channels or not len(bank):
+            raise ValueError(f"{name} is {bank.dtype} {list(bank.shape)}; {right}")
+        lengths = np.linalg.norm(bank.astype(np.float64), axis=1)
+        wrong = ~(np.abs(lengths - 1) <= _UNIT_LENGTH_TOLERANCE)  # NaN is wrong too
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(
+                f"row {row} of {name} has length {lengths[row]:.4g}; prototypes are unit vectors"
+            )
+        checked[name] = bank.copy()
+    return checked
+
+
+def memory_features(
+    manifest: Mapping[str, Any], outputs: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Return what MulMem (Eq. 3) compares with each bank, before it is brought to unit length.
+
+    The memory graph does the same inside; which of it, the manifest says.
+
+    Args:
+        manifest: of the bundle.
+        outputs: teacher's and student's, float32 [1, C, h, w] by name.
+
+    Returns:
+        Layer to float32 [C, h, w].
+    """
+    layers = manifest["method"]["layers"]
+    places = _generalist_places(manifest)
+    of_teacher = {layer: outputs[layer][0] for layer in layers if layer not in places}
+    if manifest["method"].get("pooled", False) and of_teacher:
+        height = min(x.shape[1] for x in of_teacher.values())
+        width = min(x.shape[2] for x in of_teacher.values())
+        of_teacher = {layer: _pooled(x, height, width) for layer, x in of_teacher.items()}
+    return {
+        layer: np.array(
+            of_teacher[layer] if layer in of_teacher else outputs[GENERALIST][0, places[layer]]
+        )
+        for layer in layers
+    }
+
+
+def _generalist_places(manifest: Mapping[str, Any]) -> dict[str, slice]:
+    """Return where each layer of the generalist lies among its channels."""
+    places, start = {}, 0
+    for layer, channels in manifest["student"].get("channels", {}).items():
+        places[f"{GENERALIST}_{layer}"] = slice(start, start + channels)
+        start += channels
+    return places
+
+
+def _pooled(feature: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Return means over whole blocks; where they do not divide, the last places are repeated."""
+    tall, wide = -(-feature.shape[1] // height), -(-feature.shape[2] // width)
+    if tall == wide == 1:
+        return feature
+    rows, columns = -feature.shape[1] % (tall * height), -feature.shape[2] % (wide * width)
+    padded = np.pad(feature, ((0, 0), (0, rows), (0, columns)), mode="edge")
+    blocks = padded.reshape(len(feature), height, tall, width, wide)
+    return np.asarray(blocks.mean(axis=(2, 4)), np.float32)

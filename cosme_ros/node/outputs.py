@@ -1,0 +1,115 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""The output topics of the detector: a row each.
+
+A new topic needs its name in `topics.py` and a row here. Where it needs no more than a map of the
+detection, its row takes it from `FrameOutputs.detection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any
+
+from geometry_msgs.msg import Point
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from visualization_msgs.msg import Marker, MarkerArray
+
+from cosme_ros import topics
+from cosme_ros.messages.camera_model import ImagePlane
+from cosme_ros.messages.images import fill_image
+from cosme_ros.obstacle_messages.detections import fill_detections
+from cosme_ros.obstacle_messages.markers import fill_markers
+from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs
+
+try:  # not in every installation of ROS
+    from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
+except ImportError:
+    Detection2DArray = None
+
+PlaneOf = Callable[[int, int], ImagePlane]
+"""From a width and height in pixels to where the camera's pixels lie."""
+
+
+def output_qos() -> QoSProfile:
+    """Reliable, so that every subscriber hears it: RViz and `ros2 bag record` ask for reliable by
+    default, and would silently get nothing from a best-effort publisher. With a depth of 1 a slow
+    listener still cannot make anything queue here."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.VOLATILE,
+    )
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output topic of a camera. It is made and published only while somebody listens."""
+
+    topic: str
+    message_type: Any
+    request: str | None
+    """The field of RequestedOutputs that it needs; None needs no more than the detection."""
+    message: Callable[[FrameOutputs, Any, PlaneOf], Any | None]
+    """From a frame's outputs, header and camera to the message; None where there is none."""
+    qos: QoSProfile = field(default_factory=output_qos)
+
+
+def _image(name: str, encoding: str, made: FrameOutputs, header: Any, _: PlaneOf) -> Image | None:
+    pixels = getattr(made, name)
+    if pixels is None:
+        return None
+    message = Image()
+    fill_image(message, pixels, encoding, header)
+    return message
+
+
+def _markers(made: FrameOutputs, header: Any, plane_of: PlaneOf) -> MarkerArray | None:
+    if made.obstacles is None or made.outlines is None:
+        return None
+    message = MarkerArray()
+    height, width = made.size
+    fill_markers(
+        message,
+        Marker,
+        Point,
+        header,
+        made.obstacles,
+        made.outlines,
+        plane_of(width, height),
+        height=height,
+        width=width,
+    )
+    return message
+
+
+def _detections(made: FrameOutputs, header: Any, _: PlaneOf) -> Any | None:
+    if made.obstacles is None:
+        return None
+    message = Detection2DArray()
+    fill_detections(message, Detection2D, ObjectHypothesisWithPose, header, made.obstacles)
+    return message
+
+
+OUTPUTS: tuple[Output, ...] = (
+    Output(topics.OUTPUT_SCORE, Image, "score", partial(_image, "score", "32FC1")),
+    Output(topics.OUTPUT_MASK, Image, "mask", partial(_image, "mask", "mono8")),
+    Output(topics.OUTPUT_OVERLAY, Image, "overlay", partial(_image, "overlay", "bgr8")),
+    Output(topics.OUTPUT_MARKERS, MarkerArray, "obstacles", _markers),
+    *(
+        ()
+        if Detection2DArray is None
+        else (Output(topics.OUTPUT_DETECTIONS, Detection2DArray, "obstacles", _detections),)
+    ),
+)
+
+
+def requested_outputs(heard: Iterable[Output]) -> RequestedOutputs:
+    """Return what has to be made for these outputs."""
+    needed = {output.request for output in heard}
+    return RequestedOutputs(**{row.name: row.name in needed for row in fields(RequestedOutputs)})

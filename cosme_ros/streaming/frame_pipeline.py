@@ -1,0 +1,161 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""One frame's way: decode, detect, outputs. What the node calls, without ROS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cosme_ros import topics
+from cosme_ros.bundle.loading import Bundle, load_bundle
+from cosme_ros.inference.detector import Detection, Detector
+from cosme_ros.inference.runtime_options import parse_runtime_options
+from cosme_ros.messages.images import BgrImage, decode_compressed, decode_image
+from cosme_ros.parameters import ParameterError, Settings, check_together
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
+from cosme_ros.streaming.camera_stream import CameraStream
+from cosme_ros.streaming.diagnostics import Configured
+from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
+from cosme_ros.streaming.score_drift import ScoreSpread, drift_reference, score_spread
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """Settings and what follows from them, replaced as one piece."""
+
+    settings: Settings
+    rule: ObstacleRule
+
+
+@dataclass(frozen=True)
+class DetectedFrame:
+    """A frame that the networks are done with, and by what its outputs are made."""
+
+    image: BgrImage
+    detection: Detection
+    spread: ScoreSpread
+    choices: _Choices
+
+
+class FramePipeline:
+    """Decodes frames of one camera or several, detects, and makes outputs.
+
+    `detect` is for one thread, `outputs` for that one or a second, `change` for any. Raises
+    ParameterError where the bundle cannot do what the settings ask for.
+    """
+
+    def __init__(self, bundle: Bundle, detector: Detector, settings: Settings) -> None:
+        self.bundle = bundle
+        self.detector = detector
+        self._choices = _choices(settings, bundle)
+        self._drift = drift_reference(bundle.calibration)
+        compressed = settings.image_transport == "compressed"
+        self._decode = decode_compressed if compressed else decode_image
+        self._streams: dict[str, CameraStream] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """What the next frame is worked on by."""
+        return self._choices.settings
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a frame's outputs are made beside the next frame's networks."""
+        choice = self.settings.overlap
+        return choice == "always" or (choice == "auto" and self.detector.device != "cpu")
+
+    def configured(self) -> Configured:
+        """Return what /diagnostics tells of it."""
+        return Configured(
+            bundle=f"{self.bundle.name} ({self.bundle.path})",
+            provider=self.detector.provider,
+            false_positive_rate=self.settings.false_positive_rate,
+            threshold=self.detector.threshold,
+            drift=self._drift,
+            stall_warning=self.settings.stall_warning,
+            stall_error=self.settings.stall_error,
+        )
+
+    def change(self, settings: Settings) -> None:
+        """Let the next frame be worked on by other settings. Raises ParameterError."""
+        choices = _choices(settings, self.bundle)
+        self.detector.threshold = self.bundle.calibration.threshold(settings.false_positive_rate)
+        self._choices = choices
+
+    def begin(self) -> None:
+        """Begin anew: whatever was seen before an interruption is no history of what comes now."""
+        self._streams = {
+            camera: CameraStream(self.detector, temporal=self.settings.temporal)
+            for camera in topics.cameras(self.settings.cameras)
+        }
+
+    def detect(self, camera: str, message: Any) -> DetectedFrame:
+        """Decode a camera's next frame and run the networks on it.
+
+        Args:
+            camera: its name.
+            message: sensor_msgs/Image, or CompressedImage where the settings say so.
+
+        Raises:
+            DecodeError: it cannot be decoded.
+            ScoreFault: it has no valid score.
+        """
+        choices = self._choices
+        image = self._decode(message, max_pixels=choices.settings.max_image_pixels)
+        stamp = message.header.stamp
+        detection = self._streams[camera].detect(image, stamp.sec * 10**9 + stamp.nanosec)
+        spread = score_spread(detection.raw_score_grid, self._drift)
+        return DetectedFrame(image, detection, spread, choices)
+
+    def outputs(
+        self, frame: DetectedFrame, requested: RequestedOutputs, *, frame_rate: float
+    ) -> FrameOutputs:
+        """Make what was asked for of a frame; `frame_rate`, 1/s, is for the overlay to tell."""
+        return compute_outputs(
+            frame.detection,
+            frame.image,
+            requested,
+            rule=frame.choices.rule,
+            provider=self.detector.provider,
+            frame_rate=frame_rate,
+            score_on_grid=frame.choices.settings.score_resolution == "network",
+        )
+
+
+def open_pipeline(settings: Settings) -> FramePipeline:
+    """Load, verify and warm up what the settings name.
+
+    Raises:
+        ParameterError: the bundle cannot do what the settings ask for.
+        BundleError: it cannot be used.
+        ProviderError: the provider does not run it.
+    """
+    bundle = load_bundle(settings.bundle, expected_digest=settings.bundle_digest)
+    _choices(settings, bundle)  # before the networks are loaded
+    detector = Detector(
+        bundle,
+        provider=settings.provider,
+        false_positive_rate=settings.false_positive_rate,
+        threads=settings.threads,
+        affinity=settings.thread_affinity,
+        runtime_options=parse_runtime_options(settings.runtime_options),
+    )
+    detector.warm_up(*bundle.input_size)
+    return FramePipeline(bundle, detector, settings)
+
+
+def _choices(settings: Settings, bundle: Bundle) -> _Choices:
+    check_together(settings)
+    try:
+        bundle.calibration.threshold(settings.false_positive_rate)
+        rule = obstacle_rule(
+            bundle,
+            region=settings.region,
+            minimum_area=settings.minimum_area,
+            outline=settings.outline,
+        )
+    except ValueError as error:
+        raise ParameterError(f"parameter {error}") from error
+    return _Choices(settings, rule)
