@@ -17,6 +17,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.utilities import remove_ros_args
 
+from cosme_ros import __version__
 from cosme_ros.parameters import Parameter
 
 # mallopt(3) of glibc: its number for the setting, the variable by which a user sets it, our value.
@@ -97,11 +98,12 @@ def take_arguments(
     )
     parser = argparse.ArgumentParser(
         prog=f"ros2 run cosme_ros {executable}",
-        usage="%(prog)s [-h] [--ros-args [-p NAME:=VALUE ...] [-r FROM:=TO ...] ...]",
+        usage="%(prog)s [-h] [--version] [--ros-args [-p NAME:=VALUE ...] [-r FROM:=TO ...] ...]",
         description=f"{description}\n\nExample: %(prog)s --ros-args -p {example}",
         epilog=f"parameters and their defaults:\n{defaults}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"cosme_ros {__version__}")
     try:
         arguments = remove_ros_args(sys.argv)[1:]
     except RuntimeError:
