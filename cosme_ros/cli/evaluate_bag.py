@@ -90,7 +90,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
     try:
         with (
             ProgressBars(quiet=options.quiet) as bars,
-            handled_signals(stop, signal.SIGINT, signal.SIGTERM),
+            handled_signals(stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
         ):
             evaluation = evaluator.evaluate(
                 options.bags, outputs=outputs, work=out / _WORK, on_progress=bars
