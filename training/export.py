@@ -22,6 +22,7 @@ from training.calibration import calibration_table
 from training.checkpoint import TeacherCheckpoint
 from training.errors import UsageError
 from training.fit_frames import FitFrames
+from training.fit_settings import GuidedFilter
 from training.graph_runner import PROVIDER, GraphRunner
 from training.graphs import CLASS_ID, Consensus, MemoryGraph, StudentGraph, TeacherGraph
 from training.half_weights import store_half
@@ -63,6 +64,7 @@ class FittedMethod:
         size: (height, width) of the network input in pixels.
         pooled: the banks remember all layers on the grid of the coarsest.
         smoothing: of CosMe's score, standard deviation in pixels of the network input; 0 for none.
+        guided: makes CosMe's score follow the picture's edges; None for none.
         auxcon_power: of Eq. 7 in the product of Eq. 8.
         backward_power: of each backward score in it.
         half_weights: the files hold the weights in float16; computing stays float32.
@@ -77,6 +79,7 @@ class FittedMethod:
     size: tuple[int, int]
     pooled: bool
     smoothing: float = 0.0
+    guided: GuidedFilter | None = None
     auxcon_power: float = 1.0
     backward_power: float = 1.0
     half_weights: bool = False
@@ -84,12 +87,14 @@ class FittedMethod:
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
         """The modules that are exported."""
         layers = tuple(self.banks)
+        stride = self.teacher.network.strides[LAST_HIDDEN]
         memory = MemoryGraph(
             layers,
             self.evaluation_layers,
             self.statistics,
             pooled=self.pooled,
-            smoothing=self.smoothing / self.teacher.network.strides[LAST_HIDDEN],
+            smoothing=self.smoothing / stride,
+            guided=None if self.guided is None else self.guided.places(stride),
             auxcon_power=self.auxcon_power,
             consensus=self._consensus(),
         )
@@ -100,7 +105,12 @@ class FittedMethod:
             with_generalist=memory.reads_generalist,
         )
         return (
-            TeacherGraph(self.teacher.network, memory.features, self.size).eval(),
+            TeacherGraph(
+                self.teacher.network,
+                memory.features,
+                self.size,
+                with_guide=self.guided is not None,
+            ).eval(),
             student.eval(),
             memory.eval(),
         )
@@ -190,6 +200,7 @@ def write_bundle(
             "prototypes": {layer: len(bank) for layer, bank in method.banks.items()},
             "pooled": method.pooled,
             "smoothing": method.smoothing,
+            **({} if method.guided is None else {"guided": asdict(method.guided)}),
             "auxcon_power": method.auxcon_power,
             "backward_layers": list(method.student.backward),
             "backward_power": method.backward_power,

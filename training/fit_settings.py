@@ -3,7 +3,8 @@
 
 """What decides the result of a fit. No torch here: `fit --help` reads its defaults from it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, NOTHING, SUPERVISED_LAYERS
 
@@ -20,6 +21,8 @@ class MemorySettings:
         pooled: all layers are read on the grid of the coarsest.
         prototypes: K for each layer.
         similarity_threshold: tau of Algorithm 1, in -1..1.
+        layer_thresholds: layer to its own tau; a layer whose features are all alike fills its
+            bank at a higher one only.
         momentum: m of Eq. 2, in 0..1.
         epochs: passes of Algorithm 2 over the frames.
         batch: frames a step of Algorithm 2.
@@ -34,6 +37,11 @@ class MemorySettings:
     epochs: int = 1
     batch: int = 4
     seed: int = 0
+    layer_thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def threshold_of(self, layer: str) -> float:
+        """Return tau of a layer."""
+        return self.layer_thresholds.get(layer, self.similarity_threshold)
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,27 @@ class RidgeSettings:
 
 
 @dataclass(frozen=True)
+class GuidedFilter:
+    """How the score follows the picture's edges (training/guided_filter.py).
+
+    Attributes:
+        radius: of the window, in pixels of the network input, > 0.
+        epsilon: variance of a colour, of 0..1, that counts as flat, > 0.
+    """
+
+    radius: float
+    epsilon: float
+
+    def places(self, stride: int) -> tuple[int, float]:
+        """Return the radius in places of a layer of this stride, at least one, and epsilon.
+
+        >>> GuidedFilter(24, 3e-5).places(4)
+        (6, 3e-05)
+        """
+        return max(1, round(self.radius / stride)), self.epsilon
+
+
+@dataclass(frozen=True)
 class FitSettings:
     """Everything that decides what a bundle becomes.
 
@@ -123,6 +152,7 @@ class FitSettings:
         evaluation_layers: L_e of Eq. 7.
         smoothing: standard deviation of the Gaussian that CosMe's score is averaged by, in pixels
             of the network input; 0 leaves it as it is.
+        guided: makes CosMe's score follow the picture's edges; None leaves it as it is.
         auxcon_power: of Eq. 7 in the product of Eq. 8, > 0; 1 in the paper.
         backward_power: of each backward score in that product, > 0.
         half_weights: store the networks' weights in float16, which halves the bundle's size.
@@ -136,6 +166,7 @@ class FitSettings:
     student: StudentSettings | RidgeSettings
     evaluation_layers: tuple[str, ...] = EVALUATION_LAYERS
     smoothing: float = 0.0
+    guided: GuidedFilter | None = None
     auxcon_power: float = 1.0
     backward_power: float = 1.0
     half_weights: bool = False

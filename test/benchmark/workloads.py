@@ -27,6 +27,7 @@ from training.datasets.synthetic_streets import SyntheticStreets
 from training.export import FittedMethod, write_bundle
 from training.faster_bundle import Convert
 from training.fit_frames import FitFrames
+from training.fit_settings import GuidedFilter
 from training.graph_runner import GraphRunner
 from training.half_precision import halve
 from training.int8_precision import to_int8
@@ -230,6 +231,7 @@ def _method_like(bundle: Bundle) -> FittedMethod:
         size=bundle.input_size,
         pooled=method["pooled"],
         smoothing=method["smoothing"],
+        guided=GuidedFilter(**method["guided"]) if "guided" in method else None,
         auxcon_power=method["auxcon_power"],
         backward_power=method.get("backward_power", 1.0),
     )

@@ -21,6 +21,7 @@ from training.evaluation.bundle_manifest import read_manifest
 from training.fit_frames import FitFrames
 from training.graph_runner import GraphRunner
 from training.graphs import CLASS_ID, TeacherGraph
+from training.layers import GUIDE
 
 BUNDLE_MAPS = {"mulmem": "MulMem", "auxcon": "AuxCon", "score": "CosMe"}
 """The maps that a bundle makes itself, by name."""
@@ -84,7 +85,8 @@ class FrameScorer:
             self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
             network = teacher.network.to(self._device)
             layers = tuple(network.channels)
-            graph = TeacherGraph(network, layers, self.input_size).eval()
+            with_guide = GUIDE in manifest["graphs"]["teacher"]["outputs"]
+            graph = TeacherGraph(network, layers, self.input_size, with_guide=with_guide).eval()
             self._teacher = graph.to(self._device)
         self._baselines = self._build(methods, normal is not None, seed)
         self.methods = tuple(
