@@ -222,8 +222,8 @@ def fit(
             help="Let the score follow the picture's edges, by a guided filter: in windows of "
             "RADIUS input pixels all around, what varies with the colours stays and the halo "
             "around things goes. A larger RADIUS finds more of large things and less of small "
-            "ones; colours whose variance (of 0..1) is below EPSILON are averaged over. 0 0: "
-            "none; --smoothing 8 is then better.",
+            "ones; colours whose variance (of 0..1) is below EPSILON are averaged over. The "
+            "default method has 24 3e-5; 0 0: none, and --smoothing 8 is then better.",
         ),
     ] = None,
     auxcon_power: Annotated[
