@@ -19,6 +19,7 @@ from training.evaluation.frame_scores import SAME_TEACHER, FrameScorer
 from training.evaluation.paper_tables import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
 from training.layers import (
     GENERALIST,
+    GUIDE,
     LAST_HIDDEN,
     bank_of,
     is_generalist_layer,
@@ -26,6 +27,8 @@ from training.layers import (
 )
 from training.method import memory, student
 from training.method.generalist import layer_slices, split_layers
+from training.method.guided_filter import guided
+from training.method.guided_settings import GuidedFilter
 from training.method.preprocessing import Preprocessing
 from training.method.student import Student
 from training.method.tensor_ops import smoothed
@@ -45,6 +48,7 @@ class ScoreArithmetic:
         smoothing: standard deviation of the score's Gaussian, in places of `lh`.
         evaluation_layers: L_e of Eq. 7.
         backward_layers: of the teacher, that explain the generalist.
+        guided: radius in places of `lh` and epsilon of the guided filter; None for none.
     """
 
     pooled: bool
@@ -52,18 +56,21 @@ class ScoreArithmetic:
     smoothing: float
     evaluation_layers: LayerSet
     backward_layers: LayerSet = ()
+    guided: tuple[int, float] | None = None
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "ScoreArithmetic":
         """Read it from a bundle's manifest; bundles of before there was a choice say nothing."""
         method = manifest["method"]
         stride = manifest["teacher"].get("strides", {}).get(LAST_HIDDEN, 1)
+        of_guide = method.get("guided")
         return cls(
             pooled=method.get("pooled", False),
             auxcon_power=method.get("auxcon_power", 1.0),
             smoothing=method.get("smoothing", 0.0) / stride,
             evaluation_layers=tuple(method["evaluation_layers"]),
             backward_layers=tuple(method.get("backward_layers", ())),
+            guided=None if of_guide is None else GuidedFilter(**of_guide).places(stride),
         )
 
 
@@ -75,11 +82,13 @@ class LayerMaps:
         gamma: Eq. 3 by layer with a bank, before any standardisation.
         psi: Eq. 6 by layer that the student knows.
         backward: the product of the backward scores, as the bundle weighs them; 1 without any.
+        guide: the picture float32 [1, 3, h, w], 0..1; None where the score does not follow it.
     """
 
     gamma: dict[str, torch.Tensor]
     psi: dict[str, torch.Tensor]
     backward: torch.Tensor
+    guide: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +168,8 @@ class LayerScores:
             layer: _at(size, student.layer_score(tensors[layer], view))
             for layer, view in own_views.items()
         }
-        return LayerMaps(gamma, psi, self._backward(tensors["auxcon"], own))
+        backward = self._backward(tensors["auxcon"], own)
+        return LayerMaps(gamma, psi, backward, tensors.get(GUIDE))
 
     def _backward(self, auxcon: torch.Tensor, own: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return what is left of the bundle's Psi when its forward way is divided out."""
@@ -237,6 +247,8 @@ def ablate(
             score = whole * forward * maps.backward
             if scores.arithmetic.smoothing > 0:
                 score = smoothed(score, scores.arithmetic.smoothing)
+            if scores.arithmetic.guided is not None and maps.guide is not None:
+                score = guided(score, maps.guide, *scores.arithmetic.guided)
             _add(histogram, score, label)
     try:
         return Ablation(
