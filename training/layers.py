@@ -17,6 +17,9 @@ OUTPUT = "o"
 GENERALIST = "generalist"
 """The features of the frozen backbone that a closed-form student stands on, all layers of it."""
 
+GUIDE = "guide"
+"""The picture on the score's grid, where the score is to follow its edges."""
+
 NOTHING = "nothing"
 """In place of a layer of the teacher, where no teacher explains the generalist."""
 

@@ -93,6 +93,7 @@ def _random_method(architecture: str, backbone: str, size: tuple[int, int]) -> F
         size=size,
         pooled=DEFAULT.pooled,
         smoothing=DEFAULT.smoothing,
+        guided=DEFAULT.guided,
         auxcon_power=DEFAULT.auxcon_power,
         backward_power=DEFAULT.backward_power,
     )

@@ -91,6 +91,9 @@ G345 = memory_of(*(generalist_layer(layer) for layer in REMEMBERED))
 G34 = memory_of(generalist_layer("c3"), generalist_layer("c4"))
 G45 = memory_of(generalist_layer("c4"), generalist_layer("c5"))
 B, B2, B05 = backward_of(), backward_of(2.0), backward_of(0.5)
+SMOOTHING = 8.0
+"""Of every row, in pixels of the network input. The guided filter would need the pictures too."""
+
 F = {f"forward {layer}": DEFAULT.auxcon_power for layer in DEFAULT.evaluation_layers}
 F45 = {f"forward {layer}": DEFAULT.auxcon_power for layer in FORWARD_LAYERS}
 E = {ENERGY: 1.0}
@@ -436,7 +439,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         teacher.channels,
         MemorySettings(prototypes=options.prototypes, seed=options.seed),
     )
-    deviation = DEFAULT.smoothing / teacher.strides[LAST_HIDDEN]
+    deviation = SMOOTHING / teacher.strides[LAST_HIDDEN]
     figures = evaluate_parts(options.data, watcher, parts, deviation)
     kept = ", ".join(f"{layer} {len(bank)}" for layer, bank in parts.banks.items())
     print(f"{len(indices)} fit frames; prototypes: {kept}\n\n{as_table(figures)}\n\n{LEGEND}")

@@ -13,6 +13,7 @@ from torch import nn
 
 from training.export.bundle_writer import FittedMethod
 from training.layers import BACKBONE_LAYERS, bank_of
+from training.method.preprocessing import Preprocessing
 from training.method.student import Student
 
 
@@ -36,7 +37,7 @@ class TorchCosme(nn.Module):
             self.register_buffer(bank_of(layer), bank)
         if dtype != torch.float32:
             for graph in (self.teacher, self.student):
-                graph.preprocessing = nn.Sequential(graph.preprocessing, _Cast(dtype))
+                graph.preprocessing = _Lower(graph.preprocessing, dtype)
                 graph.network.to(dtype)
         self.requires_grad_(False).eval()
 
@@ -91,13 +92,20 @@ class _StudentTrunk(nn.Module):
         }
 
 
-class _Cast(nn.Module):
-    def __init__(self, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.dtype = dtype
+class _Lower(nn.Module):
+    """Preprocessing that gives another dtype; the pixels that guide the score stay float32."""
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.to(self.dtype)
+    def __init__(self, preprocessing: Preprocessing, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.preprocessing = preprocessing
+        self.dtype = dtype
+        self.resized = preprocessing.resized
+
+    def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.preprocessing.normalised(pixels).to(self.dtype)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.normalised(self.resized(image))
 
 
 def _float(tensor: torch.Tensor) -> torch.Tensor:

@@ -31,6 +31,7 @@ from training.export.int8 import to_int8
 from training.export.lower_precision import Convert
 from training.method import memory
 from training.method.graphs import FittedStudent
+from training.method.guided_settings import GuidedFilter
 from training.method.student import Student
 from training.teachers.checkpoint import TeacherCheckpoint
 from training.teachers.factory import SegmentationNetwork, build_teacher
@@ -231,6 +232,7 @@ def _method_like(bundle: Bundle) -> FittedMethod:
         size=bundle.input_size,
         pooled=method["pooled"],
         smoothing=method["smoothing"],
+        guided=GuidedFilter(**method["guided"]) if "guided" in method else None,
         auxcon_power=method["auxcon_power"],
         backward_power=method.get("backward_power", 1.0),
     )

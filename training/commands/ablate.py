@@ -47,8 +47,8 @@ def ablate(
     layer nobody learned is named as missing.
 
     The lower half is the bundle's own arithmetic: its memory, its power of AuxCon, its backward
-    scores and its smoothing, with other layers compared. MulMem enters unstandardised in every
-    row, also where the bundle standardises it.
+    scores, its smoothing and its guided filter, with other layers compared. MulMem enters
+    unstandardised in every row, also where the bundle standardises it.
 
     Example:
 

@@ -3,6 +3,7 @@
 
 """`python -m training fit`."""
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,7 @@ from training.layers import (
     evaluation_layers_among,
     generalist_layer,
 )
+from training.method.guided_settings import GuidedFilter
 from training.method.presets import METHODS, Standardisation, StudentKind, generalist_size
 
 
@@ -43,10 +45,17 @@ PANELS = {
     "Frames": ("topic", "size", "max_frames", "calibration_share"),
     "Method and score": (
         *("method", "student", "evaluation_layers", "supervised_layers", "smoothing"),
-        *("auxcon_power", "backward_layers", "backward_power"),
+        *("guided", "auxcon_power", "backward_layers", "backward_power"),
     ),
     "Memory (MulMem)": (
-        *("memory_layers", "prototypes", "momentum", "memory_epochs", "pooled"),
+        *(
+            "memory_layers",
+            "prototypes",
+            "similarity_threshold",
+            "momentum",
+            "memory_epochs",
+            "pooled",
+        ),
         "standardisation",
     ),
     "Student in closed form (ridge)": (
@@ -120,6 +129,51 @@ def _memory_layers(
     return wanted
 
 
+def _thresholds(text: str | None, remembered: tuple[str, ...]) -> dict[str, float]:
+    """Return layer to tau of `lh=0.95,c5=0.9`.
+
+    Args:
+        text: as given; None for none.
+        remembered: the layers that have a bank.
+
+    Raises:
+        UsageError: something else, another layer, or a tau outside -1..1.
+    """
+    from training.errors import UsageError
+
+    thresholds = {}
+    for entry in _layers(text or ""):
+        layer, _, value = (part.strip() for part in entry.partition("="))
+        try:
+            tau = float(value)
+        except ValueError:
+            tau = math.nan
+        if layer not in remembered or not -1.0 <= tau <= 1.0:
+            raise UsageError(
+                f"--similarity-threshold {entry!r}; LAYER=TAU is right, as in lh=0.95, with a "
+                f"cosine of -1..1 for one of {', '.join(remembered)}"
+            )
+        thresholds[layer] = tau
+    return thresholds
+
+
+def _guided(radius: float, epsilon: float) -> GuidedFilter | None:
+    """Return what --guided asks for; None for none.
+
+    Raises:
+        UsageError: a negative radius, or no variance that counts as flat.
+    """
+    from training.errors import UsageError
+
+    if radius == 0:
+        return None
+    if not (radius > 0 and epsilon > 0):
+        raise UsageError(
+            f"--guided {radius:g} {epsilon:g}; both above 0, or 0 0 for none, is right"
+        )
+    return GuidedFilter(radius, epsilon)
+
+
 def _generalist_layers(text: str | None) -> tuple[str, ...]:
     """Return the generalist's layers that --student-layers leaves, as the memory names them."""
     names = BACKBONE_LAYERS if text is None else tuple(x.partition("=")[0] for x in _layers(text))
@@ -165,6 +219,15 @@ def fit(
     prototypes: Annotated[
         int | None, typer.Option(min=1, help="K of each bank; 1024, with --method paper 512.")
     ] = None,
+    similarity_threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER=TAU,...",
+            help="tau of Algorithm 1 for single layers; "
+            f"{MemorySettings.similarity_threshold} for the others. A bank that `fit` says stayed "
+            "smaller than wanted is filled at a higher one: lh=0.95.",
+        ),
+    ] = None,
     momentum: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="m of Eq. 2.")
     ] = MemorySettings.momentum,
@@ -176,7 +239,8 @@ def fit(
         typer.Option(
             help="paper: student from scratch, c5 compared, MulMem standardised per class. "
             "default: consensus both ways with a frozen generalist, in closed form; MulMem as it "
-            "is and of pooled layers; score smoothed. The next options change single choices of "
+            "is and of pooled layers; score along the picture's edges. The next options change "
+            "single choices of "
             "it."
         ),
     ] = MethodName.DEFAULT,
@@ -190,6 +254,17 @@ def fit(
         float | None,
         typer.Option(
             min=0.0, help="Average the score over a Gaussian of this deviation, input pixels."
+        ),
+    ] = None,
+    guided: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="RADIUS EPSILON",
+            help="Let the score follow the picture's edges, by a guided filter: in windows of "
+            "RADIUS input pixels all around, what varies with the colours stays and the halo "
+            "around things goes. A larger RADIUS finds more of large things and less of small "
+            "ones; colours whose variance (of 0..1) is below EPSILON are averaged over. The "
+            "default method has 24 3e-5; 0 0: none, and --smoothing 8 is then better.",
         ),
     ] = None,
     auxcon_power: Annotated[
@@ -445,25 +520,28 @@ def fit(
             )
         except ValueError as error:
             raise UsageError(f"--student-architecture: {error}") from error
+    remembered = _memory_layers(
+        memory_layers,
+        () if alone else present,
+        _generalist_layers(student_layers) if closed_form else (),
+        of_method.memory_layers,
+    )
     settings = FitSettings(
         size=size,
         memory=MemorySettings(
-            layers=_memory_layers(
-                memory_layers,
-                () if alone else present,
-                _generalist_layers(student_layers) if closed_form else (),
-                of_method.memory_layers,
-            ),
+            layers=remembered,
             pooled=of_method.pooled if pooled is None else pooled,
             prototypes=of_method.prototypes if prototypes is None else prototypes,
             momentum=momentum,
             epochs=memory_epochs,
             seed=seed,
+            layer_thresholds=_thresholds(similarity_threshold, remembered),
             **of_memory,
         ),
         student=student_settings,
         evaluation_layers=compared,
         smoothing=of_method.smoothing if smoothing is None else smoothing,
+        guided=of_method.guided if guided is None else _guided(*guided),
         auxcon_power=of_method.auxcon_power if auxcon_power is None else auxcon_power,
         backward_power=of_method.backward_power if backward_power is None else backward_power,
         standardised=(standardisation or of_method.standardisation) is Standardisation.CLASS,

@@ -32,6 +32,9 @@ GENERALIST = "efficientnet_lite0"
 GENERALIST_LAYERS = ("c2", "c3", "c4")
 """Without c5, which takes half of the backbone's time and found no more (docs/method.md)."""
 
+SIMILARITY_THRESHOLDS = {"lh": 0.95}
+"""Synthetic streets are alike to the teacher's head: at 0.85 its bank stays at 192 prototypes."""
+
 REMEMBERED = ("c3", "c4")
 """Layers of the generalist with a bank."""
 
@@ -125,12 +128,14 @@ def fit_settings(seed: int) -> FitSettings:
             layers=(*MEMORY_LAYERS, *(generalist_layer(layer) for layer in REMEMBERED)),
             prototypes=PROTOTYPES,
             seed=seed,
+            layer_thresholds=SIMILARITY_THRESHOLDS,
         ),
         student=RidgeSettings(
             backbone=GENERALIST, backbone_layers=GENERALIST_LAYERS, layers=("c4", "c5")
         ),
         evaluation_layers=("c4", "c5"),
         smoothing=DEFAULT.smoothing,
+        guided=DEFAULT.guided,
         auxcon_power=DEFAULT.auxcon_power,
         most_frames=FIT_FRAMES,
         half_weights=True,

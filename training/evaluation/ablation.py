@@ -17,9 +17,11 @@ from training.datasets.registry import Dataset
 from training.errors import UsageError
 from training.evaluation.frame_scores import SAME_TEACHER, FrameScorer
 from training.evaluation.paper_tables import EVALUATION_LAYER_SETS, MEMORY_LAYER_SETS
-from training.layers import GENERALIST, LAST_HIDDEN, bank_of, student_layer
+from training.layers import GENERALIST, GUIDE, LAST_HIDDEN, bank_of, student_layer
 from training.method.generalist import layer_slices
 from training.method.graphs import Consensus, MemoryGraph
+from training.method.guided_filter import guided
+from training.method.guided_settings import GuidedFilter
 from training.method.preprocessing import Preprocessing
 from training.method.student import Student
 from training.method.tensor_ops import smoothed
@@ -39,6 +41,7 @@ class ScoreArithmetic:
         smoothing: standard deviation of the score's Gaussian, in places of `lh`.
         evaluation_layers: L_e of Eq. 7.
         backward_layers: of the teacher, that explain the generalist.
+        guided: radius in places of `lh` and epsilon of the guided filter; None for none.
     """
 
     pooled: bool
@@ -46,18 +49,21 @@ class ScoreArithmetic:
     smoothing: float
     evaluation_layers: LayerSet
     backward_layers: LayerSet = ()
+    guided: tuple[int, float] | None = None
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "ScoreArithmetic":
         """Read it from a bundle's manifest; bundles of before there was a choice say nothing."""
         method = manifest["method"]
         stride = manifest["teacher"].get("strides", {}).get(LAST_HIDDEN, 1)
+        of_guide = method.get("guided")
         return cls(
             pooled=method.get("pooled", False),
             auxcon_power=method.get("auxcon_power", 1.0),
             smoothing=method.get("smoothing", 0.0) / stride,
             evaluation_layers=tuple(method["evaluation_layers"]),
             backward_layers=tuple(method.get("backward_layers", ())),
+            guided=None if of_guide is None else GuidedFilter(**of_guide).places(stride),
         )
 
 
@@ -69,11 +75,13 @@ class LayerMaps:
         gamma: Eq. 3 by layer with a bank, before any standardisation.
         psi: Eq. 6 by layer that the student knows.
         backward: the product of the backward scores, as the bundle weighs them; 1 without any.
+        guide: the picture float32 [1, 3, h, w], 0..1; None where the score does not follow it.
     """
 
     gamma: dict[str, torch.Tensor]
     psi: dict[str, torch.Tensor]
     backward: torch.Tensor
+    guide: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,7 @@ class LayerScores:
             tensors |= {student_layer(layer): view for layer, view in views.items()}
         graph = self._graph(tensors, tuple(x for x in tensors if student_layer(x) in tensors))
         gamma, psi = graph.layer_mulmem(tensors), graph.forward_scores(tensors)
-        return LayerMaps(_at(size, gamma), _at(size, psi), backward)
+        return LayerMaps(_at(size, gamma), _at(size, psi), backward, tensors.get(GUIDE))
 
     def _graph(self, tensors: Mapping[str, torch.Tensor], compared: LayerSet) -> MemoryGraph:
         """Return the bundle's arithmetic of every layer with a bank, and of those compared."""
@@ -219,6 +227,8 @@ def ablate(
             score = whole * forward * maps.backward
             if scores.arithmetic.smoothing > 0:
                 score = smoothed(score, scores.arithmetic.smoothing)
+            if scores.arithmetic.guided is not None and maps.guide is not None:
+                score = guided(score, maps.guide, *scores.arithmetic.guided)
             _add(histogram, score, label)
     try:
         return Ablation(

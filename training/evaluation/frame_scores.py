@@ -18,6 +18,7 @@ from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
 from training.export.graph_runner import GraphRunner
 from training.export.manifest import read_manifest
+from training.layers import GUIDE
 from training.method.graphs import CLASS_ID, TeacherGraph
 from training.teachers.checkpoint import TeacherCheckpoint
 
@@ -83,7 +84,8 @@ class FrameScorer:
             self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
             network = teacher.network.to(self._device)
             layers = tuple(network.channels)
-            graph = TeacherGraph(network, layers, self.input_size).eval()
+            with_guide = GUIDE in manifest["graphs"]["teacher"]["outputs"]
+            graph = TeacherGraph(network, layers, self.input_size, with_guide=with_guide).eval()
             self._teacher = graph.to(self._device)
         self._baselines = self._build(methods, normal is not None, seed)
         self.methods = tuple(

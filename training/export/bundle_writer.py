@@ -34,6 +34,7 @@ from training.method.graphs import (
     StudentGraph,
     TeacherGraph,
 )
+from training.method.guided_settings import GuidedFilter
 from training.method.ridge_student import RidgeStudent
 from training.method.standardisation import ClassStatistics
 from training.teachers.checkpoint import TeacherCheckpoint
@@ -70,6 +71,7 @@ class FittedMethod:
         size: (height, width) of the network input in pixels.
         pooled: the banks remember all layers on the grid of the coarsest.
         smoothing: of CosMe's score, standard deviation in pixels of the network input; 0 for none.
+        guided: makes CosMe's score follow the picture's edges; None for none.
         auxcon_power: of Eq. 7 in the product of Eq. 8.
         backward_power: of each backward score in it.
         half_weights: the files hold the weights in float16; computing stays float32.
@@ -84,6 +86,7 @@ class FittedMethod:
     size: tuple[int, int]
     pooled: bool
     smoothing: float = 0.0
+    guided: GuidedFilter | None = None
     auxcon_power: float = 1.0
     backward_power: float = 1.0
     half_weights: bool = False
@@ -91,12 +94,14 @@ class FittedMethod:
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
         """Return the modules that are exported."""
         layers = tuple(self.banks)
+        stride = self.teacher.network.strides[LAST_HIDDEN]
         memory = MemoryGraph(
             layers,
             self.evaluation_layers,
             self.statistics,
             pooled=self.pooled,
-            smoothing=self.smoothing / self.teacher.network.strides[LAST_HIDDEN],
+            smoothing=self.smoothing / stride,
+            guided=None if self.guided is None else self.guided.places(stride),
             auxcon_power=self.auxcon_power,
             consensus=self._consensus(),
         )
@@ -107,7 +112,12 @@ class FittedMethod:
             with_generalist=memory.reads_generalist,
         )
         return (
-            TeacherGraph(self.teacher.network, memory.features, self.size).eval(),
+            TeacherGraph(
+                self.teacher.network,
+                memory.features,
+                self.size,
+                with_guide=self.guided is not None,
+            ).eval(),
             student.eval(),
             memory.eval(),
         )
@@ -197,6 +207,7 @@ def write_bundle(
             "prototypes": {layer: len(bank) for layer, bank in method.banks.items()},
             "pooled": method.pooled,
             "smoothing": method.smoothing,
+            **({} if method.guided is None else {"guided": asdict(method.guided)}),
             "auxcon_power": method.auxcon_power,
             "backward_layers": list(method.student.backward),
             "backward_power": method.backward_power,

@@ -147,6 +147,7 @@ def fit(
         size=settings.size,
         pooled=settings.memory.pooled,
         smoothing=settings.smoothing,
+        guided=settings.guided,
         auxcon_power=settings.auxcon_power,
         backward_power=settings.backward_power,
         half_weights=settings.half_weights,

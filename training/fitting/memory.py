@@ -170,7 +170,7 @@ def _initial_banks(
         result = memory.initialise(
             torch.cat(parts),
             size=settings.prototypes,
-            similarity_threshold=settings.similarity_threshold,
+            similarity_threshold=settings.threshold_of(layer),
             generator=generator,
         )
         banks[layer] = result.prototypes
@@ -178,6 +178,7 @@ def _initial_banks(
         if not result.filled:
             tqdm.write(
                 f"  of {settings.prototypes} wanted: {memory.MAXIMUM_MISSES} candidates in a row "
-                f"were more than {settings.similarity_threshold} similar to one of them"
+                f"were more than {settings.threshold_of(layer)} similar to one of them; "
+                f"--similarity-threshold {layer}=... sets a higher one"
             )
     return banks

@@ -3,9 +3,11 @@
 
 """What decides the result of a fit. No torch here: `fit --help` reads its defaults from it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, NOTHING, SUPERVISED_LAYERS
+from training.method.guided_settings import GuidedFilter
 
 SAVE_EVERY = 100
 """Steps between two saves of progress; decides nothing but what a kill costs."""
@@ -20,6 +22,8 @@ class MemorySettings:
         pooled: all layers are read on the grid of the coarsest.
         prototypes: K for each layer.
         similarity_threshold: tau of Algorithm 1, in -1..1.
+        layer_thresholds: layer to its own tau; a layer whose features are all alike fills its
+            bank at a higher one only.
         momentum: m of Eq. 2, in 0..1.
         epochs: passes of Algorithm 2 over the frames.
         batch: frames a step of Algorithm 2.
@@ -34,6 +38,11 @@ class MemorySettings:
     epochs: int = 1
     batch: int = 4
     seed: int = 0
+    layer_thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def threshold_of(self, layer: str) -> float:
+        """Return tau of a layer."""
+        return self.layer_thresholds.get(layer, self.similarity_threshold)
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,7 @@ class FitSettings:
         evaluation_layers: L_e of Eq. 7.
         smoothing: standard deviation of the Gaussian that CosMe's score is averaged by, in pixels
             of the network input; 0 leaves it as it is.
+        guided: makes CosMe's score follow the picture's edges; None leaves it as it is.
         auxcon_power: of Eq. 7 in the product of Eq. 8, > 0; 1 in the paper.
         backward_power: of each backward score in that product, > 0.
         half_weights: store the networks' weights in float16, which halves the bundle's size.
@@ -125,6 +135,7 @@ class FitSettings:
     student: StudentSettings | RidgeSettings
     evaluation_layers: tuple[str, ...] = EVALUATION_LAYERS
     smoothing: float = 0.0
+    guided: GuidedFilter | None = None
     auxcon_power: float = 1.0
     backward_power: float = 1.0
     half_weights: bool = False

@@ -85,10 +85,14 @@ def option_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
                   "calibration_share"):  # fmt: skip
         take(content, field, field)
     take(content, "most_frames", "max_frames")
+    if "guided" in content:
+        filtered = content["guided"] or {"radius": 0.0, "epsilon": 0.0}
+        defaults["guided"] = (filtered.get("radius"), filtered.get("epsilon"))
     take(content, "evaluation_layers", "evaluation_layers", _joined)
     take(content, "standardised", "standardisation", _standardisation)
     take(memory, "layers", "memory_layers", _joined)
     take(memory, "epochs", "memory_epochs")
+    take(memory, "layer_thresholds", "similarity_threshold", _thresholds)
     for field in ("pooled", "prototypes", "momentum", "seed"):
         take(memory, field, field)
     take(student, _KIND, "student")
@@ -145,6 +149,10 @@ def _same(value: Any) -> Any:
 
 def _joined(layers: list[str]) -> str:
     return ",".join(layers)
+
+
+def _thresholds(thresholds: Mapping[str, float]) -> str:
+    return ",".join(f"{layer}={tau!r}" for layer, tau in thresholds.items())
 
 
 def _standardisation(standardised: bool) -> str:

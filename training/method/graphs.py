@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
-from training.layers import GENERALIST, LAST_HIDDEN, NOTHING, OUTPUT, bank_of, student_layer
+from training.layers import GENERALIST, GUIDE, LAST_HIDDEN, NOTHING, OUTPUT, bank_of, student_layer
 from training.method import memory, student
 from training.method.consensus import BackwardMap, backward_score
 from training.method.generalist import layer_slices, on_grid, split_layers
+from training.method.guided_filter import guided
 from training.method.preprocessing import Preprocessing
 from training.method.ridge_student import RidgeStudent
 from training.method.standardisation import ClassStatistics, standardise
@@ -40,33 +41,56 @@ class FittedStudent:
 
 CLASS_ID = "class_id"
 
+_WHITE = 255.0
+
 
 class TeacherGraph(nn.Module):
     """image uint8 [1, h, w, 3] BGR to the teacher's features and class ids.
 
-    Class ids come at the stride of `lh`, where the scores do.
+    Class ids come at the stride of `lh`, where the scores do. So does the picture itself, the
+    guide, where it is wanted: float32 [1, 3, h_lh, w_lh] RGB, 0..1.
 
     Args:
         network: the teacher.
         layers: which features come out.
         size: (height, width) of the network input in pixels.
+        with_guide: whether the guide comes out.
     """
 
-    def __init__(self, network: Teacher, layers: tuple[str, ...], size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        network: Teacher,
+        layers: tuple[str, ...],
+        size: tuple[int, int],
+        *,
+        with_guide: bool = False,
+    ) -> None:
         super().__init__()
         self.preprocessing = Preprocessing(network.mean, network.standard_deviation, size)
         self.network = network
         self.layers = layers
-        self.output_names = (*layers, CLASS_ID)
+        self.with_guide = with_guide
+        self.output_names = (*layers, *((GUIDE,) if with_guide else ()), CLASS_ID)
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the outputs of `output_names` for an image, uint8 [1, h, w, 3] BGR."""
-        features = self.network(self.preprocessing(image))
+        pixels = self.preprocessing.resized(image)
+        features = self.network(self.preprocessing.normalised(pixels))
         logits, grid = features[OUTPUT], features[LAST_HIDDEN].shape[2:]
         if logits.shape[2:] != grid:
             logits = F.interpolate(logits, size=grid, mode="bilinear", align_corners=False)
         class_id = logits.argmax(dim=1).to(torch.uint8)
-        return (*(features[layer] for layer in self.layers), class_id)
+        guide = (_guide(pixels, grid),) if self.with_guide else ()
+        return (*(features[layer] for layer in self.layers), *guide, class_id)
+
+
+def _guide(pixels: torch.Tensor, grid: torch.Size) -> torch.Tensor:
+    """Bring pixels float32 [1, 3, H, W], 0..255, to the grid of the scores, 0..1."""
+    if pixels.shape[2:] != grid:
+        pixels = F.interpolate(
+            pixels, size=grid, mode="bilinear", align_corners=False, antialias=True
+        )
+    return pixels / _WHITE
 
 
 class StudentGraph(nn.Module):
@@ -148,6 +172,8 @@ class MemoryGraph(nn.Module):
             were made.
         smoothing: standard deviation, in places of `lh`, of the Gaussian that CosMe's score is
             averaged by; 0 leaves it as it is.
+        guided: radius in places of `lh` and epsilon of the guided filter that makes CosMe's score
+            follow the picture's edges, after any smoothing; None leaves it as it is.
         auxcon_power: of Eq. 7 in Psi; 1 in the paper. 0.5 makes distances of Eq. 6's squares.
         consensus: what the generalist's features are for; None where there are none.
     """
@@ -162,11 +188,13 @@ class MemoryGraph(nn.Module):
         *,
         pooled: bool,
         smoothing: float = 0.0,
+        guided: tuple[int, float] | None = None,
         auxcon_power: float = 1.0,
         consensus: Consensus | None = None,
     ) -> None:
         super().__init__()
         self.smoothing = smoothing
+        self.guided = guided
         self.auxcon_power = auxcon_power
         self.layers = layers
         self.pooled = pooled
@@ -195,6 +223,7 @@ class MemoryGraph(nn.Module):
             *self.features,
             *(student_layer(layer) for layer in evaluation_layers),
             *((GENERALIST,) if self.reads_generalist else ()),
+            *((GUIDE,) if guided is not None else ()),
             *(bank_of(layer) for layer in layers),
             *((CLASS_ID,) if self.standardised else ()),
         )
@@ -210,6 +239,8 @@ class MemoryGraph(nn.Module):
         score = mulmem * auxcon
         if self.smoothing > 0:
             score = smoothed(score, self.smoothing)
+        if self.guided is not None:
+            score = guided(score, by_name[GUIDE], *self.guided)
         return mulmem, auxcon, score
 
     def mulmem(self, tensors: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -41,6 +41,10 @@ class Preprocessing(nn.Module):
         Returns:
             float32 [N, 3, H, W], RGB, normalised.
         """
+        return self.normalised(self.resized(image))
+
+    def resized(self, image: torch.Tensor) -> torch.Tensor:
+        """Return images uint8 [N, h, w, 3] BGR as float32 [N, 3, H, W] RGB, 0..255."""
         # BGR to RGB while a pixel is three bytes. One convolution that swaps, scales and shifts
         # takes longer: ONNX Runtime's CPU provider gives it blocks of eight channels, and takes
         # them apart again for the network's first convolution.
@@ -51,4 +55,8 @@ class Preprocessing(nn.Module):
             pixels = F.interpolate(
                 pixels, size=self.size, mode="bilinear", align_corners=False, antialias=True
             )
+        return pixels
+
+    def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return network input of what `resized` gives."""
         return pixels * self.scale + self.shift

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, generalist_layer
+from training.method.guided_settings import GuidedFilter
 
 
 class StudentKind(StrEnum):
@@ -33,6 +34,7 @@ class Method:
         standardisation: of MulMem.
         pooled: MulMem reads all layers on the grid of the coarsest.
         smoothing: of CosMe's score, standard deviation in pixels of the network input.
+        guided: makes CosMe's score follow the picture's edges; None leaves it as it is.
         auxcon_power: of Eq. 7 in the product of Eq. 8.
         backward_layers: that explain the generalist's features, each by itself; none for the
             paper's one way.
@@ -51,6 +53,7 @@ class Method:
     backward_power: float = 1.0
     memory_layers: tuple[str, ...] = MEMORY_LAYERS
     prototypes: int = 512
+    guided: GuidedFilter | None = None
 
 
 PAPER = Method(StudentKind.SCRATCH, EVALUATION_LAYERS, Standardisation.CLASS, False, 0.0, 1.0)
@@ -61,11 +64,12 @@ DEFAULT = Method(
     ("c4",),
     Standardisation.NONE,
     True,
-    8.0,
+    0.0,
     0.5,
     backward_layers=("c4", "c5"),
     memory_layers=("c5", *(generalist_layer(layer) for layer in ("c3", "c4", "c5"))),
     prototypes=1024,
+    guided=GuidedFilter(radius=24.0, epsilon=3e-5),
 )
 """What docs/method.md measures."""
 

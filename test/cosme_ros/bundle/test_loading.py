@@ -130,6 +130,11 @@ def test_an_unknown_format_says_which_is_read(folder: Path, version: object) -> 
         (lambda m: m["classes"][1].update(colour=[0, 0, 256]), "classes.1.colour.2 is 256; .* 255"),
         (lambda m: m.update(classes=m["classes"][:1]), "classes is .*; .* at least 2 entries"),
         (
+            lambda m: m["method"].update(guided={"radius": 24, "epsilon": 0}),
+            "method.guided.epsilon is 0; it must be above 0",
+        ),
+        (lambda m: m["method"].update(guided={"radius": 24}), "method.guided: 'epsilon' is a"),
+        (
             lambda m: m["method"].update(standardisation="some"),
             r"method.standardisation is 'some'; it must be one of \['none', 'class'\]",
         ),

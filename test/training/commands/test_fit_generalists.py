@@ -55,6 +55,7 @@ def test_a_transformer_explained_by_a_network_of_others(folder):
     assert manifest["student"]["channels"] == {"c4": 24, "c5": 24}
     assert manifest["student"]["input_size"] == {"height": 70, "width": 112}
     assert manifest["method"]["backward_layers"] == ["c4", "c5"]
+    assert manifest["method"]["guided"] == {"radius": 24.0, "epsilon": 3e-5}
     detection = detector(out).detect(any_network_bundle.random_image(1))
     assert detection.score.shape == (120, 200)
     assert np.isfinite(detection.score).all()
@@ -69,12 +70,16 @@ def test_without_a_teacher_the_score_is_the_mahalanobis_distance(folder):
         *TRANSFORMER,
         "--smoothing",
         "0",
+        "--guided",
+        "0",
+        "0",
         "--memory-layers",
         "",
     )
     assert result.exit_code == 0, result.output
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["method"]["layers"] == []
+    assert "guided" not in manifest["method"]
     assert manifest["method"]["backward_layers"] == ["nothing"]
     assert not any(c["drivable"] for c in manifest["classes"])
     frames = [
@@ -132,6 +137,11 @@ def test_without_a_teacher_the_score_is_the_mahalanobis_distance(folder):
         (["--student-backbone", "vgg"], "unknown backbone 'vgg'"),
         (["--memory-layers", "c4"], "choose from"),
         (["--student", "scratch"], "--student ridge"),
+        (["--guided", "24", "0"], "both above 0"),
+        (["--guided", "-1", "1e-4"], "both above 0"),
+        (["--similarity-threshold", "lh=0.95"], "for one of generalist_c3"),
+        (["--similarity-threshold", "generalist_c3"], "LAYER=TAU is right"),
+        (["--similarity-threshold", "generalist_c3=1.5"], "a cosine"),
     ],
 )
 def test_what_cannot_be_a_generalist_is_refused(folder, arguments, words):

@@ -17,10 +17,13 @@ torch = pytest.importorskip("torch")
 import onnx  # noqa: E402
 
 from cosme_ros.bundle.loading import load_bundle  # noqa: E402
+from cosme_ros.inference.detector import Detector  # noqa: E402
 from training.compute import Compute  # noqa: E402
 from training.datasets.normal_frames import FitFrames, split_frames  # noqa: E402
 from training.datasets.readers.class_list import SegmentationClass  # noqa: E402
 from training.errors import UsageError  # noqa: E402
+from training.evaluation.ablation import LayerScores, ScoreArithmetic  # noqa: E402
+from training.evaluation.frame_scores import FrameScorer  # noqa: E402
 from training.export import bundle_writer  # noqa: E402
 from training.export.bundle_writer import ParityError, run_torch  # noqa: E402
 from training.export.graph_runner import GraphRunner  # noqa: E402
@@ -32,6 +35,8 @@ from training.fitting.fit import fit  # noqa: E402
 from training.fitting.memory import fit_memory  # noqa: E402
 from training.fitting.scratch_student import train_student  # noqa: E402
 from training.fitting.settings import FitSettings, MemorySettings, RidgeSettings, StudentSettings  # noqa: E402
+from training.method.guided_filter import guided  # noqa: E402
+from training.method.guided_settings import GuidedFilter  # noqa: E402
 from training.method.tensor_ops import smoothed  # noqa: E402
 from training.teachers.checkpoint import TeacherCheckpoint, load_teacher, save_teacher  # noqa: E402
 from training.teachers.factory import build_teacher  # noqa: E402
@@ -125,6 +130,61 @@ def test_closed_form_student_and_smoothed_score_make_a_bundle(
     wanted_score = smoothed(torch.from_numpy(outputs["mulmem"] * outputs["auxcon"]), 2.0)
     np.testing.assert_allclose(outputs["score"], wanted_score, rtol=1e-4)
     assert set(manifest["fitted_on"]["suitability"]["similarity"]) == {"c4", "c5", "lh"}
+
+
+def test_a_guided_score_makes_a_bundle_that_everything_reads(
+    teacher: TeacherCheckpoint, tmp_path: Path
+) -> None:
+    wanted = settings(guided=GuidedFilter(radius=8.0, epsilon=1e-4))
+    manifest = run(teacher, tmp_path / "bundle", wanted)
+    assert manifest["method"]["guided"] == {"radius": 8.0, "epsilon": 1e-4}
+    assert list(manifest["graphs"]["teacher"]["outputs"]) == ["c4", "c5", "lh", "guide", "class_id"]
+    assert manifest["graphs"]["memory"]["inputs"]["guide"]["shape"] == [1, 3, 16, 24]
+    assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
+    assert set(manifest["parity"]["relative_error"]) >= {"guide", "score"}
+    image = NoiseFrames()[0]
+    outputs = GraphRunner(tmp_path / "bundle").run(image)
+    product = torch.from_numpy(outputs["mulmem"] * outputs["auxcon"])
+    # lh is at stride 4.
+    filtered = guided(product, torch.from_numpy(outputs["guide"]), 2, 1e-4).numpy()
+    np.testing.assert_allclose(outputs["score"], filtered, rtol=1e-3, atol=1e-4 * filtered.max())
+    detector = Detector(load_bundle(tmp_path / "bundle"), provider="cpu", false_positive_rate=0.1)
+    np.testing.assert_array_equal(detector.detect(image).raw_score_grid, outputs["score"][0, 0])
+    scorer = FrameScorer(tmp_path / "bundle", teacher, ("energy", "score"))
+    np.testing.assert_allclose(
+        scorer.maps(image)["score"], outputs["score"][0, 0], rtol=1e-2, atol=1e-3 * filtered.max()
+    )
+    arithmetic = ScoreArithmetic.of(manifest)
+    assert arithmetic.guided == (2, 1e-4)
+    guide = LayerScores(scorer, None, arithmetic)(image).guide
+    assert guide is not None
+    np.testing.assert_allclose(guide, outputs["guide"], atol=1e-5)
+
+
+def test_a_layer_has_a_threshold_of_its_own(
+    teacher: TeacherCheckpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Banks of layers that are all alike stay small, unless told to tell them apart."""
+    frames = FitFrames(NoiseFrames(), np.arange(16), (64, 96))
+    banks = {
+        tau: fit_memory(
+            teacher.network,
+            frames,
+            MemorySettings(
+                layers=("c5", "lh"),
+                prototypes=16,
+                similarity_threshold=-0.5,
+                layer_thresholds={"lh": tau},
+            ),
+            tmp_path / f"{tau}.pt",
+            fabric=Compute().launch(),
+        )
+        for tau in (-0.5, 0.999)
+    }
+    assert len(banks[-0.5]["lh"]) < len(banks[0.999]["lh"])
+    assert len(banks[-0.5]["c5"]) == len(banks[0.999]["c5"])
+    said = capsys.readouterr().out
+    assert "more than -0.5 similar to one of them; --similarity-threshold lh=" in said
 
 
 @pytest.mark.parametrize("size", [None, (96, 144)], ids=["teachers_size", "own_size"])

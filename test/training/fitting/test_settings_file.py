@@ -13,12 +13,19 @@ from training.fitting.settings_file import (
     without_option,
     write_settings,
 )
+from training.method.guided_settings import GuidedFilter
 
 RIDGE = FitSettings(
     size=(64, 96),
-    memory=MemorySettings(layers=("c5", "generalist_c4"), similarity_threshold=0.7, seed=3),
+    memory=MemorySettings(
+        layers=("c5", "generalist_c4"),
+        similarity_threshold=0.7,
+        seed=3,
+        layer_thresholds={"c5": 0.95},
+    ),
     student=RidgeSettings(size=(96, 128), backbone_layers=("c2", "c3"), backward_layers=("c5",)),
     evaluation_layers=("c4",),
+    guided=GuidedFilter(12.0, 1e-4),
     most_frames=40,
 )
 SCRATCH = FitSettings(
@@ -37,6 +44,7 @@ def test_a_ridge_fit_becomes_its_options(tmp_path: Path) -> None:
     assert options["memory_layers"] == "c5,generalist_c4" and options["seed"] == 3
     assert options["student"] == "ridge" and options["student_layers"] == "c2,c3"
     assert options["backward_layers"] == "c5" and options["evaluation_layers"] == "c4"
+    assert options["similarity_threshold"] == "c5=0.95" and options["guided"] == (12.0, 1e-4)
     assert options["standardisation"] == "none" and options["max_frames"] == 40
     assert not {"student_steps", "crop"} & set(options)
     assert without_option(content) == (
@@ -49,6 +57,7 @@ def test_a_fit_from_scratch_becomes_its_options(tmp_path: Path) -> None:
     write_settings(tmp_path / "s.yaml", SCRATCH)
     options = option_defaults(read_settings(tmp_path / "s.yaml"))
     assert options["student"] == "scratch" and options["standardisation"] == "class"
+    assert options["guided"] == (0.0, 0.0)  # none, whatever the method has
     assert options["crop"] == (32, 48) and options["pooled"] is False
     assert options["student_architecture"] == "resnet18" and options["learning_rate"] == 2e-3
     assert "ridge_penalty" not in options and "max_frames" not in options
