@@ -170,7 +170,7 @@ def test_a_detector_that_dies_ends_the_demo_with_its_last_words(
     (detector,) = (
         number
         for number, command in processes_about(own_bundle).items()
-        if "cosme_ros.node.detector_node" in command
+        if "detector_node" in command
     )
     os.kill(detector, signal.SIGKILL)
     status, said = finish(demo)

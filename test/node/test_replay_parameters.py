@@ -8,6 +8,7 @@ from pathlib import Path
 from helpers.small_bag import write_small_bag
 
 from cosme_ros import topics
+from cosme_ros.__main__ import MODULES
 from cosme_ros.node import listeners_node, player_node, recorder_node
 from cosme_ros.parameters import PARAMETERS_BY_NAME
 from cosme_ros.replay.runner import Replay
@@ -31,7 +32,7 @@ def test_nodes_are_given_parameters_of_the_types_they_declare(tmp_path: Path) ->
         (replay.own_player(), player_node),
         (replay.listeners(), listeners_node),
     ):
-        assert call.executable == module.__name__.split(".")[-1]
+        assert MODULES[call.executable] == module.__name__
         for name, value in call.parameters.items():
             assert type(value) is type(module.PARAMETERS[name][0]), name
     for name, value in replay.detector().parameters.items():
