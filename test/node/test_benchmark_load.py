@@ -49,7 +49,7 @@ def test_publishing_is_timed_each_time(load):
 
 
 def test_the_process_that_is_watched_is_the_detector(load):
-    assert "cosme_ros.node.detector_node" in psutil.Process(load.pid).cmdline()
+    assert "detector_node" in psutil.Process(load.pid).cmdline()
 
 
 def test_a_detector_that_refuses_its_bundle_is_said_with_its_own_words(tmp_path):
