@@ -35,6 +35,7 @@ PACKAGES = {
     "jinja2": Package("jinja2", "python3-jinja2"),
     "joblib": Package("joblib", "python3-joblib"),
     "jsonschema": Package("jsonschema", "python3-jsonschema"),
+    "lz4": Package("lz4", "python3-lz4"),
     "matplotlib": Package("matplotlib", "python3-matplotlib"),
     "mcap": Package("mcap"),
     "numpy": Package("numpy", "python3-numpy"),

@@ -103,7 +103,8 @@ def test_every_package_that_the_vehicle_half_imports_is_declared():
         for dependency in MANIFEST.findall(kind)
     }
     assert {package.apt for package in PACKAGES.values() if package.apt} <= declared | {
-        "python3-zstandard"  # python3-rosbags-pip and mcap bring it
+        "python3-lz4",  # python3-rosbags-pip and mcap bring both
+        "python3-zstandard",
     }
     assert declared >= ROS_PACKAGES - {"builtin_interfaces"}
     assert "rviz2" not in declared
