@@ -26,7 +26,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A vehicle has ROS and no PyTorch, a training workstation the reverse.
-NEEDS = {"training": "torch", "benchmark": "torch", "node": "rclpy"}
+NEEDS = {"training": "torch", "benchmark": "torch", "node": "rclpy", "attack": "rclpy"}
 collect_ignore = [folder for folder, module in NEEDS.items() if find_spec(module) is None]
 
 

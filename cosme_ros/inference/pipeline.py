@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from cosme_ros.inference.frame_sizes import FrameSizes
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.inference.sessions import Session
 
@@ -33,12 +34,12 @@ class _Wired:
     kept: Mapping[str, Any]
     """Outputs of fixed shape: OrtValues made once, written over in every frame."""
 
-    def run(self, recording: int = 0) -> dict[str, Any]:
-        """Outputs by name, OrtValues on the session's device; `recording` as in `run_bound`."""
+    def run(self, recording: int = 0, *, give_back: bool = False) -> dict[str, Any]:
+        """Outputs by name, OrtValues on the session's device; arguments as in `run_bound`."""
         for name in self.session.outputs.keys() - self.kept.keys():
             # Else the value of the last frame is written over, and has perhaps another shape.
             self.binding.bind_output(name, self.session.device)
-        self.session.run_bound(self.binding, recording)
+        self.session.run_bound(self.binding, recording, give_back=give_back)
         return dict(zip(self.session.outputs, self.binding.get_outputs(), strict=True))
 
 
@@ -82,6 +83,7 @@ class InferencePipeline:
         self._renewed = sessions["memory"].inputs.keys() - fixed.keys() - banks.keys()
         self._places: dict[tuple[int, ...], _Place] = {}
         self._numbers = itertools.count(1)
+        self._sizes = FrameSizes()
         # Two graphs at a time fill a GPU better than one. A processor's cores are kept busy by one,
         # and two would push each other out of its caches.
         self._beside = _thread("cosme_student") if self._device != "cpu" else None
@@ -122,29 +124,31 @@ class InferencePipeline:
         frame = np.ascontiguousarray(image)[np.newaxis]
         with self._one_at_a_time:
             recording, beside = self._bind_image(frame)
-            made = self._features(recording, beside=beside)
+            made = self._features(frame, recording, beside=beside)
             return {name: np.array(value.numpy()) for name, value in made.items()}
 
     def _run(self, image: np.ndarray) -> dict[str, np.ndarray]:
         frame = np.ascontiguousarray(image)[np.newaxis]  # held here, while it is read
         with self._one_at_a_time:  # the buffers hold one frame
             recording, beside = self._bind_image(frame)
-            made = self._features(recording, beside=beside)
+            made = self._features(frame, recording, beside=beside)
             for name in self._renewed:
                 self._memory.binding.bind_ortvalue_input(name, made[name])
             found = {**self._memory.run(recording), "class_id": made["class_id"]}
             # On the CPU numpy() shows the buffer itself, which the next frame writes over.
             return {name: np.array(value.numpy()) for name, value in found.items()}
 
-    def _features(self, recording: int, *, beside: bool) -> dict[str, Any]:
+    def _features(self, frame: np.ndarray, recording: int, *, beside: bool) -> dict[str, Any]:
         """What teacher and student say of the bound image."""
+        give_back = self._sizes.returns_memory(frame.shape)
         if self._beside is None:
-            return self._teacher.run(recording) | self._student.run(recording)
-        student = self._beside.submit(self._student.run, recording)
+            made = self._teacher.run(recording, give_back=give_back)
+            return made | self._student.run(recording, give_back=give_back)
+        student = self._beside.submit(self._student.run, recording, give_back=give_back)
         if not beside:
             wait([student])
         try:
-            made = self._teacher.run(recording)
+            made = self._teacher.run(recording, give_back=give_back)
         finally:
             wait([student])
         return made | student.result()

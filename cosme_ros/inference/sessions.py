@@ -86,17 +86,27 @@ class Session:
         """A new binding: which tensors `run_bound` reads and writes."""
         return self._session.io_binding()
 
-    def run_bound(self, binding: ort.IOBinding, recording: int = 0) -> None:
+    def run_bound(
+        self, binding: ort.IOBinding, recording: int = 0, *, give_back: bool = False
+    ) -> None:
         """Run on the tensors of `binding`; when it returns they are written.
 
-        `recording` numbers what a session that `captures` has recorded: another number for tensors
-        that lie elsewhere or have another shape.
+        Args:
+            binding: what is read and written.
+            recording: numbers what a session that `captures` has recorded: another number for
+                tensors that lie elsewhere or have another shape.
+            give_back: return the memory that this run took and no tensor holds. Else ONNX Runtime
+                keeps it for the next run, for as long as the session lives.
         """
-        if not self.captures:
+        if not (self.captures or give_back):
             self._session.run_with_iobinding(binding)
             return
         options = ort.RunOptions()
-        options.add_run_config_entry("gpu_graph_id", str(recording))
+        if self.captures:
+            options.add_run_config_entry("gpu_graph_id", str(recording))
+        elif give_back:
+            arenas = "cpu:0" if self.device == "cpu" else f"cpu:0;{self.device}:0"
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", arenas)
         self._session.run_with_iobinding(binding, options)
 
     def value_of(self, array: np.ndarray) -> ort.OrtValue:

@@ -26,6 +26,7 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ[profile_variable()] = str(profile_path())
 
 from attack.context import Attack, Context, Result  # noqa: E402
+from attack.faults import clocks, hangs  # noqa: E402
 from attack.files import damaged_bags, damaged_bundles, disk_full  # noqa: E402
 from attack.fuzz import fuzz_compressed, fuzz_raw  # noqa: E402
 from attack.life import lifecycle_loops, signals, soak  # noqa: E402
@@ -33,11 +34,13 @@ from attack.life import lifecycle_loops, signals, soak  # noqa: E402
 ATTACKS: dict[str, tuple[Attack, float]] = {
     "fuzz raw": (fuzz_raw, 0.2),
     "fuzz compressed": (fuzz_compressed, 0.2),
-    "lifecycle loops": (lifecycle_loops, 0.15),
+    "lifecycle loops": (lifecycle_loops, 0.1),
     "signals": (signals, 0.1),
     "damaged bundles": (damaged_bundles, 0.05),
     "damaged bags": (damaged_bags, 0.1),
     "disk full": (disk_full, 0.0),
+    "hangs": (hangs, 0.05),
+    "clocks": (clocks, 0.0),
     "soak": (soak, 0.2),
 }
 """Name to the attack and its share of the time."""

@@ -97,7 +97,7 @@ class RecordedSession:
     def empty_value(self, dtype: str, shape: list[int]) -> Memory:
         return Memory(np.zeros(shape, dtype))
 
-    def run_bound(self, binding: Binding, recording: int) -> None:
+    def run_bound(self, binding: Binding, recording: int, *, give_back: bool = False) -> None:
         self._log.append(recording)
         recorded = self._recorded.setdefault(
             (get_ident(), recording),
