@@ -4,12 +4,13 @@
 """The one rule by which commands of both halves treat what is there already.
 
 - A folder that does not exist, or is empty, is written to.
-- A folder with content is refused, unless `--overwrite` was given.
-- With `--overwrite`, the files that the command itself writes are removed, and no others. A command
-  that replaces its folder as a whole (a bundle, a bag) refuses one that holds anything else.
+- A report, which the same command makes again at any time, replaces what the command wrote there
+  before. Beside anything else it is written with `--overwrite` only, and then leaves that alone.
+- A bundle, a bag and a checkpoint may have taken hours: they are replaced with `--overwrite` only,
+  and only where the folder holds nothing else.
 - A command that continues an unfinished run accepts the folder of that run without `--overwrite`.
 
-A single file is refused or replaced in the same way.
+A single file is replaced with `--overwrite` only.
 """
 
 import os
@@ -37,14 +38,22 @@ def prepare_output_dir(folder: Path, contents: Sequence[str], *, overwrite: bool
     Args:
         folder: to write to.
         contents: names of the files and folders that the command writes, as patterns.
-        overwrite: whether they may be removed.
+        overwrite: whether to write beside what the command did not write.
 
     Raises:
-        OutputError: `folder` has content and `overwrite` is False, or it cannot be written.
+        OutputError: `folder` has other content and `overwrite` is False, or it cannot be written.
     """
-    check_output_dir(folder, overwrite=overwrite)
+    check_output_dir(folder, overwrite=True)
+    present = sorted(folder.iterdir()) if folder.exists() else []
+    foreign = [path for path in present if not _matches(path, contents)]
+    if foreign and not overwrite:
+        raise OutputError(
+            f"folder {folder} is not empty: it holds {foreign[0].name}, which this command does "
+            "not write; give another folder, or write beside it (--overwrite; in a launch file "
+            "overwrite:=true)"
+        )
     try:
-        for path in list(folder.iterdir()) if folder.exists() else ():
+        for path in present:
             if _matches(path, contents):
                 remove(path)
         folder.mkdir(parents=True, exist_ok=True)

@@ -20,9 +20,21 @@ class Calibration:
     unit). The tail of a score distribution is close to a straight line on logarithmic axes, hence
     interpolation of log rate against log score.
 
-    `table` holds rows with `false_positive_rate` in (0, 1), strictly falling from row to row, and
-    `raw_score`, a positive normal float32, strictly rising; two rows at least. Raises ValueError
-    where it does not.
+    Args:
+        table: two rows or more, each with `false_positive_rate` in (0, 1), strictly falling from
+            row to row, and `raw_score`, a positive normal float32, strictly rising.
+
+    Raises:
+        ValueError: the table is not like that.
+
+    >>> table = Calibration(
+    ...     [
+    ...         {"false_positive_rate": 0.1, "raw_score": 1.0},
+    ...         {"false_positive_rate": 0.001, "raw_score": 4.0},
+    ...     ]
+    ... )
+    >>> round(table.threshold(0.01), 6), round(table.rate(2.0), 6)
+    (2.0, 0.01)
     """
 
     def __init__(self, table: Sequence[Mapping[str, float]]) -> None:
@@ -55,9 +67,12 @@ class Calibration:
         """Lowest and highest false-positive rate that `threshold` accepts."""
 
     def threshold(self, false_positive_rate: float) -> float:
-        """Raw score that this share of normal pixels reaches: falls as the rate rises, > 0.
+        """Return the raw score, above 0, that this share of normal pixels reaches.
 
-        Raises ValueError for a rate that the table does not reach: beyond it nothing was measured.
+        It falls as the rate rises.
+
+        Raises:
+            ValueError: the rate is outside of the table, where nothing was measured.
         """
         lowest, highest = self.rates
         if not lowest <= false_positive_rate <= highest:
@@ -72,9 +87,12 @@ class Calibration:
         return float(np.exp(log_score))
 
     def rate(self, raw_score: float) -> float:
-        """Share of normal pixels that reach this raw score: the inverse of `threshold`.
+        """Return the share of normal pixels that reach this raw score: the inverse of `threshold`.
 
-        Clamped to the ends of the table. Raises ValueError for NaN.
+        It is clamped to the ends of the table.
+
+        Raises:
+            ValueError: the score is NaN.
         """
         if np.isnan(raw_score):
             raise ValueError("raw_score is NaN; it is a number, 0 or more")

@@ -86,7 +86,7 @@ def check_self_contained(content: bytes) -> None:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The number and value of each field of a protobuf message."""
+    """Yield the number and value of each field of a protobuf message."""
     position, end = 0, len(message)
     while position < end:
         key, position = _varint(message, position)
@@ -111,7 +111,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    """The number at a position, and the position behind it."""
+    """Return the number at a position, and the position behind it."""
     value = 0
     for place in range(10):
         if position >= len(message):

@@ -83,17 +83,18 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Return the name, for people."""
         return printable(self.manifest["name"])
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """Height and width in pixels to which the graphs resize every image."""
+        """Return height and width in pixels to which the graphs resize every image."""
         size = self.manifest["input_size"]
         return int(size["height"]), int(size["width"])
 
     @cached_property
     def classes(self) -> tuple[SegmentationClass, ...]:
+        """Return the classes of the teacher, in the order of their class_id."""
         return tuple(
             SegmentationClass(entry["name"], tuple(entry["colour"]), entry["drivable"])
             for entry in self.manifest["classes"]
@@ -101,18 +102,19 @@ class Bundle:
 
     @cached_property
     def drivable_class_ids(self) -> tuple[int, ...]:
+        """Return the class_ids of what a vehicle may drive on; empty without classes."""
         return tuple(i for i, entry in enumerate(self.classes) if entry.drivable)
 
     @property
     def protects_itself(self) -> bool:
-        """Whether the manifest holds the hash of its own content, as those of older exports do not.
+        """Return whether the manifest holds the hash of its content, as older exports do not.
 
         Without it a changed calibration is not noticed.
         """
         return CONTENT_DIGEST in self.manifest
 
     def graph_path(self, graph: str) -> Path:
-        """Where the ONNX graph `graph`, one of GRAPHS, lies."""
+        """Return the path of the ONNX graph `graph`, one of GRAPHS."""
         return self.path / f"{graph}.onnx"
 
 
@@ -190,10 +192,17 @@ def check_graph(
 ) -> None:
     """Check what a runtime reports of an opened graph against the manifest.
 
-    `graph` is one of GRAPHS; `inputs` and `outputs` map names to NumPy dtype name and shape, where
-    a free length is a name or None. A free length in the manifest has to be free in an input, since
-    camera images and grown banks come in there; an output may be more definite than promised.
-    Raises BundleError naming the file.
+    A free length in the manifest has to be free in an input, because camera images and banks of
+    another size come in there. In an output it may be fixed.
+
+    Args:
+        bundle: the verified bundle.
+        graph: one of GRAPHS.
+        inputs: name to NumPy dtype name and shape; a free length is a name or None.
+        outputs: likewise.
+
+    Raises:
+        BundleError: names or tensors differ from the manifest's; the message names the file.
     """
     file = bundle.graph_path(graph)
     for side, reported in (("inputs", inputs), ("outputs", outputs)):
@@ -225,7 +234,7 @@ def _keeps_promise(promised: int | str, length: int | str | None, *, may_be_defi
 
 
 def _read(file: Path, largest: int) -> bytes:
-    """The bytes of a file of the bundle, which has at most `largest` of them."""
+    """Return the bytes of a file of the bundle, which has at most `largest` of them."""
     try:
         found = file.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -243,7 +252,7 @@ def _read(file: Path, largest: int) -> bytes:
 
 
 def _read_verified(folder: Path, name: str, manifest: Mapping[str, Any], largest: int) -> bytes:
-    """The bytes of a file of the bundle whose hash is the manifest's."""
+    """Return the bytes of a file of the bundle, whose hash must be the manifest's."""
     content = _read(folder / name, largest)
     digest, expected = hashlib.sha256(content).hexdigest(), manifest["files"][name]["sha256"]
     if digest != expected:
@@ -331,7 +340,7 @@ def _clip(value: Any, *, quote: bool = True) -> str:
 
 
 def sha256_of(file: Path) -> str:
-    """Of a file of any size, in hexadecimal."""
+    """Return the SHA-256 of a file of any size, in hexadecimal."""
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -340,7 +349,7 @@ def sha256_of(file: Path) -> str:
 
 
 def _check_wiring(manifest: Mapping[str, Any], file: Path) -> None:
-    """The three graphs fit together: by name, dtype and shape."""
+    """Check that the three graphs fit together: by name, dtype and shape."""
     graphs = manifest["graphs"]
     _check_sizes(manifest, file)
     for graph in ("teacher", "student"):
@@ -380,7 +389,7 @@ def _check_wiring(manifest: Mapping[str, Any], file: Path) -> None:
 
 
 def _check_sizes(manifest: Mapping[str, Any], file: Path) -> None:
-    """No tensor between the graphs takes more memory than any network needs."""
+    """Check that no tensor between the graphs takes more memory than any network needs."""
     for graph, sides in manifest["graphs"].items():
         for side, tensors in sides.items():
             for name, tensor in tensors.items():
@@ -411,7 +420,7 @@ def _check_map(
 
 
 def _load_banks(content: bytes, file: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays in `content`, the bytes of `file`."""
+    """Return the arrays in `content`, the bytes of `file`."""
     arrays = _read_arrays(content, file)
     graphs = manifest["graphs"]
     produced = {*graphs["teacher"]["outputs"], *graphs["student"]["outputs"]}
@@ -484,7 +493,7 @@ def _read_arrays(content: bytes, file: Path) -> dict[str, np.ndarray]:
 
 
 def _fits(given: Shape, wanted: Shape) -> bool:
-    """No fixed length of one contradicts a fixed length of the other."""
+    """Return whether no fixed length of one contradicts a fixed length of the other."""
     return len(given) == len(wanted) and all(
         a == b or not (isinstance(a, int) and isinstance(b, int))
         for a, b in zip(given, wanted, strict=True)

@@ -91,6 +91,8 @@ def _run(options: argparse.Namespace, scores: Path) -> None:
         result.write(options.out, overwrite=options.overwrite)
     except KeyboardInterrupt:
         raise Interrupted("no bundle was written") from None
+    except FAILURES as error:
+        raise ValueError(f"Nothing was calibrated: {error}") from error
     if options.keep_scores is None:
         shutil.rmtree(scores, ignore_errors=True)
     _print(result, options.out, calibrator.guarantee)

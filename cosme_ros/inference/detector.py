@@ -47,9 +47,19 @@ class Detection:
     def __init__(
         self, maps: Mapping[str, np.ndarray], *, threshold: float, height: int, width: int
     ) -> None:
-        """`maps`: the graphs' outputs `mulmem`, `auxcon`, `score` float32 [1, 1, h_lh, w_lh] and
-        `class_id` uint8 [1, h_lh, w_lh]. Raises ScoreFault for NaN, infinity, and a score below 0,
-        which means nothing: it must not be taken for a clear road."""
+        """Check the outputs of the graphs.
+
+        Args:
+            maps: `mulmem`, `auxcon`, `score` float32 [1, 1, h_lh, w_lh], and `class_id` uint8
+                [1, h_lh, w_lh].
+            threshold: raw score at the alarm line, above 0.
+            height: of the frame, in pixels.
+            width: of the frame, in pixels.
+
+        Raises:
+            ScoreFault: a score is NaN, infinite or below 0, which has no meaning: it must not be
+                taken for a clear road.
+        """
         grids = {name: maps[name][0, 0] for name in SCORE_MAPS}
         with np.errstate(over="ignore"):  # an overflow is infinity, and asked for below
             scaled = grids["score"] / np.float32(threshold)
@@ -78,9 +88,13 @@ class Detection:
         """The same over the alarm threshold: `score` before it is enlarged."""
 
     def with_raw_score(self, raw_score_grid: np.ndarray) -> Detection:
-        """Return the same detection with another score, float32 [h_lh, w_lh], as `raw_score_grid`.
+        """Return the same detection with another score.
 
-        Raises ScoreFault as the detection itself.
+        Args:
+            raw_score_grid: float32 [h_lh, w_lh], 0 or more, as the attribute of this name.
+
+        Raises:
+            ScoreFault: a score is NaN, infinite or below 0.
         """
         width, height = self._size
         return Detection(
@@ -92,23 +106,25 @@ class Detection:
 
     @cached_property
     def score(self) -> np.ndarray:
-        """Upsilon (Eq. 8) over the alarm threshold, float32 [H, W]: 0 or more, 1.0 is the alarm
-        line."""
+        """Return Upsilon (Eq. 8) over the alarm threshold, float32 [H, W].
+
+        0 or more; 1.0 is the alarm line.
+        """
         return self._upsampled("score")
 
     @cached_property
     def mulmem(self) -> np.ndarray:
-        """MulMem score Gamma (Eq. 4) as the graph gives it, float32 [H, W]."""
+        """Return the MulMem score Gamma (Eq. 4) as the graph gives it, float32 [H, W]."""
         return self._upsampled("mulmem")
 
     @cached_property
     def auxcon(self) -> np.ndarray:
-        """AuxCon score Psi (Eq. 7) as the graph gives it, float32 [H, W]."""
+        """Return the AuxCon score Psi (Eq. 7) as the graph gives it, float32 [H, W]."""
         return self._upsampled("auxcon")
 
     @cached_property
     def class_id(self) -> np.ndarray:
-        """The teacher's class, uint8 [H, W]: an index into `Bundle.classes`."""
+        """Return the teacher's class, uint8 [H, W]: an index into `Bundle.classes`."""
         # INTER_NEAREST takes the cell at the pixel's corner; the exact one that at its centre.
         return _resized(self._class_grid, self._size, cv2.INTER_NEAREST_EXACT)
 
@@ -133,11 +149,24 @@ def _check_image(image: np.ndarray) -> None:
 class Detector:
     """Runs a bundle on camera frames. The same image gives the same bits every time.
 
-    `provider` is 'auto' or one of `execution.PROVIDERS`; `false_positive_rate` chooses the alarm
-    line from the bundle's calibration; `threads` inside one operator, 0 for the library's default,
-    `affinity` where they run, and `runtime_options` as in `execution.open_session`.
-    Raises BundleError where a graph is damaged or not the manifest's, ProviderError where the
-    provider does not run the graphs, ValueError for a rate outside the calibration.
+    Args:
+        bundle: a verified bundle, see `load_bundle`.
+        provider: 'auto' or one of `provider_settings.PROVIDERS`.
+        false_positive_rate: share of normal pixels, in 0..1, that may reach the alarm line; within
+            the bundle's calibration table.
+        threads: inside one operator; 0 for ONNX Runtime's default.
+        affinity: on which processors they run, as in `sessions.open_session`.
+        runtime_options: ONNX Runtime's own options, as in `sessions.open_session`.
+
+    Raises:
+        BundleError: a graph is damaged or is not the manifest's.
+        ProviderError: the provider does not run the graphs.
+        ValueError: the rate is outside of the calibration table.
+
+    >>> from cosme_ros.bundle.loading import load_bundle
+    >>> detector = Detector(load_bundle("demo/bundle"), provider="cpu")
+    >>> detector.detect(np.zeros((90, 160, 3), np.uint8)).score.shape
+    (90, 160)
     """
 
     def __init__(
@@ -209,10 +238,14 @@ class Detector:
         return memory_features(self.bundle.manifest, self._pipeline.features(image))
 
     def detect(self, image: np.ndarray) -> Detection:
-        """Score one frame, uint8 [H, W, 3] BGR, any size.
+        """Score one frame.
 
-        Raises ValueError for anything else, and ScoreFault where a score is NaN, infinite or below
-        0.
+        Args:
+            image: uint8 [H, W, 3] BGR, any size.
+
+        Raises:
+            ValueError: no such image.
+            ScoreFault: a score is NaN, infinite or below 0.
         """
         _check_image(image)
         height, width = image.shape[:2]
@@ -222,7 +255,7 @@ class Detector:
         )
 
     def stretch(self, height: int, width: int) -> float | None:
-        """The factor by which the network sees frames of H x W pixels stretched in width.
+        """Return the factor by which the network sees frames of H x W pixels stretched in width.
 
         None where it is small enough for a wheel or a face to stay what the teacher knows.
         """

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The three graphs of a bundle as one: what they tell each other never leaves the device."""
+"""The three graphs of a bundle as one: what they exchange never leaves the device."""
 
 from __future__ import annotations
 
@@ -35,7 +35,12 @@ class _Wired:
     """Outputs of fixed shape: OrtValues made once, written over in every frame."""
 
     def run(self, recording: int = 0, *, give_back: bool = False) -> dict[str, Any]:
-        """Outputs by name, OrtValues on the session's device; arguments as in `run_bound`."""
+        """Return outputs by name, OrtValues on the session's device.
+
+        Args:
+            recording: As in `run_bound`.
+            give_back: As in `run_bound`.
+        """
         for name in self.session.outputs.keys() - self.kept.keys():
             # Else the value of the last frame is written over, and has perhaps another shape.
             self.binding.bind_output(name, self.session.device)
@@ -56,9 +61,14 @@ class InferencePipeline:
     """Runs teacher, student and memory on one image after the other.
 
     Features stay on the provider's device, in buffers made once, and memory reads them where
-    teacher and student wrote them. The banks are brought there once. `sessions` holds the three
-    graphs by name, all on one provider; `banks` what memory takes beside their outputs.
-    Raises ProviderError for sessions that record graphs of which an output has a free shape.
+    teacher and student wrote them. The banks are brought there once.
+
+    Args:
+        sessions: the three graphs by name, all on one provider.
+        banks: what memory takes beside the outputs of teacher and student, by name.
+
+    Raises:
+        ProviderError: the sessions record graphs of which an output has a free shape.
     """
 
     def __init__(self, sessions: Mapping[str, Session], banks: Mapping[str, np.ndarray]) -> None:
@@ -92,16 +102,21 @@ class InferencePipeline:
         self._one_at_a_time = threading.Lock()
 
     def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """The outputs of memory and the teacher's class_id by name, in arrays of their own.
+        """Return the outputs of memory and the teacher's class_id by name, in arrays of their own.
 
-        `image` is uint8 [H, W, 3] BGR of any size.
+        Args:
+            image: uint8 [H, W, 3] BGR, any size.
         """
         if self._recorder is None:
             return self._run(image)
         return self._recorder.submit(self._run, image).result()
 
     def features(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """The outputs of teacher and student by name, in arrays of their own."""
+        """Return the outputs of teacher and student by name, in arrays of their own.
+
+        Args:
+            image: uint8 [H, W, 3] BGR, any size.
+        """
         if self._recorder is None:
             return self._run_networks(image)
         return self._recorder.submit(self._run_networks, image).result()
@@ -139,7 +154,7 @@ class InferencePipeline:
             return {name: np.array(value.numpy()) for name, value in found.items()}
 
     def _features(self, frame: np.ndarray, recording: int, *, beside: bool) -> dict[str, Any]:
-        """What teacher and student say of the bound image."""
+        """Return the outputs of teacher and student for the bound image."""
         give_back = self._sizes.returns_memory(frame.shape)
         if self._beside is None:
             made = self._teacher.run(recording, give_back=give_back)
@@ -154,7 +169,7 @@ class InferencePipeline:
         return made | student.result()
 
     def _bind_image(self, frame: np.ndarray) -> tuple[int, bool]:
-        """The number of the recording that reads it, and whether graphs may run side by side."""
+        """Return the number of the recording that reads it; whether graphs may run in parallel."""
         if self._device == "cpu":
             for wired in (self._teacher, self._student):
                 wired.binding.bind_cpu_input(_IMAGE, frame)

@@ -209,6 +209,7 @@ def _register_openvino() -> None:
 
 
 def require_started(session: ort.InferenceSession, provider: str) -> None:
+    """Raise ProviderError if ONNX Runtime has dropped `provider` from the session."""
     # A provider whose libraries are missing is dropped with a line on stderr and no exception.
     if _RUNTIME_NAMES[provider] not in session.get_providers():
         raise ProviderError(

@@ -17,7 +17,14 @@ _NUMBERED_RECORDINGS = (1, 18)
 
 
 def parse_runtime_options(text: str) -> dict[str, str]:
-    """Options by name; none for an empty text. Raises ValueError for what is no 'name=value'."""
+    """Return the options in a text such as "name=value,name=value"; none for an empty text.
+
+    Raises:
+        ValueError: a part is no 'name=value', or a name is given twice.
+
+    >>> parse_runtime_options("prefer_nhwc=1, fuse_conv_bias=1")
+    {'prefer_nhwc': '1', 'fuse_conv_bias': '1'}
+    """
     options: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
@@ -33,7 +40,7 @@ def parse_runtime_options(text: str) -> dict[str, str]:
 
 
 def split_options(options: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Those of the session, and those of the execution provider."""
+    """Return the options of the session, and those of the execution provider."""
     of_session = {n: value for n, value in options.items() if n.startswith(SESSION_PREFIX)}
     return of_session, {n: value for n, value in options.items() if n not in of_session}
 

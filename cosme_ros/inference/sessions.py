@@ -74,16 +74,16 @@ class Session:
 
     @property
     def device(self) -> str:
-        """Where the graph reads and writes, in ONNX Runtime's words: 'cuda' or 'cpu'."""
+        """Return where the graph reads and writes, in ONNX Runtime's words: 'cuda' or 'cpu'."""
         return "cuda" if self.provider in ("cuda", "tensorrt") else "cpu"
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by name; new arrays at each call. `inputs` holds every input by name."""
+        """Return outputs by name, new arrays at each call; `inputs` holds every input by name."""
         names = list(self.outputs)
         return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
 
     def binding(self) -> ort.IOBinding:
-        """A new binding: which tensors `run_bound` reads and writes."""
+        """Return a new binding: which tensors `run_bound` reads and writes."""
         return self._session.io_binding()
 
     def run_bound(
@@ -110,12 +110,14 @@ class Session:
         self._session.run_with_iobinding(binding, options)
 
     def value_of(self, array: np.ndarray) -> ort.OrtValue:
-        """`array` where the graph reads it: a copy on a GPU; on the CPU the same memory, which the
-        caller has to keep."""
+        """Return `array` where the graph reads it.
+
+        On a GPU it is a copy. On the CPU it is the same memory, which the caller has to keep.
+        """
         return ort.OrtValue.ortvalue_from_numpy(array, self.device, 0)
 
     def empty_value(self, dtype: str, shape: Sequence[int]) -> ort.OrtValue:
-        """Memory for a tensor of NumPy's `dtype`, where the graph writes it."""
+        """Return memory for a tensor of NumPy's `dtype`, where the graph writes it."""
         return ort.OrtValue.ortvalue_from_shape_and_type(
             list(shape), np.dtype(dtype), self.device, 0
         )
@@ -132,16 +134,22 @@ def open_session(
 ) -> Session:
     """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
 
-    `model` is what to run, or the file that holds it; ONNX Runtime is given the bytes.
-    `threads` is the number of threads inside an operator, 0 for the library's default.
-    `affinity` says on which processors each of them but the caller's own runs, as ONNX Runtime's
-    session.intra_op_thread_affinities does: '2;3' or '1-2;3-4', counted from 1, a part for each of
-    `threads` - 1 threads; empty leaves it to the system. It is for provider cpu.
-    `runtime_options` go to ONNX Runtime as they are: the session's, which begin with 'session.',
-    and the provider's own; they win over what is set here.
-    `engine_cache` gives the folder for what TensorRT builds, in a folder of its own for each graph;
-    nothing is kept without it.
-    Raises ProviderError, or ModelError where the file itself is at fault.
+    Args:
+        model: what to run, or the file that holds it; ONNX Runtime gets the bytes.
+        provider: one of PROVIDERS.
+        threads: inside an operator; 0 for ONNX Runtime's default.
+        affinity: on which processors each of them but the caller's own runs, as in ONNX Runtime's
+            session.intra_op_thread_affinities: '2;3' or '1-2;3-4', counted from 1, a part for each
+            of `threads` - 1 threads. Empty leaves it to the system. For provider cpu only.
+        runtime_options: for ONNX Runtime as they are: the session's, which begin with 'session.',
+            and the provider's own. They win over what is set here.
+        engine_cache: returns the folder for what TensorRT builds, in which each graph has a folder
+            of its own. None: nothing is stored.
+
+    Raises:
+        ModelError: the file is no graph that ONNX Runtime can load.
+        ProviderError: the provider does not run the graph here.
+        ValueError: `threads` is negative, or `affinity` does not fit it.
     """
     if provider not in PROVIDERS:
         raise ProviderError(f"there is no provider {provider!r}; known are {', '.join(PROVIDERS)}")
@@ -195,8 +203,19 @@ def open_sessions(
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.
 
-    `provider` is one of PROVIDERS or 'auto', which takes the first that runs every graph and logs
-    which it was and why those before it were passed over. Errors as in `open_session`.
+    Args:
+        models: name to what to run, or the file that holds it.
+        provider: one of PROVIDERS; or 'auto', which takes the first that runs every graph, and
+            logs which one it is and why those before it were not taken.
+        threads: as in `open_session`.
+        affinity: as in `open_session`.
+        runtime_options: as in `open_session`.
+        engine_cache: as in `open_session`.
+
+    Raises:
+        ModelError: a file is no graph that ONNX Runtime can load.
+        ProviderError: no provider, or not the named one, runs all graphs here.
+        ValueError: `threads` is negative, or `affinity` does not fit it.
     """
     graphs = {name: _graph_file(model) for name, model in models.items()}
     passed_over = []
@@ -271,7 +290,7 @@ def _wrap(session: ort.InferenceSession, provider: str, *, captures: bool = Fals
 def _open_and_ask(
     graph: GraphFile, options: ort.SessionOptions, runtime_providers: list[Any], provider: str
 ) -> tuple[ort.InferenceSession, list[tuple[str, str]]]:
-    """The session, and who runs which operator: (ONNX Runtime's provider name, operator)."""
+    """Return the session, and by operator who runs it: (ONNX Runtime's provider name, operator)."""
     if hasattr(ort.InferenceSession, "get_provider_graph_assignment_info"):
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         session = _open(graph, options, runtime_providers, provider)
@@ -297,7 +316,7 @@ def _open_and_ask(
 
 
 def _blank_inputs(session: ort.InferenceSession) -> dict[str, np.ndarray]:
-    """Ones, 64 wherever a length is free."""
+    """Return arrays of ones; a free length is 64."""
     return {
         value.name: np.ones(
             [length if isinstance(length, int) else 64 for length in value.shape],

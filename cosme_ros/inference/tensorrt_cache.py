@@ -15,10 +15,16 @@ _TENSORRT_LIBRARIES = ("libnvinfer.so.10", "libnvinfer.so.11", "libnvinfer.so.8"
 
 
 def engine_cache_folder(bundle_path: Path, digest: str) -> Path:
-    """The folder beside the bundle's directory for this bundle, TensorRT version and GPU.
+    """Return the folder beside the bundle's directory for this bundle, TensorRT version and GPU.
 
     An engine runs on the kind of GPU and with the version that built it, and on nothing else.
-    `digest` is the bundle's hash. Raises ProviderError where there is no TensorRT or no GPU.
+
+    Args:
+        bundle_path: directory of the bundle.
+        digest: `Bundle.digest`.
+
+    Raises:
+        ProviderError: there is no TensorRT or no GPU.
     """
     resolved = bundle_path.resolve()
     name = engine_cache_name(digest, _tensorrt_version(), _gpu_name())
@@ -26,7 +32,7 @@ def engine_cache_folder(bundle_path: Path, digest: str) -> Path:
 
 
 def engine_cache_name(digest: str, tensorrt_version: str, gpu: str) -> str:
-    """A folder name that differs whenever one of the three does."""
+    """Return a folder name that differs whenever one of the three does."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", f"{digest[:16]} tensorrt{tensorrt_version} {gpu}")
 
 

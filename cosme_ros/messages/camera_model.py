@@ -22,15 +22,15 @@ class ImagePlane:
     cx: float
     cy: float
     calibrated: bool
-    """False where nobody told the camera's intrinsics."""
+    """False where the intrinsics of the camera are not known."""
 
     def point(self, x: float, y: float) -> tuple[float, float, float]:
-        """Metres, of the pixel whose centre is (x, y)."""
+        """Return the point in metres, in the camera's optical frame, of the pixel (x, y)."""
         return (x - self.cx) / self.fx, (y - self.cy) / self.fy, 1.0
 
 
 def uncalibrated_plane(width: int, height: int) -> ImagePlane:
-    """The image of width x height pixels, 1 m wide and centred on the camera's axis.
+    """Return the plane of an image of width x height pixels that is 1 m wide and centred.
 
     Its directions are guesses: those of a camera with a horizontal field of view of 53 degrees.
     """
@@ -38,14 +38,15 @@ def uncalibrated_plane(width: int, height: int) -> ImagePlane:
 
 
 def image_plane(camera_info: Any, width: int, height: int) -> ImagePlane:
-    """The plane of images of width x height pixels by a sensor_msgs/CameraInfo.
+    """Return the plane of images of width x height pixels, from a sensor_msgs/CameraInfo.
 
     Through P, or K where P is not set, because RViz's camera display projects through P too: what
     is drawn lies over its pixel there, also in an image that is not rectified. Distortion is not
     undone: a direction in a raw image of a wide lens is off by as much.
 
-    Raises ValueError where the camera is not calibrated (K[0] is 0 then, by the message's
-    definition), or the message is not about images of that size.
+    Raises:
+        ValueError: the camera is not calibrated (K[0] is 0 then, by the message's definition), or
+            the message is not about images of that size.
     """
     full = camera_info.p if camera_info.p[0] else camera_info.k
     step = 4 if camera_info.p[0] else 3

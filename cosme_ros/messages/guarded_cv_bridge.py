@@ -44,7 +44,7 @@ def cv_bridge() -> Any:
 
 @functools.cache
 def _defect() -> str:
-    """What is wrong with the cv_bridge of this environment; empty where it converts an image."""
+    """Return why cv_bridge does not work in this environment; empty if it converts an image."""
     try:
         trial = subprocess.run(
             [sys.executable, "-c", _TRIAL],

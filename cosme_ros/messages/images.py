@@ -110,9 +110,17 @@ def decode_compressed(message: Any, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Bg
 
 
 def decode_plane(message: Any, encodings: Mapping[str, type[np.generic]]) -> NDArray[Any]:
-    """sensor_msgs/Image of one channel to [H, W], of the type that `encodings` has for it.
+    """Return the numbers of a sensor_msgs/Image of one channel.
 
-    Raises DecodeError for another encoding, and where size and data do not agree.
+    Args:
+        message: the image.
+        encodings: the allowed encodings, each with the type of its numbers.
+
+    Returns:
+        [H, W] of the type that `encodings` has for the encoding.
+
+    Raises:
+        DecodeError: the encoding is another one, or size and data do not agree.
     """
     if message.encoding not in encodings:
         raise DecodeError(
@@ -133,10 +141,16 @@ def decode_plane(message: Any, encodings: Mapping[str, type[np.generic]]) -> NDA
 
 
 def fill_image(message: Any, picture: NDArray[Any], encoding: str, header: Any) -> None:
-    """Make `message` (sensor_msgs/Image) carry `picture`, under `header` as it is.
+    """Write `picture` into a sensor_msgs/Image.
 
-    `picture` is float32 [H, W] for 32FC1, uint8 [H, W] for mono8, uint8 [H, W, 3] for bgr8;
-    anything else raises ValueError.
+    Args:
+        message: the message that is filled.
+        picture: float32 [H, W] for 32FC1, uint8 [H, W] for mono8, uint8 [H, W, 3] for bgr8.
+        encoding: one of these three.
+        header: taken as it is.
+
+    Raises:
+        ValueError: the picture does not fit the encoding.
     """
     dtype, tail = _OUTPUTS[encoding]
     if picture.dtype != dtype or picture.ndim != 2 + len(tail) or picture.shape[2:] != tail:

@@ -23,11 +23,20 @@ def test_a_new_folder_and_an_empty_one_are_used(tmp_path: Path) -> None:
     assert list(out.iterdir()) == []
 
 
-def test_content_is_refused_and_stays(tmp_path: Path) -> None:
+def test_a_report_is_replaced_and_a_bundle_is_not(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text("{}")
     with pytest.raises(OutputError, match=f"folder {tmp_path} is not empty; .*--overwrite"):
+        check_output_dir(tmp_path, REPORT)
+    prepare_output_dir(tmp_path, REPORT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_somebody_else_wrote_is_refused_and_all_of_it_stays(tmp_path: Path) -> None:
+    for name in ("report.json", "thesis.tex"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(OutputError, match=r"is not empty: it holds thesis\.tex.*--overwrite"):
         prepare_output_dir(tmp_path, REPORT)
-    assert (tmp_path / "report.json").read_text() == "{}"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_overwrite_removes_what_the_command_writes_and_nothing_else(tmp_path: Path) -> None:
