@@ -312,7 +312,7 @@ def test_a_bag_of_which_nothing_can_be_read_is_named(bundle, bags, tmp_path, cap
     file.write_bytes(b"")
     assert run(bags[1], broken, bundle=bundle, out=tmp_path / "out") == 1
     error = capsys.readouterr().err
-    assert f"calibrate: nothing of {broken} can be read as a rosbag2 bag" in error
+    assert f"Nothing was calibrated: nothing of {broken} can be read as a rosbag2 bag" in error
     assert not (tmp_path / "out").exists()
 
 
