@@ -10,10 +10,13 @@ from cosme_ros import topics
 from cosme_ros.parameters import Settings
 
 
-def guarantee_status(calibration: Mapping[str, Any], settings: Settings) -> tuple[str, bool] | None:
+def guarantee_status(
+    calibration: Mapping[str, Any], settings: Settings, *, static_mask_sha256: str = ""
+) -> tuple[str, bool] | None:
     """What to say of the promise in a bundle's `calibration`, and whether it holds.
 
-    None where there is no promise, or the node was given another rate than the promised one.
+    `static_mask_sha256` is of the static mask's file, '' where there is none. None where there is
+    no promise, or the node was given another rate than the promised one.
     """
     promise = calibration.get("promise")
     if promise is None or promise["false_positive_rate"] != settings.false_positive_rate:
@@ -28,12 +31,20 @@ def guarantee_status(calibration: Mapping[str, Any], settings: Settings) -> tupl
         for name in ("region", "minimum_area", "temporal")
         if measured[name] != getattr(settings, name)
     ]
+    if promise.get("static_mask", "") != static_mask_sha256:
+        differing.append(
+            f"{_mask_name(promise.get('static_mask', ''))} (it is {_mask_name(static_mask_sha256)})"
+        )
     cameras = len(topics.cameras(settings.cameras))
     if cameras > 1:  # each of them may raise as many
         differing.append(f"one camera (there are {cameras})")
     if differing:
         return f"{said}, but for {' and '.join(differing)}: the promise does not hold", False
     return f"{said}, on drives like those of the calibration", True
+
+
+def _mask_name(sha256: str) -> str:
+    return f"the static mask with SHA-256 {sha256}" if sha256 else "no static mask"
 
 
 def temporal_sentence(

@@ -90,6 +90,12 @@ class Detection:
             width=width,
         )
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frame."""
+        width, height = self._size
+        return height, width
+
     @cached_property
     def score(self) -> np.ndarray:
         """Upsilon (Eq. 8) over the alarm threshold, float32 [H, W]: 0 or more, 1.0 is the alarm

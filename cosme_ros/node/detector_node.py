@@ -195,7 +195,17 @@ class DetectorNode(LifecycleNode):
         )
         if unmeasured is not None:
             self.get_logger().warning(unmeasured)
-        guarantee = guarantee_status(bundle.manifest["calibration"], settings)
+        mask = pipeline.static_mask
+        if mask is not None:
+            self.get_logger().info(
+                f"{mask.hidden_share:.1%} of the image is not looked at (static_mask {mask.path})"
+            )
+            mask.compare(*bundle.input_size, "the bundle's input is")
+        guarantee = guarantee_status(
+            bundle.manifest["calibration"],
+            settings,
+            static_mask_sha256="" if mask is None else mask.sha256,
+        )
         if guarantee is not None:
             sentence, holds = guarantee
             if holds:
