@@ -43,6 +43,18 @@ def test_it_is_of_one_camera() -> None:
     )
 
 
+def test_it_is_of_one_static_mask() -> None:
+    kept = Settings(false_positive_rate=2e-5, region="drivable", minimum_area=100)
+    masked = {"promise": {**PROMISE, "static_mask": "a" * 64}}
+    assert guarantee_status(masked, kept, static_mask_sha256="a" * 64)[1]
+    for calibration, given, names in (
+        (masked, "", f"the static mask with SHA-256 {'a' * 64} (it is no static mask)"),
+        (CALIBRATION, "b" * 64, f"no static mask (it is the static mask with SHA-256 {'b' * 64})"),
+    ):
+        sentence, holds = guarantee_status(calibration, kept, static_mask_sha256=given)
+        assert not holds and f"but for {names}: the promise does not hold" in sentence
+
+
 def test_nothing_is_said_of_another_rate_or_without_a_promise() -> None:
     assert guarantee_status(CALIBRATION, Settings(false_positive_rate=1e-5)) is None
     assert guarantee_status({"table": []}, Settings()) is None
