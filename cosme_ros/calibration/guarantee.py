@@ -47,6 +47,26 @@ def _mask_name(sha256: str) -> str:
     return f"the static mask with SHA-256 {sha256}" if sha256 else "no static mask"
 
 
+def static_mask_sentence(fitted_on: Mapping[str, Any], *, static_mask_sha256: str) -> str | None:
+    """Return what to say where a bundle was fitted with another static mask than is used now.
+
+    Args:
+        fitted_on: of the bundle's manifest.
+        static_mask_sha256: of the file that is used; '' for none.
+
+    Returns:
+        None where it is the same, or the bundle was fitted to whole images.
+    """
+    fitted = fitted_on.get("static_mask")
+    if not isinstance(fitted, Mapping) or fitted.get("sha256") == static_mask_sha256:
+        return None
+    return (
+        f"the bundle was fitted with {_mask_name(str(fitted.get('sha256')))}, and it is "
+        f"{_mask_name(static_mask_sha256)}: what was hidden then is unknown to the bundle, and "
+        "may raise alarms; set the parameter static_mask to the same file"
+    )
+
+
 def temporal_sentence(
     calibration: Mapping[str, Any], *, temporal: str, false_positive_rate: float
 ) -> str | None:

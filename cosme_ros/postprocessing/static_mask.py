@@ -89,17 +89,18 @@ class StaticMask:
             self._by_size[size] = found
         return found
 
-    def values_of(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the values of a map that are looked at, float32 [n].
+    def places(self, height: int, width: int) -> NDArray[np.bool_]:
+        """Return the places of a coarse grid that are looked at, bool [height, width].
 
-        Where a coarse map has no place that is looked at, all of its values are returned.
-
-        Args:
-            scores: float32 [h, w], of the whole image.
+        All of them where the grid is too coarse for the mask, so that no sum is over nothing.
         """
+        looked_at = self.at(height, width)
+        return looked_at if looked_at.any() else np.ones_like(looked_at)
+
+    def values_of(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the values of a map [h, w] at its `places`, float32 [n]."""
         height, width = scores.shape
-        looked_at = scores[self.at(height, width)]
-        return looked_at if looked_at.size else scores.ravel()
+        return np.asarray(scores[self.places(height, width)])
 
     def mismatch(self, height: int, width: int, what: str) -> str | None:
         """Return a sentence where the mask was made for images of another ratio of sides.

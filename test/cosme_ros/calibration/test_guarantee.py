@@ -1,7 +1,12 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-from cosme_ros.calibration.guarantee import counting_sentence, guarantee_status, temporal_sentence
+from cosme_ros.calibration.guarantee import (
+    counting_sentence,
+    guarantee_status,
+    static_mask_sentence,
+    temporal_sentence,
+)
 from cosme_ros.parameters import Settings
 
 PROMISE = {
@@ -86,3 +91,11 @@ def test_a_line_measured_on_single_frames_is_none_for_scores_over_time() -> None
         "false_positive_rate 2e-05 is not the share of normal pixels that alarm, and no number of "
         "false alarms is guaranteed; calibrate the bundle with --temporal none"
     )
+
+
+def test_a_bundle_fitted_with_another_static_mask_is_named() -> None:
+    fitted = {"static_mask": {"sha256": "a" * 64, "hidden_share": 0.1}}
+    assert static_mask_sentence({}, static_mask_sha256="b" * 64) is None
+    assert static_mask_sentence(fitted, static_mask_sha256="a" * 64) is None
+    sentence = static_mask_sentence(fitted, static_mask_sha256="")
+    assert sentence is not None and "and it is no static mask" in sentence
