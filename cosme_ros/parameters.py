@@ -167,6 +167,13 @@ class Settings:
         Changeable.ALWAYS,
         choices=OUTLINES,
     )
+    static_mask: str = _row(
+        "",
+        "PNG file, white where the camera's image is looked at and black where it never is: "
+        "bonnet, rain cover, edge of the lens. No obstacle is found under black, which is not "
+        "looked at, not clear. Empty: all of the image is looked at.",
+        Changeable.UNCONFIGURED,
+    )
     temporal: str = _row(
         "none",
         "Whether a frame's score stands for itself ('none') or is averaged with those of the "
@@ -388,10 +395,17 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
         )
     check_together(settings)
     try:
-        topics.cameras(settings.cameras)
+        cameras = topics.cameras(settings.cameras)
+        if settings.static_mask and len(cameras) > 1:
+            raise ParameterError(
+                "parameter 'static_mask' is of one camera, but 'cameras' names "
+                f"{len(cameras)}; start a node for each camera that has a mask"
+            )
         if settings.thread_affinity:
             check_affinity(settings.thread_affinity, settings.threads)
         parse_runtime_options(settings.runtime_options)
+    except ParameterError:
+        raise
     except ValueError as error:
         raise ParameterError(f"parameter {error}") from error
     return settings

@@ -58,7 +58,7 @@ class DriveScores:
 
     drive: NormalDrive
     counts: ScoreHistogram
-    """Of all pixels of the frames' raw scores, at the score's own resolution."""
+    """Of all pixels of the frames' raw scores that are looked at, at the score's own resolution."""
     size: tuple[int, int]
     """Height and width of the pictures."""
     left_out: Mapping[str, int]
@@ -140,7 +140,10 @@ class _Frames:
         except ScoreFault:
             return SCORE_FAULTS
         rule = obstacle_rule(
-            detector.bundle, region=scoring.region, minimum_area=scoring.minimum_area
+            detector.bundle,
+            region=scoring.region,
+            minimum_area=scoring.minimum_area,
+            static_mask=scoring.static_mask,
         )
         area = search_area(detection, rule)
         if area is None:
@@ -148,7 +151,8 @@ class _Frames:
         highest = frame_alarm_threshold(
             detection.score, region=area.region, minimum_area=rule.minimum_area
         )
-        self.counts.add(detection.raw_score_grid)
+        grid, mask = detection.raw_score_grid, scoring.static_mask
+        self.counts.add(grid if mask is None else mask.values_of(grid))
         self.found[message.stamp] = highest * detector.threshold
         return ""
 
@@ -258,6 +262,7 @@ def _scores_file(
         "region": scoring.region,
         "minimum_area": scoring.minimum_area,
         "temporal": scoring.temporal,
+        "static_mask": "" if scoring.static_mask is None else scoring.static_mask.sha256,
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     return folder / f"{digest[:32]}.npz"

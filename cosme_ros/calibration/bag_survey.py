@@ -19,6 +19,7 @@ from cosme_ros import topics
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, frame_id_of, type_of
 from cosme_ros.bundle.loading import sha256_of
 from cosme_ros.parameters import Settings
+from cosme_ros.postprocessing.static_mask import StaticMask
 from cosme_ros.visualization.text import counted
 
 _RARE = 0.05  # share of a topic's pictures
@@ -38,6 +39,8 @@ class Scoring:
     """Pixels of the camera image, as the node's parameter."""
     temporal: str = Settings.temporal
     """'none' or 'flow', as the node's parameter."""
+    static_mask: StaticMask | None = None
+    """What of the image is looked at; None for all of it."""
 
 
 @dataclass(frozen=True)

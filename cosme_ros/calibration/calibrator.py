@@ -246,6 +246,7 @@ class Calibrator:
         detector: Detector,
     ) -> CameraCalibration:
         guarantee, scoring = self.guarantee, self.scoring
+        mask = scoring.static_mask
         of_camera = [
             (bag, found[camera]) for bag, found in zip(bags, scores, strict=True) if camera in found
         ]
@@ -284,6 +285,7 @@ class Calibrator:
                 "minimum_area": scoring.minimum_area,
                 # Without it single frames are meant, also to older readers.
                 **({} if scoring.temporal == "none" else {"temporal": scoring.temporal}),
+                **({} if mask is None else {"static_mask": mask.sha256}),
                 "image_size": {"height": height, "width": width},
             },
             "measured_on": {

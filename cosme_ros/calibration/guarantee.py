@@ -10,10 +10,13 @@ from cosme_ros import topics
 from cosme_ros.parameters import Settings
 
 
-def guarantee_status(calibration: Mapping[str, Any], settings: Settings) -> tuple[str, bool] | None:
+def guarantee_status(
+    calibration: Mapping[str, Any], settings: Settings, *, static_mask_sha256: str = ""
+) -> tuple[str, bool] | None:
     """What to say of the promise in a bundle's `calibration`, and whether it holds.
 
-    None where there is no promise, or the node was given another rate than the promised one.
+    `static_mask_sha256` is of the static mask's file, '' where there is none. None where there is
+    no promise, or the node was given another rate than the promised one.
     """
     promise = calibration.get("promise")
     if promise is None or promise["false_positive_rate"] != settings.false_positive_rate:
@@ -28,12 +31,40 @@ def guarantee_status(calibration: Mapping[str, Any], settings: Settings) -> tupl
         for name in ("region", "minimum_area", "temporal")
         if measured[name] != getattr(settings, name)
     ]
+    if promise.get("static_mask", "") != static_mask_sha256:
+        differing.append(
+            f"{_mask_name(promise.get('static_mask', ''))} (it is {_mask_name(static_mask_sha256)})"
+        )
     cameras = len(topics.cameras(settings.cameras))
     if cameras > 1:  # each of them may raise as many
         differing.append(f"one camera (there are {cameras})")
     if differing:
         return f"{said}, but for {' and '.join(differing)}: the promise does not hold", False
     return f"{said}, on drives like those of the calibration", True
+
+
+def _mask_name(sha256: str) -> str:
+    return f"the static mask with SHA-256 {sha256}" if sha256 else "no static mask"
+
+
+def static_mask_sentence(fitted_on: Mapping[str, Any], *, static_mask_sha256: str) -> str | None:
+    """Return what to say where a bundle was fitted with another static mask than is used now.
+
+    Args:
+        fitted_on: of the bundle's manifest.
+        static_mask_sha256: of the file that is used; '' for none.
+
+    Returns:
+        None where it is the same, or the bundle was fitted to whole images.
+    """
+    fitted = fitted_on.get("static_mask")
+    if not isinstance(fitted, Mapping) or fitted.get("sha256") == static_mask_sha256:
+        return None
+    return (
+        f"the bundle was fitted with {_mask_name(str(fitted.get('sha256')))}, and it is "
+        f"{_mask_name(static_mask_sha256)}: what was hidden then is unknown to the bundle, and "
+        "may raise alarms; set the parameter static_mask to the same file"
+    )
 
 
 def temporal_sentence(

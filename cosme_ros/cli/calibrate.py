@@ -46,6 +46,7 @@ from cosme_ros.cli.progress import ProgressBars
 from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.output_folder import check_output_dir
+from cosme_ros.postprocessing.static_mask import load_static_mask
 
 FAILURES = (BagError, BundleError, OSError, PromiseError, ProviderError, ValueError)
 
@@ -75,6 +76,7 @@ def _run(options: argparse.Namespace, scores: Path) -> None:
             region=options.region,
             minimum_area=options.minimum_area,
             temporal=options.temporal,
+            static_mask=load_static_mask(options.static_mask),
         ),
         provider=options.provider,
         threads=options.threads,
@@ -96,6 +98,8 @@ def _run(options: argparse.Namespace, scores: Path) -> None:
     if options.keep_scores is None:
         shutil.rmtree(scores, ignore_errors=True)
     _print(result, options.out, calibrator.guarantee)
+    if options.static_mask:
+        print(f"and static_mask:={shlex.quote(options.static_mask)}")
 
 
 def _print(result: CalibrationResult, out: Path, guarantee: FalseAlarmGuarantee) -> None:
@@ -207,7 +211,9 @@ def _parser() -> argparse.ArgumentParser:
         help="mono8 or mono16 Image: 0 normal, 1 anomaly, 255 ignored. In a bag that has it, "
         "frames with anomalies or without a label are left out; '' ignores it",
     )
-    add_node_options(parser, "region", "minimum_area", "temporal", "provider", "threads")
+    add_node_options(
+        parser, "region", "minimum_area", "static_mask", "temporal", "provider", "threads"
+    )
     parser.add_argument(
         "--keep-scores",
         type=Path,

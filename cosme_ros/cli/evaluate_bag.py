@@ -135,6 +135,7 @@ def _settings(options: argparse.Namespace) -> EvaluationSettings:
         region=options.region,
         minimum_area=options.minimum_area,
         outline=options.outline,
+        static_mask=options.static_mask and str(Path(options.static_mask).expanduser().resolve()),
         temporal=options.temporal,
         alarm_gap=options.alarm_gap,
         component_sizes=options.component_sizes,

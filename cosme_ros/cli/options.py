@@ -21,6 +21,7 @@ OBSTACLE_PARAMETERS = (
     "region",
     "minimum_area",
     "outline",
+    "static_mask",
     "temporal",
 )
 """What decides which obstacles a frame shows: whoever draws or judges them offers all of it."""
@@ -73,15 +74,15 @@ def add_overwrite_option(parser: argparse._ActionsContainer) -> None:
 
 
 def add_node_options(parser: argparse._ActionsContainer, *names: str) -> None:
-    """`--minimum-area` for the parameter minimum_area, and so on. Numbers and choices only."""
+    """Add `--minimum-area` for the parameter minimum_area, and so on."""
     for name in names:
         row = PARAMETERS_BY_NAME[name]
         parser.add_argument(
             f"--{name.replace('_', '-')}",
-            type=str if row.choices else _number(row),
+            type=str if isinstance(row.default, str) else _number(row),
             choices=row.choices or None,
             default=row.default,
-            help=f"{row.description} (default: %(default)s)",
+            help=f"{row.description} (default: {'none' if row.default == '' else '%(default)s'})",
         )
 
 

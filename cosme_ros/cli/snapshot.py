@@ -35,6 +35,7 @@ from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.output_folder import prepare_output_dir
 from cosme_ros.postprocessing.obstacle_decision import obstacle_rule
+from cosme_ros.postprocessing.static_mask import load_static_mask
 from cosme_ros.reporting.snapshot_picture import snapshot_picture
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
@@ -96,6 +97,7 @@ def _draw(options: argparse.Namespace) -> int:
             f"--region is 'drivable', but bundle {bundle.name} has no drivable class; "
             "'everything' is right for it"
         )
+    options.static_mask = load_static_mask(options.static_mask)  # once, not for each frame
     detector = Detector(
         bundle,
         provider=options.provider,
@@ -192,7 +194,6 @@ class _Worst:
 
     def add(self, detected: _Detected, detector: Detector, options: argparse.Namespace) -> None:
         made = _outputs(detector, detected, options, RequestedOutputs(True, False, False, True))
-        assert made.score is not None
         highest = made.obstacles[0].peak_score if made.obstacles else 0.0
         # Of equal ones the earlier; the index is unique, so frames are never compared.
         index = detected.frame.index
@@ -200,7 +201,7 @@ class _Worst:
         fresh = _Detected(
             detected.frame, detected.detection.with_raw_score(detected.detection.raw_score_grid)
         )
-        entry = (highest, float(made.score.max()), -index, fresh)
+        entry = (highest, _highest_score(made, options), -index, fresh)
         (heapq.heappush if len(self._kept) < self._count else heapq.heappushpop)(self._kept, entry)
 
     def frames(self) -> list[_Detected]:
@@ -222,16 +223,23 @@ def _outputs(
             region=options.region,
             minimum_area=options.minimum_area,
             outline=options.outline,
+            static_mask=options.static_mask,
         ),
         provider=detector.provider,
     )
 
 
-def _caption(frame: _Frame, made: FrameOutputs, bundle: Bundle, options: argparse.Namespace) -> str:
+def _highest_score(made: FrameOutputs, options: argparse.Namespace) -> float:
+    """Return the highest score that is looked at, in alarm lines."""
     assert made.score is not None
+    mask = options.static_mask
+    return float((made.score if mask is None else mask.values_of(made.score)).max())
+
+
+def _caption(frame: _Frame, made: FrameOutputs, bundle: Bundle, options: argparse.Namespace) -> str:
     return (
         f"frame {frame.index} at {frame.seconds:.2f} s of {options.bag.name or options.bag}; "
-        f"highest score {made.score.max():.2f} alarm lines; bundle {bundle.name}, "
+        f"highest score {_highest_score(made, options):.2f} alarm lines; bundle {bundle.name}, "
         f"false-positive rate {options.false_positive_rate:g}"
     )
 

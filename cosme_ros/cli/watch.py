@@ -18,6 +18,7 @@ from cosme_ros.command_frame import run_command
 from cosme_ros.inference.detector import Detector
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.postprocessing.obstacle_decision import obstacle_rule
+from cosme_ros.postprocessing.static_mask import load_static_mask
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.opening import FRAME_RATE, open_source
 from cosme_ros.watching.server import serve
@@ -40,6 +41,7 @@ def _run(options: argparse.Namespace) -> None:
         region=options.region,
         minimum_area=options.minimum_area,
         outline=options.outline,
+        static_mask=load_static_mask(options.static_mask),
     )
     detector = Detector(
         bundle,

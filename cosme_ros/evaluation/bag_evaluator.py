@@ -7,7 +7,7 @@ import functools
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -42,8 +42,9 @@ from cosme_ros.evaluation.workers import WorkFolder, ignore_interrupts, write_la
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
-from cosme_ros.metrics.labels import ANOMALY
+from cosme_ros.metrics.labels import ANOMALY, IGNORED
 from cosme_ros.postprocessing.obstacle_decision import decide_obstacles, obstacle_rule
+from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.panels import FrameView
 from cosme_ros.visualization.text import counted
@@ -123,11 +124,13 @@ class _Run:
         self._task = task
         self._detector = detector
         self._stream = CameraStream(detector, temporal=task.settings.temporal)
+        self._static_mask = load_static_mask(task.settings.static_mask)
         self._rule = obstacle_rule(
             detector.bundle,
             region=task.settings.region,
             minimum_area=task.settings.minimum_area,
             outline=task.settings.outline,
+            static_mask=self._static_mask,
         )
         sizes = COMPONENT_SIZES[task.settings.component_sizes]
         folder = task.settings.labels.folder
@@ -157,7 +160,7 @@ class _Run:
             task.work.expect(task.number, frames.count)
             progress = stack.enter_context(task.work.open_progress(task.number))
             self._scores = stack.enter_context(task.work.open_scores(task.number))
-            self._outputs = stack.enter_context(BagOutputs(task.outputs))
+            self._outputs = stack.enter_context(BagOutputs(task.outputs, self._static_mask))
             for frame in _ahead(frames.read()):
                 if task.work.is_to_stop():
                     self._figures.interrupted = True
@@ -192,6 +195,8 @@ class _Run:
             figures.warnings.add("score", f"frame {frame.index}, stamp {frame.stamp} ns: {error}")
             self._mask_before = None
             return
+        if self._static_mask is not None:
+            frame = _looked_at(frame, self._static_mask)
         decision = decide_obstacles(detection, frame.image, self._rule)
         mask, obstacles = decision.mask, decision.obstacles
         label = None if frame.label is None else at_size(frame.label, height, width)
@@ -211,7 +216,7 @@ class _Run:
             frame=frame.index,
             stamp=frame.stamp,
             bag_time=frame.bag_time,
-            peak=float(detection.score.max()),
+            peak=float(_values(detection.score, self._static_mask).max()),
             obstacles=None if mask is None else len(obstacles),
             mask_pixels=None if mask is None else int(np.count_nonzero(mask)),
             mask_iou=_mask_iou(self._mask_before, mask),
@@ -219,7 +224,9 @@ class _Run:
             missed=len(missed),
             false_obstacles=len(false),
         )
-        figures.scores.add(detection.raw_score_grid, known_normal=seen.known_normal)
+        figures.scores.add(
+            _values(detection.raw_score_grid, self._static_mask), known_normal=seen.known_normal
+        )
         before = figures.frames[-1] if figures.frames else None
         figures.frames.append(seen)
         self._mask_before = mask
@@ -228,6 +235,10 @@ class _Run:
 
     def _compare_aspect(self, height: int, width: int) -> None:
         # The detector warns too, but once a process, not a bag.
+        mask = self._static_mask
+        mismatch = mask and mask.mismatch(height, width, "pictures are")
+        if mismatch:
+            self._figures.warnings.add("static mask", mismatch)
         stretch = self._detector.stretch(height, width)
         if stretch is not None:
             own_height, own_width = self._detector.bundle.input_size
@@ -287,6 +298,20 @@ def _mask_iou(before: NDArray[np.uint8] | None, now: NDArray[np.uint8] | None) -
         return None
     union = int(np.count_nonzero(before | now))
     return int(np.count_nonzero(before & now)) / union if union else None
+
+
+def _looked_at(frame: BagFrame, static_mask: StaticMask) -> BagFrame:
+    """Return the frame with the label ignored where the static mask does not look."""
+    if frame.label is None:
+        return frame
+    height, width = frame.label.shape
+    label = np.where(static_mask.at(height, width), frame.label, np.uint8(IGNORED))
+    return replace(frame, label=label.astype(np.uint8, copy=False))
+
+
+def _values(scores: NDArray[np.float32], static_mask: StaticMask | None) -> NDArray[np.float32]:
+    """Return the scores that are looked at, float32 of any shape."""
+    return scores if static_mask is None else static_mask.values_of(scores)
 
 
 def _to_size(grid: NDArray[np.float32], label: NDArray[np.uint8]) -> NDArray[np.float32]:

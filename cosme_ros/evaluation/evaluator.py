@@ -25,6 +25,7 @@ from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, u
 from cosme_ros.evaluation.summary import BagEvaluation, summarised
 from cosme_ros.evaluation.workers import BACKENDS, Workers, WorkFolder, workers
 from cosme_ros.foreign_text import printable
+from cosme_ros.postprocessing.static_mask import load_static_mask
 
 _POLL_SECONDS = 0.3
 
@@ -56,7 +57,8 @@ class Evaluator:
 
     Raises:
         BundleError: the bundle is not valid.
-        ValueError: it was not calibrated for the settings' false-positive rate.
+        ValueError: it was not calibrated for the settings' false-positive rate, or the static mask
+            is none.
 
     >>> evaluator = Evaluator("demo/bundle", EvaluationSettings(provider="cpu"))
     >>> evaluator.bundle.name
@@ -77,6 +79,7 @@ class Evaluator:
         self.bundle = load_bundle(bundle)
         self.settings = settings or EvaluationSettings()
         self._alarm_threshold = self.bundle.calibration.threshold(self.settings.false_positive_rate)
+        self._static_mask = load_static_mask(self.settings.static_mask)
         self._jobs = jobs
         self._backend = backend
         self._scheduler = scheduler
@@ -198,7 +201,12 @@ class Evaluator:
 
     def _notes(self, bags: Sequence[BagFigures]) -> tuple[str, ...]:
         calibration, settings = self.bundle.manifest["calibration"], self.settings
+        mask = self._static_mask
         notes = (
+            mask
+            and f"{mask.hidden_share:.1%} of the image is not looked at (static mask {mask.path}): "
+            "no obstacle is found there, and its pixels are ignored in the labels and in every "
+            "figure",
             counting_sentence(calibration, settings.alarm_gap),
             temporal_sentence(
                 calibration,

@@ -17,6 +17,7 @@ from cosme_ros.bags.reading import IMAGE, TYPES
 from cosme_ros.bags.scenes import SCENE_CAPTION_S, Scene
 from cosme_ros.messages.images import BgrImage
 from cosme_ros.postprocessing.obstacles import Obstacle
+from cosme_ros.postprocessing.static_mask import StaticMask
 from cosme_ros.visualization.overlay import draw_overlay
 from cosme_ros.visualization.panels import VIDEO_WIDTH, FrameView, panel
 from cosme_ros.visualization.video import VideoFile
@@ -42,8 +43,9 @@ class OutputSettings:
 class BagOutputs:
     """A context manager; what was written is complete when it is left, however that comes."""
 
-    def __init__(self, settings: OutputSettings) -> None:
+    def __init__(self, settings: OutputSettings, static_mask: StaticMask | None = None) -> None:
         self._settings = settings
+        self._static_mask = static_mask
         self._writer: Writer | None = None
         self._connections: dict[str, Any] = {}
         self._video: VideoFile | None = None
@@ -89,7 +91,9 @@ class BagOutputs:
             self._write_message(SCORE, frame, score, "32FC1")
             if mask is not None:
                 self._write_message(MASK, frame, mask, "mono8")
-            overlay = draw_overlay(frame.image, score, obstacles, mask)
+            overlay = draw_overlay(
+                frame.image, score, obstacles, mask, static_mask=self._static_mask
+            )
             self._write_message(OVERLAY, frame, overlay, "bgr8")
         if self._settings.video is not None:
             self._append_to_video(frame, score, mask, scene, label)

@@ -33,6 +33,8 @@ class EvaluationSettings:
     region: str = Settings.region
     minimum_area: int = Settings.minimum_area
     outline: str = Settings.outline
+    static_mask: str = Settings.static_mask
+    """Path; what it does not look at is ignored in the labels too. Empty: all is looked at."""
     temporal: str = Settings.temporal
     alarm_gap: float = ALARM_GAP
     """Seconds; alarming frames no further apart are one alarm."""

@@ -104,6 +104,12 @@ class Detection:
             width=width,
         )
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frame."""
+        width, height = self._size
+        return height, width
+
     @cached_property
     def score(self) -> np.ndarray:
         """Return Upsilon (Eq. 8) over the alarm threshold, float32 [H, W].

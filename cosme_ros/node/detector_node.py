@@ -28,7 +28,11 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from cosme_ros import topics
 from cosme_ros.bundle.loading import BundleError
-from cosme_ros.calibration.guarantee import guarantee_status, temporal_sentence
+from cosme_ros.calibration.guarantee import (
+    guarantee_status,
+    static_mask_sentence,
+    temporal_sentence,
+)
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.node.camera_channel import CameraChannel
 from cosme_ros.node.log import LogBridge
@@ -195,7 +199,22 @@ class DetectorNode(LifecycleNode):
         )
         if unmeasured is not None:
             self.get_logger().warning(unmeasured)
-        guarantee = guarantee_status(bundle.manifest["calibration"], settings)
+        mask = pipeline.static_mask
+        if mask is not None:
+            self.get_logger().info(
+                f"{mask.hidden_share:.1%} of the image is not looked at (static_mask {mask.path})"
+            )
+            mask.compare(*bundle.input_size, "the bundle's input is")
+        unknown = static_mask_sentence(
+            bundle.manifest["fitted_on"], static_mask_sha256="" if mask is None else mask.sha256
+        )
+        if unknown is not None:
+            self.get_logger().warning(unknown)
+        guarantee = guarantee_status(
+            bundle.manifest["calibration"],
+            settings,
+            static_mask_sha256="" if mask is None else mask.sha256,
+        )
         if guarantee is not None:
             sentence, holds = guarantee
             if holds:

@@ -7,8 +7,8 @@ The node, snapshots, evaluation and calibration all ask here. A guarantee on the
 alarms holds because the frames that a calibration counts are the frames that alarm in the node.
 How an obstacle is outlined changes neither that a frame alarms nor how many obstacles it has.
 
-Unknown is never clear: where no road was recognised there is no mask at all, because an empty one
-would say that the road is clear.
+Unknown is never clear: where no road was recognised, or all of it is under the static mask, there
+is no mask at all, because an empty one would say that the road is clear.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from cosme_ros.inference.detector import Detection
 from cosme_ros.parameters import OUTLINES, REGIONS
 from cosme_ros.postprocessing.mask_refinement import refine_obstacles
 from cosme_ros.postprocessing.obstacles import Obstacle, drivable_region, find_obstacles
+from cosme_ros.postprocessing.static_mask import StaticMask
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class ObstacleRule:
     outline: str = "score"
     """One of OUTLINES: 'score' ends an obstacle at the alarm line, 'image' as `mask_refinement`
     describes."""
+    static_mask: StaticMask | None = None
+    """Outside of what it looks at, there are no obstacles; None looks at the whole image."""
 
     def __post_init__(self) -> None:
         if self.outline not in OUTLINES:
@@ -43,7 +46,12 @@ class ObstacleRule:
 
 
 def obstacle_rule(
-    bundle: Bundle, *, region: str, minimum_area: int, outline: str = "score"
+    bundle: Bundle,
+    *,
+    region: str,
+    minimum_area: int,
+    outline: str = "score",
+    static_mask: StaticMask | None = None,
 ) -> ObstacleRule:
     """Return the rule that these values of the node's parameters make for a bundle.
 
@@ -52,6 +60,7 @@ def obstacle_rule(
         region: one of REGIONS.
         minimum_area: as in ObstacleRule.
         outline: as in ObstacleRule.
+        static_mask: as in ObstacleRule.
 
     Raises:
         ValueError: a value that cannot be, or a drivable area in a bundle without drivable class.
@@ -64,7 +73,7 @@ def obstacle_rule(
             "'everything' is right for it"
         )
     ids = bundle.drivable_class_ids if region == "drivable" else None
-    return ObstacleRule(ids, minimum_area, outline)
+    return ObstacleRule(ids, minimum_area, outline, static_mask)
 
 
 @dataclass(frozen=True)
@@ -76,11 +85,23 @@ class SearchArea:
 
 
 def search_area(detection: Detection, rule: ObstacleRule) -> SearchArea | None:
-    """Return where obstacles are looked for; None where no road was recognised: unknown."""
+    """Return where obstacles are looked for.
+
+    Returns:
+        None where it is unknown: no road was recognised, or the static mask leaves nothing of it.
+    """
+    looked_at: NDArray[np.bool_] | None = None
+    if rule.static_mask is not None:
+        height, width = detection.size
+        rule.static_mask.compare(height, width, "frames are")
+        looked_at = rule.static_mask.at(height, width)
     if rule.drivable_class_ids is None:
-        return SearchArea(None)
-    region = drivable_region(detection.class_id, rule.drivable_class_ids)
-    return SearchArea(region) if region.any() else None
+        region = looked_at
+    else:
+        region = drivable_region(detection.class_id, rule.drivable_class_ids)
+        if looked_at is not None:
+            region &= looked_at
+    return SearchArea(region) if region is None or region.any() else None
 
 
 @dataclass(frozen=True)
@@ -99,7 +120,7 @@ UNKNOWN = ObstacleDecision(None, ())
 def decide_obstacles(
     detection: Detection, image: NDArray[np.uint8], rule: ObstacleRule
 ) -> ObstacleDecision:
-    """Return the obstacles of a frame; UNKNOWN where no road was recognised.
+    """Return the obstacles of a frame; UNKNOWN where `search_area` is.
 
     Args:
         detection: of the frame.

@@ -44,6 +44,8 @@ class Configured:
     stall_warning: float
     """Seconds that frames may be pending without a result."""
     stall_error: float
+    not_looked_at: float = 0.0
+    """Share of the image under the static mask."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def report(
             "provider": configured.provider,
             "false positive rate": f"{configured.false_positive_rate:g}",
             "alarm threshold (raw score)": f"{configured.threshold:.6g}",
+            topics.NOT_LOOKED_AT: f"{configured.not_looked_at:.6g}",
         }
     if transition_age is not None:
         waited = f"{state} for {transition_age:.1f} s: no obstacles are looked for"
@@ -117,7 +120,8 @@ def _judge(
         return Level.WARN, f"frames skipped in the last {WINDOW:g} s: {failures}"
     if s.recent_masks_withheld:
         return Level.WARN, (
-            f"no drivable area in {s.recent_masks_withheld} frames of the last {WINDOW:g} s: "
+            f"no drivable area{' that is looked at' if configured.not_looked_at else ''} in "
+            f"{s.recent_masks_withheld} frames of the last {WINDOW:g} s: "
             "their obstacle masks were withheld"
         )
     if s.spread is not None and (warning := drift_warning(s.spread, configured.drift)) is not None:

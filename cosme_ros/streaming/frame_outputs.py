@@ -81,6 +81,7 @@ def compute_outputs(
                 mask,
                 frame_rate=frame_rate,
                 provider=provider,
+                static_mask=rule.static_mask,
             )
     lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
     score: NDArray[np.float32] | None = None

@@ -15,6 +15,7 @@ from cosme_ros.inference.runtime_options import parse_runtime_options
 from cosme_ros.messages.images import BgrImage, decode_compressed, decode_image
 from cosme_ros.parameters import ParameterError, Settings, check_together
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
+from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.diagnostics import Configured
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
@@ -49,7 +50,8 @@ class FramePipeline:
     def __init__(self, bundle: Bundle, detector: Detector, settings: Settings) -> None:
         self.bundle = bundle
         self.detector = detector
-        self._choices = _choices(settings, bundle)
+        self._static_mask = _static_mask(settings)
+        self._choices = _choices(settings, bundle, self._static_mask)
         self._drift = drift_reference(bundle.calibration)
         compressed = settings.image_transport == "compressed"
         self._decode = decode_compressed if compressed else decode_image
@@ -59,6 +61,11 @@ class FramePipeline:
     def settings(self) -> Settings:
         """What the next frame is worked on by."""
         return self._choices.settings
+
+    @property
+    def static_mask(self) -> StaticMask | None:
+        """What of the image is never looked at; None where all of it is looked at."""
+        return self._static_mask
 
     @property
     def overlaps(self) -> bool:
@@ -74,13 +81,14 @@ class FramePipeline:
             false_positive_rate=self.settings.false_positive_rate,
             threshold=self.detector.threshold,
             drift=self._drift,
+            not_looked_at=0.0 if self._static_mask is None else self._static_mask.hidden_share,
             stall_warning=self.settings.stall_warning,
             stall_error=self.settings.stall_error,
         )
 
     def change(self, settings: Settings) -> None:
         """Let the next frame be worked on by other settings. Raises ParameterError."""
-        choices = _choices(settings, self.bundle)
+        choices = _choices(settings, self.bundle, self._static_mask)
         self.detector.threshold = self.bundle.calibration.threshold(settings.false_positive_rate)
         self._choices = choices
 
@@ -106,7 +114,8 @@ class FramePipeline:
         image = self._decode(message, max_pixels=choices.settings.max_image_pixels)
         stamp = message.header.stamp
         detection = self._streams[camera].detect(image, stamp.sec * 10**9 + stamp.nanosec)
-        spread = score_spread(detection.raw_score_grid, self._drift)
+        mask, grid = self._static_mask, detection.raw_score_grid
+        spread = score_spread(grid if mask is None else mask.values_of(grid), self._drift)
         return DetectedFrame(image, detection, spread, choices)
 
     def outputs(
@@ -133,7 +142,7 @@ def open_pipeline(settings: Settings) -> FramePipeline:
         ProviderError: the provider does not run it.
     """
     bundle = load_bundle(settings.bundle, expected_digest=settings.bundle_digest)
-    _choices(settings, bundle)  # before the networks are loaded
+    _choices(settings, bundle, _static_mask(settings))  # before the networks are loaded
     detector = Detector(
         bundle,
         provider=settings.provider,
@@ -146,7 +155,14 @@ def open_pipeline(settings: Settings) -> FramePipeline:
     return FramePipeline(bundle, detector, settings)
 
 
-def _choices(settings: Settings, bundle: Bundle) -> _Choices:
+def _static_mask(settings: Settings) -> StaticMask | None:
+    try:
+        return load_static_mask(settings.static_mask)
+    except ValueError as error:
+        raise ParameterError(f"parameter {error}") from error
+
+
+def _choices(settings: Settings, bundle: Bundle, static_mask: StaticMask | None) -> _Choices:
     check_together(settings)
     try:
         bundle.calibration.threshold(settings.false_positive_rate)
@@ -155,6 +171,7 @@ def _choices(settings: Settings, bundle: Bundle) -> _Choices:
             region=settings.region,
             minimum_area=settings.minimum_area,
             outline=settings.outline,
+            static_mask=static_mask,
         )
     except ValueError as error:
         raise ParameterError(f"parameter {error}") from error

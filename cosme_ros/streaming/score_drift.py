@@ -61,7 +61,7 @@ class ScoreSpread:
 
 
 def score_spread(raw_score: NDArray[np.float32], reference: DriftReference) -> ScoreSpread:
-    """Return the spread of one frame's raw scores, float32 [h, w], 0 or more."""
+    """Return the spread of one frame's raw scores, float32 of any shape, 0 or more."""
     highest = float(raw_score.max())
     return ScoreSpread(
         rare=float(np.mean(raw_score >= reference.rare_score)),

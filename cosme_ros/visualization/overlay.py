@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from cosme_ros.postprocessing.obstacles import Obstacle, outlines
+from cosme_ros.postprocessing.static_mask import StaticMask
 from cosme_ros.visualization.colormap import ALARM_COLOUR, draw_scale, mapped
 from cosme_ros.visualization.text import (
     Box,
@@ -27,6 +28,8 @@ _FRAME_BRIGHTNESS = 0.8
 _OPACITY = 0.75
 _DARK = (0, 0, 0)  # BGR
 _AMBER = (0, 190, 255)
+_HATCH = (110, 110, 110)
+_HIDDEN_BRIGHTNESS = 0.25
 
 
 def draw_overlay(
@@ -37,6 +40,7 @@ def draw_overlay(
     *,
     frame_rate: float | None = None,
     provider: str = "",
+    static_mask: StaticMask | None = None,
 ) -> np.ndarray:
     """Draw the frame in grey, anomalous pixels in colour, and obstacles with their peak score.
 
@@ -52,6 +56,8 @@ def draw_overlay(
         mask: uint8 [H, W] of `find_obstacles`; None where it is withheld.
         frame_rate: frames a second, if it is known.
         provider: name of the execution provider.
+        static_mask: what of the image is never looked at: it is dark and hatched, without colours,
+            and the status has its share of the image.
 
     Returns:
         A new picture, uint8 [H, W, 3] BGR.
@@ -63,15 +69,20 @@ def draw_overlay(
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     cv2.convertScaleAbs(grey, dst=grey, alpha=_FRAME_BRIGHTNESS)
     picture = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
-    _colour_alarms(picture, score)
+    if static_mask is None:
+        _colour_alarms(picture, score)
+    else:
+        looked_at = static_mask.at(height, width)
+        _colour_alarms(picture, np.where(looked_at, score, np.float32(0)))
+        _hatch(picture, looked_at, unit)
     lines = () if mask is None else outlines(mask, obstacles)
     draw_outlines(picture, lines, unit)
     speed = "" if frame_rate is None else f"{frame_rate:.1f} frames/s"
     taken = [
         *_draw_status(
             picture,
-            _caption(obstacles, mask),
-            "  ".join(filter(None, (speed, provider))),
+            _caption(obstacles, mask, static_mask),
+            "  ".join(filter(None, (speed, provider, not_looked_at_caption(static_mask)))),
             unit,
             unknown=mask is None,
         ),
@@ -83,10 +94,36 @@ def draw_overlay(
     return picture
 
 
-def _caption(obstacles: Sequence[Obstacle], mask: np.ndarray | None) -> str:
+def _caption(
+    obstacles: Sequence[Obstacle], mask: np.ndarray | None, static_mask: StaticMask | None
+) -> str:
+    if mask is None and static_mask is not None:
+        return "no drivable area looked at: obstacles unknown"
     if mask is None:
         return "no drivable area: obstacles unknown"
     return counted(len(obstacles), "obstacle")
+
+
+def not_looked_at_caption(static_mask: StaticMask | None) -> str:
+    """Return how much of the image is not looked at, as in "12 % not looked at"; '' for nothing."""
+    if static_mask is None or not static_mask.hidden_share:
+        return ""
+    percent = 100 * static_mask.hidden_share
+    return f"{f'{percent:.0f}' if percent >= 1 else 'less than 1'} % not looked at"
+
+
+def _hatch(picture: np.ndarray, looked_at: np.ndarray, unit: float) -> None:
+    """Darken what is not looked at, with light diagonal lines, so that it is not taken for road."""
+    hidden = (~looked_at).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(hidden)
+    if width == 0:
+        return
+    box = np.s_[y : y + height, x : x + width]
+    dark = cv2.convertScaleAbs(picture[box], alpha=_HIDDEN_BRIGHTNESS)
+    thick = max(1, round(2 * unit))
+    for offset in range(0, width + height, max(6, round(14 * unit))):
+        cv2.line(dark, (offset, 0), (offset - height, height), _HATCH, thick)
+    cv2.copyTo(dark, hidden[box], picture[box])
 
 
 def _colour_alarms(picture: np.ndarray, score: np.ndarray) -> None:

@@ -165,7 +165,8 @@ class WatchSession:
         self._durations.append(now - started)
         self._ends.append(now)
         span = self._ends[-1] - self._ends[0]
-        peak = float(detection.score_grid.max())
+        grid, static_mask = detection.score_grid, self._rule.static_mask
+        peak = float((grid if static_mask is None else static_mask.values_of(grid)).max())
         jpeg = _jpeg(outputs.overlay)
         self._note(
             frame,

@@ -3,6 +3,7 @@
 
 """Obstacles as markers and detections, over real DDS."""
 
+import cv2
 import numpy as np
 import pytest
 from helpers.detector_process import OUTPUTS, key_of
@@ -92,6 +93,34 @@ def test_a_withheld_mask_has_no_markers(start, bundle):
     withheld, _ = camera.ask(lambda: camera.image(SKY), "score")
     camera.ask(lambda: camera.image(STREET), "markers", "score")
     assert key_of(withheld) not in camera.answers["markers"]
+
+
+def test_what_is_under_the_static_mask_is_no_obstacle_and_not_called_clear(start, bundle, tmp_path):
+    """One box is under the mask, and one beside it."""
+    picture = STREET.copy()
+    picture[120:150, 240:280] = STREET[120:150, 140:180]
+    mask = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    mask[:, 220:] = 0
+    file = tmp_path / "mask.png"
+    assert cv2.imwrite(str(file), mask)
+    detector, camera = start(bundle=bundle, static_mask=str(file))
+    camera.listen("markers", "mask", "score", "overlay")
+    _, (markers, published, score, overlay) = camera.ask(
+        lambda: camera.image(picture), "markers", "mask", "score", "overlay"
+    )
+    lines = [m for m in markers.markers if m.type == Marker.LINE_STRIP and m.action == Marker.ADD]
+    assert len(lines) == 1
+    seen = np.frombuffer(published.data, np.uint8).reshape(HEIGHT, WIDTH)
+    assert seen[120:150, 140:180].any() and not seen[:, 220:].any()
+    scores = np.frombuffer(score.data, "<f4").reshape(HEIGHT, WIDTH)
+    assert (scores[120:150, 240:280] >= 1.0).any(), "scores stay as they are"
+    drawn = np.frombuffer(overlay.data, np.uint8).reshape(HEIGHT, WIDTH, 3)
+    assert (drawn[130:, 220:].max(axis=2) == drawn[130:, 220:].min(axis=2)).all()
+    camera.spin_until(
+        lambda: camera.value(topics.NOT_LOOKED_AT) == "0.3125",
+        "diagnostics with the share",
+    )
+    assert detector.log.count("31.2% of the image is not looked at") == 1
 
 
 def test_markers_need_no_other_listener_and_detections_are_offered_where_they_can_be(running):

@@ -42,7 +42,7 @@ class MethodName(StrEnum):
 DEFAULT_STUDENT = "deeplabv3plus_resnet18"
 
 PANELS = {
-    "Frames": ("topic", "size", "max_frames", "calibration_share"),
+    "Frames": ("topic", "size", "static_mask", "max_frames", "calibration_share"),
     "Method and score": (
         *("method", "student", "evaluation_layers", "supervised_layers", "smoothing"),
         *("guided", "auxcon_power", "backward_layers", "backward_power"),
@@ -203,6 +203,15 @@ def fit(
             "middle is taken.",
         ),
     ] = (360, 640),
+    static_mask: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="White where the camera looks, black where it never does (bonnet, rain cover): "
+            "black is left out of memory, a ridge student, calibration and self-test. Give the "
+            "node the same file.",
+        ),
+    ] = None,
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Use at most this many, evenly spread.")
     ] = None,
@@ -548,6 +557,7 @@ def fit(
         half_weights=half_weights,
         calibration_share=calibration_share,
         most_frames=max_frames,
+        static_mask=None if static_mask is None else str(static_mask),
     )
     source = open_frames(frames, topic)
     if len(source) and (cut := cut_sentence(source[0], *size)) is not None:

@@ -6,6 +6,7 @@
 import cv2
 import numpy as np
 
+from cosme_ros.postprocessing.static_mask import StaticMask, StaticMaskError, load_static_mask
 from training.datasets.interface import FrameSource, crop_to_aspect
 from training.errors import UsageError
 
@@ -23,6 +24,7 @@ class FitFrames:
         picture_size: (height, width) that frames are resized to; None: the network input's. A
             generalist with a larger input of its own needs them larger: what is fitted to has to be
             as sharp as what the bundle's graphs will make of a camera image.
+        static_mask: of the frames as they are given out; None where all of them is looked at.
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class FitFrames:
         indices: np.ndarray,
         size: tuple[int, int],
         picture_size: tuple[int, int] | None = None,
+        static_mask: StaticMask | None = None,
     ) -> None:
         self._source = source
+        self.static_mask = static_mask
         self._indices = indices
         self.size = size
         self._picture_size = picture_size or size
@@ -64,6 +68,7 @@ def split_frames(
     calibration_share: float,
     most: int | None,
     picture_size: tuple[int, int] | None = None,
+    static_mask: StaticMask | None = None,
 ) -> tuple[FitFrames, FitFrames]:
     """Set frames aside for calibration: the last ones.
 
@@ -76,6 +81,7 @@ def split_frames(
         calibration_share: of the frames, in 0..1, both ends excluded.
         most: use at most this many frames, evenly spread; None uses all.
         picture_size: as of FitFrames.
+        static_mask: as of FitFrames.
 
     Raises:
         UsageError: too few frames, or a share outside 0..1.
@@ -88,6 +94,34 @@ def split_frames(
     indices = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
     held_out = min(max(1, round(count * calibration_share)), count - 1)
     return (
-        FitFrames(source, indices[:-held_out], size, picture_size),
-        FitFrames(source, indices[-held_out:], size, picture_size),
+        FitFrames(source, indices[:-held_out], size, picture_size, static_mask),
+        FitFrames(source, indices[-held_out:], size, picture_size, static_mask),
     )
+
+
+def open_static_mask(
+    path: str | None, source: FrameSource, size: tuple[int, int]
+) -> StaticMask | None:
+    """Return the static mask of a camera, cut as FitFrames cuts the camera's frames.
+
+    Args:
+        path: PNG of the camera's image, white where it is looked at; None or empty for none.
+        source: frames of the camera.
+        size: (height, width) of the network input in pixels.
+
+    Raises:
+        UsageError: the file is no mask, was made for frames of another ratio of sides, or leaves
+            nothing.
+    """
+    if not path or not len(source):
+        return None
+    try:
+        mask = load_static_mask(path)
+        assert mask is not None
+        height, width = source[0].shape[:2]
+        mismatch = mask.mismatch(height, width, "frames are")
+        if mismatch is not None:
+            raise UsageError(f"--static-mask: {mismatch}")
+        return StaticMask(crop_to_aspect(mask.at(height, width), *size), mask.path, mask.sha256)
+    except StaticMaskError as error:
+        raise UsageError(f"--static-mask: {error}") from error

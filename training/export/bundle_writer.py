@@ -182,8 +182,13 @@ def write_bundle(
                 single.run, runner, calibration_frames, "rounded weights"
             ),
         }
+    mask = calibration_frames.static_mask
+
+    def looked_at(score: np.ndarray) -> np.ndarray:
+        return score if mask is None else mask.values_of(score[0, 0])
+
     score_maps = [
-        runner.run(calibration_frames[index])["score"]
+        looked_at(runner.run(calibration_frames[index])["score"])
         for index in tqdm(range(len(calibration_frames)), "calibration", unit="frame")
     ]
     frames, pixels, table = calibration_table(score_maps)

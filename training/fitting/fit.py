@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from training.compute import ALONE, Compute, batch_share
 from training.datasets.interface import FrameSource
-from training.datasets.normal_frames import FitFrames, split_frames
+from training.datasets.normal_frames import FitFrames, open_static_mask, split_frames
 from training.errors import UsageError
 from training.export.bundle_writer import FittedMethod, write_bundle
 from training.fitting.memory import fit_memory
@@ -67,12 +67,14 @@ def fit(
             processes; too few frames.
     """
     _check_layers(settings)
+    mask = open_static_mask(settings.static_mask, source, settings.size)
     fitting, held_out = split_frames(
         source,
         settings.size,
         calibration_share=settings.calibration_share,
         most=settings.most_frames,
         picture_size=_picture_size(settings),
+        static_mask=mask,
     )
     work = out.with_name(out.name + ".fit")
     fabric = compute.launch()
@@ -80,7 +82,8 @@ def fit(
         # Now, not when the memory is done and the student's turn has come.
         batch_share(fabric, settings.student.batch)
     generalist = _open_generalist(teacher.network, fitting, settings)
-    record = _record(settings, teacher, generalist, description, compute.precision)
+    sha256 = None if mask is None else mask.sha256
+    record = _record(settings, teacher, generalist, description, compute.precision, sha256)
     _claim(work, record, write=fabric.is_global_zero)
     teacher.network.to(fabric.device)
     if generalist is not None:
@@ -113,6 +116,8 @@ def fit(
         "frames": len(fitting),
         "seed": settings.memory.seed,
     }
+    if mask is not None:
+        fitted_on["static_mask"] = {"sha256": mask.sha256, "hidden_share": mask.hidden_share}
     explained: dict[str, float] = {}
     similarity_gap: dict[str, float] = {}
     if student.network.layers:
@@ -192,7 +197,11 @@ def class_statistics(
             outputs = teacher_graph(torch.from_numpy(frames[index])[None].to(device))
             tensors = dict(zip(teacher_graph.output_names, outputs, strict=True))
             tensors |= {bank_of(layer): bank for layer, bank in banks.items()}
-            sums.add(scorer.mulmem(tensors).cpu(), tensors[CLASS_ID].cpu())
+            gamma, class_id = scorer.mulmem(tensors).cpu(), tensors[CLASS_ID].cpu()
+            if frames.static_mask is not None:
+                places = torch.tensor(frames.static_mask.places(*class_id.shape[-2:]))
+                gamma, class_id = gamma[..., places], class_id[..., places]
+            sums.add(gamma, class_id)
     return sums.statistics()
 
 
@@ -247,6 +256,7 @@ def _record(
     generalist: Generalist | None,
     description: str,
     precision: str,
+    static_mask_sha256: str | None,
 ) -> str:
     """All that decides the result, as text."""
     decisive = asdict(settings)
@@ -259,6 +269,7 @@ def _record(
         "teacher_sha256": _weights_sha256(teacher.network),
         "generalist_sha256": None if generalist is None else _weights_sha256(generalist),
         "precision": precision,
+        "static_mask_sha256": static_mask_sha256,
     }
     return json.dumps(content, indent=2) + "\n"
 

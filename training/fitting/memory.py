@@ -12,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from tqdm import tqdm
 
+from cosme_ros.postprocessing.static_mask import StaticMask
 from training.compute import interrupted_somewhere, load_progress, sum_over_ranks
 from training.datasets.normal_frames import FitFrames
 from training.fitting.settings import SAVE_EVERY, MemorySettings
@@ -46,7 +47,7 @@ def fit_memory(
 
     Args:
         teacher: on the device of `fabric`.
-        frames: normal frames.
+        frames: normal frames; what their static mask hides is left out.
         settings: what to compute.
         state_path: keeps the progress; a run that was cut off goes on from there.
         fabric: the processes that share the work.
@@ -61,7 +62,10 @@ def fit_memory(
 
     def features(indices: np.ndarray) -> dict[str, torch.Tensor]:
         images = torch.from_numpy(np.stack([frames[int(index)] for index in indices]))
-        return {layer: memory.as_vectors(x) for layer, x in remember(images.to(device)).items()}
+        return {
+            layer: _looked_at(x, frames.static_mask)
+            for layer, x in remember(images.to(device)).items()
+        }
 
     order = np.concatenate(
         [
@@ -150,6 +154,16 @@ class _Remembered:
                 features = self._generalist(self._generalist_input(images)).float()
                 remembered |= split_layers(features, self._places)
         return {layer: remembered[layer] for layer in self._layers}
+
+
+def _looked_at(feature_map: torch.Tensor, static_mask: StaticMask | None) -> torch.Tensor:
+    """Return the vectors [n, C] of feature maps [N, C, h, w] at places that are looked at."""
+    vectors = memory.as_vectors(feature_map)
+    if static_mask is None:
+        return vectors
+    count, _, height, width = feature_map.shape
+    places = torch.tensor(static_mask.places(height, width), device=vectors.device)
+    return vectors[places.flatten().repeat(count)]
 
 
 def _initial_banks(

@@ -115,7 +115,7 @@ def fit_closed_form(
     Args:
         teacher: on the device of `fabric`.
         generalist: that `build_generalist` made for both.
-        frames: normal frames.
+        frames: normal frames; what their static mask hides is left out.
         settings: what to compute.
         state_path: keeps the sums so far; a run that was cut off goes on from there.
         fabric: the processes that share the frames.
@@ -135,6 +135,10 @@ def fit_closed_form(
     moments = SecondMoments(
         generalist.channels, {layer: teacher.channels[layer] for layer in settings.compared_layers}
     )
+    places: torch.Tensor | None = None
+    if frames.static_mask is not None:
+        looked_at = torch.tensor(frames.static_mask.places(*generalist.grid), device=device)
+        places = torch.stack([looked_at, looked_at.flip(1)])  # of a frame and its mirror image
     first = 0
     state = load_progress(fabric, state_path, "frames", "sums")
     if state is not None:
@@ -161,6 +165,7 @@ def fit_closed_form(
                         layer: on_grid(wanted[layer], generalist.grid)
                         for layer in settings.compared_layers
                     },
+                    places,
                 )
             ended = interrupted_somewhere(fabric, interrupt)
             if (index + 1) % save_every == 0 or index + 1 == len(frames) or ended:

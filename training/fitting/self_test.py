@@ -12,7 +12,7 @@ however the score is made. Nothing is fitted or chosen by the result.
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,7 @@ class JudgedPicture:
         things: judged, without those that are hidden.
         road_share: share of the frame that the teacher takes for drivable, 0..1.
         other_light: the score of the same picture in another light; float32 [H, W].
+        looked_at: bool [H, W], pixels that are judged; None for all.
     """
 
     painted: PaintedPicture
@@ -165,6 +166,7 @@ class JudgedPicture:
     things: tuple[JudgedThing, ...]
     road_share: float
     other_light: np.ndarray
+    looked_at: np.ndarray | None = None
 
 
 def judged_pictures(
@@ -175,7 +177,7 @@ def judged_pictures(
     Args:
         folder: of the bundle.
         frames: normal, not fitted to. Where they are fewer than the pictures, each is painted
-            several times.
+            several times. What their static mask hides is not judged.
         seed: the same seed, frames and bundle give the same pictures and scores.
         most_pictures: how many are painted.
     """
@@ -186,11 +188,17 @@ def judged_pictures(
     roads: dict[int, tuple[np.ndarray, float]] = {}
     for number, index in enumerate(picture_frames(len(frames), most_pictures)):
         image = frames[index]
+        mask = frames.static_mask
+        looked_at = None if mask is None else mask.at(*image.shape[:2])
         if index not in roads:
             classes = runner.run(image, graphs=("teacher",))[CLASS_ID][0]
             drivable_places = np.isin(classes, drivable)
+            ground = standing_ground(drivable_places, image.shape[:2])
+            if looked_at is not None:
+                visible = ground & looked_at
+                ground = visible if visible.any() else looked_at
             roads[index] = (
-                standing_ground(drivable_places, image.shape[:2]),
+                ground,
                 float(drivable_places.mean()),
             )
         rng = np.random.default_rng((seed, number))
@@ -199,9 +207,12 @@ def judged_pictures(
         painted = paint_picture(image, ground, donor, rng)
         score = _score(runner, painted.image, threshold)
         changed = _score(runner, other_light(painted.image, rng), threshold)
+        if looked_at is not None:  # as the node: no alarm, and nothing to find
+            painted = replace(painted, thing=np.where(looked_at, painted.thing, np.uint8(0)))
+            score, changed = (np.where(looked_at, s, np.float32(0)) for s in (score, changed))
         share = math.prod(frames.size) / math.prod(image.shape[:2])
         things = judge_things(painted, score, share)
-        yield JudgedPicture(painted, score, things, road_share, changed)
+        yield JudgedPicture(painted, score, things, road_share, changed, looked_at)
 
 
 def _score(runner: GraphRunner, image: np.ndarray, threshold: float) -> np.ndarray:
@@ -234,6 +245,8 @@ class SelfTestFigures:
             members = [t for t in picture.things if name == "all" or name in (t.size, t.kind)]
             label = np.where(thing == 0, _NORMAL, _NOT_JUDGED).astype(np.uint8)
             label[np.isin(thing, [t.number for t in members])] = _ANOMALY
+            if picture.looked_at is not None:
+                label[~picture.looked_at] = _NOT_JUDGED
             group.add(picture.score, label, members)
             if name == "all":
                 members = list(judge_things(picture.painted, picture.other_light))

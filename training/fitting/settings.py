@@ -128,6 +128,7 @@ class FitSettings:
         standardised: standardise MulMem per predicted class.
         calibration_share: of the frames, held out of fitting.
         most_frames: use at most this many frames; None uses all.
+        static_mask: PNG of what the camera looks at (white); None: all of the frame.
     """
 
     size: tuple[int, int]
@@ -142,3 +143,4 @@ class FitSettings:
     standardised: bool = False
     calibration_share: float = 0.2
     most_frames: int | None = None
+    static_mask: str | None = None

@@ -85,6 +85,7 @@ def option_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
                   "calibration_share"):  # fmt: skip
         take(content, field, field)
     take(content, "most_frames", "max_frames")
+    take(content, "static_mask", "static_mask")
     if "guided" in content:
         filtered = content["guided"] or {"radius": 0.0, "epsilon": 0.0}
         defaults["guided"] = (filtered.get("radius"), filtered.get("epsilon"))

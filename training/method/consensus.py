@@ -63,18 +63,26 @@ class SecondMoments:
         # Of [b, y, ..., 1]: every first and second moment that is needed, in one product.
         self.sums = torch.zeros(start + 1, start + 1, dtype=torch.float64)
 
-    def add(self, generalist: torch.Tensor, teacher: Mapping[str, torch.Tensor]) -> None:
+    def add(
+        self,
+        generalist: torch.Tensor,
+        teacher: Mapping[str, torch.Tensor],
+        places: torch.Tensor | None = None,
+    ) -> None:
         """Count the positions of some frames.
 
         Args:
             generalist: float32 [N, D, h, w].
             teacher: layer to float32 [N, C, h, w].
+            places: bool [N, h, w] of the positions that count; None: all.
         """
         one = torch.ones_like(generalist[:, :1])
         parts = [generalist, *(teacher[layer] for layer in self._places), one]
         # Moments about zero become moments about the mean by a difference of large numbers:
         # float32 would leave few digits of it.
         rows = torch.cat(parts, dim=1).permute(0, 2, 3, 1).flatten(0, 2).double()
+        if places is not None:
+            rows = rows[places.flatten()]
         self.sums += (rows.T @ rows).to(self.sums)
 
     def forward_map(self, layer: str, penalty: float) -> tuple[torch.Tensor, torch.Tensor]:

@@ -35,7 +35,7 @@ class StatisticsAccumulator:
         self._sums = torch.zeros(3, classes, dtype=torch.float64)
 
     def add(self, score: torch.Tensor, class_id: torch.Tensor) -> None:
-        """Add one frame: score [1, 1, h, w] and class_id uint8 [1, h, w]."""
+        """Add one frame, or places of it: score [1, 1, h, w] and class_id uint8 [1, h, w]."""
         values = score.flatten().to(torch.float64)
         index = class_id.flatten().to(torch.int64)
         for row, addend in enumerate((torch.ones_like(values), values, values.square())):

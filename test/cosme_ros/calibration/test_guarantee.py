@@ -1,7 +1,12 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-from cosme_ros.calibration.guarantee import counting_sentence, guarantee_status, temporal_sentence
+from cosme_ros.calibration.guarantee import (
+    counting_sentence,
+    guarantee_status,
+    static_mask_sentence,
+    temporal_sentence,
+)
 from cosme_ros.parameters import Settings
 
 PROMISE = {
@@ -43,6 +48,18 @@ def test_it_is_of_one_camera() -> None:
     )
 
 
+def test_it_is_of_one_static_mask() -> None:
+    kept = Settings(false_positive_rate=2e-5, region="drivable", minimum_area=100)
+    masked = {"promise": {**PROMISE, "static_mask": "a" * 64}}
+    assert guarantee_status(masked, kept, static_mask_sha256="a" * 64)[1]
+    for calibration, given, names in (
+        (masked, "", f"the static mask with SHA-256 {'a' * 64} (it is no static mask)"),
+        (CALIBRATION, "b" * 64, f"no static mask (it is the static mask with SHA-256 {'b' * 64})"),
+    ):
+        sentence, holds = guarantee_status(calibration, kept, static_mask_sha256=given)
+        assert not holds and f"but for {names}: the promise does not hold" in sentence
+
+
 def test_nothing_is_said_of_another_rate_or_without_a_promise() -> None:
     assert guarantee_status(CALIBRATION, Settings(false_positive_rate=1e-5)) is None
     assert guarantee_status({"table": []}, Settings()) is None
@@ -74,3 +91,11 @@ def test_a_line_measured_on_single_frames_is_none_for_scores_over_time() -> None
         "false_positive_rate 2e-05 is not the share of normal pixels that alarm, and no number of "
         "false alarms is guaranteed; calibrate the bundle with --temporal none"
     )
+
+
+def test_a_bundle_fitted_with_another_static_mask_is_named() -> None:
+    fitted = {"static_mask": {"sha256": "a" * 64, "hidden_share": 0.1}}
+    assert static_mask_sentence({}, static_mask_sha256="b" * 64) is None
+    assert static_mask_sentence(fitted, static_mask_sha256="a" * 64) is None
+    sentence = static_mask_sentence(fitted, static_mask_sha256="")
+    assert sentence is not None and "and it is no static mask" in sentence

@@ -1,6 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
+import hashlib
 import json
 import shutil
 import signal
@@ -10,9 +11,10 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from helpers.normal_bag import TOPIC, write_normal_bag
+from helpers.normal_bag import BOX, TOPIC, write_normal_bag
 from helpers.tiny_bundle import write_tiny_bundle
 from rosbags.rosbag2 import StoragePlugin
 
@@ -23,7 +25,9 @@ from cosme_ros.calibration.false_alarms import NormalDrive, allowed_alarms, coun
 from cosme_ros.cli import calibrate
 from cosme_ros.inference.detector import Detector
 from cosme_ros.parameters import PARAMETERS_BY_NAME, check_settings
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
 from cosme_ros.postprocessing.obstacles import find_obstacles
+from cosme_ros.postprocessing.static_mask import load_static_mask
 
 RATE = 900.0  # alarms an hour, half of what a gap of 2 s has room for
 GAP = 2.0
@@ -137,6 +141,50 @@ def test_what_no_detector_can_break_is_no_promise(bundle, bags, tmp_path, capsys
         "1800 false alarms an hour guarantee nothing: alarming frames no more than 2 s apart are "
         "one alarm, so that nothing raises 1800 an hour"
     ) in capsys.readouterr().err
+
+
+def test_a_static_mask_counts_what_the_node_alarms_on(bundle, tmp_path, capsys) -> None:
+    """A thing that is in every frame, as a bonnet is, and another one in some frames only."""
+    bag = write_normal_bag(
+        tmp_path / "bag", frames=30, rate=1.0, anomalous=range(30), labelled=None
+    )
+    x, y, width, height = BOX
+    looked_at = np.full((160, 240), 255, np.uint8)
+    looked_at[y - 20 : y + height + 20, x - 20 : x + width + 20] = 0
+    file = tmp_path / "mask.png"
+    assert cv2.imwrite(str(file), looked_at)
+    assert run(bag, bundle=bundle, out=tmp_path / "whole") == 0
+    out = tmp_path / "out"
+    assert run(bag, bundle=bundle, out=out, more=("--static-mask", str(file))) == 0
+    assert f"and static_mask:={file}" in capsys.readouterr().out
+
+    masked, whole = (manifest_of(path)["calibration"] for path in (out, tmp_path / "whole"))
+    promise = masked["promise"]
+    assert promise["static_mask"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert "static_mask" not in whole["promise"]
+    rate = promise["false_positive_rate"]
+    detector = Detector(load_bundle(out), provider="cpu", false_positive_rate=rate, threads=1)
+    mask = load_static_mask(str(file))
+    rule = ObstacleRule(None, AREA, static_mask=mask)
+    stamps, alarming = [], []
+    for frame in read_frames(bag, TOPIC):
+        detection = detector.detect(frame.image)
+        stamps.append(frame.stamp)
+        alarming.append(bool(decide_obstacles(detection, frame.image, rule).obstacles))
+    drive = NormalDrive(np.array(stamps), np.where(alarming, 1.0, 0.0), 30.0)
+    assert count_alarms([drive], 0.5, gap=GAP) == promise["alarms_measured"]
+    places = np.count_nonzero(mask.at(*detection.raw_score_grid.shape))
+    assert masked["pixels"] == 30 * places < whole["pixels"]
+    # The thing itself would have been learned as normal.
+    line, line_whole = (
+        next(
+            row["raw_score"]
+            for row in calibration["table"]
+            if row["false_positive_rate"] == calibration["promise"]["false_positive_rate"]
+        )
+        for calibration in (masked, whole)
+    )
+    assert line < line_whole
 
 
 def test_anomalies_shorten_the_drive(bundle, tmp_path, capsys) -> None:

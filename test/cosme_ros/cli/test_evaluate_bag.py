@@ -120,6 +120,67 @@ def test_figures_are_those_of_the_detector_and_scikit_learn(bundle: Path, tmp_pa
     ]
 
 
+def test_a_static_mask_is_as_labels_that_are_ignored_there(bundle: Path, tmp_path: Path) -> None:
+    """The right half of the box is hidden, and all below it."""
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    looked_at = np.full((180, 320), 255, np.uint8)
+    looked_at[:, BOX[0] + BOX[2] // 2 :] = 0
+    looked_at[BOX[1] + BOX[3] :] = 0
+    hidden = looked_at == 0
+    mask_file = tmp_path / "mask.png"
+    cv2.imwrite(str(mask_file), looked_at)
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for frame in read_frames(bag, CAMERA_IMAGE, CAMERA_LABELS):
+        cv2.imwrite(str(labels / f"{frame.stamp}.png"), np.where(hidden, 255, frame.label))
+
+    options = ["--static-mask", str(mask_file), "--output-bag", str(tmp_path / "outputs")]
+    masked = evaluate(bundle, tmp_path / "masked", bag, options=options)
+    ignored = evaluate(bundle, tmp_path / "ignored", bag, options=["--label-folder", str(labels)])
+    whole = evaluate(bundle, tmp_path / "whole", bag)
+    assert masked["total"]["pixels"] == ignored["total"]["pixels"]
+    assert masked["total"]["pixels"] != whole["total"]["pixels"]
+    half = BOX[2] // 2 * BOX[3]
+    assert masked["bags"][0]["frames"]["anomalous_pixels"] == [0, half] * (FRAMES // 2)
+    assert masked["total"]["alarms"]["alarm_frames"] == FRAMES // 2
+
+    (note,) = [note for note in masked["notes"] if "static mask" in note]
+    assert note.startswith(f"{hidden.mean():.1%} of the image is not looked at")
+    assert "is not looked at" in (tmp_path / "masked" / "report.html").read_text()
+    assert not any("static mask" in note for note in whole["notes"])
+    scores, masks, pixels = 0, 0, masked["bags"][0]["frames"]["mask_pixels"]
+    for (_, detection), published in zip(
+        detections(bundle, bag), published_masks(tmp_path / "outputs"), strict=True
+    ):
+        assert not published[hidden].any()
+        masks += np.count_nonzero(published)
+        scores += np.count_nonzero(detection.score[hidden] >= 1.0)
+    assert masks == sum(pixels) > 0
+    assert scores > 0, "scores stay as they are"
+
+
+def published_masks(folder: Path):
+    with Bag(folder) as outputs:
+        for messages in outputs.joined([MASK]):
+            yield outputs.plane(messages[MASK], "mono8")
+
+
+def test_a_mask_of_other_images_is_warned_of_and_a_black_one_refused(
+    bundle: Path, tmp_path: Path, capsys
+) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=2)
+    mask = tmp_path / "mask.png"
+    cv2.imwrite(str(mask), np.full((100, 100), 255, np.uint8))
+    report = evaluate(bundle, tmp_path / "out", bag, options=["--static-mask", str(mask)])
+    (warning,) = [s for s in report["bags"][0]["not_as_it_should_be"] if "static_mask" in s]
+    assert "is 100x100 pixels and pictures are 320x180" in warning
+    cv2.imwrite(str(mask), np.zeros((180, 320), np.uint8))
+    options = ["--static-mask", str(mask)]
+    evaluate(bundle, tmp_path / "none", bag, status=1, options=options)
+    assert "has no white pixel: nothing would be looked at" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
 def test_no_obstacle_is_followed_across_a_cut(bundle: Path, tmp_path: Path) -> None:
     """The same box in all frames: one obstacle, or one in each scene."""
     for scenes, first_frames in (({}, [0]), ({0: "rain", 2: "fog"}, [0, 2])):

@@ -33,6 +33,17 @@ def test_help_tells_what_the_node_tells(capsys) -> None:
         assert f"{row.description} (default: {row.default})" in said.replace("- ", "-")
 
 
+def test_a_text_is_taken_as_it_is(capsys) -> None:
+    parser = argparse.ArgumentParser()
+    add_node_options(parser, "static_mask")
+    assert parser.parse_args([]).static_mask == ""
+    assert parser.parse_args(["--static-mask", "my bonnet.png"]).static_mask == "my bonnet.png"
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "white where the camera's image is looked at" in text and "(default: none)" in text
+
+
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from cosme_ros import topics
 from cosme_ros.streaming.diagnostics import PENDING_KEY, Configured, Level, report
 from cosme_ros.streaming.frame_statistics import Percentiles, Snapshot
 from cosme_ros.streaming.score_drift import DriftReference, ScoreSpread
@@ -174,3 +175,23 @@ def test_levels_are_those_of_the_message():
     messages = pytest.importorskip("diagnostic_msgs.msg")
     for level in Level:
         assert getattr(messages.DiagnosticStatus, level.name) == bytes([level])
+
+
+def test_the_share_that_is_not_looked_at_has_a_key_in_every_state_once_configured():
+    assert report_of(CONFIGURED).values[topics.NOT_LOOKED_AT] == "0"
+    masked = replace(CONFIGURED, not_looked_at=0.125)
+    assert report_of(masked).values[topics.NOT_LOOKED_AT] == "0.125"
+    assert report_of(masked, snapshot=None).values[topics.NOT_LOOKED_AT] == "0.125"
+    withheld = report_of(masked, snapshot=replace(GOOD, recent_masks_withheld=3))
+    assert withheld.level == Level.WARN
+    assert withheld.message.startswith("no drivable area that is looked at in 3 frames")
+
+
+def report_of(configured, snapshot=GOOD):
+    return report(
+        state="active",
+        refusal=None,
+        configured=configured,
+        snapshot=snapshot,
+        missing_input_reason=None,
+    )

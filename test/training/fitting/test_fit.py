@@ -3,12 +3,15 @@
 
 """From a teacher and frames to a bundle: resumable, checked, complete."""
 
+import hashlib
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,14 +21,16 @@ import onnx  # noqa: E402
 
 from cosme_ros.bundle.loading import load_bundle  # noqa: E402
 from cosme_ros.inference.detector import Detector  # noqa: E402
+from cosme_ros.postprocessing.static_mask import StaticMask  # noqa: E402
 from training.compute import Compute  # noqa: E402
-from training.datasets.normal_frames import FitFrames, split_frames  # noqa: E402
+from training.datasets.normal_frames import FitFrames, open_static_mask, split_frames  # noqa: E402
 from training.datasets.readers.class_list import SegmentationClass  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.evaluation.ablation import LayerScores, ScoreArithmetic  # noqa: E402
 from training.evaluation.frame_scores import FrameScorer  # noqa: E402
 from training.export import bundle_writer  # noqa: E402
 from training.export.bundle_writer import ParityError, run_torch  # noqa: E402
+from training.export.calibration_table import calibration_table  # noqa: E402
 from training.export.graph_runner import GraphRunner  # noqa: E402
 from training.export.half_weights import load_unpacked  # noqa: E402
 from training.fitting import memory as memory_fitting  # noqa: E402
@@ -37,6 +42,7 @@ from training.fitting.scratch_student import train_student  # noqa: E402
 from training.fitting.settings import FitSettings, MemorySettings, RidgeSettings, StudentSettings  # noqa: E402
 from training.method.guided_filter import guided  # noqa: E402
 from training.method.guided_settings import GuidedFilter  # noqa: E402
+from training.method.memory import as_vectors  # noqa: E402
 from training.method.tensor_ops import smoothed  # noqa: E402
 from training.teachers.checkpoint import TeacherCheckpoint, load_teacher, save_teacher  # noqa: E402
 from training.teachers.factory import build_teacher  # noqa: E402
@@ -130,6 +136,78 @@ def test_closed_form_student_and_smoothed_score_make_a_bundle(
     wanted_score = smoothed(torch.from_numpy(outputs["mulmem"] * outputs["auxcon"]), 2.0)
     np.testing.assert_allclose(outputs["score"], wanted_score, rtol=1e-4)
     assert set(manifest["fitted_on"]["suitability"]["similarity"]) == {"c4", "c5", "lh"}
+
+
+def test_what_a_static_mask_hides_is_in_no_part_of_a_fit(
+    teacher: TeacherCheckpoint, tmp_path: Path
+) -> None:
+    weights = tmp_path / "backbone.pt"
+    torch.manual_seed(5)
+    other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
+    save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    file = tmp_path / "mask.png"
+    picture = np.full((72, 96), 255, np.uint8)
+    picture[52:] = 0  # of 72 rows, of which the network sees 4 to 68
+    cv2.imwrite(str(file), picture)
+    wanted = settings(
+        student=RidgeSettings(weights=str(weights), layers=("c4",)),
+        evaluation_layers=("c4",),
+        standardised=True,
+    )
+    masked = replace(wanted, static_mask=str(file))
+    manifest = run(teacher, tmp_path / "bundle", masked)
+    whole = run(teacher, tmp_path / "whole", wanted)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert manifest["fitted_on"]["static_mask"] == {"sha256": sha256, "hidden_share": 0.25}
+    assert "static_mask" not in whole["fitted_on"]
+
+    held_out = split_frames(
+        NoiseFrames(), (64, 96), calibration_share=wanted.calibration_share, most=None
+    )[1]
+    runner = GraphRunner(tmp_path / "bundle")
+    visible = [runner.run(held_out[index])["score"][0, 0, :12] for index in range(len(held_out))]
+    frames, pixels, table = calibration_table(visible)
+    assert manifest["calibration"] == {"frames": frames, "pixels": pixels, "table": table}
+    assert whole["calibration"]["pixels"] == pixels * 16 // 12
+    with (
+        np.load(tmp_path / "bundle" / "prototypes.npz") as banks,
+        np.load(tmp_path / "whole" / "prototypes.npz") as of_whole,
+    ):
+        assert not any(np.array_equal(banks[name], of_whole[name]) for name in banks)
+    # Another mask under the same name is another fit.
+    picture[40:] = 0
+    cv2.imwrite(str(file), picture)
+    with pytest.raises(UsageError, match="unfinished run with other settings"):
+        run(teacher, tmp_path / "bundle", masked)
+
+
+def test_vectors_of_the_memory_are_those_that_are_looked_at() -> None:
+    mask = StaticMask(np.array([[True, True, False], [True, False, False]]))
+    features = torch.arange(2 * 5 * 2 * 3, dtype=torch.float32).reshape(2, 5, 2, 3)
+    expected = [features[n, :, y, x] for n in (0, 1) for y, x in ((0, 0), (0, 1), (1, 0))]
+    torch.testing.assert_close(memory_fitting._looked_at(features, mask), torch.stack(expected))
+    torch.testing.assert_close(memory_fitting._looked_at(features, None), as_vectors(features))
+
+
+def test_a_static_mask_is_cut_as_the_frames_are(tmp_path: Path) -> None:
+    picture = np.full((144, 192), 255, np.uint8)
+    picture[110:] = 0  # of twice the frames' size
+    file = tmp_path / "mask.png"
+    cv2.imwrite(str(file), picture)
+    mask = open_static_mask(str(file), NoiseFrames(), (64, 96))
+    assert mask is not None and mask.size == (64, 96)
+    np.testing.assert_array_equal(mask.at(64, 96)[:, 0], np.arange(64) < 51)
+    assert open_static_mask(None, NoiseFrames(), (64, 96)) is None
+    picture[:] = 0
+    picture[:4] = 255  # nothing of what the network sees
+    cv2.imwrite(str(file), picture)
+    with pytest.raises(UsageError, match=r"--static-mask: .* has no white pixel"):
+        open_static_mask(str(file), NoiseFrames(), (64, 96))
+    cv2.imwrite(str(file), np.full((100, 100), 255, np.uint8))
+    with pytest.raises(UsageError, match="is 100x100 pixels and frames are 96x72"):
+        open_static_mask(str(file), NoiseFrames(), (64, 96))
+    with pytest.raises(UsageError, match="there is no such file"):
+        open_static_mask(str(tmp_path / "none.png"), NoiseFrames(), (64, 96))
 
 
 def test_a_guided_score_makes_a_bundle_that_everything_reads(

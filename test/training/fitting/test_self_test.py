@@ -3,6 +3,7 @@
 
 """What a self-test paints, and its figures against plain arithmetic."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from helpers.tiny_bundle import street_frame, write_tiny_bundle
 from sklearn.metrics import average_precision_score
 
 from cosme_ros.parameters import PARAMETERS_BY_NAME
+from cosme_ros.postprocessing.static_mask import StaticMask
 from training.datasets.normal_frames import FitFrames
 from training.fitting.self_test import (
     DRAWN,
@@ -162,3 +164,22 @@ def test_a_bundles_graphs_are_what_is_judged_and_the_seed_decides(bundle: Path) 
         (a.painted.image != b.painted.image).any() for a, b in zip(first, other, strict=True)
     )
     assert all(p.score.shape == SIZE and p.other_light.shape == SIZE for p in first)
+
+
+def test_what_a_static_mask_hides_is_neither_painted_nor_judged(bundle: Path) -> None:
+    looked_at: np.ndarray = np.ones(SIZE, bool)
+    looked_at[:, 48:] = False
+    masked = FitFrames(Streets(), np.arange(5), SIZE, static_mask=StaticMask(looked_at))
+    pictures = list(judged_pictures(bundle, masked, 0, most_pictures=6))
+    assert any(p.things for p in pictures)
+    for p in pictures:
+        assert not p.painted.thing[~looked_at].any()
+        assert not p.score[~looked_at].any() and not p.other_light[~looked_at].any()
+    wrong = replace(pictures[0], score=np.where(looked_at, pictures[0].score, np.float32(9)))
+    figures = []
+    for first in (pictures[0], wrong):
+        collected = SelfTestFigures(0.01)
+        for p in (first, *pictures[1:]):
+            collected.add(p)
+        figures.append(collected.result())
+    assert figures[0] == figures[1], "what is hidden is no false alarm"

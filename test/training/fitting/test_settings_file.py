@@ -27,6 +27,7 @@ RIDGE = FitSettings(
     evaluation_layers=("c4",),
     guided=GuidedFilter(12.0, 1e-4),
     most_frames=40,
+    static_mask="bonnet.png",
 )
 SCRATCH = FitSettings(
     size=(64, 96),
@@ -46,6 +47,7 @@ def test_a_ridge_fit_becomes_its_options(tmp_path: Path) -> None:
     assert options["backward_layers"] == "c5" and options["evaluation_layers"] == "c4"
     assert options["similarity_threshold"] == "c5=0.95" and options["guided"] == (12.0, 1e-4)
     assert options["standardisation"] == "none" and options["max_frames"] == 40
+    assert options["static_mask"] == "bonnet.png"
     assert not {"student_steps", "crop"} & set(options)
     assert without_option(content) == (
         {"similarity_threshold": 0.7, "batch": 4},
@@ -61,6 +63,7 @@ def test_a_fit_from_scratch_becomes_its_options(tmp_path: Path) -> None:
     assert options["crop"] == (32, 48) and options["pooled"] is False
     assert options["student_architecture"] == "resnet18" and options["learning_rate"] == 2e-3
     assert "ridge_penalty" not in options and "max_frames" not in options
+    assert "static_mask" not in options
 
 
 def test_what_a_file_leaves_out_stays_at_its_default(tmp_path: Path) -> None:

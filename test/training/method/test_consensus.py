@@ -103,3 +103,17 @@ def test_nothing_to_fit_to_is_said() -> None:
         SecondMoments(2, {"c4": 2}).backward_map("c4")
     with pytest.raises(ValueError, match="no positions"):
         SecondMoments(2, {"c4": 2}).forward_map("c4", 0.1)
+
+
+def test_moments_are_of_the_places_that_count() -> None:
+    torch.manual_seed(3)
+    b, y = torch.randn(2, D, 3, 4), torch.randn(2, C, 3, 4)
+    places = torch.rand(2, 3, 4) < 0.5
+    masked = SecondMoments(D, {"c4": C})
+    masked.add(b, {"c4": y}, places)
+    # One picture of a single row, of nothing but these places.
+    alone = SecondMoments(D, {"c4": C})
+    rows = (x.permute(0, 2, 3, 1)[places].T[None, :, None] for x in (b, y))
+    alone.add(next(rows), {"c4": next(rows)})
+    torch.testing.assert_close(masked.sums, alone.sums)
+    assert masked.sums[-1, -1] == places.sum()
