@@ -30,10 +30,13 @@ MODULES = {
 }
 """Command to the module whose `main` runs it and returns the exit status."""
 COMMANDS = tuple(MODULES)
+ALIASES = {"evaluate": "evaluate_bag"}
+"""Other names of commands: a drive to evaluate need not be a bag."""
 
 HELP = f"""usage: python -m cosme_ros COMMAND [--help] ...
 
 Commands: {", ".join(COMMANDS)}
+{"; ".join(f"{alias} is {command}" for alias, command in ALIASES.items())}
 
 Example: python -m cosme_ros evaluate_bag demo/bag --bundle demo/bundle --out report
 """
@@ -42,6 +45,7 @@ Example: python -m cosme_ros evaluate_bag demo/bag --bundle demo/bundle --out re
 def main() -> int:
     """Run the command that is the first argument; returns the exit status."""
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    wanted = ALIASES.get(wanted, wanted)
     if wanted in ("-h", "--help"):
         print(HELP)
         return DONE

@@ -6,8 +6,9 @@
 What cannot be read is left out and told; nothing of that ends the reading.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class LabelSettings:
     topic: str | None = None
     """None: the usual one, if the bag has it; empty: none."""
     folder: Path | None = None
-    """Pictures named by the stamp of their frame in nanoseconds."""
+    """PNG files named by the stamp of their frame in nanoseconds, or as `sources` says."""
     anomaly_ids: tuple[int, ...] = (1,)
     ignored_ids: tuple[int, ...] = (255,)
 
@@ -86,6 +87,87 @@ class BagFrame:
     """uint8 [h, w]: NORMAL, ANOMALY or IGNORED; h, w are H, W as a rule. None: not labelled."""
 
 
+class LabelReader:
+    """Reads labels, gives their ids a meaning, and records which ids there are.
+
+    Args:
+        settings: where labels are, and what their ids mean.
+        source: path of the frames; a folder of its name in the label folder is theirs alone.
+        max_pixels: width times height of the largest label that is read.
+    """
+
+    def __init__(
+        self, settings: LabelSettings, source: Path, *, max_pixels: int = MAX_IMAGE_PIXELS
+    ) -> None:
+        self._values = _label_values(settings)
+        self._held = np.zeros(1 << 16, bool)
+        self._max_pixels = max_pixels
+        self._folder = settings.folder
+        if self._folder is not None and (self._folder / source.stem).is_dir():
+            self._folder = self._folder / source.stem
+
+    def of_message(self, message: BagMessage) -> NDArray[np.uint8]:
+        """Return the label in an Image, uint8 [h, w]. Raises DecodeError."""
+        return self._meaning(ids_of_message(content_of(message), max_pixels=self._max_pixels))
+
+    def of_folder(self, names: Sequence[str]) -> NDArray[np.uint8] | None:
+        """Return the label in the label folder that has one of these names.
+
+        Args:
+            names: without suffix; the first for which there is a file counts. A number is also
+                found with zeros before it.
+
+        Returns:
+            uint8 [h, w]; None without such a file, or without a label folder.
+
+        Raises:
+            BagError: the file cannot be read as a label.
+        """
+        file = self._file_of(names)
+        if file is None:
+            return None
+        try:
+            return self._meaning(ids_of_file(file.read_bytes(), max_pixels=self._max_pixels))
+        except (OSError, DecodeError) as error:
+            raise BagError(f"{file} cannot be read as labels: {error}") from error
+
+    def held(self) -> tuple[int, ...]:
+        """Return every id that the labels read so far hold, rising."""
+        return tuple(np.flatnonzero(self._held).tolist())
+
+    def _meaning(self, ids: NDArray[Any]) -> NDArray[np.uint8]:
+        self._held[ids] = True
+        return np.asarray(self._values[ids], np.uint8)
+
+    def _file_of(self, names: Sequence[str]) -> Path | None:
+        if self._folder is None:
+            return None
+        for name in names:
+            file = self._folder / f"{name}{LABEL_SUFFIX}"
+            if file.exists():
+                return file
+            if name.isdecimal() and int(name) in self._by_number:
+                return self._by_number[int(name)]
+        return None
+
+    @cached_property
+    def _by_number(self) -> dict[int, Path]:
+        assert self._folder is not None
+        files = sorted(self._folder.glob(f"*{LABEL_SUFFIX}"), reverse=True)
+        return {int(file.stem): file for file in files if file.stem.isdecimal()}
+
+
+def size_warning(label: NDArray[np.uint8], image: BgrImage) -> str:
+    """Return what follows from a label of another size than its picture; '' for the same size."""
+    if label.shape == image.shape[:2]:
+        return ""
+    return (
+        f"labels are {label.shape[1]}x{label.shape[0]} pixels and pictures "
+        f"{image.shape[1]}x{image.shape[0]}: scores are brought to the labels' size for "
+        "AP, AUROC and FPR95, and labels to the pictures' for all else"
+    )
+
+
 class BagFrames:
     """An open bag's frames; a context manager. Raises BagError where there is no picture at all."""
 
@@ -110,8 +192,7 @@ class BagFrames:
             raise
         self.count = self._bag.counts[self.image_topic]
         """How many there are, as far as that can be told beforehand."""
-        self._values = _label_values(labels)
-        self._held = np.zeros(1 << 16, bool)
+        self._reader = LabelReader(labels, self._bag.path, max_pixels=max_pixels)
 
     def __enter__(self) -> "BagFrames":
         return self
@@ -160,7 +241,7 @@ class BagFrames:
 
     def label_values(self) -> tuple[int, ...]:
         """Every value that the labels read so far hold, rising."""
-        return tuple(np.flatnonzero(self._held).tolist())
+        return self._reader.held()
 
     def _choose_pictures(self, wanted: str | None) -> str:
         available = self._bag.topics
@@ -226,39 +307,17 @@ class BagFrames:
         label = None
         try:
             if labels is not None:
-                label = self._meaning(
-                    ids_of_message(content_of(labels), max_pixels=self._max_pixels)
-                )
-            elif self._labels.folder is not None:
-                label = self._from_folder(self._labels.folder, message.stamp)
+                label = self._reader.of_message(labels)
+            else:
+                label = self._reader.of_folder((str(message.stamp),))
         except (BagError, DecodeError) as error:
             self._tell(
                 "label",
                 f"the label of frame {index}, stamp {message.stamp} ns, is left out: {error}",
             )
-        if label is not None and label.shape != image.shape[:2]:
-            self._tell(
-                "size of labels",
-                f"labels are {label.shape[1]}x{label.shape[0]} pixels and pictures "
-                f"{image.shape[1]}x{image.shape[0]}: scores are brought to the labels' size for "
-                "AP, AUROC and FPR95, and labels to the pictures' for all else",
-            )
+        if label is not None and (warning := size_warning(label, image)):
+            self._tell("size of labels", warning)
         return BagFrame(index, message.stamp, message.bag_time, picture.header, image, label)
-
-    def _meaning(self, ids: NDArray[Any]) -> NDArray[np.uint8]:
-        self._held[ids] = True
-        return np.asarray(self._values[ids], np.uint8)
-
-    def _from_folder(self, folder: Path, stamp: int) -> NDArray[np.uint8] | None:
-        # One folder for all bags, or one of its own for each, named as the bag is.
-        own = folder / self._bag.path.stem
-        file = (own if own.is_dir() else folder) / f"{stamp}{LABEL_SUFFIX}"
-        if not file.exists():
-            return None
-        try:
-            return self._meaning(ids_of_file(file.read_bytes(), max_pixels=self._max_pixels))
-        except (OSError, DecodeError) as error:
-            raise BagError(f"{file} cannot be read as labels: {error}") from error
 
 
 def at_size(label: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

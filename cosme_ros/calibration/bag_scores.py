@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -28,14 +29,21 @@ from cosme_ros.bags.reading import (
     join_by_stamp,
     picture_of,
 )
-from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, topics_of
+from cosme_ros.calibration.bag_survey import (
+    Scoring,
+    SurveyedBag,
+    is_recorded_bag,
+    read_source,
+    topics_of,
+)
 from cosme_ros.calibration.false_alarms import NormalDrive, seconds_of_frames
 from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
 from cosme_ros.calibration.score_histogram import ScoreHistogram
 from cosme_ros.inference.detector import Detector, ScoreFault
-from cosme_ros.messages.images import DecodeError
+from cosme_ros.messages.images import BgrImage, DecodeError
 from cosme_ros.metrics.labels import ANOMALY, ids_of_message
 from cosme_ros.postprocessing.obstacle_decision import obstacle_rule, search_area
+from cosme_ros.sources.labelled import FRAME_ID
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.text import counted
 
@@ -96,6 +104,20 @@ def score_bag(
     return {camera: found.scores(bag, camera) for camera, found in progress.frames.items()}
 
 
+@dataclass(frozen=True)
+class _Picture:
+    """A picture that is not decoded yet."""
+
+    camera: str
+    topic: str
+    """Empty where there are no topics."""
+    stamp: int
+    decode: Callable[[], BgrImage]
+    """Raises DecodeError."""
+    not_normal: Callable[[], str]
+    """Why the frame is not known to be normal; '' where it is."""
+
+
 class _Frames:
     """Gathers the frames of one camera in one bag."""
 
@@ -107,36 +129,25 @@ class _Frames:
         self.size: tuple[int, int] | None = None
         self.left_out: Counter[str] = Counter()
 
-    def add(
-        self,
-        path: Path,
-        message: BagMessage,
-        label: BagMessage | None,
-        detector: Detector,
-        scoring: Scoring,
-        *,
-        labelled: bool,
-    ) -> None:
-        """One frame; `labelled` if the bag has labels. Raises BagError."""
-        reason = REPEATED if message.stamp in self.seen else ""
-        if not reason and labelled:
-            reason = _not_normal(label)
+    def add(self, path: Path, picture: "_Picture", detector: Detector, scoring: Scoring) -> None:
+        """Add one frame. Raises BagError."""
+        reason = REPEATED if picture.stamp in self.seen else picture.not_normal()
         if not reason:
-            reason = self._score(path, message, detector, scoring)
-        self.seen.add(message.stamp)
+            reason = self._score(path, picture, detector, scoring)
+        self.seen.add(picture.stamp)
         if reason:
             self.left_out[reason] += 1
 
-    def _score(self, path: Path, message: BagMessage, detector: Detector, scoring: Scoring) -> str:
+    def _score(self, path: Path, picture: "_Picture", detector: Detector, scoring: Scoring) -> str:
         """Keep the frame's scores, or say why not."""
         try:
-            image = picture_of(message)
+            image = picture.decode()
         except DecodeError:
             return DAMAGED
         height, width = image.shape[:2]
-        self._check_size(path, message.topic, height, width)
+        self._check_size(path, picture.topic, height, width)
         try:
-            detection = self.stream.detect(image, message.stamp)
+            detection = self.stream.detect(image, picture.stamp)
         except ScoreFault:
             return SCORE_FAULTS
         rule = obstacle_rule(
@@ -153,16 +164,17 @@ class _Frames:
         )
         grid, mask = detection.raw_score_grid, scoring.static_mask
         self.counts.add(grid if mask is None else mask.values_of(grid))
-        self.found[message.stamp] = highest * detector.threshold
+        self.found[picture.stamp] = highest * detector.threshold
         return ""
 
     def _check_size(self, path: Path, topic: str, height: int, width: int) -> None:
         if self.size is None:
             self.size = (height, width)
         if self.size != (height, width):
+            where = f" on '{topic}'" if topic else ""
             raise BagError(
-                f"bag {path} has pictures of {self.size[1]}x{self.size[0]} and of "
-                f"{width}x{height} pixels on '{topic}'; minimum_area is in pixels, so "
+                f"{path} has pictures of {self.size[1]}x{self.size[0]} and of "
+                f"{width}x{height} pixels{where}; minimum_area is in pixels, so "
                 "give drives of one size"
             )
 
@@ -204,20 +216,18 @@ def _go_on(
 ) -> None:
     number = 0
     kept_at = monotonic()
-    # What it complains of, the survey has told.
-    with Bag(bag.path, lambda _: None) as opened:
-        labelled = scoring.label_topic in opened.topics
-        for number, (message, label) in enumerate(_pictures(opened, scoring), start=1):
-            on_frames(1)
-            if number <= progress.done:
-                continue
-            gathered = progress.frames.get(frame_id_of(message.cdr))
-            if gathered is not None:
-                gathered.add(bag.path, message, label, detector, scoring, labelled=labelled)
-            progress.done = number
-            if monotonic() - kept_at >= CHECKPOINT_SECONDS:
-                _keep(file, progress)
-                kept_at = monotonic()
+    # What cannot be read, the survey has reported.
+    for number, picture in enumerate(_pictures(bag.path, scoring), start=1):
+        on_frames(1)
+        if number <= progress.done:
+            continue
+        gathered = progress.frames.get(picture.camera)
+        if gathered is not None:
+            gathered.add(bag.path, picture, detector, scoring)
+        progress.done = number
+        if monotonic() - kept_at >= CHECKPOINT_SECONDS:
+            _keep(file, progress)
+            kept_at = monotonic()
     if number != bag.frames:
         raise BagError(
             f"{bag.path} held {counted(bag.frames, 'picture')} when it was looked through, and "
@@ -227,13 +237,30 @@ def _go_on(
     _keep(file, progress)
 
 
-def _pictures(bag: Bag, scoring: Scoring) -> Iterator[tuple[BagMessage, BagMessage | None]]:
-    """Every picture with its label, always in the same order."""
-    labels = [scoring.label_topic] if scoring.label_topic in bag.topics else []
-    for topic in topics_of(bag, scoring):
-        for joined in join_by_stamp(bag.messages([topic, *labels]), 1 + len(labels)):
-            if topic in joined:
-                yield joined[topic], joined.get(scoring.label_topic)
+def _pictures(path: Path, scoring: Scoring) -> Iterator[_Picture]:
+    """Yield every picture, always in the same order."""
+    if not is_recorded_bag(path):
+        for frame in read_source(path, scoring, report=lambda sentence: None):
+            yield _Picture(FRAME_ID, "", frame.stamp, partial(_same, frame.image), str)
+        return
+    with Bag(path, lambda _: None) as bag:
+        labels = [scoring.label_topic] if scoring.label_topic in bag.topics else []
+        for topic in topics_of(bag, scoring):
+            for joined in join_by_stamp(bag.messages([topic, *labels]), 1 + len(labels)):
+                if topic not in joined:
+                    continue
+                message, label = joined[topic], joined.get(scoring.label_topic)
+                yield _Picture(
+                    frame_id_of(message.cdr),
+                    topic,
+                    message.stamp,
+                    partial(picture_of, message),
+                    partial(_not_normal, label) if labels else str,
+                )
+
+
+def _same(image: BgrImage) -> BgrImage:
+    return image
 
 
 def _not_normal(label: BagMessage | None) -> str:
@@ -263,6 +290,8 @@ def _scores_file(
         "minimum_area": scoring.minimum_area,
         "temporal": scoring.temporal,
         "static_mask": "" if scoring.static_mask is None else scoring.static_mask.sha256,
+        # Not for bags, of which it changes nothing.
+        **({} if is_recorded_bag(bag.path) else {"frame_rate": scoring.frame_rate}),
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     return folder / f"{digest[:32]}.npz"

@@ -8,7 +8,7 @@ A bag that is cut off or damaged counts as far as it can be read.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros import topics
+from cosme_ros.bags.labelled_frames import BagFrame, LabelSettings
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, frame_id_of, type_of
 from cosme_ros.bundle.loading import sha256_of
 from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.static_mask import StaticMask
+from cosme_ros.sources.interface import FRAME_RATE, SourceError
+from cosme_ros.sources.labelled import FRAME_ID, open_labelled_frames
+from cosme_ros.sources.opening import is_bag
 from cosme_ros.visualization.text import counted
 
 _RARE = 0.05  # share of a topic's pictures
@@ -41,6 +45,8 @@ class Scoring:
     """'none' or 'flow', as the node's parameter."""
     static_mask: StaticMask | None = None
     """What of the image is looked at; None for all of it."""
+    frame_rate: float = FRAME_RATE
+    """Of a folder of images that are not named by stamps, in frames a second."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class SurveyedBag:
 
     path: Path
     files: Mapping[str, str]
-    """Name to SHA-256."""
+    """Name to SHA-256; of a folder of images one, of the list of its files' SHA-256 and names."""
     stamps: Mapping[str, NDArray[np.int64]]
     """Camera (frame_id) to the stamps of its frames in nanoseconds, strictly rising."""
     frames: int
@@ -77,15 +83,27 @@ def survey(
     """
     stamps: dict[str, set[int]] = {}
     by_topic: dict[str, Counter[str]] = {}
-    pictures = set()
+    pictures: set[bytes] = set()
     frames = 0
     complaints: list[str] = []
+    recorded = is_recorded_bag(path)
 
     def tell(sentence: str) -> None:
         complaints.append(sentence)
         if len(complaints) <= _MOST_COMPLAINTS:
             complain(sentence)
 
+    if not recorded:
+        for frame in read_source(path, scoring, report=tell):
+            by_topic.setdefault("", Counter())[FRAME_ID] += 1
+            stamps.setdefault(FRAME_ID, set()).add(frame.stamp)
+            # Black images at the start of two videos do not make them one drive.
+            if frame.image.min() < frame.image.max():
+                pictures.add(hashlib.blake2b(frame.image.tobytes(), digest_size=16).digest())
+            frames += 1
+            on_frames(1)
+        _check_stamps(path, by_topic, stamps)
+        return _surveyed(path, stamps, frames, pictures, complaints, complain)
     with Bag(path, tell) as bag:
         if scoring.label_topic in bag.topics:  # said now, and not after hours
             type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
@@ -100,6 +118,17 @@ def survey(
         tell(sentence)
         del stamps[camera]
     _check_stamps(path, by_topic, stamps)
+    return _surveyed(path, stamps, frames, pictures, complaints, complain)
+
+
+def _surveyed(
+    path: Path,
+    stamps: Mapping[str, set[int]],
+    frames: int,
+    pictures: set[bytes],
+    complaints: list[str],
+    complain: Callable[[str], object],
+) -> SurveyedBag:
     if complaints:
         untold = len(complaints) - _MOST_COMPLAINTS
         if untold > 0:
@@ -108,7 +137,7 @@ def survey(
         complain(f"{path}: {counted(frames, 'picture')} of it can be read and used")
     return SurveyedBag(
         path=Path(path),
-        files={file.name: sha256_of(file) for file in _files_of(Path(path).expanduser())},
+        files=_digests(Path(path).expanduser()),
         stamps={
             camera: np.array(sorted(found), np.int64) for camera, found in sorted(stamps.items())
         },
@@ -167,6 +196,44 @@ def topics_of(bag: Bag, scoring: Scoring) -> list[str]:
     for topic in present or scoring.image_topics:
         type_of(bag.path, bag.topics, topic, among=(IMAGE, COMPRESSED_IMAGE))
     return present
+
+
+def is_recorded_bag(path: Path) -> bool:
+    """Return whether a path is read as a bag, and not as a folder of images or a video file."""
+    path = path.expanduser()
+    try:
+        return not path.exists() or is_bag(path)
+    except OSError as error:
+        raise BagError(f"{path} cannot be read: {error}") from error
+
+
+def read_source(
+    path: Path, scoring: Scoring, *, report: Callable[[str], object]
+) -> Iterator[BagFrame]:
+    """Yield the frames of a folder of images or a video file. Raises BagError."""
+
+    def report_sentence(_kind: str, sentence: str) -> None:
+        report(sentence)
+
+    try:
+        with open_labelled_frames(
+            path.expanduser(),
+            image_topic=None,
+            labels=LabelSettings(topic=""),
+            report=report_sentence,
+            frame_rate=scoring.frame_rate,
+        ) as frames:
+            yield from frames.read()
+    except SourceError as error:
+        raise BagError(str(error)) from error
+
+
+def _digests(path: Path) -> dict[str, str]:
+    found = {file.name: sha256_of(file) for file in _files_of(path)}
+    if path.is_file() or is_recorded_bag(path):
+        return found
+    lines = "".join(f"{digest}  {name}\n" for name, digest in found.items())
+    return {f"{path.name}/": hashlib.sha256(lines.encode()).hexdigest()}
 
 
 def _files_of(path: Path) -> list[Path]:

@@ -163,8 +163,8 @@ class Calibrator:
         """Score every normal frame of the bags, and choose the threshold.
 
         Args:
-            bags: rosbag2 folders or files of normal drives; damaged ones count as far as they can
-                be read.
+            bags: rosbag2 folders or files, folders of images, or video files of normal drives;
+                damaged ones count as far as they can be read.
             scores: folder that keeps the scores of each bag. An interrupted call continues from
                 there, and another guarantee takes seconds.
             camera: frame_id of the frames to use; None: every camera is calibrated.

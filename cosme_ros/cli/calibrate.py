@@ -36,6 +36,8 @@ from cosme_ros.calibration.false_alarms import (
     highest_rate,
 )
 from cosme_ros.cli.options import (
+    DRIVE_HELP,
+    add_frame_rate_option,
     add_node_options,
     add_overwrite_option,
     command_parser,
@@ -77,6 +79,7 @@ def _run(options: argparse.Namespace, scores: Path) -> None:
             minimum_area=options.minimum_area,
             temporal=options.temporal,
             static_mask=load_static_mask(options.static_mask),
+            frame_rate=options.frame_rate,
         ),
         provider=options.provider,
         threads=options.threads,
@@ -171,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
         example="drive_1 drive_2 --bundle bundles/mine --out bundles/mine_calibrated "
         "--false-alarms-per-hour 1",
     )
-    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="rosbag2 folder or file")
+    parser.add_argument("bags", nargs="+", type=Path, metavar="DRIVE", help=DRIVE_HELP)
     parser.add_argument("--bundle", type=Path, help="bundle directory", required=True)
     parser.add_argument(
         "--out",
@@ -197,20 +200,23 @@ def _parser() -> argparse.ArgumentParser:
         "alarms again and again for one cause should be one",
     )
     parser.add_argument(
-        "--camera", help="frame_id of the frames to use; without it, every camera gets a bundle"
+        "--camera",
+        help="frame_id of the frames to use ('camera' for images and videos); without it, every "
+        "camera gets a bundle",
     )
     parser.add_argument(
         "--image-topic",
         nargs="+",
-        help="Image or CompressedImage; several for several cameras (default: "
+        help="of a bag: Image or CompressedImage; several for several cameras (default: "
         f"{topics.CAMERA_IMAGE})",
     )
     parser.add_argument(
         "--label-topic",
         default=topics.CAMERA_LABELS,
-        help="mono8 or mono16 Image: 0 normal, 1 anomaly, 255 ignored. In a bag that has it, "
-        "frames with anomalies or without a label are left out; '' ignores it",
+        help="of a bag: mono8 or mono16 Image: 0 normal, 1 anomaly, 255 ignored. In a bag that has "
+        "it, frames with anomalies or without a label are left out; '' ignores it",
     )
+    add_frame_rate_option(parser)
     add_node_options(
         parser, "region", "minimum_area", "static_mask", "temporal", "provider", "threads"
     )

@@ -19,7 +19,9 @@ from cosme_ros import topics
 from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.bundle.loading import BundleError
 from cosme_ros.cli.options import (
+    DRIVE_HELP,
     OBSTACLE_PARAMETERS,
+    add_frame_rate_option,
     add_node_options,
     add_overwrite_option,
     at_least,
@@ -38,7 +40,7 @@ from cosme_ros.command_frame import (
 )
 from cosme_ros.evaluation.evaluator import EvaluationError, Evaluator, bag_names
 from cosme_ros.evaluation.outputs import OutputSettings
-from cosme_ros.evaluation.results import BagFigures, Unreadable, named
+from cosme_ros.evaluation.results import BagFigures, Unreadable, interruption, named
 from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings
 from cosme_ros.evaluation.summary import BagEvaluation, Summary
 from cosme_ros.evaluation.workers import BACKENDS, ClusterError
@@ -129,6 +131,7 @@ def _settings(options: argparse.Namespace) -> EvaluationSettings:
     return EvaluationSettings(
         image_topic=options.image_topic,
         labels=labels,
+        frame_rate=options.frame_rate,
         provider=options.provider,
         threads=options.threads,
         false_positive_rate=options.false_positive_rate,
@@ -183,8 +186,7 @@ def _print_warnings(bags: Sequence[BagFigures], unreadable: Sequence[Unreadable]
             print(named(bag.name, bag.path, sentence), file=sys.stderr)
         if bag.interrupted:
             print(
-                f"{bag.name}: interrupted after {len(bag.frames)} of about {bag.expected} frames; "
-                "the report is of those",
+                f"{bag.name}: {interruption(bag)}; the report is of those",
                 file=sys.stderr,
             )
 
@@ -241,31 +243,34 @@ def _parser() -> argparse.ArgumentParser:
     labels = LabelSettings()
     parser = command_parser(
         "evaluate_bag",
-        "Evaluate a bundle on rosbag2 bags (MCAP or sqlite3, folders or single files, damaged "
-        "ones as far as they go) and write report.html and report.json. Needs no ROS.",
+        "Evaluate a bundle on recorded drives and write report.html and report.json. A drive is a "
+        "rosbag2 bag (MCAP or sqlite3, a folder or a single file, a damaged one as far as it "
+        "goes), a folder of images, or a video file. Needs no ROS.",
         example="demo/bag --bundle demo/bundle --out report",
     )
-    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="rosbag2 folder or file")
+    parser.add_argument("bags", nargs="+", type=Path, metavar="DRIVE", help=DRIVE_HELP)
     parser.add_argument("--bundle", type=Path, required=True, help="bundle directory")
     parser.add_argument("--out", type=Path, required=True, help="folder for the report")
     add_overwrite_option(parser)
     read = parser.add_argument_group("what is read")
     read.add_argument(
         "--image-topic",
-        help=f"Image or CompressedImage (default: {topics.CAMERA_IMAGE}, or the only topic "
-        "with pictures)",
+        help=f"of a bag: Image or CompressedImage (default: {topics.CAMERA_IMAGE}, or the only "
+        "topic with pictures)",
     )
     read.add_argument(
         "--label-topic",
-        help="mono8 or mono16 Image of ids with the pictures' stamps; '' for none (default: "
-        f"{topics.CAMERA_LABELS}, if the bag has it)",
+        help="of a bag: mono8 or mono16 Image of ids with the pictures' stamps; '' for none "
+        f"(default: {topics.CAMERA_LABELS}, if the bag has it)",
     )
     read.add_argument(
         "--label-folder",
         type=Path,
-        help="instead of a topic: PNG files of ids named by the stamp of their picture in "
-        "nanoseconds, in this folder or in one in it that is named as the bag",
+        help="instead of a topic: PNG files of ids, in this folder or in one in it that is named "
+        "as the drive. They are named by the stamp of their picture in nanoseconds; of a folder "
+        "of images, as the image; of a video, by the index of the frame from 0, or its stamp",
     )
+    add_frame_rate_option(read)
     read.add_argument(
         "--anomaly-ids",
         type=_ids,

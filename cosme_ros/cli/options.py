@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 from cosme_ros import __version__
 from cosme_ros.parameters import PARAMETERS_BY_NAME, Parameter
+from cosme_ros.sources.interface import FRAME_RATE
 
 OBSTACLE_PARAMETERS = (
     "provider",
@@ -26,6 +27,8 @@ OBSTACLE_PARAMETERS = (
 )
 """What decides which obstacles a frame shows: whoever draws or judges them offers all of it."""
 
+DRIVE_HELP = "rosbag2 bag (folder or file), folder of JPEG or PNG images, or video file"
+"""Of an argument that `sources.labelled.open_labelled_frames` takes."""
 
 _EXAMPLE = "Example: "
 
@@ -70,6 +73,16 @@ def add_overwrite_option(parser: argparse._ActionsContainer) -> None:
         "--overwrite",
         action="store_true",
         help="replace what an earlier run wrote to the folder; other files there stay",
+    )
+
+
+def add_frame_rate_option(parser: argparse._ActionsContainer) -> None:
+    """Add `--frame-rate`, as `sources.opening.open_source` means it."""
+    parser.add_argument(
+        "--frame-rate",
+        type=positive,
+        default=FRAME_RATE,
+        help="of a folder of images that are not named by stamps in nanoseconds, 1/s",
     )
 
 

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""`python -m cosme_ros snapshot`: what RViz would show of frames of a bag, as PNG. No ROS needed.
+"""`python -m cosme_ros snapshot`: what RViz would show of frames of a drive, as PNG. No ROS needed.
 
 Every frame is made by the node's own `compute_outputs`: it shows what the node publishes.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import heapq
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -21,10 +21,13 @@ import numpy as np
 from tqdm import tqdm
 
 from cosme_ros import topics
-from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, read_frames
+from cosme_ros.bags.labelled_frames import LabelSettings
+from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
 from cosme_ros.cli.options import (
+    DRIVE_HELP,
     OBSTACLE_PARAMETERS,
+    add_frame_rate_option,
     add_node_options,
     add_overwrite_option,
     at_least,
@@ -37,6 +40,8 @@ from cosme_ros.output_folder import prepare_output_dir
 from cosme_ros.postprocessing.obstacle_decision import obstacle_rule
 from cosme_ros.postprocessing.static_mask import load_static_mask
 from cosme_ros.reporting.snapshot_picture import snapshot_picture
+from cosme_ros.sources.interface import SourceError
+from cosme_ros.sources.labelled import LabelledFrames, Report, open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
 from cosme_ros.visualization.text import counted
@@ -50,13 +55,13 @@ class SnapshotError(Exception):
     """No picture can be made as asked; the sentence says what would be right."""
 
 
-FAILURES = (BagError, BundleError, OSError, ProviderError, SnapshotError, ValueError)
+FAILURES = (BagError, BundleError, OSError, ProviderError, SnapshotError, SourceError, ValueError)
 
 
 @dataclass(frozen=True)
 class _Frame:
     index: int
-    """In the bag, from 0."""
+    """In the drive, from 0."""
     seconds: float
     """Since the first picture."""
     stamp: int
@@ -88,8 +93,8 @@ def _run(options: argparse.Namespace) -> None:
 
 def _draw(options: argparse.Namespace) -> int:
     """Return how many pictures were written."""
-    with Bag(options.bag) as bag:
-        total = _total(bag, options.image_topic)
+    with _open(options, report=lambda kind, sentence: None) as drive:
+        total = drive.count
     wanted = _wanted(options, total)
     bundle = load_bundle(options.bundle)
     if options.region == "drivable" and not bundle.drivable_class_ids:
@@ -107,17 +112,23 @@ def _draw(options: argparse.Namespace) -> int:
     prepare_output_dir(options.out, CONTENTS, overwrite=options.overwrite)
     frames = _frames(options, total)
     if wanted is not None:
-        last = max(wanted)
-        needed: Iterable[_Frame] = takewhile(lambda frame: frame.index <= last, frames)
+        needed: Iterable[_Frame] = frames
+        if options.frames is not None:
+            last = max(options.frames)
+            needed = takewhile(lambda frame: frame.index <= last, frames)
         if options.temporal == "none":  # else the frames between are history
-            needed = (frame for frame in needed if frame.index in wanted)
+            needed = (frame for frame in needed if wanted(frame.index))
         detected = _detected(needed, detector, options)
-        return _write((each for each in detected if each.frame.index in wanted), detector, options)
+        return _write((each for each in detected if wanted(each.frame.index)), detector, options)
     worst = _Worst(DEFAULT_WORST if options.worst is None else options.worst)
     try:
         for each in _detected(frames, detector, options):
             worst.add(each, detector, options)
-    except (BagError, KeyboardInterrupt):  # what could be read until then is worth a look
+    except (
+        BagError,
+        SourceError,
+        KeyboardInterrupt,
+    ):  # what could be read until then is worth a look
         _write(worst.frames(), detector, options)
         raise
     return _write(worst.frames(), detector, options)
@@ -151,35 +162,55 @@ def _write(detected: Iterable[_Detected], detector: Detector, options: argparse.
     return count
 
 
-def _total(bag: Bag, topic: str) -> int:
-    bag.type_of(topic, among=(IMAGE, COMPRESSED_IMAGE))
-    total = bag.count(topic)
-    if total == 0:
-        raise SnapshotError(f"bag {bag.path} has no picture on '{topic}'")
-    return total
+def _open(options: argparse.Namespace, *, report: Report) -> LabelledFrames:
+    return open_labelled_frames(
+        options.bag,
+        image_topic=options.image_topic,
+        labels=LabelSettings(topic=""),
+        report=report,
+        frame_rate=options.frame_rate,
+    )
 
 
-def _wanted(options: argparse.Namespace, total: int) -> set[int] | None:
-    """Indices of frames; None where the scores decide."""
+def _wanted(options: argparse.Namespace, total: int) -> Callable[[int], bool] | None:
+    """Return which indices are asked for; None where the scores decide.
+
+    Args:
+        total: of the frames; 0 where it is not known.
+    """
     if options.every is not None:
-        return set(range(0, total, options.every))
+        every = options.every
+        return lambda index: index % every == 0
     if options.frames is None:
         return None
     beyond = [index for index in options.frames if index >= total]
-    if beyond:
+    if total and beyond:
         raise SnapshotError(
-            f"--frames names {beyond[0]}, but bag {options.bag} has {total} pictures on "
-            f"'{options.image_topic}': 0 to {total - 1}"
+            f"--frames names {beyond[0]}, but {options.bag} has {total} pictures: 0 to {total - 1}"
         )
-    return set(options.frames)
+    return set(options.frames).__contains__
 
 
 def _frames(options: argparse.Namespace, total: int) -> Iterator[_Frame]:
+    """Yield the frames. Raises SnapshotError where there is none, or one of --frames is beyond."""
     first: int | None = None
-    frames = read_frames(options.bag, options.image_topic)
-    for index, frame in enumerate(tqdm(frames, total=total, unit=" frames", desc="reading")):
-        first = frame.stamp if first is None else first
-        yield _Frame(index, (frame.stamp - first) * 1e-9, frame.stamp, frame.image)
+    last = -1
+
+    def report(kind: str, sentence: str) -> None:
+        tqdm.write(sentence, file=sys.stderr)
+
+    with _open(options, report=report) as drive:
+        frames = tqdm(drive.read(), total=total or None, unit=" frames", desc="reading")
+        for frame in frames:
+            first = frame.stamp if first is None else first
+            last = frame.index
+            yield _Frame(frame.index, (frame.stamp - first) * 1e-9, frame.stamp, frame.image)
+    if first is None:
+        raise SnapshotError(f"{options.bag} has no picture that can be read")
+    if options.frames is not None and max(options.frames) > last:
+        raise SnapshotError(
+            f"--frames names {max(options.frames)}, but the last picture of {options.bag} is {last}"
+        )
 
 
 class _Worst:
@@ -257,11 +288,11 @@ def _indices(text: str) -> list[int]:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "snapshot",
-        "Write what RViz would show of frames of a rosbag2 bag as PNG: camera, overlay, score and "
-        "mask side by side. Needs rosbags, tqdm and OpenCV, but no ROS.",
+        "Write what RViz would show of frames of a rosbag2 bag, a folder of images or a video file "
+        "as PNG: camera, overlay, score and mask side by side. Needs no ROS.",
         example="demo/bag --bundle demo/bundle --out pictures --worst 10",
     )
-    parser.add_argument("bag", type=Path, metavar="BAG", help="rosbag2 bag, MCAP or sqlite3")
+    parser.add_argument("bag", type=Path, metavar="DRIVE", help=DRIVE_HELP)
     parser.add_argument("--bundle", type=Path, required=True, help="bundle directory")
     parser.add_argument("--out", type=Path, required=True, help="folder for frame_NNNN.png")
     add_overwrite_option(parser)
@@ -277,9 +308,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--image-topic",
-        default=topics.CAMERA_IMAGE,
-        help="Image or CompressedImage",
+        help=f"of a bag: Image or CompressedImage (default: {topics.CAMERA_IMAGE}, or the only "
+        "topic with pictures)",
     )
+    add_frame_rate_option(parser)
     add_node_options(
         parser,
         *OBSTACLE_PARAMETERS,

@@ -13,14 +13,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cosme_ros.bundle.loading import BundleError, load_bundle
-from cosme_ros.cli.options import OBSTACLE_PARAMETERS, add_node_options, command_parser, positive
+from cosme_ros.cli.options import (
+    OBSTACLE_PARAMETERS,
+    add_frame_rate_option,
+    add_node_options,
+    command_parser,
+    positive,
+)
 from cosme_ros.command_frame import run_command
 from cosme_ros.inference.detector import Detector
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.postprocessing.obstacle_decision import obstacle_rule
 from cosme_ros.postprocessing.static_mask import load_static_mask
 from cosme_ros.sources.interface import SourceError
-from cosme_ros.sources.opening import FRAME_RATE, open_source
+from cosme_ros.sources.opening import open_source
 from cosme_ros.watching.server import serve
 from cosme_ros.watching.session import WatchSession
 
@@ -89,12 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--bundle", type=Path, required=True, help="bundle directory")
     parser.add_argument("--image-topic", help="of a bag (default: the usual or only one)")
-    parser.add_argument(
-        "--frame-rate",
-        type=positive,
-        default=FRAME_RATE,
-        help="of a folder of images, 1/s (default: %(default)s)",
-    )
+    add_frame_rate_option(parser)
     parser.add_argument(
         "--speed", type=positive, default=1.0, help="of what is no camera (default: %(default)s)"
     )

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""One bag through one detector, frame by frame."""
+"""One bag, folder of images or video file through one detector, frame by frame."""
 
 import functools
 from collections.abc import Generator
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.bags.labelled_frames import BagFrame, BagFrames, at_size
+from cosme_ros.bags.labelled_frames import BagFrame, at_size
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bags.scenes import Scene, scene_at, scenes_of
 from cosme_ros.bundle.loading import load_bundle
@@ -45,6 +45,8 @@ from cosme_ros.metrics.component_metrics import ComponentAccumulator
 from cosme_ros.metrics.labels import ANOMALY, IGNORED
 from cosme_ros.postprocessing.obstacle_decision import decide_obstacles, obstacle_rule
 from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
+from cosme_ros.sources.interface import SourceError
+from cosme_ros.sources.labelled import LabelledFrames, open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.panels import FrameView
 from cosme_ros.visualization.text import counted
@@ -84,22 +86,22 @@ def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
     warnings = WarningLog()
     began = monotonic()
     try:
-        with BagFrames(
+        with open_labelled_frames(
             task.path,
             image_topic=task.settings.image_topic,
             labels=task.settings.labels,
-            tell=warnings.add,
+            report=warnings.add,
+            frame_rate=task.settings.frame_rate,
         ) as frames:
             run = _Run(task, detector, frames, warnings)
             figures = run.to_the_end(frames)
-    except BagError as error:
+    except (BagError, SourceError) as error:
         return Unreadable(task.path, str(error), warnings)
     if not figures.frames:
         if figures.interrupted:
             return Unreadable(task.path, "interrupted before its first frame", warnings)
-        return Unreadable(
-            task.path, f"no picture on '{figures.image_topic}' could be evaluated", warnings
-        )
+        where = f" on '{figures.image_topic}'" if figures.image_topic else ""
+        return Unreadable(task.path, f"no picture{where} could be evaluated", warnings)
     figures.seconds = monotonic() - began
     return figures
 
@@ -119,7 +121,7 @@ class _Run:
     """The state that goes from one frame to the next."""
 
     def __init__(
-        self, task: BagTask, detector: Detector, frames: BagFrames, warnings: WarningLog
+        self, task: BagTask, detector: Detector, frames: LabelledFrames, warnings: WarningLog
     ) -> None:
         self._task = task
         self._detector = detector
@@ -154,7 +156,7 @@ class _Run:
         self._scenes = scenes_of(task.path)
         self._scene: Scene | None = None
 
-    def to_the_end(self, frames: BagFrames) -> BagFigures:
+    def to_the_end(self, frames: LabelledFrames) -> BagFigures:
         task = self._task
         with ExitStack() as stack:
             task.work.expect(task.number, frames.count)

@@ -46,7 +46,7 @@ class EvaluationError(Exception):
 
 
 class Evaluator:
-    """Evaluates a bundle on rosbag2 bags, without ROS.
+    """Evaluates a bundle on rosbag2 bags, folders of images and video files, without ROS.
 
     Args:
         bundle: its folder.
@@ -96,7 +96,8 @@ class Evaluator:
         """Run every frame of the bags through the detector.
 
         Args:
-            bags: rosbag2 folders or files, damaged ones as far as they can be read.
+            bags: rosbag2 folders or files, damaged ones as far as they can be read; folders of
+                images; video files.
             outputs: what to write of each bag besides the result; empty: nothing.
             work: folder for intermediate results, which every worker reaches by this path; it is
                 removed afterwards. None: a temporary one of this machine.

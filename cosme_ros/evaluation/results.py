@@ -105,11 +105,17 @@ class BagFigures:
     failed: int = 0
     """Frames that have no result: the score was not finite."""
     expected: int = 0
-    """Pictures that the bag says it has."""
+    """Pictures that the bag says it has; 0 where that is not known."""
     interrupted: bool = False
     """Whether somebody wanted no more of it."""
     seconds: float = 0.0
     """That the evaluation took. Not a figure: differs from run to run."""
+
+
+def interruption(bag: BagFigures) -> str:
+    """Return how far the evaluation of a bag came."""
+    of_all = f" of about {bag.expected}" if bag.expected else ""
+    return f"interrupted after {len(bag.frames)}{of_all} frames"
 
 
 @dataclass(frozen=True)

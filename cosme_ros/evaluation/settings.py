@@ -10,6 +10,7 @@ from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.calibration.false_alarms import ALARM_GAP
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK, OBSTACLE_TRACK
 from cosme_ros.parameters import Settings
+from cosme_ros.sources.interface import FRAME_RATE
 
 COMPONENT_SIZES = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 """SegmentMeIfYouCan's two tracks by name."""
@@ -24,8 +25,10 @@ class EvaluationSettings:
     """
 
     image_topic: str | None = None
-    """None: the usual one, or the only one that holds pictures."""
+    """Of a bag. None: the usual one, or the only one that holds pictures."""
     labels: LabelSettings = field(default_factory=LabelSettings)
+    frame_rate: float = FRAME_RATE
+    """Of a folder of images that are not named by stamps, in frames a second."""
     provider: str = Settings.provider
     threads: int = 0
     """Of ONNX Runtime, for each job; 0: the cores divided by the jobs."""

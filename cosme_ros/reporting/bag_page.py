@@ -10,7 +10,7 @@ from typing import Any
 
 from cosme_ros.evaluation.gallery import ALARM, FALSE_ALARM, HIGHEST, MISS, Picture
 from cosme_ros.evaluation.obstacle_tracking import FOUND_SHARE
-from cosme_ros.evaluation.results import BagFigures, named, pooled_scores
+from cosme_ros.evaluation.results import BagFigures, interruption, named, pooled_scores
 from cosme_ros.evaluation.summary import BagEvaluation
 from cosme_ros.evaluation.temporal_metrics import times
 from cosme_ros.reporting import figures as charts
@@ -113,10 +113,7 @@ def _warnings(evaluation: BagEvaluation) -> list[str]:
         prefix = f"{bag.name}: " if several else ""
         of_bag = bag.warnings.sentences()
         if bag.interrupted:
-            sentences.append(
-                f"{prefix}interrupted after {len(bag.frames)} of about {bag.expected} frames; "
-                "all figures are of those"
-            )
+            sentences.append(f"{prefix}{interruption(bag)}; all figures are of those")
         if bag.failed:
             sentences.append(f"{prefix}{counted(bag.failed, 'frame')} without a result")
         sentences += [named(bag.name, bag.path, one) for one in of_bag] if several else of_bag

@@ -16,7 +16,9 @@ from cosme_ros.sources.interface import SourceError, SourceFrame
 SUFFIXES = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
 """Of the files that are read, and what CompressedImage calls their format."""
 
-_STAMP = re.compile(r"[0-9]{9,19}")  # nanoseconds; a shorter number counts frames
+# Nanoseconds. A shorter number, or one that begins with 0 as KITTI's 0000000012, counts frames.
+_STAMP = re.compile(r"[1-9][0-9]{8,18}")
+_LATEST = (1 << 31) * 1_000_000_000 - 1  # nanoseconds that builtin_interfaces/Time can hold
 
 
 class FolderSource:
@@ -58,16 +60,20 @@ class FolderSource:
 
     def read(self) -> Generator[SourceFrame, None, None]:
         """Yield the images that can be decoded."""
-        stamped = all(_STAMP.fullmatch(file.stem) for file in self._files)
+        stamped = all(
+            _STAMP.fullmatch(file.stem) and int(file.stem) <= _LATEST for file in self._files
+        )
         for index, file in enumerate(self._files):
             stamp = int(file.stem) if stamped else round(index / self._frame_rate * 1e9)
-            content = SimpleNamespace(
-                format=SUFFIXES[file.suffix.lower()], data=memoryview(file.read_bytes())
-            )
             try:
-                yield SourceFrame(index, stamp, decode_compressed(content))
-            except DecodeError as error:
+                content = SimpleNamespace(
+                    format=SUFFIXES[file.suffix.lower()], data=memoryview(file.read_bytes())
+                )
+                image = decode_compressed(content)
+            except (DecodeError, OSError) as error:
                 self._report(f"{file} is left out: {error}")
+                continue
+            yield SourceFrame(index, stamp, image, label_names=(file.stem,))
 
 
 def _natural_order(file: Path) -> list[tuple[int, str]]:

@@ -13,6 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+FRAME_RATE = 10.0
+"""Of a folder of images that are not named by their stamps, in frames a second."""
+
 
 class SourceError(Exception):
     """A source cannot be opened or read; the sentence says what would be right."""
@@ -26,11 +29,13 @@ class SourceFrame:
         index: counted from 0, images that could not be decoded included.
         stamp: nanoseconds; rises from frame to frame.
         image: uint8 [H, W, 3] BGR.
+        label_names: what a label of it may be named, without suffix, the surest first.
     """
 
     index: int
     stamp: int
     image: NDArray[np.uint8]
+    label_names: tuple[str, ...] = ()
 
 
 class FrameSource(Protocol):

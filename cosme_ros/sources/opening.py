@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from cosme_ros.bags import storage_mcap, storage_sqlite
+from cosme_ros.bags.metadata import METADATA
 from cosme_ros.sources.bag import BagSource
-from cosme_ros.sources.folder import FolderSource
-from cosme_ros.sources.interface import FrameSource, SourceError
+from cosme_ros.sources.folder import SUFFIXES, FolderSource
+from cosme_ros.sources.interface import FRAME_RATE, FrameSource, SourceError
 from cosme_ros.sources.video import VIDEO_DEVICE, VideoSource
 
-FRAME_RATE = 10.0
-"""Of a folder whose files are not named by their stamps, in frames a second."""
-_BAG_SUFFIXES = (".mcap", ".db3", ".bag")
+_BAG_SUFFIXES = (".mcap", ".db3", ".bag", ".mcap.zstd", ".db3.zstd")
+_BAG_BEGINNINGS = (storage_mcap.MAGIC, storage_sqlite.MAGIC)
 
 
 def open_source(
@@ -48,12 +49,25 @@ def open_source(
             f"there is no {text}; a bag, a folder of images, a video file, /dev/videoN or the "
             "address of a stream is right"
         )
-    is_bag = path.suffix in _BAG_SUFFIXES or (
-        path.is_dir()
-        and any(f.name == "metadata.yaml" or f.suffix in _BAG_SUFFIXES for f in path.iterdir())
-    )
-    if is_bag:
+    if is_bag(path):
         return BagSource(path, image_topic=image_topic, report=report)
     if path.is_dir():
         return FolderSource(path, frame_rate=frame_rate, report=report)
     return VideoSource(text, live=False, report=report)
+
+
+def is_bag(path: Path) -> bool:
+    """Return whether a file or folder that exists is to be read as a rosbag2 bag."""
+    if path.is_dir():
+        files = list(path.iterdir())
+        if any(file.name == METADATA or file.name.endswith(_BAG_SUFFIXES) for file in files):
+            return True
+        # Of a folder with bags in it, the reader of bags says which they are.
+        images = any(file.suffix.lower() in SUFFIXES for file in files)
+        return not images and any(path.glob(f"*/{METADATA}"))
+    if path.name.endswith(_BAG_SUFFIXES):
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(16).startswith(_BAG_BEGINNINGS)

@@ -71,6 +71,7 @@ class VideoSource:
         import av
 
         index = -1
+        counted = True  # whether each image before is known to be counted
         frames = self._container.decode(self._stream)
         rate = float(self._stream.average_rate or 25)
         while True:
@@ -79,7 +80,11 @@ class VideoSource:
             except StopIteration:
                 return
             except av.error.InvalidDataError as error:
-                self._report(f"{self._address}: a part after image {index} is damaged: {error}")
+                self._report(
+                    f"{self._address}: a part after image {index} is damaged: {error}. How many "
+                    "images it held is not known: from here on, labels are found by stamp alone"
+                )
+                counted = False
                 frames = self._container.decode(self._stream)
                 continue
             except (OSError, ValueError) as error:
@@ -94,7 +99,8 @@ class VideoSource:
             else:
                 seconds = frame.time if frame.time is not None else index / rate
                 stamp = round(seconds * 1e9)
-            yield SourceFrame(index, stamp, np.ascontiguousarray(image))
+            names = (str(index), str(stamp)) if counted else (str(stamp),)
+            yield SourceFrame(index, stamp, np.ascontiguousarray(image), label_names=names)
 
     def _newest(self) -> Generator[SourceFrame, None, None]:
         slot: list[SourceFrame] = []

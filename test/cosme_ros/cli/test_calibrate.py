@@ -11,11 +11,12 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from helpers.normal_bag import BOX, TOPIC, write_normal_bag
-from helpers.tiny_bundle import write_tiny_bundle
+from helpers.tiny_bundle import street_frame, write_tiny_bundle
 from rosbags.rosbag2 import StoragePlugin
 
 from cosme_ros.bags.reading import read_frames
@@ -432,3 +433,33 @@ def test_an_option_that_makes_no_sense_is_refused(
     with pytest.raises(SystemExit):
         run(*bags, bundle=bundle, out=tmp_path / "out", more=(option, value))
     assert value in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["folder", "video"])
+def test_a_folder_and_a_video_are_calibrated_on_as_the_bag(bundle, tmp_path, kind) -> None:
+    frames = 60
+    images = [street_frame(160, 240, seed=index) for index in range(frames)]
+    bag = write_normal_bag(tmp_path / "bag", frames=frames, rate=1.0)
+    drive = tmp_path / "drive.mkv"
+    if kind == "folder":
+        drive = tmp_path / "images"
+        drive.mkdir()
+        for index, image in enumerate(images):
+            assert cv2.imwrite(str(drive / f"{index}.png"), image)
+    else:
+        with av.open(str(drive), "w") as container:
+            stream = container.add_stream("ffv1", rate=1)
+            stream.width, stream.height, stream.pix_fmt = 240, 160, "bgr0"
+            for image in images:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+            container.mux(stream.encode())
+    found = []
+    for path, out in ((bag, tmp_path / "of_bag"), (drive, tmp_path / "of_drive")):
+        assert run(path, bundle=bundle, out=out, more=("--frame-rate", "1")) == 0
+        found.append(manifest_of(out)["calibration"])
+    of_bag, of_drive = found
+    (record,) = of_drive["measured_on"].pop("bags")
+    assert record["name"] == drive.name and record["frames"] == frames
+    assert list(record["files"]) == [f"{drive.name}/" if kind == "folder" else drive.name]
+    of_bag["measured_on"].pop("bags")
+    assert of_drive == of_bag

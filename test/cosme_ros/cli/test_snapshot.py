@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import pytest
 from helpers.small_bag import picture, write_small_bag
+from helpers.small_drive import write_folder, write_lossless_bag, write_video
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 from rosbags.rosbag2 import StoragePlugin
 
-import cosme_ros.cli.snapshot
+from cosme_ros.bags.labelled_frames import BagFrames
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.cli.snapshot import main
@@ -64,6 +65,34 @@ def test_the_frames_asked_for_are_written(bag, bundle, tmp_path, options, indice
 def test_sqlite_bags_are_read_too(bundle, tmp_path) -> None:
     bag = write_small_bag(tmp_path / "bag", frames=2, storage=StoragePlugin.SQLITE3)
     assert snapshot(bag, bundle, tmp_path / "out", "--frames", "1") == ["frame_0001.png"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "video"])
+def test_a_folder_and_a_video_give_the_pictures_of_the_bag(bundle, tmp_path, kind) -> None:
+    bag = write_lossless_bag(tmp_path / "drive")
+    snapshot(bag, bundle, tmp_path / "of_bag", "--frames", "3")
+    drive = tmp_path / kind / "drive"
+    drive.parent.mkdir()
+    if kind == "folder":
+        write_folder(drive, [f"{index}.png" for index in range(FRAMES)])
+    else:
+        drive = write_video(drive.with_suffix(".mkv"))
+    assert snapshot(drive, bundle, tmp_path / "out", "--every", "3") == [
+        "frame_0000.png",
+        "frame_0003.png",
+    ]
+    of_bag, of_drive = (cv2.imread(str(tmp_path / f / "frame_0003.png")) for f in ("of_bag", "out"))
+    caption = 24  # it names the file
+    np.testing.assert_array_equal(of_bag[:-caption], of_drive[:-caption])
+
+
+def test_a_frame_beyond_the_end_of_a_video_is_an_error(bundle, tmp_path, capsys) -> None:
+    # Matroska does not say how many frames there are.
+    video = write_video(tmp_path / "drive.mkv")
+    arguments = [str(video), "--bundle", str(bundle), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--provider", "cpu", "--frames", "1,6"]) == 1
+    assert "--frames names 6, but the last picture" in capsys.readouterr().err
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["frame_0001.png"]
 
 
 def panels(shown: np.ndarray) -> list[np.ndarray]:
@@ -137,13 +166,13 @@ def test_a_picture_fits_a_screen_whatever_the_camera(bundle, size) -> None:
 def test_what_was_found_before_the_end_is_drawn(
     bag, bundle, tmp_path, monkeypatch, end, status
 ) -> None:
-    read = cosme_ros.cli.snapshot.read_frames
+    read = BagFrames.read
 
-    def interrupted(*arguments):
-        yield from itertools.islice(read(*arguments), 4)
+    def interrupted(frames):
+        yield from itertools.islice(read(frames), 4)
         raise end
 
-    monkeypatch.setattr(cosme_ros.cli.snapshot, "read_frames", interrupted)
+    monkeypatch.setattr(BagFrames, "read", interrupted)
     arguments = [str(bag), "--bundle", str(bundle), "--out", str(tmp_path), "--provider", "cpu"]
     assert main([*arguments, "--worst", "2"]) == status
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -155,9 +184,9 @@ def test_what_was_found_before_the_end_is_drawn(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--frames", "2,6"), "--frames names 6, but bag"),
-        (("--image-topic", "/nothing"), "has no topic '/nothing'. It has: /camera"),
-        (("--image-topic", "/camera/camera_info"), "must be"),
+        (("--frames", "2,6"), "--frames names 6, but /"),
+        (("--image-topic", "/nothing"), "there is no topic '/nothing'; bag "),
+        (("--image-topic", "/camera/camera_info"), "but pictures are"),
         (("--false-positive-rate", "1e-8"), "is 1e-08; this bundle was calibrated for"),
         (("--bundle", "/nowhere"), "/nowhere"),
     ],

@@ -67,6 +67,13 @@ def test_a_name_that_is_a_stamp_is_the_stamp(tmp_path: Path) -> None:
     assert stamps == [stamp_of_frame(index) for index in range(FRAMES)]
 
 
+def test_a_number_that_begins_with_0_counts_frames(tmp_path: Path) -> None:
+    names = [f"{index:010d}.png" for index in range(FRAMES)]  # as KITTI's
+    with open_source(str(write_folder(tmp_path / "images", names)), frame_rate=RATE) as source:
+        stamps = [frame.stamp for frame in source.read()]
+    assert stamps == [i * 10**9 // RATE for i in range(FRAMES)]
+
+
 def test_a_cut_image_is_left_out_by_name(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "images", ["a.jpg", "b.jpg", "c.jpg"])
     whole = (folder / "b.jpg").read_bytes()
