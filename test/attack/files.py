@@ -27,7 +27,7 @@ from cosme_ros.inference.detector import Detector
 from cosme_ros.inference.providers import ProviderError
 
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
-MEMORY = 4 << 30  # bytes of addresses that a command may have
+MEMORY = 4 << 30  # bytes of addresses that a command may take
 FAILED = 99
 SMALL_DISK = (0, 1000, 20_000, 200_000)  # bytes that fit into one file
 
@@ -127,7 +127,8 @@ def run_apart(
             os.close(reader)
             os.close(writer)
             if memory is not None:
-                resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+                limit = _address_space() + memory
+                resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
             if file_size is not None:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
@@ -145,6 +146,12 @@ def run_apart(
         printed = pipe.read()
     _, ended = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(ended), printed
+
+
+def _address_space() -> int:
+    """Return the bytes of addresses that this process has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
 
 
 def _damage(random: np.random.Generator, folder: Path) -> str:

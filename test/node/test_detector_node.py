@@ -157,7 +157,7 @@ def test_a_broken_frame_is_skipped_counted_and_said(running, damage, reason):
 def test_every_frame_is_accounted_for_and_the_newest_wins(start, bundle):
     _, camera = start(bundle=bundle)
     camera.listen("score", "mask", "overlay")
-    large = street_frame(720, 1280)
+    large = street_frame(1440, 2560)
     camera.ask(lambda: camera.image(large), "score")
 
     def flood() -> bool:
