@@ -43,5 +43,6 @@ class FrameSizes:
             oldest = self._recent.popleft()
             self._counts[oldest] -= 1
             gone = not self._counts[oldest]
-            self._counts += Counter()  # drops what is zero
+            if gone:
+                del self._counts[oldest]
         return gone or self._counts[shape] < USUAL

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from cosme_ros.messages.images import DecodeError, decode_compressed
+from cosme_ros.natural_order import natural_order
 from cosme_ros.sources.interface import SourceError, SourceFrame
 
 SUFFIXES = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
@@ -43,7 +44,8 @@ class FolderSource:
         self._report = report
         self._frame_rate = frame_rate
         self._files = sorted(
-            (f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES), key=_natural_order
+            (f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES),
+            key=lambda file: natural_order(file.name),
         )
         if not self._files:
             raise SourceError(
@@ -74,9 +76,3 @@ class FolderSource:
                 self._report(f"{file} is left out: {error}")
                 continue
             yield SourceFrame(index, stamp, image, label_names=(file.stem,))
-
-
-def _natural_order(file: Path) -> list[tuple[int, str]]:
-    """Order `9.png` before `10.png`."""
-    parts = re.split(r"([0-9]+)", file.name)
-    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]

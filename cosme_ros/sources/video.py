@@ -10,13 +10,11 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any
 
-import numpy as np
-
+from cosme_ros.messages.video_frames import image_of_video_frame
 from cosme_ros.sources.interface import SourceError, SourceFrame
 
 VIDEO_DEVICE = "/dev/video"
 _STREAM_OPTIONS = {"rtsp_transport": "tcp", "timeout": "5000000"}  # microseconds
-_TURNS = {0: 0, 90: 1, 180: 2, -180: 2, 270: 3, -90: 3}
 
 
 class VideoSource:
@@ -93,14 +91,14 @@ class VideoSource:
             if frame.is_corrupt:
                 self._report(f"{self._address}: image {index} is damaged and left out")
                 continue
-            image = np.rot90(frame.to_ndarray(format="bgr24"), _TURNS.get(int(frame.rotation), 0))
+            image = image_of_video_frame(frame)
             if self.live:
                 stamp = time.time_ns()
             else:
                 seconds = frame.time if frame.time is not None else index / rate
                 stamp = round(seconds * 1e9)
             names = (str(index), str(stamp)) if counted else (str(stamp),)
-            yield SourceFrame(index, stamp, np.ascontiguousarray(image), label_names=names)
+            yield SourceFrame(index, stamp, image, label_names=names)
 
     def _newest(self) -> Generator[SourceFrame, None, None]:
         slot: list[SourceFrame] = []

@@ -21,8 +21,8 @@ from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
 from cosme_ros.sources.interface import SourceFrame
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
+from cosme_ros.visualization.panels import jpeg
 
-_QUALITY = 85
 _SHOWN_WIDTH = 1280  # pixels; a page shows no more, and a wider JPEG takes longer than the networks
 _RATE_WINDOW = 30  # frames
 WORST_MOMENTS = 8
@@ -167,7 +167,7 @@ class WatchSession:
         span = self._ends[-1] - self._ends[0]
         grid, static_mask = detection.score_grid, self._rule.static_mask
         peak = float((grid if static_mask is None else static_mask.values_of(grid)).max())
-        jpeg = _jpeg(outputs.overlay)
+        picture = jpeg(_shrunk(outputs.overlay))
         self._note(
             frame,
             seconds,
@@ -181,17 +181,21 @@ class WatchSession:
                 "frames_a_second": (len(self._ends) - 1) / span if span > 0 else None,
                 "milliseconds": 1000 * float(np.median(self._durations)),
             },
-            jpeg,
+            picture,
         )
-        self._keep(Moment(frame.index, seconds, frame.stamp, peak, jpeg))
+        self._keep(Moment(frame.index, seconds, frame.stamp, peak, picture))
 
     def _note(
-        self, frame: SourceFrame, seconds: float, state: dict[str, Any], jpeg: bytes | None = None
+        self,
+        frame: SourceFrame,
+        seconds: float,
+        state: dict[str, Any],
+        picture: bytes | None = None,
     ) -> None:
         with self._changed:
             self._state = {"index": frame.index, "seconds": seconds, **state}
-            if jpeg is not None:
-                self._jpeg = jpeg
+            if picture is not None:
+                self._jpeg = picture
                 self._number += 1
             self._changed.notify_all()
 
@@ -205,10 +209,9 @@ class WatchSession:
             self._worst = sorted([*kept, moment], key=lambda m: -m.peak)[:WORST_MOMENTS]
 
 
-def _jpeg(picture: NDArray[np.uint8]) -> bytes:
+def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = picture.shape[:2]
-    if width > _SHOWN_WIDTH:
-        size = (_SHOWN_WIDTH, round(height * _SHOWN_WIDTH / width))
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return data.tobytes()
+    if width <= _SHOWN_WIDTH:
+        return picture
+    size = (_SHOWN_WIDTH, round(height * _SHOWN_WIDTH / width))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

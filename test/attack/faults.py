@@ -10,11 +10,12 @@ import time
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from helpers.detector_process import Camera, DetectorProcess
+from helpers.detector_process import Camera
 from helpers.faulty_bundle import MAGIC, write_hanging_bundle
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from attack.context import Context, Result
+from attack.running import running
 from cosme_ros.node.supervisor import HANGING
 from cosme_ros.streaming.diagnostics import PENDING_KEY
 
@@ -22,6 +23,11 @@ STREET = street_frame(90, 160)
 POISON = np.full((90, 160, 3), MAGIC, np.uint8)
 STALL_ERROR = 1.0
 PERIOD = 0.2
+LIMITS = {
+    "stall_warning": STALL_ERROR / 2,
+    "stall_error": STALL_ERROR,
+    "diagnostics_period": PERIOD,
+}
 SLACK = 1.0  # seconds, for a machine that is busy
 LONGEST_END = 5.0
 CLOCKLESS_SECONDS = 3.0
@@ -33,12 +39,7 @@ def hangs(context: Context) -> Result:
     bundle = write_hanging_bundle(context.folder / "bundle")
     over, trials, latest_error, slowest_end = context.deadline(), 0, 0.0, 0.0
     while not over() or not trials:
-        detector = DetectorProcess(
-            context.folder, context.domain, bundle=bundle,
-            stall_warning=STALL_ERROR / 2, stall_error=STALL_ERROR, diagnostics_period=PERIOD,
-        )  # fmt: skip
-        camera = Camera(context.domain)
-        try:
+        with running(context, end=signal.SIGKILL, bundle=bundle, **LIMITS) as (detector, camera):
             camera.listen("score")
             camera.ask(lambda c=camera: c.image(STREET), "score")
             latest_error = max(latest_error, _seconds_until_error(camera))
@@ -47,9 +48,6 @@ def hangs(context: Context) -> Result:
             status = detector.stop(number)
             slowest_end = max(slowest_end, time.monotonic() - began)
             result.check(status == HANGING, f"a hanging node ended with {status}")
-        finally:
-            camera.close()
-            detector.stop(signal.SIGKILL)
         trials += 1
     result.figures |= {"hangs": trials, "pending at the error (s)": round(latest_error, 2)}
     result.figures["slowest end (s)"] = round(slowest_end, 2)
@@ -65,11 +63,10 @@ def clocks(context: Context) -> Result:
     """Use simulated time while nobody publishes it: diagnostics and outputs go on."""
     result = Result()
     bundle = write_tiny_bundle(context.folder / "bundle")
-    detector = DetectorProcess(
-        context.folder, context.domain, bundle=bundle, use_sim_time=True, diagnostics_period=PERIOD
-    )
-    camera = Camera(context.domain)
-    try:
+    with running(context, bundle=bundle, use_sim_time=True, diagnostics_period=PERIOD) as (
+        _,
+        camera,
+    ):
         camera.listen("score")
         camera.ask(lambda: camera.image(STREET), "score")
         came, end = 0, time.monotonic() + CLOCKLESS_SECONDS
@@ -79,9 +76,6 @@ def clocks(context: Context) -> Result:
             came += camera.status is not None
         result.figures |= {"diagnostics": came, "in (s)": CLOCKLESS_SECONDS}
         result.check(came >= CLOCKLESS_SECONDS / PERIOD / 2, f"{came} diagnostics without /clock")
-    finally:
-        camera.close()
-        detector.stop()
     return result
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import cv2
 import psutil
-from helpers.detector_process import Camera, DetectorProcess, key_of
+from helpers.detector_process import Camera, key_of
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 from rclpy.serialization import serialize_message
 
 from attack.context import Context, Result
 from attack.hostile_messages import hostile_compressed, hostile_image, malformed_cdr
+from attack.running import running
 from cosme_ros import topics
 
 PATIENCE = 3.0  # seconds for the answer to a good frame
@@ -42,11 +43,7 @@ def _fuzz(context: Context, transport: str) -> Result:
     random, result = context.random(), Result()
     jpeg = cv2.imencode(".jpg", STREET)[1].tobytes()
     bundle = write_tiny_bundle(context.folder / "bundle")
-    detector = DetectorProcess(
-        context.folder, context.domain, bundle=bundle, image_transport=transport
-    )
-    camera = Camera(context.domain, image_transport=transport)
-    try:
+    with running(context, bundle=bundle, image_transport=transport) as (detector, camera):
         camera.listen("score", reliable=False)
 
         def good() -> Any:
@@ -97,13 +94,11 @@ def _fuzz(context: Context, transport: str) -> Result:
                     "processed": topics.FRAMES_PROCESSED,
                     "dropped": topics.FRAMES_DROPPED,
                     "failed": topics.FRAMES_FAILED,
-                    "waiting": "frames waiting",
-                    "under way": "frames under way",
+                    "late": topics.FRAMES_LATE,
+                    "waiting": topics.FRAMES_WAITING,
+                    "under way": topics.FRAMES_UNDER_WAY,
                 }.items()
             }
-            counts["late"] = sum(
-                int(pair.value) for pair in camera.status.values if "frames late" in pair.key
-            )
             result.figures |= counts
             missing = counts["received"] - sum(v for k, v in counts.items() if k != "received")
             result.check(missing == 0, f"{missing} received frames are in no other count")
@@ -122,9 +117,6 @@ def _fuzz(context: Context, transport: str) -> Result:
             result.check(peak <= PEAK_MEGABYTES, f"memory rose to {peak:.0f} MB")
         result.check("\x1b" not in detector.log, "an escape sequence reached the log")
         result.check("Traceback" not in detector.log, "a traceback is in the log")
-    finally:
-        camera.close()
-        detector.stop()
     return result
 
 

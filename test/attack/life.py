@@ -10,10 +10,11 @@ import time
 
 import numpy as np
 import psutil
-from helpers.detector_process import Camera, DetectorProcess
+from helpers.detector_process import DetectorProcess
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from attack.context import Context, Result
+from attack.running import running
 
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
 FRAME_EVERY = 10  # loops
@@ -27,9 +28,7 @@ def lifecycle_loops(context: Context) -> Result:
     """Configure, activate, deactivate and clean up until the time is over."""
     result = Result()
     bundle = write_tiny_bundle(context.folder / "bundle")
-    detector = DetectorProcess(context.folder, context.domain, bundle=bundle)
-    camera = Camera(context.domain)
-    try:
+    with running(context, bundle=bundle) as (detector, camera):
         camera.listen("score")
         camera.ask(lambda: camera.image(STREET), "score")
         process = psutil.Process(detector.process.pid)
@@ -47,9 +46,6 @@ def lifecycle_loops(context: Context) -> Result:
         result.figures |= {"loops": loops, "threads": process.num_threads()}
         result.figures |= {"memory before (MB)": round(before), "memory after (MB)": round(after)}
         result.check(not before or after <= 1.1 * before, "memory grew by more than a tenth")
-    finally:
-        camera.close()
-        detector.stop()
     return result
 
 
@@ -79,9 +75,7 @@ def soak(context: Context) -> Result:
     """Send ordinary frames, and measure what memory does."""
     result = Result()
     bundle = write_tiny_bundle(context.folder / "bundle")
-    detector = DetectorProcess(context.folder, context.domain, bundle=bundle)
-    camera = Camera(context.domain)
-    try:
+    with running(context, bundle=bundle) as (detector, camera):
         camera.listen("score", "mask", "overlay", reliable=False)
         camera.ask(lambda: camera.image(STREET), "score")
         process = psutil.Process(detector.process.pid)
@@ -104,7 +98,4 @@ def soak(context: Context) -> Result:
         result.check(answered >= 0.98 * sent, f"{sent - answered} of {sent} frames have no answer")
         if seconds[-1] >= 1.5 * SETTLING_SECONDS:  # a shorter slope is noise
             result.check(slope < SLOPE_LIMIT, f"memory grows by {slope:.1f} MB an hour")
-    finally:
-        camera.close()
-        detector.stop()
     return result

@@ -28,6 +28,12 @@ def test_scores_below_zero_publish_nothing_and_are_an_error(start, tmp_path):
     assert not any(camera.answers.values())
 
 
+def level_after_a_frame(camera):
+    camera.send(camera.image(STREET))
+    camera.spin_for(0.1)
+    return camera.status.level
+
+
 @pytest.mark.parametrize(
     ("factor", "share"),
     [(0.0, 0.0), (0.0, 0.5), (0.0, 3.0), (1e-6, 0.0)],
@@ -41,13 +47,11 @@ def test_scores_that_say_nothing_are_told(start, tmp_path, bundle, factor, share
     camera.listen("mask")
     camera.ask(lambda: camera.image(STREET), "mask")
 
-    def told():
-        camera.send(camera.image(STREET))
-        camera.spin_for(0.1)
-        return camera.status.level == DiagnosticStatus.WARN
+    def warned():
+        return level_after_a_frame(camera) == DiagnosticStatus.WARN
 
-    camera.spin_until(told, "a warning")
-    camera.spin_until(lambda: told() and "gives nothing" in camera.status.message, "its sentence")
+    camera.spin_until(warned, "a warning")
+    camera.spin_until(lambda: warned() and "gives nothing" in camera.status.message, "its sentence")
     assert "unknown, not clear" in camera.status.message
 
 
@@ -55,10 +59,4 @@ def test_the_same_scene_with_the_bundle_as_it_is_is_fine(start, bundle):
     _, camera = start(bundle=bundle)
     camera.listen("mask")
     camera.ask(lambda: camera.image(STREET), "mask")
-
-    def fine():
-        camera.send(camera.image(STREET))
-        camera.spin_for(0.1)
-        return camera.status.level == DiagnosticStatus.OK
-
-    camera.spin_until(fine, "OK")
+    camera.spin_until(lambda: level_after_a_frame(camera) == DiagnosticStatus.OK, "OK")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.datasets.readers.pictures import natural_order, read_image
+from cosme_ros.natural_order import natural_order
+from training.datasets.readers.pictures import read_image
 from training.errors import UsageError
 
 

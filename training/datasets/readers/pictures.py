@@ -4,7 +4,6 @@
 """Pictures on disk: found in folders, read as frames."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cosme_ros.messages.images import DecodeError
 from cosme_ros.messages.picture_files import decode_picture
 from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 from cosme_ros.metrics.labels import ids_of_file
+from cosme_ros.natural_order import natural_order
 from training.errors import UsageError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -86,14 +86,6 @@ def read_ids(path: Path, *, max_pixels: int = MAX_IMAGE_PIXELS) -> np.ndarray:
         return ids_of_file(path.read_bytes(), max_pixels=max_pixels)
     except (OSError, DecodeError) as error:
         raise UsageError(f"{path} cannot be read as labels: {error}") from error
-
-
-def natural_order(text: str) -> list[tuple[int, str]]:
-    """Return a key to sort by that counts numbers as numbers."""
-    pieces = re.split(r"(\d+)", text)
-    # Text and numbers alternate, so that text meets text; the text behind a number decides
-    # between 1 and 01.
-    return [(int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]
 
 
 def _files(root: Path) -> Iterator[Path]:

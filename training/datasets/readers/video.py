@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from cosme_ros.messages.video_frames import image_of_video_frame
 from training.errors import UsageError
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
-_TURNS = {0: 0, 90: 1, 180: 2, -180: 2, 270: 3, -90: 3}
 
 
 class VideoFrames:
@@ -61,8 +61,7 @@ class VideoFrames:
                 number = self._numbers.get(frame.pts, -1)
                 self._next = number + 1
                 if number >= wanted:
-                    turns = _TURNS.get(int(frame.rotation), 0)
-                    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="bgr24"), turns))
+                    return image_of_video_frame(frame)
         except (OSError, ValueError) as error:
             raise UsageError(f"frame {wanted} of {self._path}: {error}") from error
         raise UsageError(f"frame {wanted} of {self._path} cannot be decoded; is it complete?")
