@@ -13,7 +13,15 @@ import pytest
 from helpers.ros2_workspace import BAG, BUNDLE, Shell
 
 NODES = ("detector_node", "bag_player_node", "recorder_node")
-COMMANDS = ("replay_bag", "judge_recording", "demo", "evaluate_bag", "calibrate", "snapshot")
+COMMANDS = (
+    "replay_bag",
+    "judge_recording",
+    "demo",
+    "evaluate_bag",
+    "calibrate",
+    "snapshot",
+    "watch",
+)
 
 
 def test_these_are_all(shell: Shell) -> None:
@@ -55,7 +63,9 @@ def test_interrupted_while_it_is_loading(shell: Shell, executable: str) -> None:
     }[executable]
     program = f"{shell.ros2('pkg', 'prefix', 'cosme_ros').strip()}/lib/cosme_ros/{executable}"
     for delay in (0.0, 0.2, 0.4, 0.8):
-        run = shell.start(program, *parameters)
+        # A recorder that got so far has made its bag, and refuses one that exists.
+        own = [part.replace("bag:=recording", f"bag:=recording_{delay}") for part in parameters]
+        run = shell.start(program, *own)
         run.wait_until_interrupts_wait()
         time.sleep(delay)
         run.interrupt()
