@@ -253,7 +253,7 @@ class Settings:
         Changeable.ALWAYS,
     )
     pitch_sigma: float = _row(
-        0.005,
+        0.01,
         "Standard deviation of the camera's pitch against the road, radians: nodding of the "
         "vehicle, slope, mounting.",
         Changeable.ALWAYS,
