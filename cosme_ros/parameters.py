@@ -261,7 +261,7 @@ class Settings:
         maximum=0.5,
     )
     foot_sigma: float = _row(
-        2.0,
+        5.0,
         "Standard deviation of the place of an obstacle's lower edge in the image, pixels.",
         Changeable.ALWAYS,
         minimum=0.0,

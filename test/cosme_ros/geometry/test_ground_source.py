@@ -30,7 +30,7 @@ def test_the_settings_are_what_places_obstacles() -> None:
     pose = pose_of_settings(SETTINGS)
     found = GroundSource().geometry(SETTINGS, pose, camera_info(), 360, 640)
     assert (found.frame_id, found.point_height) == ("car", Settings.point_height)
-    assert (found.pitch_sigma, found.foot_sigma, found.maximum_range) == (0.01, 2.0, 50.0)
+    assert (found.pitch_sigma, found.foot_sigma, found.maximum_range) == (0.01, 5.0, 50.0)
     assert found.pose.position.tolist() == [1.2, 0.0, 1.4]
     np.testing.assert_allclose(found.pose.rotation[2, 2], -np.sin(0.1))
 
