@@ -174,15 +174,12 @@ def _sigmas(
     direction, and those of an obstacle's two sides independent.
     """
     bearings, slopes = _angles(foot + _STEPS, ground)
-    down = np.arctan(slopes)
-    if not np.isfinite(down).all():  # the last pixel that the lens has a direction for
-        return math.inf, math.inf, math.inf
-    per_pixel_down = math.hypot(down[1] - down[0], down[3] - down[2]) / 2
+    height = float(ground.pose.position[2])
+    per_pixel_down = _gradient(np.arctan(slopes) - math.atan2(height, distance))
     turned = np.arctan2(np.sin(bearings - bearing), np.cos(bearings - bearing))
-    per_pixel_across = math.hypot(turned[1] - turned[0], turned[3] - turned[2]) / 2
+    per_pixel_across = _gradient(turned)
     # Pitch is about the vehicle's y axis: what is beside the vehicle does not sink with its nose.
     angle = math.hypot(ground.pitch_sigma * math.cos(bearing), ground.foot_sigma * per_pixel_down)
-    height = float(ground.pose.position[2])
     range_sigma = (distance**2 + height**2) / height * angle
     edge = ground.foot_sigma * per_pixel_across
     width_sigma = math.hypot(width * range_sigma / distance, math.sqrt(2) * edge * distance)
@@ -190,6 +187,15 @@ def _sigmas(
         edge / math.sqrt(2), ground.pitch_sigma * math.sin(bearing) * height / distance
     )
     return range_sigma, bearing_sigma, width_sigma
+
+
+def _gradient(changes: Floats) -> float:
+    """Return the length of a gradient a pixel, of the changes [4] that _STEPS make.
+
+    A step may lead out of what the lens sees, and is NaN then: of two opposite ones the larger.
+    """
+    across, down = np.fmax.reduce(np.abs(changes).reshape(2, 2), axis=1, initial=0.0).tolist()
+    return math.hypot(across, down)
 
 
 def _foot_line(

@@ -17,12 +17,14 @@ from helpers.small_bag import camera_info_message
 
 from cosme_ros.geometry.camera_pose import pose_from_angles
 from cosme_ros.geometry.camera_rays import camera_rays
+from cosme_ros.geometry.ground_source import GroundSource, pose_of_settings
 from cosme_ros.geometry.obstacle_position import (
     POINT_SPACING,
     GroundGeometry,
     ObstaclePosition,
     locate_obstacles,
 )
+from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacles import contours, find_obstacles
 
 # Large, so that rounding to whole pixels is a small error: half a pixel is 2.5e-4 radians.
@@ -257,3 +259,48 @@ def test_a_camera_that_looks_straight_down_places_what_is_below_it() -> None:
     # The lower edge of the image is behind the camera; the near side is the upper one.
     assert found.range == pytest.approx(3.0 * (1300 - 0.5 - MIDDLE[1]) / FOCAL, rel=1e-3)
     assert abs(found.bearing) > 3.0
+
+
+def test_where_the_lens_ends_everything_stays_a_number() -> None:
+    """x (1 - 0.9 r^2) is at most 0.41: the lens sees 811 pixels far, and the region is larger."""
+    ground = geometry(height=1.5)
+    bent = replace(ground.rays, distortion=np.array([-0.9, 0.0, 0.0, 0.0, 0.0]))
+    rim = np.array([[900, 400], [2300, 400], [2300, 1435], [900, 1435]], np.int32)
+    (found,) = locate_obstacles([rim], replace(ground, rays=bent))
+    assert found is not None
+    sigmas = (found.range_sigma, found.bearing_sigma, found.width_sigma)
+    assert all(0.0 < sigma < 10.0 for sigma in sigmas)
+    assert np.isfinite(found.covariance).all() and np.isfinite(found.foot_line).all()
+
+
+def test_no_camera_info_makes_a_place_that_is_no_number() -> None:
+    """What a broken or hostile driver may send is refused, or gives no place, or a finite one."""
+    rng = np.random.default_rng(5)
+    odd = [0.0, -1.0, 1e-300, 1e300, -1e300, math.nan, math.inf, 1e9, 5e-324]
+    lengths = {"plumb_bob": 5, "rational_polynomial": 8, "equidistant": 4, "": 2}
+    settings = Settings(camera_height=1.5, camera_pitch=0.1)
+    rim = np.array([[100, 200], [400, 200], [400, 330], [100, 330]], np.int32)
+    refused = placed = 0
+    for _ in range(400):
+        info = camera_info_message(0, 360, 640)
+        info.k = np.array([500.0, 0, 320, 0, 500, 180, 0, 0, 1])
+        info.distortion_model = str(rng.choice(list(lengths)))
+        info.d = rng.normal(0.0, 0.2, lengths[info.distortion_model])
+        for values in (info.k, info.d):
+            for index in rng.integers(0, len(values), rng.integers(0, 3)):
+                values[index] = rng.choice(odd)
+        try:
+            pose = pose_of_settings(settings)
+            with np.errstate(all="ignore"):
+                ground = GroundSource().geometry(settings, pose, info, 360, 640)
+                (found,) = locate_obstacles([rim], ground)
+        except ValueError:
+            refused += 1
+            continue
+        if found is not None:
+            placed += 1
+            numbers = vars(found) | {"foot_line": 0.0}
+            assert all(math.isfinite(number) for number in numbers.values()), info
+            assert np.isfinite(found.foot_line).all()
+            assert found.range <= settings.maximum_range
+    assert refused > 100 and placed > 50
