@@ -20,6 +20,8 @@ OUTPUT_MASK = "~/output/obstacle_mask"  # sensor_msgs/Image, mono8, 0 or 255
 OUTPUT_OVERLAY = "~/output/overlay"  # sensor_msgs/Image, bgr8
 OUTPUT_MARKERS = "~/output/markers"  # visualization_msgs/MarkerArray
 OUTPUT_DETECTIONS = "~/output/detections"  # vision_msgs/Detection2DArray, where it is installed
+OUTPUT_DETECTIONS_3D = "~/output/detections_3d"  # vision_msgs/Detection3DArray, likewise
+OUTPUT_POINTS = "~/output/obstacle_points"  # sensor_msgs/PointCloud2, in the vehicle's frame
 DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray
 
 # Keys of the detector's status on DIAGNOSTICS whose values other processes read.
@@ -32,6 +34,8 @@ FRAMES_WAITING = "frames waiting"
 FRAMES_UNDER_WAY = "frames under way"
 NOT_LOOKED_AT = "not looked at (share of image)"
 """What of the camera's image is under the static mask: there, nothing is known to be clear."""
+POSITIONS = "obstacle positions"
+"""Whether obstacles get a place on the road; only there where it was asked for."""
 REFUSAL = "refusal"
 """Why the last transition failed; only there after one that did."""
 AGE_AT_START = "age at start from arrival"

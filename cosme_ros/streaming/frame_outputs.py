@@ -8,9 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.geometry.obstacle_position import (
+    GroundGeometry,
+    ObstaclePosition,
+    locate_obstacles,
+)
 from cosme_ros.inference.detector import Detection
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
-from cosme_ros.postprocessing.obstacles import Obstacle, outlines
+from cosme_ros.postprocessing.obstacles import Obstacle, contours, outlines
 from cosme_ros.visualization.overlay import draw_overlay
 
 
@@ -42,6 +47,10 @@ class FrameOutputs:
     outlines: tuple[NDArray[np.int32], ...] | None
     """Of the obstacles, [N, 2] pixels (x, y)."""
     mask_withheld: bool
+    ground: GroundGeometry | None = None
+    """By which the obstacles were placed on the road; None where that is off or not possible."""
+    positions: tuple[ObstaclePosition | None, ...] | None = None
+    """Of the obstacles; None where there is no `ground`. Of one that is not on the road, None."""
 
 
 def compute_outputs(
@@ -53,6 +62,7 @@ def compute_outputs(
     provider: str,
     frame_rate: float | None = None,
     score_on_grid: bool = False,
+    ground: GroundGeometry | None = None,
 ) -> FrameOutputs:
     """Make the wanted outputs of what was detected in a frame.
 
@@ -64,6 +74,7 @@ def compute_outputs(
         provider: for the overlay to tell.
         frame_rate: frames a second, for the overlay to tell.
         score_on_grid: gives the score as the networks do instead.
+        ground: by which obstacles get a place on the road; None leaves that out.
     """
     withheld = False
     mask: NDArray[np.uint8] | None = None
@@ -84,6 +95,9 @@ def compute_outputs(
                 static_mask=rule.static_mask,
             )
     lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
+    positions: tuple[ObstaclePosition | None, ...] | None = None
+    if ground is not None and lines is not None and mask is not None:
+        positions = locate_obstacles(contours(mask, obstacles), ground)
     score: NDArray[np.float32] | None = None
     if wanted.score:
         score = detection.score_grid if score_on_grid else detection.score
@@ -97,4 +111,6 @@ def compute_outputs(
         obstacles=None if lines is None else obstacles,
         outlines=lines,
         mask_withheld=withheld,
+        ground=ground,
+        positions=positions,
     )
