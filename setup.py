@@ -109,6 +109,7 @@ setup(
             f"demo = {PACKAGE}.__main__:demo",
             f"evaluate_bag = {PACKAGE}.__main__:evaluate_bag",
             f"calibrate = {PACKAGE}.__main__:calibrate",
+            f"mark_normal = {PACKAGE}.__main__:mark_normal",
             f"snapshot = {PACKAGE}.__main__:snapshot",
             f"watch = {PACKAGE}.__main__:watch",
         ]

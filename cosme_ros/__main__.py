@@ -25,6 +25,7 @@ MODULES = {
     "demo": "cosme_ros.cli.demo",
     "evaluate_bag": "cosme_ros.cli.evaluate_bag",
     "calibrate": "cosme_ros.cli.calibrate",
+    "mark_normal": "cosme_ros.cli.mark_normal",
     "snapshot": "cosme_ros.cli.snapshot",
     "watch": "cosme_ros.cli.watch",
 }
@@ -87,6 +88,7 @@ judge_recording = partial(run, "judge_recording")
 demo = partial(run, "demo")
 evaluate_bag = partial(run, "evaluate_bag")
 calibrate = partial(run, "calibrate")
+mark_normal = partial(run, "mark_normal")
 snapshot = partial(run, "snapshot")
 watch = partial(run, "watch")
 

@@ -175,6 +175,27 @@ class Settings:
         "looked at, not clear. Empty: all of the image is looked at.",
         Changeable.UNCONFIGURED,
     )
+    marks: str = _row(
+        "",
+        "File of marks: places that ~/mark_normal and ~/input/normal_mask taught to be normal. It "
+        "is read at configure and written by ~/save_memory; a file that is not there begins "
+        "without marks. Empty: nothing can be marked.",
+        Changeable.UNCONFIGURED,
+    )
+    marks_guard: bool = _row(
+        True,
+        "Whether marks that would blind the detector are refused: a large part of the road, a "
+        "thing that stands on it, a score higher than any of the calibration. false: every mark "
+        "is taken, and the journal says so.",
+        Changeable.ALWAYS,
+    )
+    marks_limit: int = _row(
+        256,
+        "Prototypes that all marks together may add to one layer. Each costs time in every frame.",
+        Changeable.UNCONFIGURED,
+        minimum=1,
+        maximum=65536,
+    )
     temporal: str = _row(
         "none",
         "Whether a frame's score stands for itself ('none') or is averaged with those of the "

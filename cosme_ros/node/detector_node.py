@@ -36,6 +36,7 @@ from cosme_ros.calibration.guarantee import (
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.node.camera_channel import CameraChannel
 from cosme_ros.node.log import LogBridge
+from cosme_ros.node.marking import Marking
 from cosme_ros.node.parameter_declaration import declare
 from cosme_ros.node.process import ros_process, take_arguments
 from cosme_ros.node.supervisor import HANG_TIMEOUT, Supervisor, end_hanging_process
@@ -86,6 +87,7 @@ class DetectorNode(LifecycleNode):
         self._pipeline: FramePipeline | None = None
         self._cameras: dict[str, CameraChannel] = {}
         self._transforms: CameraTransforms | None = None
+        self._marking: Marking | None = None
         self._worker: FrameWorker[Any, DetectedFrame] | None = None
         # Not lifecycle publishers: diagnostics speak in every state.
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
@@ -181,12 +183,19 @@ class DetectorNode(LifecycleNode):
         for camera in topics.cameras(settings.cameras):
             self._cameras[camera] = CameraChannel(self, camera, self._transforms)
             self._cameras[camera].advertise()
+        self._marking = Marking(
+            self, pipeline.adaptation, guard=lambda: pipeline.settings.marks_guard
+        )
+        self._marking.advertise(topics.cameras(settings.cameras))
         self.get_logger().info(
             f"ready: bundle {bundle.name} (bundle_digest {bundle.digest}), provider "
             f"{detector.provider}, alarm at a raw score of {detector.threshold:.4g} "
             f"(false_positive_rate {settings.false_positive_rate:g})"
             + ("; outputs are made beside the next frame" if pipeline.overlaps else "")
         )
+        if pipeline.adaptation is not None:
+            marks = len(pipeline.adaptation.marks)
+            self.get_logger().info(f"{marks} marks hold (marks {settings.marks})")
         # What is loaded now stays: going through it for garbage would stop a frame for 10 to 20 ms.
         gc.collect()
         gc.freeze()
@@ -245,6 +254,8 @@ class DetectorNode(LifecycleNode):
         compressed = pipeline.settings.image_transport == "compressed"
         for name, camera in self._cameras.items():
             camera.listen(partial(worker.offer, name), compressed=compressed)
+        assert self._marking is not None
+        self._marking.listen(list(self._cameras))
 
     def _deactivate(self, state: LifecycleState) -> None:
         self._stop_working_or_end()
@@ -254,6 +265,9 @@ class DetectorNode(LifecycleNode):
         gc.unfreeze()
         self._stop_working_or_end()
         self._pipeline = None
+        if self._marking is not None:
+            self._marking.release()
+            self._marking = None
         for camera in self._cameras.values():
             camera.release()
         self._cameras = {}
@@ -263,6 +277,8 @@ class DetectorNode(LifecycleNode):
 
     def _stop_working(self, timeout: float) -> bool:
         """Return whether nothing is published any more for a frame that came before."""
+        if self._marking is not None:
+            self._marking.stop_listening()
         for camera in self._cameras.values():
             camera.stop_listening()
         if self._worker is not None:
