@@ -27,6 +27,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from cosme_ros import topics
+from cosme_ros.adaptation.adaptation import Adaptation
 from cosme_ros.bundle.loading import BundleError
 from cosme_ros.calibration.guarantee import (
     guarantee_status,
@@ -87,7 +88,7 @@ class DetectorNode(LifecycleNode):
         self._pipeline: FramePipeline | None = None
         self._cameras: dict[str, CameraChannel] = {}
         self._transforms: CameraTransforms | None = None
-        self._marking: Marking | None = None
+        self._marking = Marking(self, self._adaptation, self._is_guarded)
         self._worker: FrameWorker[Any, DetectedFrame] | None = None
         # Not lifecycle publishers: diagnostics speak in every state.
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
@@ -183,9 +184,6 @@ class DetectorNode(LifecycleNode):
         for camera in topics.cameras(settings.cameras):
             self._cameras[camera] = CameraChannel(self, camera, self._transforms)
             self._cameras[camera].advertise()
-        self._marking = Marking(
-            self, pipeline.adaptation, guard=lambda: pipeline.settings.marks_guard
-        )
         self._marking.advertise(topics.cameras(settings.cameras))
         self.get_logger().info(
             f"ready: bundle {bundle.name} (bundle_digest {bundle.digest}), provider "
@@ -254,7 +252,6 @@ class DetectorNode(LifecycleNode):
         compressed = pipeline.settings.image_transport == "compressed"
         for name, camera in self._cameras.items():
             camera.listen(partial(worker.offer, name), compressed=compressed)
-        assert self._marking is not None
         self._marking.listen(list(self._cameras))
 
     def _deactivate(self, state: LifecycleState) -> None:
@@ -264,10 +261,10 @@ class DetectorNode(LifecycleNode):
     def _release(self, _: LifecycleState) -> None:
         gc.unfreeze()
         self._stop_working_or_end()
+        adaptation = self._adaptation()
+        if adaptation is not None and adaptation.unsaved and self.context.ok():
+            self.get_logger().warning("marks that were not saved (~/save_memory) are lost")
         self._pipeline = None
-        if self._marking is not None:
-            self._marking.release()
-            self._marking = None
         for camera in self._cameras.values():
             camera.release()
         self._cameras = {}
@@ -277,8 +274,7 @@ class DetectorNode(LifecycleNode):
 
     def _stop_working(self, timeout: float) -> bool:
         """Return whether nothing is published any more for a frame that came before."""
-        if self._marking is not None:
-            self._marking.stop_listening()
+        self._marking.stop_listening()
         for camera in self._cameras.values():
             camera.stop_listening()
         if self._worker is not None:
@@ -334,6 +330,14 @@ class DetectorNode(LifecycleNode):
         sent = stamp.sec * 10**9 + stamp.nanosec
         age = (self.get_clock().now().nanoseconds - sent) * 1e-9
         return age if 0.0 <= age < PLAUSIBLE_AGE else None
+
+    # Marks
+
+    def _adaptation(self) -> Adaptation | None:
+        return None if self._pipeline is None else self._pipeline.adaptation
+
+    def _is_guarded(self) -> bool:
+        return self._pipeline is None or self._pipeline.settings.marks_guard
 
     # Parameters
 

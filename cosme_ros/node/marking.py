@@ -25,31 +25,39 @@ from cosme_ros.adaptation.adaptation import Adaptation, Answer
 from cosme_ros.messages.images import DecodeError, decode_plane
 
 NOTHING_TO_MARK = Answer(
-    False, "the parameter 'marks' is empty, so that nothing can be marked; name a file with it"
+    False,
+    "nothing can be marked: the parameter 'marks' is empty, or the node is not configured; name a "
+    "file with it",
 )
 _MASK_DEPTH = 10
 
 
 class Marking:
-    """Offers the services while the node is configured, and takes masks while it is active.
+    """Offers the services from the first configure on, and takes masks while the node is active.
+
+    Services stay when the node is cleaned up: an answer under way would find none, which rclpy
+    takes for an error of the executor.
 
     Args:
         node: whose services they are.
-        adaptation: what is marked; None where nothing can be.
+        adaptation: returns what is marked; None where nothing can be.
         guard: returns whether the guard may refuse.
     """
 
     def __init__(
-        self, node: LifecycleNode, adaptation: Adaptation | None, guard: Callable[[], bool]
+        self,
+        node: LifecycleNode,
+        adaptation: Callable[[], Adaptation | None],
+        guard: Callable[[], bool],
     ) -> None:
         self._node = node
         self._adaptation = adaptation
         self._guard = guard
-        self._services: list[Any] = []
+        self._services: dict[str, Any] = {}
         self._inputs: list[Any] = []
 
     def advertise(self, cameras: Sequence[str]) -> None:
-        """Offer the services: one to mark for each camera, the others for the node."""
+        """Offer the services that are not there yet."""
         for camera in cameras:
             self._offer(
                 topics.of_camera(topics.MARK_NORMAL, camera), partial(self._mark_alarms, camera)
@@ -57,12 +65,6 @@ class Marking:
         self._offer(topics.UNDO_MARK, lambda marks: marks.undo())
         self._offer(topics.SAVE_MEMORY, lambda marks: marks.save())
         self._offer(topics.FORGET_MARKS, lambda marks: marks.forget())
-
-    def release(self) -> None:
-        """Take the services back."""
-        for service in self._services:
-            self._node.destroy_service(service)
-        self._services = []
 
     def listen(self, cameras: Sequence[str]) -> None:
         """Take masks."""
@@ -84,12 +86,15 @@ class Marking:
         self._inputs = []
 
     def _offer(self, name: str, action: Callable[[Adaptation], Answer]) -> None:
+        if name in self._services:
+            return
+
         async def serve(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
             answer = await self._start(name, action)
             response.success, response.message = answer.success, answer.message
             return response
 
-        self._services.append(self._node.create_service(Trigger, name, serve))
+        self._services[name] = self._node.create_service(Trigger, name, serve)
 
     def _mark_alarms(self, camera: str, marks: Adaptation) -> Answer:
         return marks.mark_alarms(camera, guard=self._guard())
@@ -110,10 +115,10 @@ class Marking:
         """Start an action in a thread of its own; its answer, for which one can wait, is logged."""
         executor = self._node.executor
         answered: Any = Future(executor=executor)
+        marks = self._adaptation()
 
         def act() -> None:
             try:
-                marks = self._adaptation
                 answer = NOTHING_TO_MARK if marks is None else action(marks)
             except Exception as error:
                 answer = Answer(False, f"{type(error).__name__}: {error}")

@@ -133,6 +133,21 @@ def test_images_are_served_while_a_mark_is_tested(started):
     assert future.result().success
 
 
+def test_a_node_that_is_cleaned_up_during_a_mark_goes_on(started):
+    detector, camera, _ = started
+    peak(camera, STREET)
+    future = begin(camera, topics.MARK_NORMAL)
+    assert camera.transition("deactivate")
+    assert camera.transition("cleanup")
+    camera.spin_until(future.done, "an answer")
+    answer = call(camera, topics.MARK_NORMAL)
+    assert not answer.success and "the node is not configured" in answer.message
+    assert camera.transition("configure") and camera.transition("activate")
+    peak(camera, STREET)
+    assert call(camera, topics.MARK_NORMAL).success
+    assert detector.process.poll() is None
+
+
 def test_without_a_file_nothing_can_be_marked(start, bundle):
     _, camera = start(bundle=bundle)
     camera.listen("score")
