@@ -19,6 +19,7 @@ COMMANDS = (
     "demo",
     "evaluate_bag",
     "calibrate",
+    "mark_normal",
     "snapshot",
     "watch",
 )
