@@ -177,9 +177,9 @@ class Settings:
     )
     marks: str = _row(
         "",
-        "File of marks: places that ~/mark_normal and ~/input/normal_mask taught to be normal. It "
-        "is read at configure and written by ~/save_memory; a file that is not there begins "
-        "without marks. Empty: nothing can be marked.",
+        "File of marks: what the detector was taught to be normal on the vehicle. ~/save_memory "
+        "writes it; where it is not there, the node begins without marks. Empty: none, and nothing "
+        "can be marked.",
         Changeable.UNCONFIGURED,
     )
     marks_guard: bool = _row(

@@ -30,7 +30,12 @@ from cosme_ros.adaptation.journal import (
     adapted_banks,
     now,
 )
-from cosme_ros.adaptation.marks_file import MarksError, read_marks, write_marks
+from cosme_ros.adaptation.marks_file import (
+    MarksError,
+    existing_marks,
+    read_marks,
+    write_marks,
+)
 from cosme_ros.adaptation.places import marked_features
 from cosme_ros.adaptation.recent_frames import RecentFrame, RecentFrames
 from cosme_ros.adaptation.self_test import measure_cost
@@ -282,6 +287,26 @@ def open_adaptation(detector: Detector, path: Path, *, who: str, limit: int) -> 
     """
     journal = read_marks(path.expanduser(), detector.bundle)
     return Adaptation(detector, path.expanduser(), journal, who=who, limit=limit)
+
+
+def apply_marks(detector: Detector, path: str) -> int:
+    """Bring the marks of a file into a detector, to detect alone.
+
+    Args:
+        detector: of the bundle that the marks belong to.
+        path: of the file, which must be there; empty for no marks.
+
+    Returns:
+        How many marks hold.
+
+    Raises:
+        MarksError: the file cannot be used.
+    """
+    if not path:
+        return 0
+    marks = existing_marks(Path(path), detector.bundle)
+    detector.set_banks(adapted_banks(detector.bundle.banks, marks))
+    return len(marks)
 
 
 def alarms(frame: RecentFrame) -> NDArray[np.bool_]:

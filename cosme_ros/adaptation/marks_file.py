@@ -86,6 +86,22 @@ def read_marks(path: Path, bundle: Bundle) -> Journal:
         raise MarksError(f"{path} is damaged or was changed: {error}; {_REMEDY}") from error
 
 
+def existing_marks(path: Path, bundle: Bundle) -> tuple[Mark, ...]:
+    """Return the marks that hold in a file, which must be there.
+
+    Args:
+        path: of the file.
+        bundle: the marks must belong to.
+
+    Raises:
+        MarksError: there is no file, or it cannot be used.
+    """
+    file = path.expanduser()
+    if not file.exists():
+        raise MarksError(f"{file} does not exist; a file of marks is right")
+    return read_marks(file, bundle).active()
+
+
 def write_marks(path: Path, journal: Journal, bundle: Bundle) -> None:
     """Write a marks file whole, or leave the old one.
 

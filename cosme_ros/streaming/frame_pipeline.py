@@ -97,6 +97,7 @@ class FramePipeline:
             threshold=self.detector.threshold,
             drift=self._drift,
             not_looked_at=0.0 if self._static_mask is None else self._static_mask.hidden_share,
+            marks=0 if self.adaptation is None else len(self.adaptation.marks),
             stall_warning=self.settings.stall_warning,
             stall_error=self.settings.stall_error,
         )

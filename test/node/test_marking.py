@@ -59,6 +59,7 @@ def test_a_mark_silences_from_the_next_frame_on_and_undo_brings_the_old_bits(sta
     assert "not saved yet" in answer.message
     assert peak(camera, STREET) < 1.0
     assert not marks.exists()
+    camera.spin_until(lambda: camera.value(topics.MARKS) == "1", "the mark on /diagnostics")
     assert call(camera, topics.UNDO_MARK).success
     assert (bits(camera, QUIET), bits(camera, STREET)) == before
     answer = call(camera, topics.UNDO_MARK)
