@@ -46,6 +46,9 @@ from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obst
 SIMILARITY_THRESHOLD = 0.95
 """tau of Algorithm 1 for marks. docs/adaptation.md has the measurement that chose it."""
 
+MOST_WAITING = 4
+"""Requests at a time: a sender that floods a topic with masks must not fill the memory."""
+
 _PICTURE_SIDE = 96  # pixels
 _PICTURE_QUALITY = 80
 _PICTURE_MARGIN = 16  # pixels of the camera image around what is marked
@@ -85,6 +88,7 @@ class Adaptation:
         self._limit = limit
         self._cameras: dict[str, RecentFrames] = {}
         self._action = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         self._unsaved = 0
         self.changes = 0
         """Rises whenever the banks are replaced."""
@@ -192,11 +196,17 @@ class Adaptation:
         return self._answer(saved)
 
     def _answer(self, action: Callable[[], str]) -> Answer:
-        with self._action:
-            try:
+        if not self._waiting.acquire(blocking=False):
+            return Answer(
+                False, f"{MOST_WAITING} requests are under way or wait already; try again later"
+            )
+        try:
+            with self._action:
                 return Answer(True, action())
-            except (MarkRefused, MarksError) as error:
-                return Answer(False, str(error))
+        except (MarkRefused, MarksError) as error:
+            return Answer(False, str(error))
+        finally:
+            self._waiting.release()
 
     def _recent(self, camera: str) -> RecentFrames:
         found = self._cameras.get(camera)

@@ -4,6 +4,7 @@
 """Marks in a real detector of the tiny bundle; test/node/test_marking.py has them over DDS."""
 
 import threading
+from time import monotonic, sleep
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from cosme_ros.adaptation import recent_frames
-from cosme_ros.adaptation.adaptation import open_adaptation
+from cosme_ros.adaptation.adaptation import MOST_WAITING, open_adaptation
 from cosme_ros.adaptation.marks_file import MarksError
 from cosme_ros.adaptation.painted_things import paint_things
 from cosme_ros.adaptation.recent_frames import RecentFrame, RecentFrames
@@ -178,6 +179,26 @@ def test_frames_go_on_beside_a_mark(adaptation, detector):
     assert len(adaptation.marks) == 1
     adaptation.undo()
     assert detector.detect(QUIET).score.tobytes() == quiet
+
+
+def test_a_flood_of_requests_is_refused_and_not_queued(adaptation, detector):
+    see(adaptation, detector, QUIET)
+    answers = []
+    with adaptation._action:  # one that takes its time
+        threads = [
+            threading.Thread(target=lambda: answers.append(adaptation.undo())) for _ in range(20)
+        ]
+        for thread in threads:
+            thread.start()
+        end = monotonic() + 10
+        while len(answers) < 20 - MOST_WAITING and monotonic() < end:
+            sleep(0.01)
+        assert len(answers) == 20 - MOST_WAITING
+        assert all("try again later" in answer.message for answer in answers)
+    for thread in threads:
+        thread.join()
+    assert sum("no mark to undo" in answer.message for answer in answers) == MOST_WAITING
+    assert "no mark to undo" in adaptation.undo().message
 
 
 def test_few_frames_are_kept_and_quiet_ones_are_apart(bundle, detector, monkeypatch):
