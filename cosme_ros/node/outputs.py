@@ -84,6 +84,7 @@ def _markers(made: FrameOutputs, header: Any, plane_of: PlaneOf) -> MarkerArray 
         plane_of(width, height),
         height=height,
         width=width,
+        ids=made.track_ids,
     )
     return message
 
@@ -92,7 +93,14 @@ def _detections(made: FrameOutputs, header: Any, _: PlaneOf) -> Any | None:
     if made.obstacles is None:
         return None
     message = Detection2DArray()
-    fill_detections(message, Detection2D, ObjectHypothesisWithPose, header, made.obstacles)
+    fill_detections(
+        message,
+        Detection2D,
+        ObjectHypothesisWithPose,
+        header,
+        made.obstacles,
+        ids=made.track_ids,
+    )
     return message
 
 

@@ -35,6 +35,7 @@ def fill_markers(
     *,
     height: int,
     width: int,
+    ids: Sequence[int] | None = None,
 ) -> None:
     """Fill a MarkerArray: first DELETEALL, then a line and the peak score of each obstacle.
 
@@ -42,11 +43,13 @@ def fill_markers(
     `header` the image's, which all markers bear; `lines` as `outlines` returns them, in pixels of
     the image of height x width. Line and letters are as large as in the overlay, seen by the
     camera. The namespaces end on "(uncalibrated)" where the plane is a guess.
+    `ids` are those of the obstacles' tracks; None numbers the obstacles of the frame from 0 on.
     """
     unit = unit_of(height, width)
     note = "" if plane.calibrated else " (uncalibrated)"
     markers = [marker_class(header=header, action=marker_class.DELETEALL)]
-    for index, (obstacle, line) in enumerate(zip(obstacles, lines, strict=True)):
+    numbers = range(len(obstacles)) if ids is None else ids
+    for index, obstacle, line in zip(numbers, obstacles, lines, strict=True):
         corners = line.tolist() if len(line) > 2 else _corners(obstacle)
         outline = _marker(marker_class, header, f"outline{note}", index)
         outline.type = marker_class.LINE_STRIP

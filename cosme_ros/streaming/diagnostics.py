@@ -46,6 +46,8 @@ class Configured:
     stall_error: float
     not_looked_at: float = 0.0
     """Share of the image under the static mask."""
+    alarm_rule: str = ""
+    """Which frames an alarm needs, such as "3 of 5"; empty where it needs one."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,12 @@ def report(
     if configured is None or snapshot is None:
         return Report(Level.WARN, f"{state}: no obstacles are looked for", values)
     values |= _numbers(snapshot, configured)
+    if configured.alarm_rule:
+        values |= {
+            topics.ALARM_RULE: configured.alarm_rule,
+            topics.UNCONFIRMED_OBSTACLES: str(snapshot.unconfirmed),
+            topics.UNCONFIRMED_FRAMES: str(snapshot.unconfirmed_frames),
+        }
     level, message = _judge(snapshot, configured, missing_input_reason)
     return Report(level, message, values)
 
@@ -128,7 +136,8 @@ def _judge(
         return Level.WARN, warning
     if s.received and not s.recent_processed:
         return Level.WARN, f"{s.waiting + s.under_way} frames pending, and no result yet"
-    return Level.OK, f"{s.output_rate:.1f} frames/s"
+    unconfirmed = f", {s.unconfirmed} obstacles not confirmed" if s.unconfirmed else ""
+    return Level.OK, f"{s.output_rate:.1f} frames/s{unconfirmed}"
 
 
 def _numbers(s: Snapshot, configured: Configured) -> dict[str, str]:

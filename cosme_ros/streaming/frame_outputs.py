@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from cosme_ros.inference.detector import Detection
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
 from cosme_ros.postprocessing.obstacles import Obstacle, outlines
+from cosme_ros.tracking.confirmed_obstacles import confirmed_only
+from cosme_ros.tracking.obstacle_tracker import ObstacleTracker, Track
 from cosme_ros.visualization.overlay import draw_overlay
 
 
@@ -42,6 +44,15 @@ class FrameOutputs:
     outlines: tuple[NDArray[np.int32], ...] | None
     """Of the obstacles, [N, 2] pixels (x, y)."""
     mask_withheld: bool
+    tracks: tuple[Track, ...] | None = None
+    """Of the obstacles, in their order; None where they are not followed."""
+    unconfirmed: int = 0
+    """Obstacles of the frame that are in no output, because an alarm needs more frames."""
+
+    @property
+    def track_ids(self) -> tuple[int, ...] | None:
+        """Of the obstacles, in their order; None where they are not followed."""
+        return None if self.tracks is None else tuple(track.id for track in self.tracks)
 
 
 def compute_outputs(
@@ -53,6 +64,8 @@ def compute_outputs(
     provider: str,
     frame_rate: float | None = None,
     score_on_grid: bool = False,
+    tracker: ObstacleTracker | None = None,
+    stamp: int = 0,
 ) -> FrameOutputs:
     """Make the wanted outputs of what was detected in a frame.
 
@@ -64,13 +77,23 @@ def compute_outputs(
         provider: for the overlay to tell.
         frame_rate: frames a second, for the overlay to tell.
         score_on_grid: gives the score as the networks do instead.
+        tracker: of the frame's camera; gets every frame, and leaves out what is not confirmed yet.
+            None: obstacles are not followed.
+        stamp: of the frame, nanoseconds; for the tracker.
     """
     withheld = False
     mask: NDArray[np.uint8] | None = None
     overlay: NDArray[np.uint8] | None = None
     obstacles: tuple[Obstacle, ...] = ()
-    if wanted.mask or wanted.overlay or wanted.obstacles:
+    tracks: tuple[Track, ...] | None = None
+    unconfirmed = 0
+    if wanted.mask or wanted.overlay or wanted.obstacles or tracker is not None:
         decision = decide_obstacles(detection, image, rule)
+        # Of a frame whose obstacles are unknown, nobody can say that it does not show one.
+        if tracker is not None and decision.mask is not None:
+            tracked = confirmed_only(decision, tracker.update(decision.obstacles, stamp))
+            decision, tracks = tracked.decision, tracked.tracks
+            unconfirmed = tracked.unconfirmed
         mask, obstacles = decision.mask, decision.obstacles
         withheld = mask is None
         if wanted.overlay:
@@ -97,4 +120,6 @@ def compute_outputs(
         obstacles=None if lines is None else obstacles,
         outlines=lines,
         mask_withheld=withheld,
+        tracks=None if lines is None else tracks,
+        unconfirmed=unconfirmed,
     )

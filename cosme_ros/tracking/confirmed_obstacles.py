@@ -24,7 +24,7 @@ class TrackedDecision:
     """With confirmed obstacles alone."""
     tracks: tuple[Track, ...]
     """Of the decision's obstacles, in their order."""
-    pending: int
+    unconfirmed: int
     """Obstacles that were left out, because they are not confirmed."""
 
 
@@ -40,8 +40,8 @@ def confirmed_only(decision: ObstacleDecision, tracks: Sequence[Track]) -> Track
     """
     pairs = list(zip(decision.obstacles, tracks, strict=True))
     kept = [(obstacle, track) for obstacle, track in pairs if track.confirmed]
-    pending = len(pairs) - len(kept)
-    if decision.mask is None or not pending:
+    unconfirmed = len(pairs) - len(kept)
+    if decision.mask is None or not unconfirmed:
         return TrackedDecision(decision, tuple(tracks), 0)
     places = {_place(obstacle) for obstacle, _ in kept}
     hidden = [
@@ -55,7 +55,7 @@ def confirmed_only(decision: ObstacleDecision, tracks: Sequence[Track]) -> Track
     return TrackedDecision(
         ObstacleDecision(mask, tuple(obstacle for obstacle, _ in kept)),
         tuple(track for _, track in kept),
-        pending,
+        unconfirmed,
     )
 
 

@@ -13,6 +13,7 @@ from cosme_ros.inference.detector import Detector
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
 from cosme_ros.postprocessing.obstacles import find_obstacles, outlines
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
+from cosme_ros.tracking.obstacle_tracker import ObstacleTracker
 from cosme_ros.visualization.overlay import draw_overlay
 
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
@@ -36,6 +37,7 @@ def outputs(
     frame_rate=None,
     score_on_grid=False,
     outline="score",
+    **tracking,
 ):
     return compute_outputs(
         detector.detect(image),
@@ -50,6 +52,7 @@ def outputs(
         provider="cpu",
         frame_rate=frame_rate,
         score_on_grid=score_on_grid,
+        **tracking,
     )
 
 
@@ -150,3 +153,52 @@ def test_an_outline_by_the_image_changes_the_mask_and_not_what_alarms(detector):
 def test_another_outline_is_refused(detector):
     with pytest.raises(ValueError, match="outline is 'box'; one of score, image is right"):
         outputs(detector, STREET, EVERYTHING, outline="box")
+
+
+def test_without_a_tracker_nothing_has_an_id(detector):
+    made = outputs(detector, STREET, EVERYTHING)
+    assert made.tracks is None and made.track_ids is None and made.unconfirmed == 0
+
+
+def test_followed_obstacles_change_nothing_but_have_ids_that_stay(detector):
+    """By default one frame is enough for an alarm: the outputs are the same to the bit."""
+    alone = outputs(detector, STREET, EVERYTHING)
+    tracker = ObstacleTracker()
+    for number in range(3):
+        made = outputs(detector, STREET, EVERYTHING, tracker=tracker, stamp=number * 10**8)
+        assert made.mask.tobytes() == alone.mask.tobytes()
+        assert made.overlay.tobytes() == alone.overlay.tobytes()
+        assert made.obstacles == alone.obstacles
+        assert made.track_ids == tuple(range(1, len(alone.obstacles) + 1))
+        assert made.tracks[0].frames_seen == number + 1
+
+
+def test_what_is_not_confirmed_is_in_no_output_and_is_counted(detector):
+    alone = outputs(detector, STREET, EVERYTHING)
+    clear = outputs(detector, STREET, EVERYTHING, minimum_area=STREET.size)
+    tracker = ObstacleTracker(min_seen=3, window=3)
+    for number, expected in enumerate([clear, clear, alone]):
+        # Frames count, whether or not somebody listens.
+        wanted = EVERYTHING if number else RequestedOutputs(False, False, False)
+        made = outputs(detector, STREET, wanted, tracker=tracker, stamp=number * 10**8)
+        assert made.unconfirmed == len(alone.obstacles) - len(expected.obstacles)
+        if number == 0:
+            assert made.mask is None and made.obstacles is None and made.tracks is None
+            continue
+        assert not made.mask_withheld
+        assert made.mask.tobytes() == expected.mask.tobytes()
+        assert made.overlay.tobytes() == expected.overlay.tobytes()
+        assert made.obstacles == expected.obstacles
+        assert len(made.outlines) == len(made.tracks) == len(made.obstacles)
+        assert made.score.tobytes() == alone.score.tobytes(), "scores are not held back"
+
+
+def test_a_frame_whose_obstacles_are_unknown_does_not_count(detector):
+    tracker = ObstacleTracker(min_seen=2, window=2)
+    pictures = [STREET, SKY, STREET]
+    made = [
+        outputs(detector, picture, EVERYTHING, drivable=True, tracker=tracker, stamp=i * 10**8)
+        for i, picture in enumerate(pictures)
+    ]
+    assert [bool(m.obstacles) for m in made] == [False, False, True]
+    assert [m.mask_withheld for m in made] == [False, True, False]

@@ -24,7 +24,7 @@ def tracks(*confirmed: bool) -> tuple[Track, ...]:
 def test_where_all_are_confirmed_nothing_is_made_anew() -> None:
     whole = decision((5, 5, 10, 10), (40, 30, 6, 6))
     found = confirmed_only(whole, tracks(True, True))
-    assert found.decision is whole and found.pending == 0
+    assert found.decision is whole and found.unconfirmed == 0
     assert [track.id for track in found.tracks] == [7, 8]
 
 
@@ -35,7 +35,7 @@ def test_what_is_not_confirmed_is_in_neither_mask_nor_list() -> None:
     expected = decision((5, 5, 10, 10), (60, 5, 4, 4))
     np.testing.assert_array_equal(found.decision.mask, expected.mask)
     assert found.decision.obstacles == (whole.obstacles[0], whole.obstacles[2])
-    assert [track.id for track in found.tracks] == [7, 9] and found.pending == 1
+    assert [track.id for track in found.tracks] == [7, 9] and found.unconfirmed == 1
     np.testing.assert_array_equal(whole.mask, before)
 
 
@@ -51,4 +51,4 @@ def test_an_obstacle_in_anothers_hole_is_told_from_it() -> None:
 
 def test_an_unknown_road_stays_unknown() -> None:
     found = confirmed_only(UNKNOWN, ())
-    assert found.decision is UNKNOWN and found.pending == 0
+    assert found.decision is UNKNOWN and found.unconfirmed == 0
