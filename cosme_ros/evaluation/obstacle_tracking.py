@@ -13,10 +13,6 @@ from numpy.typing import NDArray
 from cosme_ros.metrics.labels import ANOMALY, IGNORED, NORMAL
 from cosme_ros.visualization.panels import Region
 
-PARTS_APART = 1 / 150
-"""Of the picture's width: parts of a label that are no further apart are one obstacle. The parts of
-a chair that are seen between what is not labelled, its legs or the road, are so near each other."""
-
 FOUND_SHARE = 0.1
 """Of an obstacle's pixels: what the mask has to cover at least for the obstacle to be found. A
 planner needs no outline to brake, but one stray pixel at the rim is no finding."""
@@ -107,7 +103,7 @@ class LabelledObstacles:
 
     A region (8 neighbours) is the same obstacle as the region of the labelled frame before that it
     shares most pixels with; without a shared pixel it is a new one. A region in two parts, as
-    behind a pole, is one obstacle still, and so are parts that PARTS_APART joins.
+    behind a pole, is one obstacle still.
     """
 
     def __init__(self, minimum_area: int) -> None:
@@ -175,8 +171,9 @@ class LabelledObstacles:
 
     def _numbered(self, frame: int, stamp: int, anomalous: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Number of each pixel's obstacle, int32 [H, W]; 0 is outside of all."""
-        regions, boxes = _joined_parts(anomalous)
-        count = len(boxes)
+        count, regions, boxes, _ = cv2.connectedComponentsWithStats(
+            anomalous.view(np.uint8), connectivity=8, ltype=cv2.CV_32S
+        )
         if self._before.shape != regions.shape:  # the first frame, or another camera
             self._before = np.zeros_like(regions)
         number_of = np.zeros(count, np.int32)
@@ -194,29 +191,6 @@ class LabelledObstacles:
             self.all.append(LabelledObstacle(number, frame, stamp, area, last_frame=frame))
             number_of[region] = number
         return np.asarray(number_of[regions], np.int32)
-
-
-def _joined_parts(
-    anomalous: NDArray[np.bool_],
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return regions int32 [H, W] and their boxes as connectedComponentsWithStats does.
-
-    Regions (8 neighbours) that PARTS_APART joins are one.
-    """
-    if not anomalous.any():
-        return np.zeros(anomalous.shape, np.int32), np.zeros((1, 5), np.int32)
-    pixels = anomalous.view(np.uint8)
-    reach = round(PARTS_APART * anomalous.shape[1] / 2)
-    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    _, joined = cv2.connectedComponents(
-        cv2.dilate(pixels, kernel), connectivity=8, ltype=cv2.CV_32S
-    )
-    regions = np.asarray(joined * anomalous, np.int32)
-    boxes = np.zeros((int(regions.max()) + 1, 5), np.int32)
-    for region in range(1, len(boxes)):
-        shown = np.asarray(regions == region).view(np.uint8)
-        boxes[region] = (*cv2.boundingRect(shown), int(shown.sum()))
-    return regions, boxes
 
 
 def _overlap(

@@ -143,19 +143,6 @@ def test_false_alarms_touch_no_anomaly_and_something_that_is_judged() -> None:
     assert (only.peak, only.area, only.box) == (7.0, 12, (40, 10, 4, 3))
 
 
-def test_the_parts_of_one_armchair_are_one_obstacle_and_two_things_are_two() -> None:
-    """As the demo's drive labels it: back, seat and a leg, a pixel or two of road between them."""
-    size = (360, 640)
-    near = [drawn((276, 154, 20, 13), (282, 169, 34, 27), (266, 172, 14, 13), size=size)]
-    near += [drawn((268, 152, 24, 15), (275, 169, 40, 32), (256, 172, 17, 15), size=size)]
-    nothing = drawn(size=size)
-    (only,) = followed([(label, nothing) for label in near], 100).all
-    assert only.frames == 2
-    assert only.largest_area == 24 * 15 + 40 * 32 + 17 * 15, "what lies between is not part of it"
-    apart = drawn((100, 100, 20, 20), (126, 100, 20, 20), size=size)
-    assert len(followed([(apart, nothing)], 100).all) == 2
-
-
 def test_the_share_of_each_obstacle_in_each_region_is_of_the_last_frame() -> None:
     obstacles = LabelledObstacles(4)
     obstacles.add(0, 0, drawn((10, 10, 6, 6)), NOTHING)
