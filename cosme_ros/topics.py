@@ -20,6 +20,8 @@ OUTPUT_MASK = "~/output/obstacle_mask"  # sensor_msgs/Image, mono8, 0 or 255
 OUTPUT_OVERLAY = "~/output/overlay"  # sensor_msgs/Image, bgr8
 OUTPUT_MARKERS = "~/output/markers"  # visualization_msgs/MarkerArray
 OUTPUT_DETECTIONS = "~/output/detections"  # vision_msgs/Detection2DArray, where it is installed
+OUTPUT_DETECTIONS_3D = "~/output/detections_3d"  # vision_msgs/Detection3DArray, likewise
+OUTPUT_POINTS = "~/output/obstacle_points"  # sensor_msgs/PointCloud2, in the vehicle's frame
 DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray
 
 # Keys of the detector's status on DIAGNOSTICS whose values other processes read.
@@ -37,6 +39,8 @@ ALARM_RULE = "frames that an alarm needs"
 UNCONFIRMED_OBSTACLES = "obstacles not confirmed (newest frame)"
 UNCONFIRMED_FRAMES = "frames with obstacles not confirmed"
 """Both count obstacles that are not published, because an alarm needs more frames."""
+POSITIONS = "obstacle positions"
+"""Whether obstacles get a place on the road; only there where it was asked for."""
 REFUSAL = "refusal"
 """Why the last transition failed; only there after one that did."""
 AGE_AT_START = "age at start from arrival"

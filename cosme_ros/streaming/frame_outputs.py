@@ -3,14 +3,24 @@
 
 """From what was detected in a picture to what the node publishes: only what somebody hears."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.geometry.obstacle_position import (
+    GroundGeometry,
+    ObstaclePosition,
+    locate_obstacles,
+)
 from cosme_ros.inference.detector import Detection
-from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
-from cosme_ros.postprocessing.obstacles import Obstacle, outlines
+from cosme_ros.postprocessing.obstacle_decision import (
+    ObstacleDecision,
+    ObstacleRule,
+    decide_obstacles,
+)
+from cosme_ros.postprocessing.obstacles import Obstacle, contours, outlines
 from cosme_ros.tracking.confirmed_obstacles import confirmed_only
 from cosme_ros.tracking.obstacle_tracker import ObstacleTracker, Track
 from cosme_ros.visualization.overlay import draw_overlay
@@ -48,6 +58,10 @@ class FrameOutputs:
     """Of the obstacles, in their order; None where they are not followed."""
     unconfirmed: int = 0
     """Obstacles of the frame that are in no output, because an alarm needs more frames."""
+    ground: GroundGeometry | None = None
+    """By which the obstacles were placed on the road; None where that is off or not possible."""
+    positions: tuple[ObstaclePosition | None, ...] | None = None
+    """Of the obstacles; None where there is no `ground`. Of one that is not on the road, None."""
 
     @property
     def track_ids(self) -> tuple[int, ...] | None:
@@ -66,6 +80,7 @@ def compute_outputs(
     score_on_grid: bool = False,
     tracker: ObstacleTracker | None = None,
     stamp: int = 0,
+    ground: GroundGeometry | None = None,
 ) -> FrameOutputs:
     """Make the wanted outputs of what was detected in a frame.
 
@@ -80,6 +95,7 @@ def compute_outputs(
         tracker: of the frame's camera; gets every frame, and leaves out what is not confirmed yet.
             None: obstacles are not followed.
         stamp: of the frame, nanoseconds; for the tracker.
+        ground: by which obstacles get a place on the road; None leaves that out.
     """
     withheld = False
     mask: NDArray[np.uint8] | None = None
@@ -91,7 +107,11 @@ def compute_outputs(
         decision = decide_obstacles(detection, image, rule)
         # Of a frame whose obstacles are unknown, nobody can say that it does not show one.
         if tracker is not None and decision.mask is not None:
-            tracked = confirmed_only(decision, tracker.update(decision.obstacles, stamp))
+            positions = _positions(decision, ground)
+            tracked = confirmed_only(
+                decision,
+                tracker.update(decision.obstacles, stamp, positions=_on_the_ground(positions)),
+            )
             decision, tracks = tracked.decision, tracked.tracks
             unconfirmed = tracked.unconfirmed
         mask, obstacles = decision.mask, decision.obstacles
@@ -107,6 +127,7 @@ def compute_outputs(
                 static_mask=rule.static_mask,
             )
     lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
+    positions = None if lines is None else _positions(ObstacleDecision(mask, obstacles), ground)
     score: NDArray[np.float32] | None = None
     if wanted.score:
         score = detection.score_grid if score_on_grid else detection.score
@@ -122,4 +143,24 @@ def compute_outputs(
         mask_withheld=withheld,
         tracks=None if lines is None else tracks,
         unconfirmed=unconfirmed,
+        ground=ground,
+        positions=positions,
     )
+
+
+def _positions(
+    decision: ObstacleDecision, ground: GroundGeometry | None
+) -> tuple[ObstaclePosition | None, ...] | None:
+    """Return where the obstacles stand; None without geometry, and where they are unknown."""
+    if ground is None or decision.mask is None:
+        return None
+    return locate_obstacles(contours(decision.mask, decision.obstacles), ground)
+
+
+def _on_the_ground(
+    positions: Sequence[ObstaclePosition | None] | None,
+) -> list[tuple[float, float] | None] | None:
+    """Return x and y of each in metres, in the vehicle's frame."""
+    if positions is None:
+        return None
+    return [None if position is None else (position.x, position.y) for position in positions]

@@ -10,6 +10,7 @@ from typing import Any
 
 from cosme_ros import topics
 from cosme_ros.bundle.loading import Bundle, load_bundle
+from cosme_ros.geometry.obstacle_position import GroundGeometry
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.inference.runtime_options import parse_runtime_options
 from cosme_ros.messages.images import BgrImage, decode_compressed, decode_image
@@ -128,9 +129,21 @@ class FramePipeline:
         return DetectedFrame(image, detection, spread, choices, camera, stamp)
 
     def outputs(
-        self, frame: DetectedFrame, requested: RequestedOutputs, *, frame_rate: float
+        self,
+        frame: DetectedFrame,
+        requested: RequestedOutputs,
+        *,
+        frame_rate: float,
+        ground: GroundGeometry | None = None,
     ) -> FrameOutputs:
-        """Make what was asked for of a frame; `frame_rate`, 1/s, is for the overlay to tell."""
+        """Make what was asked for of a frame.
+
+        Args:
+            frame: as `detect` returned it.
+            requested: what is made.
+            frame_rate: frames a second, for the overlay to tell.
+            ground: by which obstacles get a place on the road; None leaves that out.
+        """
         return compute_outputs(
             frame.detection,
             frame.image,
@@ -141,6 +154,7 @@ class FramePipeline:
             score_on_grid=frame.choices.settings.score_resolution == "network",
             tracker=self._trackers.get(frame.camera),
             stamp=frame.stamp,
+            ground=ground,
         )
 
 

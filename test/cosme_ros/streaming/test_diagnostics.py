@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cosme_ros import topics
-from cosme_ros.streaming.diagnostics import PENDING_KEY, Configured, Level, report
+from cosme_ros.streaming.diagnostics import PENDING_KEY, Configured, Level, Positions, report
 from cosme_ros.streaming.frame_statistics import Percentiles, Snapshot
 from cosme_ros.streaming.score_drift import DriftReference, ScoreSpread
 
@@ -52,6 +52,7 @@ def status(
     configured=CONFIGURED,
     missing_input_reason=None,
     transition_age=None,
+    positions=None,
 ):
     return report(
         state=state,
@@ -60,6 +61,7 @@ def status(
         configured=configured,
         snapshot=snapshot,
         missing_input_reason=missing_input_reason,
+        positions=positions,
     )
 
 
@@ -210,3 +212,16 @@ def test_obstacles_that_are_not_confirmed_are_counted_where_an_alarm_needs_sever
     assert waiting.values[topics.ALARM_RULE] == "3 of 5"
     assert waiting.values[topics.UNCONFIRMED_OBSTACLES] == "2"
     assert waiting.values[topics.UNCONFIRMED_FRAMES] == "7"
+
+
+def test_obstacles_without_a_place_that_is_asked_for_are_a_warning():
+    lacking = status(positions=Positions(gap="nothing came on /camera/camera_info"))
+    assert lacking.level == Level.WARN
+    assert "no place on the road: nothing came on /camera/camera_info" in lacking.message
+    assert lacking.values[topics.POSITIONS] == "unknown: nothing came on /camera/camera_info"
+    known = status(positions=Positions(gap=None))
+    assert (known.level, known.values[topics.POSITIONS]) == (Level.OK, "known")
+    assert topics.POSITIONS not in status().values
+    # A worse state stays what is said.
+    worse = status(replace(GOOD, pending_age=9.0), positions=Positions(gap="no pose"))
+    assert worse.level == Level.ERROR and "pending" in worse.message

@@ -6,12 +6,16 @@
 import cv2
 import numpy as np
 import pytest
+from helpers.small_bag import camera_info_message
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.geometry.ground_source import GroundSource, pose_of_settings
+from cosme_ros.geometry.obstacle_position import locate_obstacles
 from cosme_ros.inference.detector import Detector
+from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
-from cosme_ros.postprocessing.obstacles import find_obstacles, outlines
+from cosme_ros.postprocessing.obstacles import contours, find_obstacles, outlines
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
 from cosme_ros.tracking.obstacle_tracker import ObstacleTracker
 from cosme_ros.visualization.overlay import draw_overlay
@@ -37,6 +41,7 @@ def outputs(
     frame_rate=None,
     score_on_grid=False,
     outline="score",
+    ground=None,
     **tracking,
 ):
     return compute_outputs(
@@ -52,8 +57,17 @@ def outputs(
         provider="cpu",
         frame_rate=frame_rate,
         score_on_grid=score_on_grid,
+        ground=ground,
         **tracking,
     )
+
+
+@pytest.fixture(scope="module")
+def ground():
+    info = camera_info_message(0, *STREET.shape[:2])
+    info.k = np.array([120.0, 0, 80, 0, 120, 45, 0, 0, 1])
+    settings = Settings(camera_height=1.5)
+    return GroundSource().geometry(settings, pose_of_settings(settings), info, *STREET.shape[:2])
 
 
 @pytest.mark.parametrize("score", [True, False])
@@ -202,3 +216,33 @@ def test_a_frame_whose_obstacles_are_unknown_does_not_count(detector):
     ]
     assert [bool(m.obstacles) for m in made] == [False, False, True]
     assert [m.mask_withheld for m in made] == [False, True, False]
+
+
+def test_obstacles_get_a_place_on_the_road_where_the_camera_is_known(detector, ground):
+    made = outputs(detector, STREET, EVERYTHING, ground=ground)
+    expected = locate_obstacles(contours(made.mask, made.obstacles), ground)
+    assert [place.range for place in made.positions] == [place.range for place in expected]
+    # The box of the picture ends at row 75: 30 pixels below the horizon of a focal length of 120.
+    assert made.positions[0].range == pytest.approx(1.5 * 120 / 30, rel=0.2)
+    assert outputs(detector, STREET, EVERYTHING).positions is None
+    unheard = RequestedOutputs(score=True, mask=True, overlay=True)
+    assert outputs(detector, STREET, unheard, ground=ground).positions is None
+
+
+def test_unknown_obstacles_have_no_places_and_none_are_no_places(detector, ground):
+    assert outputs(detector, SKY, EVERYTHING, drivable=True, ground=ground).positions is None
+    road = street_frame(90, 160)
+    assert outputs(detector, road, EVERYTHING, ground=ground).positions == ()
+
+
+def test_followed_obstacles_have_a_speed_where_they_have_a_place(detector, ground):
+    """Its lower edge comes down in the picture, so that it comes nearer."""
+    tracker = ObstacleTracker()
+    for number in range(4):
+        image = street_frame(90, 160, box=(70, 60, 20, 15 + 3 * number))
+        stamp = number * 10**8
+        made = outputs(detector, image, EVERYTHING, tracker=tracker, stamp=stamp, ground=ground)
+        assert (made.tracks[0].velocity is None) == (number < 2)
+    assert made.track_ids[0] == 1 and made.tracks[0].velocity[0] < -1.0
+    alone = outputs(detector, image, EVERYTHING, tracker=ObstacleTracker())
+    assert alone.tracks[0].velocity is None
