@@ -26,6 +26,8 @@ EXTRAS = {
     "opencv": ["opencv-python-headless<5", "simplejpeg"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
+    # The maintained successor of norfair, which needs NumPy 1; it is imported under the old name.
+    "tracking": ["norfair-enough"],
     "bags": [
         "av",
         "jinja2",
@@ -33,6 +35,7 @@ EXTRAS = {
         "lz4",
         "matplotlib",
         "mcap",
+        "norfair-enough",
         "rosbags>=0.11",
         "scikit-learn",
         "scipy",
@@ -63,6 +66,7 @@ EXTRAS = {
     "test": [
         "dask[distributed]",
         "import-linter",
+        "motmetrics",
         "mypy",
         "onnx",
         "psutil",

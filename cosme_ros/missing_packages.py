@@ -38,6 +38,7 @@ PACKAGES = {
     "lz4": Package("lz4", "python3-lz4"),
     "matplotlib": Package("matplotlib", "python3-matplotlib"),
     "mcap": Package("mcap"),
+    "norfair": Package("norfair-enough"),
     "numpy": Package("numpy", "python3-numpy"),
     "onnxruntime": Package("onnxruntime"),
     "rosbags": Package("rosbags>=0.11"),

@@ -204,6 +204,29 @@ class Settings:
         Changeable.UNCONFIGURED,
         choices=TEMPORAL,
     )
+    tracking: bool = _row(
+        False,
+        "Whether obstacles are followed from frame to frame: markers and detections then have ids "
+        "that stay. Needs the Python package norfair-enough.",
+        Changeable.UNCONFIGURED,
+    )
+    alarm_min_seen: int = _row(
+        1,
+        "Frames of the last 'alarm_window' that have to show an obstacle before it is published in "
+        "any output but the score. 1: at once. More delays every obstacle, true ones too, and "
+        "needs 'tracking'.",
+        Changeable.UNCONFIGURED,
+        minimum=1,
+        maximum=100,
+    )
+    alarm_window: int = _row(
+        1,
+        "Frames over which 'alarm_min_seen' counts: 3 and 5 for an obstacle that 3 of the last 5 "
+        "frames have shown.",
+        Changeable.UNCONFIGURED,
+        minimum=1,
+        maximum=100,
+    )
     score_resolution: str = _row(
         "camera",
         "Size of ~/output/anomaly_score: that of the camera image, or 'network': that of the "
@@ -531,6 +554,16 @@ def check_together(settings: Settings) -> None:
         raise ParameterError(
             f"parameter 'stall_error' is {settings.stall_error}, but must be 'stall_warning', "
             f"{settings.stall_warning}, or more"
+        )
+    if settings.alarm_min_seen > settings.alarm_window:
+        raise ParameterError(
+            f"parameter 'alarm_min_seen' is {settings.alarm_min_seen}, but must be 'alarm_window', "
+            f"{settings.alarm_window}, or less"
+        )
+    if settings.alarm_min_seen > 1 and not settings.tracking:
+        raise ParameterError(
+            f"parameter 'alarm_min_seen' is {settings.alarm_min_seen}, and obstacles are not "
+            "followed from frame to frame; 'tracking' true is right with it"
         )
     if settings.camera_pose == "parameters" and settings.camera_height:
         several = topics.cameras(settings.cameras)

@@ -141,6 +141,8 @@ def _settings(options: argparse.Namespace) -> EvaluationSettings:
         static_mask=options.static_mask and str(Path(options.static_mask).expanduser().resolve()),
         marks=options.marks and str(Path(options.marks).expanduser().resolve()),
         temporal=options.temporal,
+        alarm_min_seen=options.alarm_min_seen,
+        alarm_window=options.alarm_window,
         alarm_gap=options.alarm_gap,
         component_sizes=options.component_sizes,
         pictures=options.pictures,
@@ -290,6 +292,8 @@ def _parser() -> argparse.ArgumentParser:
     add_node_options(
         node,
         *OBSTACLE_PARAMETERS,
+        "alarm_min_seen",
+        "alarm_window",
     )
     node.add_argument(
         "--threads",

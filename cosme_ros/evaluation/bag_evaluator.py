@@ -20,6 +20,7 @@ from cosme_ros.bags.labelled_frames import BagFrame, at_size
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bags.scenes import Scene, scene_at, scenes_of
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.evaluation.alarm_tracks import AlarmTracks
 from cosme_ros.evaluation.gallery import (
     ALARM,
     FALSE_ALARM,
@@ -44,11 +45,19 @@ from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 from cosme_ros.metrics.labels import ANOMALY, IGNORED
-from cosme_ros.postprocessing.obstacle_decision import decide_obstacles, obstacle_rule
+from cosme_ros.missing_packages import MissingPackageError
+from cosme_ros.postprocessing.obstacle_decision import (
+    ObstacleDecision,
+    decide_obstacles,
+    obstacle_rule,
+)
 from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.labelled import LabelledFrames, open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
+from cosme_ros.tracking.confirmed_obstacles import confirmed_only
+from cosme_ros.tracking.continuity import Continuity
+from cosme_ros.tracking.obstacle_tracker import ObstacleTracker, Track
 from cosme_ros.visualization.panels import FrameView
 from cosme_ros.visualization.text import counted
 
@@ -155,6 +164,9 @@ class _Run:
         self._mask_before: NDArray[np.uint8] | None = None
         self._alarm_runs = 0
         self._false_alarm_runs = 0
+        self._tracker = _tracker(task.settings, warnings)
+        self._tracks = AlarmTracks()
+        self._continuity = Continuity()
         self._scenes = scenes_of(task.path)
         self._scene: Scene | None = None
 
@@ -176,6 +188,9 @@ class _Run:
         if reason:
             self._figures.warnings.add("no anomaly", reason)
         self._figures.obstacles = self._obstacles.all
+        if self._tracker is not None:
+            self._figures.tracks = list(self._tracks.by_id.values())
+            self._figures.identities = self._tracks.identities
         self._figures.pictures = {
             kind: self._book.pictures(kind) for kind in self._figures.pictures
         }
@@ -184,8 +199,8 @@ class _Run:
     def _add(self, frame: BagFrame) -> None:
         figures = self._figures
         scene = scene_at(self._scenes, frame.bag_time)
-        if scene != self._scene:  # the drive was cut: nothing goes on from the frame before
-            self._scene = scene
+        self._scene = scene
+        if self._continuity.breaks(frame.stamp, scene):  # nothing goes on from the frame before
             self._obstacles.cut()
             self._mask_before = None
         height, width = frame.image.shape[:2]
@@ -202,6 +217,7 @@ class _Run:
         if self._static_mask is not None:
             frame = _looked_at(frame, self._static_mask)
         decision = decide_obstacles(detection, frame.image, self._rule)
+        decision, tracks = self._followed(decision, frame.stamp)
         mask, obstacles = decision.mask, decision.obstacles
         label = None if frame.label is None else at_size(frame.label, height, width)
         missed: tuple[Sighting, ...] = ()
@@ -216,6 +232,15 @@ class _Run:
             missed = tuple(sighting for sighting in shown if not sighting.found)
             if obstacles and mask is not None:
                 false = false_alarms(mask, label, detection.score)
+        if self._tracker is not None and mask is not None:
+            self._tracks.add(
+                frame.index,
+                mask,
+                obstacles,
+                tracks,
+                label=label,
+                labelled=None if label is None else self._obstacles,
+            )
         seen = FrameFigures(
             frame=frame.index,
             stamp=frame.stamp,
@@ -236,6 +261,16 @@ class _Run:
         self._mask_before = mask
         self._offer_pictures(frame, detection, mask, label, seen, before, missed, false)
         self._outputs.write(frame, detection.score, mask, obstacles, scene, label)
+
+    def _followed(
+        self, decision: ObstacleDecision, stamp: int
+    ) -> tuple[ObstacleDecision, tuple[Track, ...]]:
+        """Return what of a frame is confirmed, as the node publishes it, and its tracks."""
+        if self._tracker is None or decision.mask is None:
+            return decision, ()
+        tracks = self._tracker.update(decision.obstacles, stamp, scene=self._scene)
+        tracked = confirmed_only(decision, tracks)
+        return tracked.decision, tracked.tracks
 
     def _compare_aspect(self, height: int, width: int) -> None:
         # The detector warns too, but once a process, not a bag.
@@ -295,6 +330,22 @@ class _Run:
             what = f"{counted(seen.obstacles or 0, 'obstacle')}; {peak}"
             offer(ALARM, self._alarm_runs, seen.peak, what)
         offer(HIGHEST, frame.index // _ALIKE, seen.peak, peak)
+
+
+def _tracker(settings: EvaluationSettings, warnings: WarningLog) -> ObstacleTracker | None:
+    """Return what follows obstacles; None, with a warning, where the library is not installed.
+
+    Raises ValueError where the settings cannot do without it.
+    """
+    try:
+        return ObstacleTracker(min_seen=settings.alarm_min_seen, window=settings.alarm_window)
+    except MissingPackageError as error:
+        if settings.alarm_min_seen > 1:
+            raise ValueError(
+                f"alarm_min_seen is {settings.alarm_min_seen}, and: {error}"
+            ) from error
+        warnings.add("tracking", f"alarms are not counted by obstacle: {error}")
+        return None
 
 
 def _mask_iou(before: NDArray[np.uint8] | None, now: NDArray[np.uint8] | None) -> float | None:

@@ -22,7 +22,12 @@ from cosme_ros.evaluation.bag_evaluator import (
 )
 from cosme_ros.evaluation.outputs import OutputSettings
 from cosme_ros.evaluation.results import BagFigures, Unreadable, pooled_histogram
-from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, unheld_ids
+from cosme_ros.evaluation.settings import (
+    COMPONENT_SIZES,
+    EvaluationSettings,
+    check_alarm_frames,
+    unheld_ids,
+)
 from cosme_ros.evaluation.summary import BagEvaluation, summarised
 from cosme_ros.evaluation.workers import BACKENDS, Workers, WorkFolder, workers
 from cosme_ros.foreign_text import printable
@@ -79,6 +84,7 @@ class Evaluator:
     ) -> None:
         self.bundle = load_bundle(bundle)
         self.settings = settings or EvaluationSettings()
+        check_alarm_frames(self.settings)
         self._alarm_threshold = self.bundle.calibration.threshold(self.settings.false_positive_rate)
         self._static_mask = load_static_mask(self.settings.static_mask)
         marks = self.settings.marks

@@ -116,6 +116,24 @@ class LabelledObstacles:
         """Say that the drive goes on elsewhere: what the next frame shows is new."""
         self._before = np.zeros((0, 0), np.int32)
 
+    def covered_shares(
+        self, regions: NDArray[np.int32], count: int
+    ) -> dict[int, NDArray[np.float64]]:
+        """Return which share of each obstacle of the last frame lies in each region.
+
+        Args:
+            regions: int32 [H, W], the number of each pixel's region, 0 to count - 1.
+            count: of the regions.
+
+        Returns:
+            For each obstacle's number, float64 [count].
+        """
+        shares = {}
+        for number in np.flatnonzero(np.bincount(self._before.ravel())[1:]) + 1:
+            pixels = np.bincount(regions[self._before == number], minlength=count)
+            shares[int(number)] = pixels / pixels.sum()
+        return shares
+
     def add(
         self, frame: int, stamp: int, label: NDArray[np.uint8], mask: NDArray[np.uint8] | None
     ) -> tuple[Sighting, ...]:

@@ -9,7 +9,9 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cosme_ros.evaluation.alarm_tracks import AlarmTrack
 from cosme_ros.evaluation.gallery import KINDS, Picture
+from cosme_ros.evaluation.identity_metrics import IdentityCounts
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
 from cosme_ros.evaluation.score_distribution import ScoreDistribution
 from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
@@ -98,6 +100,10 @@ class BagFigures:
     """Every value that its labels hold, rising."""
     frames: list[FrameFigures] = field(default_factory=list)
     obstacles: list[LabelledObstacle] = field(default_factory=list)
+    tracks: list[AlarmTrack] | None = None
+    """That the mask has shown; None where obstacles were not followed."""
+    identities: IdentityCounts | None = None
+    """Of the labelled obstacles; None where obstacles were not followed."""
     pictures: dict[str, list[Picture]] = field(default_factory=lambda: {k: [] for k in KINDS})
     width: int = 0
     height: int = 0

@@ -18,7 +18,7 @@ COMPONENT_SIZES = {"anomaly": ANOMALY_TRACK, "obstacle": OBSTACLE_TRACK}
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How every bag is evaluated. `false_positive_rate` to `temporal` are the node's.
+    """How every bag is evaluated. `false_positive_rate` to `alarm_window` are the node's.
 
     >>> EvaluationSettings(alarm_gap=2.0).component_sizes
     'anomaly'
@@ -41,12 +41,23 @@ class EvaluationSettings:
     marks: str = Settings.marks
     """Path of a file of marks, which is only read. Empty: none."""
     temporal: str = Settings.temporal
+    alarm_min_seen: int = Settings.alarm_min_seen
+    alarm_window: int = Settings.alarm_window
     alarm_gap: float = ALARM_GAP
     """Seconds; alarming frames no further apart are one alarm."""
     component_sizes: str = "anomaly"
     """One of COMPONENT_SIZES: the size from which components are judged."""
     pictures: int = 12
     """Of each kind in the report."""
+
+
+def check_alarm_frames(settings: EvaluationSettings) -> None:
+    """Raise ValueError for an alarm that needs more frames than it counts over."""
+    if not 1 <= settings.alarm_min_seen <= settings.alarm_window:
+        raise ValueError(
+            f"alarm_min_seen is {settings.alarm_min_seen}; 1 to alarm_window, "
+            f"{settings.alarm_window}, is right"
+        )
 
 
 _MOST_LISTED = 20  # instance ids run to thousands

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosme_ros.evaluation.alarm_tracks import ObstacleAlarms, obstacle_alarms
 from cosme_ros.evaluation.results import (
     BagFigures,
     Unreadable,
@@ -53,6 +54,8 @@ class Summary:
     detection: DetectionDelay | None
     alarms: AlarmFigures
     alarms_where_nothing_is_wrong: AlarmFigures | None
+    alarms_by_obstacle: ObstacleAlarms | None
+    """None where obstacles were not followed."""
     stability: Stability
     exceedance: tuple[Exceedance, ...]
 
@@ -121,10 +124,25 @@ def summarised(
         detection=detection(obstacles) if anomalous else None,
         alarms=alarms(normal_only=False),
         alarms_where_nothing_is_wrong=normal_alarms if normal_alarms.frames else None,
+        alarms_by_obstacle=_alarms_by_obstacle(bags, labelled=bool(labelled), normal=normal_alarms),
         stability=stability([bag.frames for bag in bags]),
         exceedance=pooled_scores(bags).exceedance(),
     )
     return summary, histogram.curve() if both else None
+
+
+def _alarms_by_obstacle(
+    bags: Sequence[BagFigures], *, labelled: bool, normal: AlarmFigures
+) -> ObstacleAlarms | None:
+    followed = [bag for bag in bags if bag.tracks is not None and bag.identities is not None]
+    if len(followed) < len(bags):
+        return None
+    return obstacle_alarms(
+        [track for bag in followed for track in bag.tracks or ()],
+        [bag.identities for bag in followed if bag.identities is not None],
+        labelled=labelled,
+        normal_seconds=normal.seconds,
+    )
 
 
 def _absent(bags: Sequence[BagFigures], settings: EvaluationSettings) -> str:

@@ -318,6 +318,7 @@ class DetectorNode(LifecycleNode):
             stamp_latency=self._age(header.stamp),
             spread=detected.spread,
             mask_withheld=made.mask_withheld,
+            unconfirmed=made.unconfirmed,
         )
 
     def _failed(self, camera: str, error: Exception) -> str | None:

@@ -92,6 +92,7 @@ def _markers(made: FrameOutputs, header: Any, plane_of: PlaneOf) -> MarkerArray 
         plane_of(width, height),
         height=height,
         width=width,
+        ids=made.track_ids,
         positions=made.positions,
     )
     return message
@@ -101,12 +102,21 @@ def _detections(made: FrameOutputs, header: Any, _: PlaneOf) -> Any | None:
     if made.obstacles is None:
         return None
     message = Detection2DArray()
-    fill_detections(message, Detection2D, ObjectHypothesisWithPose, header, made.obstacles)
+    fill_detections(
+        message,
+        Detection2D,
+        ObjectHypothesisWithPose,
+        header,
+        made.obstacles,
+        ids=made.track_ids,
+    )
     return message
 
 
 def obstacle_ids(made: FrameOutputs) -> tuple[int, ...]:
-    """Return the id of each obstacle of a frame: its place among them."""
+    """Return the id of each obstacle of a frame: its track's, or its place among them."""
+    if made.track_ids is not None:
+        return made.track_ids
     return tuple(range(len(made.obstacles or ())))
 
 

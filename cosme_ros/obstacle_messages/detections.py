@@ -26,17 +26,23 @@ def fill_detections(
     hypothesis_class: Any,
     header: Any,
     obstacles: Sequence[Obstacle],
+    *,
+    ids: Sequence[int] | None = None,
 ) -> None:
     """Fill a Detection2DArray with one box an obstacle, in pixels of the image.
 
     `detection_class` and `hypothesis_class` are Detection2D and ObjectHypothesisWithPose; `header`
     is the image's. The message asks for a score within 0..1: it is p / (1 + p) of the peak score p,
     0.5 at the alarm line. The pose in space is left at zero: it is not known.
+    `ids` are those of the obstacles' tracks; None leaves the id empty.
     """
     message.header = header
     message.detections = [
         _detection(detection_class, hypothesis_class, header, obstacle) for obstacle in obstacles
     ]
+    if ids is not None:
+        for detection, number in zip(message.detections, ids, strict=True):
+            detection.id = str(number)
 
 
 def _detection(detection_class: Any, hypothesis_class: Any, header: Any, obstacle: Obstacle) -> Any:

@@ -39,6 +39,7 @@ def fill_markers(
     *,
     height: int,
     width: int,
+    ids: Sequence[int] | None = None,
     positions: Sequence[ObstaclePosition | None] | None = None,
 ) -> None:
     """Fill a MarkerArray: first DELETEALL, then a line and the peak score of each obstacle.
@@ -46,14 +47,16 @@ def fill_markers(
     `marker_class` and `point_class` are visualization_msgs' Marker and geometry_msgs' Point;
     `header` the image's, which all markers bear; `lines` as `outlines` returns them, in pixels of
     the image of height x width. Line and letters are as large as in the overlay, seen by the
-    camera. The namespaces end on "(uncalibrated)" where the plane is a guess. `positions` are those
-    of the obstacles, None where none is known.
+    camera. The namespaces end on "(uncalibrated)" where the plane is a guess.
+    `ids` are those of the obstacles' tracks; None numbers the obstacles of the frame from 0 on.
+    `positions` are those of the obstacles, None where none is known.
     """
     unit = unit_of(height, width)
     note = "" if plane.calibrated else " (uncalibrated)"
     markers = [marker_class(header=header, action=marker_class.DELETEALL)]
+    numbers = range(len(obstacles)) if ids is None else ids
     places = [None] * len(obstacles) if positions is None else positions
-    for index, (obstacle, line, place) in enumerate(zip(obstacles, lines, places, strict=True)):
+    for index, obstacle, line, place in zip(numbers, obstacles, lines, places, strict=True):
         depth = 1.0 if place is None else place.depth
         corners = line.tolist() if len(line) > 2 else _corners(obstacle)
         outline = _marker(marker_class, header, f"outline{note}", index)

@@ -83,6 +83,7 @@ def _bag(bag: BagFigures, summary: Summary, labels: LabelSettings) -> dict[str, 
         "not_as_it_should_be": bag.warnings.sentences(),
         "summary": _summary(summary),
         "obstacles": [{**asdict(o), "iou": o.iou} for o in bag.obstacles],
+        "alarms_by_obstacle": None if bag.tracks is None else [asdict(t) for t in bag.tracks],
         "scores": {"edges": bag.scores.edges.tolist(), "counts": bag.scores.counts.tolist()},
         "frames": _columns(bag.frames),
     }

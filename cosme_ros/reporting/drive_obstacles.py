@@ -25,6 +25,7 @@ from cosme_ros.evaluation.obstacle_tracking import (
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK
 from cosme_ros.metrics.labels import ANOMALY
 from cosme_ros.reporting.pictures import ChosenFrame
+from cosme_ros.tracking.continuity import Continuity
 from cosme_ros.visualization.panels import Region
 from cosme_ros.visualization.text import counted
 
@@ -61,6 +62,7 @@ class DriveObstacles:
 
     def __init__(self) -> None:
         self._followed = LabelledObstacles(ANOMALY_TRACK.true)
+        self._continuity = Continuity()
         self._frames: list[_Frame] = []
 
     def add(
@@ -83,7 +85,7 @@ class DriveObstacles:
             mask: uint8 [H, W], 0 or 255; None where it was withheld.
             label: uint8 [H, W], values of `bag_reading`; None where the frame has none.
         """
-        if self._frames and self._frames[-1].scene != scene:
+        if self._continuity.breaks(stamp, scene):
             self._followed.cut()
         sightings: tuple[Sighting, ...] = ()
         false: tuple[FalseAlarm, ...] = ()

@@ -48,6 +48,8 @@ class Configured:
     """Share of the image under the static mask."""
     marks: int = 0
     """That hold."""
+    alarm_rule: str = ""
+    """Which frames an alarm needs, such as "3 of 5"; empty where it needs one."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,12 @@ def report(
     if configured is None or snapshot is None:
         return Report(Level.WARN, f"{state}: no obstacles are looked for", values)
     values |= _numbers(snapshot, configured)
+    if configured.alarm_rule:
+        values |= {
+            topics.ALARM_RULE: configured.alarm_rule,
+            topics.UNCONFIRMED_OBSTACLES: str(snapshot.unconfirmed),
+            topics.UNCONFIRMED_FRAMES: str(snapshot.unconfirmed_frames),
+        }
     if positions is not None:
         values[topics.POSITIONS] = positions.status
     level, message = _judge(snapshot, configured, missing_input_reason)
@@ -150,7 +158,8 @@ def _judge(
         return Level.WARN, warning
     if s.received and not s.recent_processed:
         return Level.WARN, f"{s.waiting + s.under_way} frames pending, and no result yet"
-    return Level.OK, f"{s.output_rate:.1f} frames/s"
+    unconfirmed = f", {s.unconfirmed} obstacles not confirmed" if s.unconfirmed else ""
+    return Level.OK, f"{s.output_rate:.1f} frames/s{unconfirmed}"
 
 
 def _numbers(s: Snapshot, configured: Configured) -> dict[str, str]:

@@ -3,6 +3,7 @@
 
 """From what was detected in a picture to what the node publishes: only what somebody hears."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,14 @@ from cosme_ros.geometry.obstacle_position import (
     locate_obstacles,
 )
 from cosme_ros.inference.detector import Detection
-from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import (
+    ObstacleDecision,
+    ObstacleRule,
+    decide_obstacles,
+)
 from cosme_ros.postprocessing.obstacles import Obstacle, contours, outlines
+from cosme_ros.tracking.confirmed_obstacles import confirmed_only
+from cosme_ros.tracking.obstacle_tracker import ObstacleTracker, Track
 from cosme_ros.visualization.overlay import draw_overlay
 
 
@@ -47,10 +54,19 @@ class FrameOutputs:
     outlines: tuple[NDArray[np.int32], ...] | None
     """Of the obstacles, [N, 2] pixels (x, y)."""
     mask_withheld: bool
+    tracks: tuple[Track, ...] | None = None
+    """Of the obstacles, in their order; None where they are not followed."""
+    unconfirmed: int = 0
+    """Obstacles of the frame that are in no output, because an alarm needs more frames."""
     ground: GroundGeometry | None = None
     """By which the obstacles were placed on the road; None where that is off or not possible."""
     positions: tuple[ObstaclePosition | None, ...] | None = None
     """Of the obstacles; None where there is no `ground`. Of one that is not on the road, None."""
+
+    @property
+    def track_ids(self) -> tuple[int, ...] | None:
+        """Of the obstacles, in their order; None where they are not followed."""
+        return None if self.tracks is None else tuple(track.id for track in self.tracks)
 
 
 def compute_outputs(
@@ -62,6 +78,8 @@ def compute_outputs(
     provider: str,
     frame_rate: float | None = None,
     score_on_grid: bool = False,
+    tracker: ObstacleTracker | None = None,
+    stamp: int = 0,
     ground: GroundGeometry | None = None,
 ) -> FrameOutputs:
     """Make the wanted outputs of what was detected in a frame.
@@ -74,14 +92,28 @@ def compute_outputs(
         provider: for the overlay to tell.
         frame_rate: frames a second, for the overlay to tell.
         score_on_grid: gives the score as the networks do instead.
+        tracker: of the frame's camera; gets every frame, and leaves out what is not confirmed yet.
+            None: obstacles are not followed.
+        stamp: of the frame, nanoseconds; for the tracker.
         ground: by which obstacles get a place on the road; None leaves that out.
     """
     withheld = False
     mask: NDArray[np.uint8] | None = None
     overlay: NDArray[np.uint8] | None = None
     obstacles: tuple[Obstacle, ...] = ()
-    if wanted.mask or wanted.overlay or wanted.obstacles:
+    tracks: tuple[Track, ...] | None = None
+    unconfirmed = 0
+    if wanted.mask or wanted.overlay or wanted.obstacles or tracker is not None:
         decision = decide_obstacles(detection, image, rule)
+        # Of a frame whose obstacles are unknown, nobody can say that it does not show one.
+        if tracker is not None and decision.mask is not None:
+            positions = _positions(decision, ground)
+            tracked = confirmed_only(
+                decision,
+                tracker.update(decision.obstacles, stamp, positions=_on_the_ground(positions)),
+            )
+            decision, tracks = tracked.decision, tracked.tracks
+            unconfirmed = tracked.unconfirmed
         mask, obstacles = decision.mask, decision.obstacles
         withheld = mask is None
         if wanted.overlay:
@@ -95,9 +127,7 @@ def compute_outputs(
                 static_mask=rule.static_mask,
             )
     lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
-    positions: tuple[ObstaclePosition | None, ...] | None = None
-    if ground is not None and lines is not None and mask is not None:
-        positions = locate_obstacles(contours(mask, obstacles), ground)
+    positions = None if lines is None else _positions(ObstacleDecision(mask, obstacles), ground)
     score: NDArray[np.float32] | None = None
     if wanted.score:
         score = detection.score_grid if score_on_grid else detection.score
@@ -111,6 +141,26 @@ def compute_outputs(
         obstacles=None if lines is None else obstacles,
         outlines=lines,
         mask_withheld=withheld,
+        tracks=None if lines is None else tracks,
+        unconfirmed=unconfirmed,
         ground=ground,
         positions=positions,
     )
+
+
+def _positions(
+    decision: ObstacleDecision, ground: GroundGeometry | None
+) -> tuple[ObstaclePosition | None, ...] | None:
+    """Return where the obstacles stand; None without geometry, and where they are unknown."""
+    if ground is None or decision.mask is None:
+        return None
+    return locate_obstacles(contours(decision.mask, decision.obstacles), ground)
+
+
+def _on_the_ground(
+    positions: Sequence[ObstaclePosition | None] | None,
+) -> list[tuple[float, float] | None] | None:
+    """Return x and y of each in metres, in the vehicle's frame."""
+    if positions is None:
+        return None
+    return [None if position is None else (position.x, position.y) for position in positions]

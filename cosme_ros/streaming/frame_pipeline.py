@@ -19,6 +19,7 @@ from cosme_ros.geometry.obstacle_position import GroundGeometry
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.inference.runtime_options import parse_runtime_options
 from cosme_ros.messages.images import BgrImage, decode_compressed, decode_image
+from cosme_ros.missing_packages import MissingPackageError
 from cosme_ros.parameters import ParameterError, Settings, check_together
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
 from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
@@ -26,6 +27,7 @@ from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.diagnostics import Configured
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
 from cosme_ros.streaming.score_drift import ScoreSpread, drift_reference, score_spread
+from cosme_ros.tracking.obstacle_tracker import ObstacleTracker
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,9 @@ class DetectedFrame:
     detection: Detection
     spread: ScoreSpread
     choices: _Choices
+    camera: str
+    stamp: int
+    """Nanoseconds."""
 
 
 class FramePipeline:
@@ -71,6 +76,7 @@ class FramePipeline:
         compressed = settings.image_transport == "compressed"
         self._decode = decode_compressed if compressed else decode_image
         self._streams: dict[str, CameraStream] = {}
+        self._trackers = _trackers(settings)
 
     @property
     def settings(self) -> Settings:
@@ -100,6 +106,7 @@ class FramePipeline:
             marks=0 if self.adaptation is None else len(self.adaptation.marks),
             stall_warning=self.settings.stall_warning,
             stall_error=self.settings.stall_error,
+            alarm_rule=_alarm_rule(self.settings),
         )
 
     def change(self, settings: Settings) -> None:
@@ -114,6 +121,8 @@ class FramePipeline:
             camera: CameraStream(self.detector, temporal=self.settings.temporal)
             for camera in topics.cameras(self.settings.cameras)
         }
+        for tracker in self._trackers.values():
+            tracker.reset()
 
     def detect(self, camera: str, message: Any) -> DetectedFrame:
         """Decode a camera's next frame and run the networks on it.
@@ -140,7 +149,7 @@ class FramePipeline:
             adaptation.remember(RecentFrame(camera, stamp, image, detection, choices.rule))
         mask, grid = self._static_mask, detection.raw_score_grid
         spread = score_spread(grid if mask is None else mask.values_of(grid), self._drift)
-        return DetectedFrame(image, detection, spread, choices)
+        return DetectedFrame(image, detection, spread, choices, camera, stamp)
 
     def outputs(
         self,
@@ -166,6 +175,8 @@ class FramePipeline:
             provider=self.detector.provider,
             frame_rate=frame_rate,
             score_on_grid=frame.choices.settings.score_resolution == "network",
+            tracker=self._trackers.get(frame.camera),
+            stamp=frame.stamp,
             ground=ground,
         )
 
@@ -180,6 +191,7 @@ def open_pipeline(settings: Settings) -> FramePipeline:
     """
     bundle = load_bundle(settings.bundle, expected_digest=settings.bundle_digest)
     _choices(settings, bundle, _static_mask(settings))  # before the networks are loaded
+    _trackers(settings)
     detector = Detector(
         bundle,
         provider=settings.provider,
@@ -212,6 +224,26 @@ def _static_mask(settings: Settings) -> StaticMask | None:
         return load_static_mask(settings.static_mask)
     except ValueError as error:
         raise ParameterError(f"parameter {error}") from error
+
+
+def _trackers(settings: Settings) -> dict[str, ObstacleTracker]:
+    """Return a tracker for each camera; none where obstacles are not followed."""
+    if not settings.tracking:
+        return {}
+    try:
+        return {
+            camera: ObstacleTracker(min_seen=settings.alarm_min_seen, window=settings.alarm_window)
+            for camera in topics.cameras(settings.cameras)
+        }
+    except MissingPackageError as error:
+        raise ParameterError(f"parameter 'tracking' is true, and: {error}") from error
+
+
+def _alarm_rule(settings: Settings) -> str:
+    """Return which frames an alarm needs, for people; empty where it needs one."""
+    if settings.alarm_min_seen == 1:
+        return ""
+    return f"{settings.alarm_min_seen} of {settings.alarm_window}"
 
 
 def _choices(settings: Settings, bundle: Bundle, static_mask: StaticMask | None) -> _Choices:

@@ -59,6 +59,10 @@ class Snapshot:
     recent_late: int
     recent_failures: dict[str, int]
     recent_masks_withheld: int
+    unconfirmed: int = 0
+    """Obstacles of the newest frame that are not published, because an alarm needs more frames."""
+    unconfirmed_frames: int = 0
+    """Frames that had such obstacles."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class Processed:
     stamp_latency: float | None
     spread: ScoreSpread
     mask_withheld: bool
+    unconfirmed: int = 0
+    """Obstacles that are not published, because an alarm needs more frames."""
 
 
 class FrameStatistics:
@@ -97,6 +103,8 @@ class FrameStatistics:
         self._under_way = 0
         self._pending_since: float | None = None
         self._masks_withheld = 0
+        self._unconfirmed = 0
+        self._unconfirmed_frames = 0
         self._failed: Counter[str] = Counter()
         self._inputs: deque[tuple[float, None]] = deque()
         self._outputs: deque[tuple[float, Processed]] = deque()
@@ -153,6 +161,8 @@ class FrameStatistics:
             self._under_way -= 1
             self._processed += 1
             self._masks_withheld += frame.mask_withheld
+            self._unconfirmed = frame.unconfirmed
+            self._unconfirmed_frames += frame.unconfirmed > 0
             self._outputs.append((self._end_one(), frame))
 
     def output_rate(self) -> float:
@@ -191,6 +201,8 @@ class FrameStatistics:
                 recent_late=len(self._misses),
                 recent_failures=dict(Counter(reason for _, reason in self._failures)),
                 recent_masks_withheld=sum(f.mask_withheld for f in frames),
+                unconfirmed=self._unconfirmed,
+                unconfirmed_frames=self._unconfirmed_frames,
             )
 
     def _end_one(self) -> float:

@@ -54,6 +54,8 @@ def test_every_row_tells_what_it_is_for():
         ("deadline", -0.1, "between 0.0 and 60.0"),
         ("deadline", 1, "of type float"),
         ("overlap", "on", "auto, always, never"),
+        ("alarm_min_seen", 0, "between 1 and 100"),
+        ("alarm_min_seen", 2, "must be 'alarm_window', 1, or less"),
         ("camera_pose", "urdf", "parameters, tf"),
         ("camera_height", -1.0, "between 0.0 and 100.0"),
         ("vehicle_frame", "", "'base_link'"),
@@ -66,6 +68,13 @@ def test_a_wrong_value_is_named_with_what_would_be_right(name, value, words):
         check_settings({**DEFAULTS, "bundle": "/bundles/street", name: value})
     assert name in str(caught.value)
     assert words in str(caught.value)
+
+
+def test_an_alarm_over_several_frames_needs_obstacles_that_are_followed():
+    values = {**DEFAULTS, "bundle": "/bundles/street", "alarm_min_seen": 3, "alarm_window": 5}
+    with pytest.raises(ParameterError, match="'tracking' true is right with it"):
+        check_settings(values)
+    assert check_settings({**values, "tracking": True}).alarm_min_seen == 3
 
 
 @pytest.mark.parametrize("row", PARAMETERS, ids=lambda row: row.name)

@@ -29,6 +29,21 @@ def test_the_promise_is_said_where_it_holds() -> None:
     )
 
 
+def test_an_alarm_that_needs_several_frames_voids_it() -> None:
+    """With fewer frames between them, alarms that a gap has joined can count as several."""
+    later = Settings(
+        false_positive_rate=2e-5,
+        region="drivable",
+        minimum_area=100,
+        tracking=True,
+        alarm_min_seen=3,
+        alarm_window=5,
+    )
+    sentence, holds = guarantee_status(CALIBRATION, later) or ("", True)
+    assert "but for alarm_min_seen 1 (it is 3): the promise does not hold" in sentence
+    assert not holds
+
+
 def test_other_settings_void_it() -> None:
     other = Settings(false_positive_rate=2e-5, region="everything", minimum_area=64)
     assert guarantee_status(CALIBRATION, other) == (

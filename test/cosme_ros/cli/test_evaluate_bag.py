@@ -193,6 +193,74 @@ def test_no_obstacle_is_followed_across_a_cut(bundle: Path, tmp_path: Path) -> N
         assert all(0.1 < o["iou"] <= 1.0 and o["largest_area"] == 1200 for o in obstacles)
 
 
+def test_no_obstacle_is_followed_across_a_gap(bundle: Path, tmp_path: Path) -> None:
+    """At 0.4 frames a second nothing is a gap; 3 s after frames of 10 a second, it is one."""
+    bag = tmp_path / "bag"
+    write_small_bag(bag, frames=4, rate=0.4, boxes=lambda _: BOX)
+    (slow,) = evaluate(bundle, tmp_path / "out", bag)["bags"]
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index, seconds in enumerate((0.0, 0.1, 3.2, 3.3)):
+        stamp = START + round(seconds * 1e9)
+        cv2.imwrite(str(folder / f"{stamp}.png"), picture(index, 180, 320, lambda _: BOX))
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        of_frame = label(index, 180, 320, lambda _: BOX)
+        cv2.imwrite(str(tmp_path / "labels" / f"{stamp}.png"), of_frame)
+    options = ("--label-folder", str(tmp_path / "labels"))
+    (cut,) = evaluate(bundle, tmp_path / "out", folder, options=options)["bags"]
+    # The first gap of a drive is longer than a second: only then its period is known.
+    assert [o["first_frame"] for o in slow["obstacles"]] == [0, 1]
+    assert [o["first_frame"] for o in cut["obstacles"]] == [0, 2]
+    assert [alarm["first_frame"] for alarm in cut["alarms_by_obstacle"]] == [0, 2]
+
+
+def test_alarms_are_counted_by_obstacle(bundle: Path, tmp_path: Path) -> None:
+    """The box comes and goes in every other frame, at one place: one obstacle, one alarm."""
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    report = evaluate(bundle, tmp_path / "out", bag)
+    assert (
+        report["total"]["alarms_by_obstacle"] == report["bags"][0]["summary"]["alarms_by_obstacle"]
+    )
+    (alarm,) = report["bags"][0]["alarms_by_obstacle"]
+    assert (alarm["id"], alarm["first_frame"], alarm["frames"]) == (1, 1, FRAMES // 2)
+    assert (alarm["on_anomaly"], alarm["on_normal"]) == (FRAMES // 2, 0)
+    found = report["total"]["alarms_by_obstacle"]
+    assert (found["alarms"], found["false_alarms"], found["where_nothing_is_wrong"]) == (1, 0, 0)
+    # By its label it is another obstacle each time, which appears and goes.
+    assert (found["identified"], found["identity_switches"]) == (FRAMES // 2, 0)
+    assert "Alarms by obstacle" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_an_alarm_that_needs_frames_is_counted_as_the_node_publishes_it(
+    bundle: Path, tmp_path: Path
+) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    at_once = evaluate(bundle, tmp_path / "once", bag)
+    options = ("--alarm-min-seen", "2", "--alarm-window", "3")
+    later = evaluate(bundle, tmp_path / "later", bag, options=options)
+    assert at_once["bags"][0]["frames"]["obstacles"] == [0, 1, 0, 1, 0, 1]
+    assert later["bags"][0]["frames"]["obstacles"] == [0, 0, 0, 1, 0, 1]
+    assert later["bags"][0]["frames"]["missed"] == [0, 1, 0, 0, 0, 0]
+    assert later["total"]["pixels"] == at_once["total"]["pixels"], "scores stay as they are"
+    page = (tmp_path / "later" / "report.html").read_text()
+    assert "2 of 3" in page
+    evaluate(bundle, tmp_path / "no", bag, status=1, options=("--alarm-min-seen", "2"))
+
+
+def test_without_the_library_the_rest_is_evaluated(
+    bundle: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setitem(sys.modules, "norfair", None)
+    bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
+    report = evaluate(bundle, tmp_path / "out", bag, options=("--jobs", "1"))
+    assert report["total"]["alarms_by_obstacle"] is None
+    assert report["total"]["alarms"]["alarm_frames"] == FRAMES // 2
+    assert "alarms are not counted by obstacle" in capsys.readouterr().err
+    options = ("--alarm-min-seen", "2", "--alarm-window", "3", "--jobs", "1")
+    evaluate(bundle, tmp_path / "out", bag, status=1, options=options)
+    assert "alarm_min_seen is 2, and: The Python package 'norfair'" in capsys.readouterr().err
+
+
 def test_scores_over_time_are_those_of_a_camera_stream(bundle: Path, tmp_path: Path) -> None:
     bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
     report = evaluate(bundle, tmp_path / "out", bag, options=["--temporal", "flow"])

@@ -141,3 +141,15 @@ def test_false_alarms_touch_no_anomaly_and_something_that_is_judged() -> None:
     score = drawn((41, 11, 1, 1), value=7).astype(np.float32)
     (only,) = false_alarms(mask, label, score)
     assert (only.peak, only.area, only.box) == (7.0, 12, (40, 10, 4, 3))
+
+
+def test_the_share_of_each_obstacle_in_each_region_is_of_the_last_frame() -> None:
+    obstacles = LabelledObstacles(4)
+    obstacles.add(0, 0, drawn((10, 10, 6, 6)), NOTHING)
+    obstacles.add(1, 1, drawn((10, 10, 6, 6), (40, 10, 4, 4)), NOTHING)
+    regions = drawn((10, 10, 6, 2), value=1).astype(np.int32) + drawn((41, 10, 9, 9), value=2)
+    shares = obstacles.covered_shares(regions, 4)
+    assert {number: share.tolist() for number, share in shares.items()} == {
+        1: [2 / 3, 1 / 3, 0, 0],
+        2: [0.25, 0, 0.75, 0],
+    }

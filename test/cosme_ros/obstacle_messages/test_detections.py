@@ -21,7 +21,7 @@ from cosme_ros.postprocessing.obstacles import Obstacle, find_obstacles
 HEADER = header(1_700_000_000_123_456_789)
 
 
-def detections(obstacles: tuple[Obstacle, ...]):
+def detections(obstacles: tuple[Obstacle, ...], **options):
     message = message_class("vision_msgs/msg/Detection2DArray")()
     fill_detections(
         message,
@@ -29,6 +29,7 @@ def detections(obstacles: tuple[Obstacle, ...]):
         message_class("vision_msgs/msg/ObjectHypothesisWithPose"),
         HEADER,
         obstacles,
+        **options,
     )
     return serialised_and_back(message)
 
@@ -60,6 +61,12 @@ def test_the_score_is_a_half_at_the_alarm_line_and_rises_towards_one() -> None:
 
 def test_no_obstacle_is_an_empty_array() -> None:
     assert list(detections(()).detections) == []
+
+
+def test_ids_are_those_of_the_tracks_and_empty_without() -> None:
+    obstacles = tuple(Obstacle(x, 0, 1, 1, 1, 2.0) for x in (5, 9))
+    assert [d.id for d in detections(obstacles).detections] == ["", ""]
+    assert [d.id for d in detections(obstacles, ids=(12, 3)).detections] == ["12", "3"]
 
 
 def test_a_box_in_space_stands_where_the_obstacle_is() -> None:

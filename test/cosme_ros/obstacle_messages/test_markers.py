@@ -17,7 +17,8 @@ Marker = message_class("visualization_msgs/msg/Marker")
 HEADER = header(1_700_000_000_123_456_789)
 
 
-def markers(score: np.ndarray, plane: ImagePlane = PLANE, positions=None):
+def markers(score: np.ndarray, plane: ImagePlane = PLANE, **options):
+
     mask, obstacles = find_obstacles(score, region=None, minimum_area=1)
     message = message_class("visualization_msgs/msg/MarkerArray")()
     fill_markers(
@@ -30,7 +31,7 @@ def markers(score: np.ndarray, plane: ImagePlane = PLANE, positions=None):
         plane,
         height=HEIGHT,
         width=WIDTH,
-        positions=positions,
+        **options,
     )
     return serialised_and_back(message).markers
 
@@ -100,6 +101,11 @@ def test_guessed_directions_say_so() -> None:
     for plane, guessed in ((PLANE, False), (uncalibrated_plane(WIDTH, HEIGHT), True)):
         for marker in markers(two_boxes(), plane)[1:]:
             assert marker.ns.endswith("(uncalibrated)") == guessed
+
+
+def test_ids_are_those_of_the_tracks_or_number_the_frames_obstacles() -> None:
+    assert [m.id for m in markers(two_boxes())[1:]] == [0, 0, 1, 1]
+    assert [m.id for m in markers(two_boxes(), ids=(12, 3))[1:]] == [12, 12, 3, 3]
 
 
 def test_an_obstacle_whose_place_is_known_is_outlined_there() -> None:

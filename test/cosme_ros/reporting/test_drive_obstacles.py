@@ -79,6 +79,17 @@ def test_all_together() -> None:
     assert "Median IoU of those found: 0.75" in said
 
 
+def test_after_a_gap_the_same_place_is_another_obstacle() -> None:
+    drive = DriveObstacles()
+    score = np.zeros(SIZE, np.float32)
+    for number, seconds in enumerate((0.0, 0.1, 0.2, 9.0, 9.1)):
+        stamp = round(seconds * 1e9)
+        drive.add(number, stamp, None, score=score, mask=NOTHING, label=LARGE)
+    report = drive.report()
+    assert report is not None
+    assert [row["first_frame"] for row in report["all"]] == [0, 3]
+
+
 def test_later_than_five_frames_is_not_in_time() -> None:
     found = [(RAIN, LARGE, LARGE * 255)]
     for late, prompt in ((5, 1), (6, 0)):

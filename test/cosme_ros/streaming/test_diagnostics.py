@@ -199,6 +199,21 @@ def report_of(configured, snapshot=GOOD):
     )
 
 
+def test_obstacles_that_are_not_confirmed_are_counted_where_an_alarm_needs_several_frames():
+    assert not {topics.ALARM_RULE, topics.UNCONFIRMED_OBSTACLES} & set(status().values)
+    waiting = status(
+        replace(GOOD, unconfirmed=2, unconfirmed_frames=7),
+        configured=replace(CONFIGURED, alarm_rule="3 of 5"),
+    )
+    assert (waiting.level, waiting.message) == (
+        Level.OK,
+        "9.0 frames/s, 2 obstacles not confirmed",
+    )
+    assert waiting.values[topics.ALARM_RULE] == "3 of 5"
+    assert waiting.values[topics.UNCONFIRMED_OBSTACLES] == "2"
+    assert waiting.values[topics.UNCONFIRMED_FRAMES] == "7"
+
+
 def test_obstacles_without_a_place_that_is_asked_for_are_a_warning():
     lacking = status(positions=Positions(gap="nothing came on /camera/camera_info"))
     assert lacking.level == Level.WARN

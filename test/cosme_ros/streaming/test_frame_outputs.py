@@ -17,6 +17,7 @@ from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
 from cosme_ros.postprocessing.obstacles import contours, find_obstacles, outlines
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
+from cosme_ros.tracking.obstacle_tracker import ObstacleTracker
 from cosme_ros.visualization.overlay import draw_overlay
 
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
@@ -41,6 +42,7 @@ def outputs(
     score_on_grid=False,
     outline="score",
     ground=None,
+    **tracking,
 ):
     return compute_outputs(
         detector.detect(image),
@@ -56,6 +58,7 @@ def outputs(
         frame_rate=frame_rate,
         score_on_grid=score_on_grid,
         ground=ground,
+        **tracking,
     )
 
 
@@ -166,6 +169,55 @@ def test_another_outline_is_refused(detector):
         outputs(detector, STREET, EVERYTHING, outline="box")
 
 
+def test_without_a_tracker_nothing_has_an_id(detector):
+    made = outputs(detector, STREET, EVERYTHING)
+    assert made.tracks is None and made.track_ids is None and made.unconfirmed == 0
+
+
+def test_followed_obstacles_change_nothing_but_have_ids_that_stay(detector):
+    """By default one frame is enough for an alarm: the outputs are the same to the bit."""
+    alone = outputs(detector, STREET, EVERYTHING)
+    tracker = ObstacleTracker()
+    for number in range(3):
+        made = outputs(detector, STREET, EVERYTHING, tracker=tracker, stamp=number * 10**8)
+        assert made.mask.tobytes() == alone.mask.tobytes()
+        assert made.overlay.tobytes() == alone.overlay.tobytes()
+        assert made.obstacles == alone.obstacles
+        assert made.track_ids == tuple(range(1, len(alone.obstacles) + 1))
+        assert made.tracks[0].frames_seen == number + 1
+
+
+def test_what_is_not_confirmed_is_in_no_output_and_is_counted(detector):
+    alone = outputs(detector, STREET, EVERYTHING)
+    clear = outputs(detector, STREET, EVERYTHING, minimum_area=STREET.size)
+    tracker = ObstacleTracker(min_seen=3, window=3)
+    for number, expected in enumerate([clear, clear, alone]):
+        # Frames count, whether or not somebody listens.
+        wanted = EVERYTHING if number else RequestedOutputs(False, False, False)
+        made = outputs(detector, STREET, wanted, tracker=tracker, stamp=number * 10**8)
+        assert made.unconfirmed == len(alone.obstacles) - len(expected.obstacles)
+        if number == 0:
+            assert made.mask is None and made.obstacles is None and made.tracks is None
+            continue
+        assert not made.mask_withheld
+        assert made.mask.tobytes() == expected.mask.tobytes()
+        assert made.overlay.tobytes() == expected.overlay.tobytes()
+        assert made.obstacles == expected.obstacles
+        assert len(made.outlines) == len(made.tracks) == len(made.obstacles)
+        assert made.score.tobytes() == alone.score.tobytes(), "scores are not held back"
+
+
+def test_a_frame_whose_obstacles_are_unknown_does_not_count(detector):
+    tracker = ObstacleTracker(min_seen=2, window=2)
+    pictures = [STREET, SKY, STREET]
+    made = [
+        outputs(detector, picture, EVERYTHING, drivable=True, tracker=tracker, stamp=i * 10**8)
+        for i, picture in enumerate(pictures)
+    ]
+    assert [bool(m.obstacles) for m in made] == [False, False, True]
+    assert [m.mask_withheld for m in made] == [False, True, False]
+
+
 def test_obstacles_get_a_place_on_the_road_where_the_camera_is_known(detector, ground):
     made = outputs(detector, STREET, EVERYTHING, ground=ground)
     expected = locate_obstacles(contours(made.mask, made.obstacles), ground)
@@ -181,3 +233,16 @@ def test_unknown_obstacles_have_no_places_and_none_are_no_places(detector, groun
     assert outputs(detector, SKY, EVERYTHING, drivable=True, ground=ground).positions is None
     road = street_frame(90, 160)
     assert outputs(detector, road, EVERYTHING, ground=ground).positions == ()
+
+
+def test_followed_obstacles_have_a_speed_where_they_have_a_place(detector, ground):
+    """Its lower edge comes down in the picture, so that it comes nearer."""
+    tracker = ObstacleTracker()
+    for number in range(4):
+        image = street_frame(90, 160, box=(70, 60, 20, 15 + 3 * number))
+        stamp = number * 10**8
+        made = outputs(detector, image, EVERYTHING, tracker=tracker, stamp=stamp, ground=ground)
+        assert (made.tracks[0].velocity is None) == (number < 2)
+    assert made.track_ids[0] == 1 and made.tracks[0].velocity[0] < -1.0
+    alone = outputs(detector, image, EVERYTHING, tracker=ObstacleTracker())
+    assert alone.tracks[0].velocity is None

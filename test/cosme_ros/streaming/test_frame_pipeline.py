@@ -5,6 +5,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 
 import cv2
@@ -165,3 +166,35 @@ def test_an_interruption_ends_the_history(settings):
     alone = score_after([STREET])
     assert score_after([before, STREET]) != alone, "else there is no history"
     assert score_after([STREET]) == alone
+
+
+def test_each_camera_has_its_own_tracks(settings):
+    pipeline = open_pipeline(replace(settings, tracking=True, cameras="front,rear"))
+    pipeline.begin()
+    for camera, number in (("front", 1), ("front", 2), ("rear", 2)):
+        detected = pipeline.detect(camera, image_message(STREET, number * 10**8))
+        made = pipeline.outputs(detected, EVERYTHING, frame_rate=0.0)
+        assert made.track_ids == (1,)
+    assert made.tracks[0].frames_seen == 1
+
+
+def test_an_alarm_that_needs_frames_needs_them_anew_after_an_interruption(settings):
+    pipeline = open_pipeline(replace(settings, tracking=True, alarm_min_seen=2, alarm_window=3))
+    assert pipeline.configured().alarm_rule == "2 of 3"
+    answers = []
+    for round_ in range(2):
+        pipeline.begin()
+        for number in range(3):
+            message = image_message(STREET, (10 * round_ + number) * 10**8)
+            made = pipeline.outputs(pipeline.detect("", message), EVERYTHING, frame_rate=0.0)
+            answers.append((made.track_ids, made.unconfirmed))
+    assert answers == [((), 1), ((1,), 0), ((1,), 0), ((), 1), ((2,), 0), ((2,), 0)]
+
+
+def test_following_without_the_library_is_refused_before_the_networks_are_loaded(
+    settings, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "norfair", None)
+    monkeypatch.setattr("cosme_ros.streaming.frame_pipeline.Detector", None)
+    with pytest.raises(ParameterError, match=r"'tracking' is true, and: .*'norfair' is not inst"):
+        open_pipeline(replace(settings, tracking=True))

@@ -24,13 +24,16 @@ def statistics(clock):
     return FrameStatistics(clock)
 
 
-def frame(latency=0.02, *, stamp_latency=0.05, drift_share=0.01, mask_withheld=False):
+def frame(
+    latency=0.02, *, stamp_latency=0.05, drift_share=0.01, mask_withheld=False, unconfirmed=0
+):
     return Processed(
         age_at_start=0.001,
         latency=latency,
         stamp_latency=stamp_latency,
         spread=ScoreSpread(drift_share, 0.2, 0.0),
         mask_withheld=mask_withheld,
+        unconfirmed=unconfirmed,
     )
 
 
@@ -146,3 +149,12 @@ def test_silence_is_counted_from_the_last_frame(statistics, clock):
     statistics.receive()
     clock.now += 1.5
     assert statistics.snapshot().seconds_since_input == pytest.approx(1.5)
+
+
+def test_obstacles_that_are_not_confirmed_are_those_of_the_newest_frame(statistics):
+    for unconfirmed in (0, 3, 2):
+        statistics.receive()
+        statistics.begin()
+        statistics.process(frame(unconfirmed=unconfirmed))
+    s = statistics.snapshot()
+    assert (s.unconfirmed, s.unconfirmed_frames) == (2, 2)
