@@ -16,6 +16,10 @@ EAGER = "PyTorch eager"
 """Name of all of CosMe in PyTorch as it comes, in float32."""
 
 
+TEACHER = "teacher alone"
+"""Ends the name of the teacher's session among the times of the price."""
+
+
 @dataclass(frozen=True)
 class Ratio:
     """One of them, round by round: what a machine does meanwhile meets both sides of a round."""
@@ -40,6 +44,8 @@ def ratios(tree: Tree) -> dict[str, Ratio]:
       meanwhile than a long one
     - share_of_matrix_rate: 2 x multiply-adds over the time of `Detector`, over the matrix rate that
       the same rounds measured
+    - default_over_teacher, paper_over_teacher: time of `Detector` over that of the teacher's
+      session alone, for the default method and the paper's
     - node_over_detector: camera message to published score and mask, over `Detector`
     - p99_over_p50: of the node's latency at 80 % of its highest rate
     - detector_p99_over_p50: of `Detector` without a node, one frame after the other, in between: so
@@ -49,6 +55,7 @@ def ratios(tree: Tree) -> dict[str, Ratio]:
     """
     return {
         **_from_networks(tree.get("networks", {})),
+        **_from_price(tree.get("price", {})),
         **_from_node(tree.get("node", {})),
         **_from_prototypes(tree.get("growth", {}).get("prototypes", {})),
     }
@@ -56,10 +63,14 @@ def ratios(tree: Tree) -> dict[str, Ratio]:
 
 def largest_paper_network(networks: Tree) -> str | None:
     """The paper's network at the size that ratios are stated for, 512x1024, or the next below."""
+    return _largest(networks, "paper")
+
+
+def _largest(networks: Tree, method: str) -> str | None:
     sized = {}
     for name in networks:
-        if name.startswith("paper "):
-            height, width = map(int, name.removeprefix("paper ").split("x"))
+        if name.startswith(f"{method} "):
+            height, width = map(int, name.removeprefix(f"{method} ").split("x"))
             if height * width <= 512 * 1024:
                 sized[height * width] = name
     return sized[max(sized)] if sized else None
@@ -85,6 +96,17 @@ def _from_networks(networks: Tree) -> dict[str, Ratio]:
         values = [counted * product / own for product, own in times.rounds(MATRIX_PRODUCT, ours)]
         of = f"{name}, {network['matrix_product']['dtype']}"
         found["share_of_matrix_rate"] = Ratio(values, of)
+    return found
+
+
+def _from_price(price: Tree) -> dict[str, Ratio]:
+    found = {}
+    for method in ("default", "paper"):
+        name = _largest(price, method)
+        times = _Times(price[name].get("milliseconds", {})) if name is not None else _Times({})
+        if name is not None and times.have("detector", "teacher"):
+            values = [own / teacher for own, teacher in times.rounds("detector", "teacher")]
+            found[f"{method}_over_teacher"] = Ratio(values, f"{name}, {price[name]['provider']}")
     return found
 
 

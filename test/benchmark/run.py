@@ -5,9 +5,9 @@
 
 One run measures everything side by side and writes OUT/bench.json and OUT/bench.md: what the device
 can do at best (limits), CosMe as PyTorch, as ONNX Runtime sessions and through `Detector`
-(networks), where the time of a frame goes (stages), the node from camera message to published
-outputs (node), and what more prototypes, pixels and cameras cost (growth). Ctrl-C keeps what was
-measured.
+(networks), the default method and the paper's beside the teacher alone (price), where the time of a
+frame goes (stages), the node from camera message to published outputs (node), and what more
+prototypes, pixels and cameras cost (growth). Ctrl-C keeps what was measured.
 
     make bench
     PYTHONPATH=. python test/benchmark/run.py --quick
@@ -27,16 +27,18 @@ from typing import Any
 
 import torch
 from copy_rate import copy_rates
+from default_method import random_default
 from device import HALF, name_of, torch_device
 from growth import measure_cameras, measure_prototypes, measure_resolutions
 from matrix_rate import best_product, matrix_rates
 from networks import Choices, measure_networks, open_detector
 from node_runs import measure_node, measure_overhead, why_not
+from price import measure_price
 from ratios import ratios
 from record import Record
 from report import report
 from stages import measure_stages
-from workloads import PaperMethod, Workload, demo_workload
+from workloads import PaperMethod, Workload, demo_workload, export
 
 from cosme_ros import topics
 from cosme_ros.bags.reading import BagError
@@ -49,7 +51,7 @@ from cosme_ros.replay.subprocesses import ChildError
 from cosme_ros.reporting.environment import describe_environment
 from training.errors import UsageError
 
-PARTS = ("limits", "networks", "stages", "node", "growth")
+PARTS = ("limits", "networks", "price", "stages", "node", "growth")
 PAPER_SIZES = ((512, 1024),)
 FULL_SIZES = ((512, 1024), (1024, 2048))
 QUICK_SIZES = ((128, 256),)
@@ -110,6 +112,17 @@ class Benchmark:
         half_rate = _best_rate(rates, name_of(HALF[device]))
         for workload in self._all():
             measure_networks(workload, self._choices, product, half_rate, self._record)
+
+    def price(self) -> None:
+        """The default method and the paper's beside their teacher, at the first of the sizes."""
+        size = self._sizes[0]
+        paper = self._workload(size)
+        assert self._paper is not None
+        name = f"default {size[0]}x{size[1]}"
+        method = random_default(self._paper.teacher, size)
+        folder = self._folder / name.replace(" ", "_")
+        default = export(method, folder, name, half=self._options.half)
+        measure_price([default, paper], self._choices, self._record)
 
     def stages(self) -> None:
         """Part c."""

@@ -34,6 +34,16 @@ def tree():
 
     return {
         "networks": {"demo 360x640": larger, "paper 512x1024": paper, "paper 1024x2048": larger},
+        "price": {
+            "default 512x1024": {
+                "provider": "cpu",
+                "milliseconds": {"detector": times(1200.0, 2600.0), "teacher": times(1e3, 2e3)},
+            },
+            "paper 512x1024": {
+                "provider": "cpu",
+                "milliseconds": {"detector": times(1500.0), "teacher": times(1000.0)},
+            },
+        },
         "node": {
             "of": "demo",
             "rates": {
@@ -66,12 +76,15 @@ def test_all_of_them_round_by_round(tree):
         "detector_over_bare_sessions": pytest.approx([2000 / 1900, 2000 / 1900, 2000 / 1950]),
         # 10e9 in 50 ms is 200e9 a second; 250e9 would take 1250 ms of the 2000.
         "share_of_matrix_rate": pytest.approx([0.625, 0.625, 0.7]),
+        "default_over_teacher": [1.2, 1.3],
+        "paper_over_teacher": [1.5],
         "node_over_detector": [1.02],
         "p99_over_p50": [1.2, 1.5],
         "detector_p99_over_p50": [1.4],
         "memory_growth_over_teacher": [0.2],
     }
     assert found["share_of_matrix_rate"].of == "paper 512x1024, float32"
+    assert found["default_over_teacher"].of == "default 512x1024, cpu"
     assert found["node_over_detector"].of == "paper 1024x2048, cpu"
     assert found["speedup_over_torch_eager"].described() == {
         "median": 4.5,
