@@ -35,6 +35,8 @@ from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 MANIFEST = "manifest.json"
 PROTOTYPES = "prototypes.npz"
 GRAPHS = ("teacher", "student", "memory")
+NETWORKS = ("teacher", "student")
+"""The graphs in which nearly all the time goes; scores are always computed in float32."""
 SCORE_MAPS = ("mulmem", "auxcon", "score")
 
 # Exporters round: a row of a bank is a unit vector to float32 accuracy over some thousand channels.
@@ -117,6 +119,11 @@ class Bundle:
         """Return whether `graph`, one of GRAPHS, is a network in half precision."""
         outputs = self.manifest["graphs"][graph]["outputs"].values()
         return any(tensor["dtype"] == "float16" for tensor in outputs)
+
+    @property
+    def may_use_bfloat16(self) -> bool:
+        """Return whether the networks were measured to keep the average precision in bfloat16."""
+        return bool(self.manifest.get("precision", {}).get("networks") == "bfloat16")
 
     def graph_path(self, graph: str) -> Path:
         """Return the path of the ONNX graph `graph`, one of GRAPHS."""
