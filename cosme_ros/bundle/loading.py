@@ -18,7 +18,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -82,6 +82,8 @@ class Bundle:
     banks: Mapping[str, np.ndarray]
     """Inputs of memory.onnx by name; `bank_<layer>` is float32 [K, C] with rows of length 1."""
     calibration: Calibration
+    _unopened: dict[str, bytes] = field(default_factory=dict, repr=False)
+    """Files of graphs that were verified and wait for `read_graph`."""
 
     @property
     def name(self) -> str:
@@ -130,7 +132,9 @@ class Bundle:
         return self.path / f"{graph}.onnx"
 
 
-def load_bundle(path: str | Path, *, expected_digest: str = "") -> Bundle:
+def load_bundle(
+    path: str | Path, *, expected_digest: str = "", keep_graphs: bool = False
+) -> Bundle:
     """Read and verify the bundle in the directory `path`.
 
     Checked are the manifest against its schema and its own hash, the hash of every file, the
@@ -141,6 +145,8 @@ def load_bundle(path: str | Path, *, expected_digest: str = "") -> Bundle:
         path: the bundle's directory.
         expected_digest: SHA-256 of the manifest's file in hexadecimal, where only this very bundle
             is wanted; '' for any.
+        keep_graphs: keep the bytes of the graphs until `read_graph` returns them, once, so that
+            they are read and hashed once: for those who open them at once.
 
     Raises:
         BundleError: the bundle cannot be used, or is not the expected one.
@@ -164,8 +170,11 @@ def load_bundle(path: str | Path, *, expected_digest: str = "") -> Bundle:
             folder / MANIFEST,
             CONTENT_DIGEST,
         )
+    unopened = {}
     for graph in GRAPHS:
-        _read_verified(folder, f"{graph}.onnx", manifest, _LARGEST_GRAPH)
+        content = _read_verified(folder, f"{graph}.onnx", manifest, _LARGEST_GRAPH)
+        if keep_graphs:
+            unopened[graph] = content
     banks = _read_verified(folder, PROTOTYPES, manifest, _LARGEST_BANKS)
     try:
         calibration = Calibration(manifest["calibration"]["table"])
@@ -178,6 +187,7 @@ def load_bundle(path: str | Path, *, expected_digest: str = "") -> Bundle:
         digest=digest,
         banks=MappingProxyType(_load_banks(banks, folder / PROTOTYPES, manifest)),
         calibration=calibration,
+        _unopened=unopened,
     )
 
 
@@ -187,7 +197,9 @@ def read_graph(bundle: Bundle, graph: str) -> GraphFile:
     Raises:
         BundleError: the file is not what the manifest says, or it refers to another file.
     """
-    content = _read_verified(bundle.path, f"{graph}.onnx", bundle.manifest, _LARGEST_GRAPH)
+    content = bundle._unopened.pop(graph, None)
+    if content is None:
+        content = _read_verified(bundle.path, f"{graph}.onnx", bundle.manifest, _LARGEST_GRAPH)
     file = bundle.graph_path(graph)
     try:
         check_self_contained(content)

@@ -12,6 +12,8 @@ from spread import spread
 Tree = Mapping[str, Any]
 MATRIX_PRODUCT = "matrix product"
 """Name of the product among the times of a network."""
+BFLOAT16_PRODUCT = "matrix product bfloat16"
+"""Name of the product in bfloat16 among them."""
 EAGER = "PyTorch eager"
 """Name of all of CosMe in PyTorch as it comes, in float32."""
 
@@ -39,6 +41,10 @@ def ratios(tree: Tree) -> dict[str, Ratio]:
     One that was not measured is missing.
 
     - speedup_over_torch_eager: time of PyTorch eager over the time of `Detector`
+    - int8_speedup_over_torch_eager, bfloat16_speedup_over_torch_eager: the same for `Detector` in
+      lower precision, PyTorch in float32
+    - bfloat16_over_floor: time of `Detector` in bfloat16 over that of its multiply-adds at the
+      matrix rate in bfloat16 that the same rounds measured
     - detector_over_bare_sessions: time of `Detector` over that of teacher, student and memory
       sessions in a row, timed as one: three short timings miss more of what the machine does
       meanwhile than a long one
@@ -87,6 +93,16 @@ def _from_networks(networks: Tree) -> dict[str, Ratio]:
     if times.have(ours, EAGER):
         values = [eager / own for eager, own in times.rounds(EAGER, ours)]
         found["speedup_over_torch_eager"] = Ratio(values, name)
+    for precision, lower in network.get("lower", {}).items():
+        if times.have(lower, EAGER):
+            values = [eager / own for eager, own in times.rounds(EAGER, lower)]
+            found[f"{precision}_speedup_over_torch_eager"] = Ratio(values, f"{name}, {lower}")
+    bfloat16 = network.get("lower", {}).get("bfloat16", "")
+    if times.have(bfloat16, BFLOAT16_PRODUCT):
+        counted = network["bfloat16_product"]["multiply_adds"] / network["multiply_adds"]["all"]
+        pairs = times.rounds(bfloat16, BFLOAT16_PRODUCT)
+        values = [counted * own / product for own, product in pairs]
+        found["bfloat16_over_floor"] = Ratio(values, f"{name}, {bfloat16}")
     in_a_row = network["sessions_in_a_row"]
     if times.have(ours, in_a_row):
         values = [own / bare for own, bare in times.rounds(ours, in_a_row)]

@@ -110,8 +110,9 @@ class Benchmark:
         device = self._choices.device
         product = best_product(rates, self._precision, device)
         half_rate = _best_rate(rates, name_of(HALF[device]))
+        bfloat16 = best_product(rates, "bfloat16", device) if self._options.bfloat16 else None
         for workload in self._all():
-            measure_networks(workload, self._choices, product, half_rate, self._record)
+            measure_networks(workload, self._choices, product, half_rate, self._record, bfloat16)
 
     def price(self) -> None:
         """The default method and the paper's beside their teacher, at the first of the sizes."""
@@ -170,7 +171,10 @@ class Benchmark:
         if self._paper is None:
             self._paper = PaperMethod(self._options.width)
         folder = self._folder / f"paper_{size[0]}x{size[1]}"
-        return self._paper.at(size, folder, half=self._options.half, int8=self._options.int8)
+        options = self._options
+        return self._paper.at(
+            size, folder, half=options.half, int8=options.int8, bfloat16=options.bfloat16
+        )
 
     def _matrix_rates(self) -> list[dict[str, Any]]:
         if self._rates is None:
@@ -306,6 +310,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--int8", action="store_true", help="the paper's networks in int8 too, for a CPU"
+    )
+    parser.add_argument(
+        "--bfloat16",
+        action="store_true",
+        help="the paper's networks in bfloat16 too, for a CPU that has it and onnxruntime-openvino",
     )
     parser.add_argument(
         "--runtime-options",

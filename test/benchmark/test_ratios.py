@@ -19,7 +19,12 @@ def tree():
         "sessions_in_a_row": "3 sessions in a row, cpu",
         "multiply_adds": {"all": 250e9},
         "matrix_product": {"dtype": "float32", "multiply_adds": 10e9},
+        "lower": {"int8": "Detector, cpu int8", "bfloat16": "Detector, openvino bfloat16"},
+        "bfloat16_product": {"multiply_adds": 50e9},
         "milliseconds": {
+            "Detector, cpu int8": times(1000.0, 2000.0, 1000.0),
+            "Detector, openvino bfloat16": times(1500.0, 3000.0, 1600.0),
+            "matrix product bfloat16": times(250.0, 500.0, 250.0),
             # The machine is half as fast in the second round, and everything with it.
             "Detector, cpu": times(2000.0, 4000.0, 2000.0),
             "PyTorch eager": times(9000.0, 18000.0, 8000.0),
@@ -73,6 +78,10 @@ def test_all_of_them_round_by_round(tree):
     found = ratios(tree)
     assert {name: ratio.values for name, ratio in found.items()} == {
         "speedup_over_torch_eager": [4.5, 4.5, 4.0],  # 9000 / 2000, 18000 / 4000, 8000 / 2000
+        "int8_speedup_over_torch_eager": [9.0, 9.0, 8.0],
+        "bfloat16_speedup_over_torch_eager": [6.0, 6.0, 5.0],
+        # 50e9 in 250 ms is 200e9 a second; 250e9 would take 1250 ms.
+        "bfloat16_over_floor": pytest.approx([1.2, 1.2, 1.28]),
         "detector_over_bare_sessions": pytest.approx([2000 / 1900, 2000 / 1900, 2000 / 1950]),
         # 10e9 in 50 ms is 200e9 a second; 250e9 would take 1250 ms of the 2000.
         "share_of_matrix_rate": pytest.approx([0.625, 0.625, 0.7]),

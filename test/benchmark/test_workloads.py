@@ -151,6 +151,20 @@ def test_a_bundle_in_int8_is_smaller_and_scores_alike(tmp_path):
     assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.7
 
 
+def test_a_bundle_that_may_compute_in_bfloat16_is_the_same_in_float32(tmp_path):
+    shallow = "deeplabv3plus_resnet18"
+    method = PaperMethod(width=0.25, teacher_name=shallow, student_name=shallow)
+    workload = method.at(SIZE, tmp_path / "bundle", prototypes=PROTOTYPES, bfloat16=True)
+    assert workload.bfloat16.may_use_bfloat16
+    found, wanted = (
+        Detector(bundle, provider="cpu", false_positive_rate=0.1)
+        .detect(workload.images[0])
+        .raw_score_grid
+        for bundle in (workload.bfloat16, workload.single)
+    )
+    np.testing.assert_array_equal(found, wanted)
+
+
 def test_a_bundle_in_half_precision_is_half_as_large_and_scores_nearly_the_same(tmp_path):
     shallow = "deeplabv3plus_resnet18"
     method = PaperMethod(width=0.25, teacher_name=shallow, student_name=shallow)
