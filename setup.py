@@ -26,6 +26,7 @@ EXTRAS = {
     "opencv": ["opencv-python-headless<5", "simplejpeg"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
+    "openvino": ["onnxruntime-openvino"],
     "bags": [
         "av",
         "jinja2",

@@ -30,12 +30,14 @@ def report(tree: Tree) -> str:
 def _head(tree: Tree) -> str:
     machine = tree.get("machine", {})
     device = machine.get("gpu") or machine.get("processor", "unknown")
+    instructions = " ".join(machine.get("instructions", ()))
     libraries = ", ".join(f"{name} {v}" for name, v in machine.get("libraries", {}).items())
     lines = [
         "# Benchmark",
         "",
         f"{device}; {machine.get('cores', '?')} cores of {machine.get('processor', '?')}, "
-        f"{machine.get('memory_gib', '?')} GiB; Python {machine.get('python', '?')}, {libraries}.",
+        f"{machine.get('memory_gib', '?')} GiB; {instructions}; Python "
+        f"{machine.get('python', '?')}, {libraries}.",
         "Times are medians; in brackets the quartiles, between which half of the runs lie.",
     ]
     if not tree.get("complete"):

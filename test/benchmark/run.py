@@ -247,6 +247,7 @@ def _torch_facts() -> dict[str, Any]:
         "torch": torch.__version__,
         "torch_threads": torch.get_num_threads(),
         "ros": find_spec("rclpy") is not None,
+        "instructions": _instructions(),
     }
     if torch.cuda.is_available():
         facts |= {
@@ -259,6 +260,14 @@ def _torch_facts() -> dict[str, Any]:
             },
         }
     return facts
+
+
+def _instructions() -> list[str]:
+    """Those of the processor that decide how fast networks can be, as Linux names them."""
+    file = Path("/proc/cpuinfo")
+    flags = set(file.read_text(encoding="utf-8").split()) if file.exists() else set()
+    deciding = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+    return [name for name in deciding if name in flags]
 
 
 # Options whose default `--quick` changes: (without it, with it).
