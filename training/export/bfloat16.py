@@ -3,23 +3,29 @@
 
 """A bundle whose networks may compute in bfloat16, on processors that have it.
 
-The files stay in float32: OpenVINO rounds as it runs. What the rounding costs is measured without
-OpenVINO and on any processor, by graphs that round every value to bfloat16 where it would be.
+The files stay in float32: OpenVINO rounds as it runs. What the rounding costs is measured on
+OpenVINO where it and such a processor are here, and on any other machine by graphs that round
+every value to bfloat16 where it would be.
 """
 
+import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, shape_inference
+from tqdm import tqdm
 
-from training.export.graph_runner import GraphRunner
+from training.export.graph_runner import PROVIDER, GraphRunner
 from training.export.half_weights import load_unpacked
 from training.export.lower_precision import NETWORKS
 from training.export.openvino_graph import fit_openvino
 
+_OPENVINO = "OpenVINOExecutionProvider"
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
 
 
@@ -37,13 +43,36 @@ def allow_bfloat16(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None
 
 
 def open_rounded(folder: Path) -> GraphRunner:
-    """Open a bundle with both networks rounding to bfloat16, and the scores in float32."""
+    """Open a bundle with both networks in bfloat16, and the scores in float32.
+
+    On OpenVINO where it and a processor with bfloat16 are here, else by graphs that round.
+    """
+    if runs_bfloat16():
+        tqdm.write("bfloat16 of this processor, by OpenVINO")
+        config = json.dumps({"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}})
+        openvino = (_OPENVINO, {"device_type": "CPU", "load_config": config})
+        return GraphRunner(folder, {name: [openvino, PROVIDER] for name in NETWORKS})
+    tqdm.write("bfloat16 by rounding: OpenVINO or a processor with bfloat16 is not here")
+    return open_emulated(folder)
+
+
+def runs_bfloat16() -> bool:
+    """Return whether onnxruntime-openvino is installed and this processor has bfloat16."""
+    processor = Path("/proc/cpuinfo")
+    return (
+        _OPENVINO in onnxruntime.get_available_providers()
+        and processor.exists()
+        and re.search("avx512_bf16|amx_bf16", processor.read_text(encoding="utf-8")) is not None
+    )
+
+
+def open_emulated(folder: Path) -> GraphRunner:
+    """Open a bundle with both networks rounding to bfloat16 in graphs for any processor."""
     with tempfile.TemporaryDirectory() as temporary:
         rounded = Path(temporary)
         for name in NETWORKS:
-            onnx.save(
-                round_network(load_unpacked(folder / f"{name}.onnx")), rounded / f"{name}.onnx"
-            )
+            network = round_network(load_unpacked(folder / f"{name}.onnx"))
+            onnx.save(network, rounded / f"{name}.onnx")
         for file in ("memory.onnx", "prototypes.npz"):
             shutil.copyfile(folder / file, rounded / file)
         return GraphRunner(rounded)

@@ -3,6 +3,7 @@
 
 """What bfloat16 costs, as it is measured without a processor that has it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,14 @@ from cosme_ros.bundle.loading import load_bundle  # noqa: E402
 from cosme_ros.inference.detector import Detector  # noqa: E402
 from training.datasets.registry import Dataset  # noqa: E402
 from training.export import lower_precision  # noqa: E402
-from training.export.bfloat16 import allow_bfloat16, open_rounded, round_network  # noqa: E402
+from training.export.bfloat16 import (  # noqa: E402
+    allow_bfloat16,
+    open_emulated,
+    open_rounded,
+    round_network,
+    runs_bfloat16,
+)
+from training.export.graph_runner import GraphRunner  # noqa: E402
 from training.export.lower_precision import write_faster_bundle  # noqa: E402
 from training.export.openvino_graph import fit_openvino  # noqa: E402
 
@@ -128,7 +136,7 @@ def test_a_bundle_that_may_use_bfloat16_is_the_same_in_float32(
     out = tmp_path / "bfloat16"
     dataset = Dataset("boxes", "boxes", "Boxes", "anomalies", Box())
     cost = write_faster_bundle(
-        DEMO_BUNDLE, out, "bfloat16", allow_bfloat16, dataset, iter, open_rounded
+        DEMO_BUNDLE, out, "bfloat16", allow_bfloat16, dataset, iter, open_emulated
     )
     bundle, single = load_bundle(out), load_bundle(DEMO_BUNDLE)
     assert bundle.may_use_bfloat16
@@ -140,3 +148,20 @@ def test_a_bundle_that_may_use_bfloat16_is_the_same_in_float32(
         Detector(one, provider="cpu").detect(image).raw_score_grid for one in (bundle, single)
     )
     np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.skipif(
+    not runs_bfloat16(), reason="no onnxruntime-openvino, or no processor with bfloat16"
+)
+def test_rounding_is_near_to_what_openvino_computes(tmp_path: Path) -> None:
+    manifest = json.loads((DEMO_BUNDLE / "manifest.json").read_text(encoding="utf-8"))
+    allow_bfloat16(DEMO_BUNDLE, tmp_path, manifest)
+    image = Box()[0][0]
+    single, real, emulated = (
+        runner.run(image)
+        for runner in (GraphRunner(tmp_path), open_rounded(tmp_path), open_emulated(tmp_path))
+    )
+    for name in ("c4", "c5", "lh", "generalist"):
+        errors = [np.linalg.norm(x[name] - single[name]) for x in (real, emulated)]
+        assert 0.7 < errors[1] / errors[0] < 1.4, name
+        assert errors[0] < 0.1 * np.linalg.norm(single[name]), name
