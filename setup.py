@@ -26,6 +26,7 @@ EXTRAS = {
     "opencv": ["opencv-python-headless<5", "simplejpeg"],
     "cpu": ["onnxruntime", 'onnxruntime-ep-openvino; python_version >= "3.11"'],
     "gpu": ["onnxruntime-gpu"],
+    "openvino": ["onnxruntime-openvino"],
     # The maintained successor of norfair, which needs NumPy 1; it is imported under the old name.
     "tracking": ["norfair-enough"],
     "bags": [

@@ -13,6 +13,7 @@ import typer
 from cosme_ros import __version__
 from cosme_ros.command_frame import run_command
 from training.commands.ablate import ablate
+from training.commands.bfloat16 import bfloat16
 from training.commands.datasets import datasets
 from training.commands.demo import demo
 from training.commands.evaluate import evaluate
@@ -44,7 +45,7 @@ app = typer.Typer(
     3. evaluate: a bundle and pictures with known anomalies -> figures, beside baselines; ablate:
     what each layer adds to them
 
-    `halve` and `quantise` make a bundle faster, on a GPU and on a CPU;
+    `halve`, `quantise` and `bfloat16` make a bundle faster, on a GPU and on CPUs;
     `datasets` lists what the commands can read and checks what is on your disk; `make-bag` turns
     pictures into a bag to play to the node; `demo` makes the demo bundle and bag. Each command
     explains itself with --help.
@@ -103,6 +104,7 @@ _add(evaluate)
 _add(ablate)
 _add(halve)
 _add(quantise)
+_add(bfloat16)
 _add(make_bag)
 _add(demo)
 

@@ -18,7 +18,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +35,8 @@ from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 MANIFEST = "manifest.json"
 PROTOTYPES = "prototypes.npz"
 GRAPHS = ("teacher", "student", "memory")
+NETWORKS = ("teacher", "student")
+"""The graphs in which nearly all the time goes; scores are always computed in float32."""
 SCORE_MAPS = ("mulmem", "auxcon", "score")
 
 # Exporters round: a row of a bank is a unit vector to float32 accuracy over some thousand channels.
@@ -80,6 +82,8 @@ class Bundle:
     banks: Mapping[str, np.ndarray]
     """Inputs of memory.onnx by name; `bank_<layer>` is float32 [K, C] with rows of length 1."""
     calibration: Calibration
+    _unopened: dict[str, bytes] = field(default_factory=dict, repr=False)
+    """Files of graphs that were verified and wait for `read_graph`."""
 
     @property
     def name(self) -> str:
@@ -118,12 +122,19 @@ class Bundle:
         outputs = self.manifest["graphs"][graph]["outputs"].values()
         return any(tensor["dtype"] == "float16" for tensor in outputs)
 
+    @property
+    def may_use_bfloat16(self) -> bool:
+        """Return whether the networks were measured to keep the average precision in bfloat16."""
+        return bool(self.manifest.get("precision", {}).get("networks") == "bfloat16")
+
     def graph_path(self, graph: str) -> Path:
         """Return the path of the ONNX graph `graph`, one of GRAPHS."""
         return self.path / f"{graph}.onnx"
 
 
-def load_bundle(path: str | Path, *, expected_digest: str = "") -> Bundle:
+def load_bundle(
+    path: str | Path, *, expected_digest: str = "", keep_graphs: bool = False
+) -> Bundle:
     """Read and verify the bundle in the directory `path`.
 
     Checked are the manifest against its schema and its own hash, the hash of every file, the
@@ -134,6 +145,8 @@ def load_bundle(path: str | Path, *, expected_digest: str = "") -> Bundle:
         path: the bundle's directory.
         expected_digest: SHA-256 of the manifest's file in hexadecimal, where only this very bundle
             is wanted; '' for any.
+        keep_graphs: keep the bytes of the graphs until `read_graph` returns them, once, so that
+            they are read and hashed once: for those who open them at once.
 
     Raises:
         BundleError: the bundle cannot be used, or is not the expected one.
@@ -157,8 +170,11 @@ def load_bundle(path: str | Path, *, expected_digest: str = "") -> Bundle:
             folder / MANIFEST,
             CONTENT_DIGEST,
         )
+    unopened = {}
     for graph in GRAPHS:
-        _read_verified(folder, f"{graph}.onnx", manifest, _LARGEST_GRAPH)
+        content = _read_verified(folder, f"{graph}.onnx", manifest, _LARGEST_GRAPH)
+        if keep_graphs:
+            unopened[graph] = content
     banks = _read_verified(folder, PROTOTYPES, manifest, _LARGEST_BANKS)
     try:
         calibration = Calibration(manifest["calibration"]["table"])
@@ -171,6 +187,7 @@ def load_bundle(path: str | Path, *, expected_digest: str = "") -> Bundle:
         digest=digest,
         banks=MappingProxyType(_load_banks(banks, folder / PROTOTYPES, manifest)),
         calibration=calibration,
+        _unopened=unopened,
     )
 
 
@@ -180,7 +197,9 @@ def read_graph(bundle: Bundle, graph: str) -> GraphFile:
     Raises:
         BundleError: the file is not what the manifest says, or it refers to another file.
     """
-    content = _read_verified(bundle.path, f"{graph}.onnx", bundle.manifest, _LARGEST_GRAPH)
+    content = bundle._unopened.pop(graph, None)
+    if content is None:
+        content = _read_verified(bundle.path, f"{graph}.onnx", bundle.manifest, _LARGEST_GRAPH)
     file = bundle.graph_path(graph)
     try:
         check_self_contained(content)

@@ -14,6 +14,7 @@ import numpy as np
 
 from cosme_ros.bundle.loading import (
     GRAPHS,
+    NETWORKS,
     SCORE_MAPS,
     Bundle,
     BundleError,
@@ -202,6 +203,7 @@ class Detector:
                 runtime_options=runtime_options,
                 engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest),
                 float16=[graph for graph in GRAPHS if bundle.gives_float16(graph)],
+                bfloat16=NETWORKS if bundle.may_use_bfloat16 else (),
             )
         except ModelError as error:
             raise BundleError(str(error)) from error

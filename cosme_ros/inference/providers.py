@@ -68,7 +68,7 @@ def check_assignment(assigned: Iterable[tuple[str, str]], provider: str, file_na
     if left:
         raise ProviderError(
             f"{provider} runs only a part of {file_name} and leaves {', '.join(left)}; a newer "
-            f"ONNX Runtime may take it all, or choose another provider"
+            f"ONNX Runtime or a bundle that is exported again may help, or choose another provider"
         )
 
 
@@ -77,6 +77,7 @@ def _prepare_cpu(
     threads: int,
     own: Mapping[str, str],
     engine_cache: EngineCache,
+    bfloat16: bool,
 ) -> list[Any]:
     if own:
         raise ProviderError(
@@ -91,6 +92,7 @@ def _prepare_cuda(
     threads: int,
     own: Mapping[str, str],
     engine_cache: EngineCache,
+    bfloat16: bool,
 ) -> list[Any]:
     _require("cuda")
     _preload_cuda()
@@ -102,6 +104,7 @@ def _prepare_tensorrt(
     threads: int,
     own: Mapping[str, str],
     engine_cache: EngineCache,
+    bfloat16: bool,
 ) -> list[Any]:
     _require("tensorrt")
     _preload_cuda()
@@ -134,9 +137,11 @@ def _prepare_openvino(
     threads: int,
     own: Mapping[str, str],
     engine_cache: EngineCache,
+    bfloat16: bool,
 ) -> list[Any]:
+    on_processor = {"INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32"}
     if _OPENVINO in ort.get_available_providers():
-        settings = {"device_type": "CPU"}
+        settings = {"device_type": "CPU", "load_config": json.dumps({"CPU": on_processor})}
         if threads:
             settings["num_of_threads"] = str(threads)
         return [(_OPENVINO, {**settings, **own}), CPU]
@@ -151,16 +156,16 @@ def _prepare_openvino(
             "CPUs only (onnxruntime pull request 31981 lifts that); on another CPU take "
             "provider cpu, or onnxruntime-openvino in place of onnxruntime"
         )
-    settings = {}
     if threads:
-        settings["load_config"] = json.dumps({"CPU": {"INFERENCE_NUM_THREADS": str(threads)}})
+        on_processor["INFERENCE_NUM_THREADS"] = str(threads)
+    settings = {"load_config": json.dumps({"CPU": on_processor})}
     # The CPU before GPU and NPU: it is what was measured, and every machine with OpenVINO has it.
     on_cpu = [device for device in devices if device.device.type == ort.OrtHardwareDeviceType.CPU]
     options.add_provider_for_devices(on_cpu or devices, {**settings, **own})
     return []  # providers given as devices are not named again; the CPU is always behind them
 
 
-_Prepare = Callable[[ort.SessionOptions, int, Mapping[str, str], EngineCache], list[Any]]
+_Prepare = Callable[[ort.SessionOptions, int, Mapping[str, str], EngineCache, bool], list[Any]]
 PREPARATIONS: Mapping[str, _Prepare] = {
     "tensorrt": _prepare_tensorrt,
     "cuda": _prepare_cuda,

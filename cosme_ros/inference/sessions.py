@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ _SESSION_DEFAULTS = {
     # Else the first bytes decide, and only an ONNX graph was checked for what it refers to.
     "session.load_model_format": "ONNX",
 }
+_TIMED_RUNS = 3
 
 
 Tensors = Mapping[str, tuple[str, tuple[int | str | None, ...]]]
@@ -137,6 +139,7 @@ def open_session(
     runtime_options: Mapping[str, str] = NO_OPTIONS,
     engine_cache: EngineCache = None,
     float16: bool = False,
+    bfloat16: bool = False,
 ) -> Session:
     """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
 
@@ -153,6 +156,8 @@ def open_session(
             of its own. None: nothing is stored.
         float16: whether the graph is a network in half precision, for which a GPU has options of
             its own (`runtime_options.float16_options`).
+        bfloat16: compute in bfloat16 where the provider can (openvino, on a processor that has
+            it). The others, and openvino without it, compute in what the graph says.
 
     Raises:
         ModelError: the file is no graph that ONNX Runtime can load.
@@ -177,7 +182,7 @@ def open_session(
         raise ProviderError(str(error)) from error
     graph = _graph_file(model)
     runtime_providers = PREPARATIONS[provider](
-        options, threads, of_provider, _folder_of_graph(engine_cache, graph)
+        options, threads, of_provider, _folder_of_graph(engine_cache, graph), bfloat16
     )
     for name, value in {**_SESSION_DEFAULTS, **of_session}.items():
         options.add_session_config_entry(name, value)
@@ -199,6 +204,8 @@ def open_session(
             f"{error}; or something in runtime_options ({', '.join(runtime_options)}) is wrong"
         ) from error
     check_assignment(assigned, provider, graph.path.name)
+    if provider == "openvino":
+        _try_openvino(session, graph.path.name)
     return _wrap(session, provider, captures=captures_graphs(of_provider))
 
 
@@ -211,18 +218,21 @@ def open_sessions(
     runtime_options: Mapping[str, str] = NO_OPTIONS,
     engine_cache: EngineCache = None,
     float16: Collection[str] = (),
+    bfloat16: Collection[str] = (),
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.
 
     Args:
         models: name to what to run, or the file that holds it.
         provider: one of PROVIDERS; or 'auto', which takes the first that runs every graph, and
-            logs which one it is and why those before it were not taken.
+            logs which one it is and why those before it were not taken. In bfloat16 it takes
+            openvino only if that is faster here than the CPU provider, which is measured.
         threads: as in `open_session`.
         affinity: as in `open_session`.
         runtime_options: as in `open_session`.
         engine_cache: as in `open_session`.
         float16: names of those that are networks in half precision.
+        bfloat16: names of the graphs that may compute in it, as in `open_session`.
 
     Raises:
         ModelError: a file is no graph that ONNX Runtime can load.
@@ -231,6 +241,7 @@ def open_sessions(
     """
     graphs = {name: _graph_file(model) for name, model in models.items()}
     passed_over = []
+    measured = ""
     for candidate in PROVIDERS if provider == "auto" else (provider,):
         try:
             sessions = {
@@ -242,18 +253,63 @@ def open_sessions(
                     runtime_options=runtime_options,
                     engine_cache=engine_cache,
                     float16=name in float16,
+                    bfloat16=name in bfloat16,
                 )
                 for name, graph in graphs.items()
             }
+            if provider == "auto" and candidate == "openvino" and bfloat16:
+                measured = _require_faster(sessions, graphs, bfloat16, threads)
         except ProviderError as error:
             if provider != "auto":
                 raise
             passed_over.append(f"{candidate}: {error}")
             continue
         reasons = f"; passed over: {'; '.join(passed_over)}" if passed_over else ""
-        _log.info("execution provider %s runs the graphs%s", candidate, reasons)
+        in_bfloat16 = f" in bfloat16{measured}" if candidate == "openvino" and bfloat16 else ""
+        _log.info("execution provider %s runs the graphs%s%s", candidate, in_bfloat16, reasons)
         return sessions
     raise ProviderError(f"no execution provider runs the graphs: {'; '.join(passed_over)}")
+
+
+def _try_openvino(session: ort.InferenceSession, file_name: str) -> None:
+    # It compiles a graph whose lengths are free at the first run, and some fail only there.
+    try:
+        session.run(None, _blank_inputs(session))
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
+        raise ProviderError(
+            f"openvino opens {file_name} and cannot run it: {str(error).strip().splitlines()[-1]}; "
+            "a newer ONNX Runtime or a bundle that is exported again may help, or choose another "
+            "provider"
+        ) from error
+
+
+def _require_faster(
+    sessions: Mapping[str, Session],
+    graphs: Mapping[str, GraphFile],
+    names: Collection[str],
+    threads: int,
+) -> str:
+    """Return how much faster than the CPU provider the largest of the graphs `names` is.
+
+    Raises:
+        ProviderError: it is not faster.
+    """
+    name = max(names, key=lambda name: len(graphs[name].content))
+    single = open_session(graphs[name], "cpu", threads=threads)
+    inputs = _blank_inputs(single._session)
+    seconds: dict[str, list[float]] = {"openvino": [], "cpu": []}
+    single.run(inputs)  # the first run is slow; the other session has had its own
+    for _ in range(_TIMED_RUNS):  # in alternation: other load on the machine meets both
+        for provider, session in (("openvino", sessions[name]), ("cpu", single)):
+            began = perf_counter()
+            session.run(inputs)
+            seconds[provider].append(perf_counter() - began)
+    here, there = (1000 * min(seconds[provider]) for provider in ("openvino", "cpu"))
+    file_name = graphs[name].path.name
+    measured = f"{file_name} takes {here:.3g} ms, and {there:.3g} in float32 on the CPU provider"
+    if here >= there:
+        raise ProviderError(f"in bfloat16 {measured}")
+    return f" ({measured})"
 
 
 def _graph_file(model: Path | GraphFile) -> GraphFile:

@@ -9,7 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 # Alternatives are the same library in other builds.
-_LIBRARIES = ("numpy", "onnxruntime", "onnxruntime-gpu", "onnxruntime-ep-openvino", "ros-rclpy")
+_LIBRARIES = (
+    "numpy",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-openvino",
+    "onnxruntime-ep-openvino",
+    "ros-rclpy",
+)
 
 
 def describe_environment() -> dict[str, object]:

@@ -189,7 +189,7 @@ def open_pipeline(settings: Settings) -> FramePipeline:
         BundleError: it cannot be used.
         ProviderError: the provider does not run it.
     """
-    bundle = load_bundle(settings.bundle, expected_digest=settings.bundle_digest)
+    bundle = load_bundle(settings.bundle, expected_digest=settings.bundle_digest, keep_graphs=True)
     _choices(settings, bundle, _static_mask(settings))  # before the networks are loaded
     _trackers(settings)
     detector = Detector(

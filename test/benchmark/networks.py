@@ -5,7 +5,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from bare_sessions import BareSessions
 from device import HALF, name_of
 from matrix_rate import MatrixProduct
-from ratios import EAGER, MATRIX_PRODUCT
+from ratios import BFLOAT16_PRODUCT, EAGER, MATRIX_PRODUCT
 from record import Record
 from rounds import time_side_by_side
 from torch_cosme import TorchCosme, TorchTeacher, on_host
@@ -63,17 +63,20 @@ def measure_networks(
     product: MatrixProduct,
     half_rate: float,
     record: Record,
+    bfloat16_product: MatrixProduct | None = None,
 ) -> None:
     """Time everything there is for `workload`, and put it under networks/<its name>.
 
     `product` runs in the same rounds, so that the share of the matrix rate is of the same minutes.
     `half_rate` is the matrix rate in half precision, 10^9 multiply-adds a second: on a processor
     that only imitates it, a large network would take many minutes, and is left out.
+    `bfloat16_product` runs too, where `Detector` in bfloat16 is wanted.
     """
     images = itertools.cycle(workload.images)
     calls: dict[str, Callable[[], object]] = {}
     grids: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
     missing: dict[str, str] = {}
+    lower: dict[str, str] = {}
 
     def add_detector(name: str, one: Detector) -> None:
         calls[name] = lambda: one.detect(next(images)).score
@@ -90,8 +93,19 @@ def measure_networks(
         except ProviderError as error:
             missing[f"{ours}, {text}"] = str(error)
     if workload.int8 is not None:
-        quantised = open_detector(workload, choices, bundle=workload.int8)
-        add_detector(f"Detector, {quantised.provider} int8", quantised)
+        # int8 is ONNX Runtime's own: OpenVINO computes such a graph in float32.
+        processor = replace(choices, provider="cpu") if choices.device == "cpu" else choices
+        quantised = open_detector(workload, processor, bundle=workload.int8)
+        lower["int8"] = f"Detector, {quantised.provider} int8"
+        add_detector(lower["int8"], quantised)
+    if workload.bfloat16 is not None:
+        title = "Detector, openvino bfloat16"
+        try:
+            named = replace(choices, provider="openvino")
+            add_detector(title, open_detector(workload, named, bundle=workload.bfloat16))
+            lower["bfloat16"] = title
+        except ProviderError as error:
+            missing[title] = str(error)
 
     in_a_row = ""
     for provider in PROVIDERS:
@@ -121,13 +135,16 @@ def measure_networks(
     # As much as a frame of a large network: a short timing meets less of what the machine does.
     times = max(1, round(workload.multiply_adds["all"] / product.multiply_adds))
     calls[MATRIX_PRODUCT] = lambda: [product.call() for _ in range(times)]
+    if bfloat16_product is not None and "bfloat16" in lower:
+        calls[BFLOAT16_PRODUCT] = bfloat16_product.call
 
     place = ("networks", workload.name)
     height, width = workload.bundle.input_size
-    fixed = {
+    fixed: dict[str, Any] = {
         "size": [height, width],
         "provider": detector.provider,
         "detector": ours,
+        "lower": lower,
         "sessions_in_a_row": in_a_row,
         "multiply_adds": dict(workload.multiply_adds),
         "missing": missing,
@@ -138,6 +155,8 @@ def measure_networks(
             "multiply_adds": times * product.multiply_adds,
         },
     }
+    if BFLOAT16_PRODUCT in calls and bfloat16_product is not None:
+        fixed["bfloat16_product"] = {"multiply_adds": bfloat16_product.multiply_adds}
     for key, value in fixed.items():
         record.put(*place, key, value=value)
     result = time_side_by_side(

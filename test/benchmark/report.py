@@ -18,6 +18,7 @@ def report(tree: Tree) -> str:
         _ratios(tree.get("ratio_rounds", {})),
         _limits(tree.get("limits", {})),
         *(_network(name, network) for name, network in tree.get("networks", {}).items()),
+        _price(tree.get("price", {})),
         *(_stages(name, stages) for name, stages in tree.get("stages", {}).items()),
         _node(tree.get("node", {})),
         _growth(tree.get("growth", {})),
@@ -29,12 +30,14 @@ def report(tree: Tree) -> str:
 def _head(tree: Tree) -> str:
     machine = tree.get("machine", {})
     device = machine.get("gpu") or machine.get("processor", "unknown")
+    instructions = " ".join(machine.get("instructions", ()))
     libraries = ", ".join(f"{name} {v}" for name, v in machine.get("libraries", {}).items())
     lines = [
         "# Benchmark",
         "",
         f"{device}; {machine.get('cores', '?')} cores of {machine.get('processor', '?')}, "
-        f"{machine.get('memory_gib', '?')} GiB; Python {machine.get('python', '?')}, {libraries}.",
+        f"{machine.get('memory_gib', '?')} GiB; {instructions}; Python "
+        f"{machine.get('python', '?')}, {libraries}.",
         "Times are medians; in brackets the quartiles, between which half of the runs lie.",
     ]
     if not tree.get("complete"):
@@ -93,6 +96,20 @@ def _network(name: str, network: Tree) -> str:
         f"CosMe, {name}: {total / 1e9:.1f} x 10^9 multiply-adds",
         _table(["", "ms a frame", "score error, mean / largest"], _fastest_first(rows)),
     )
+
+
+def _price(price: Tree) -> str:
+    rows = [
+        [
+            name,
+            _number(method["milliseconds"]["detector"]),
+            _number(method["milliseconds"]["teacher"]),
+        ]
+        for name, method in price.items()
+        if "milliseconds" in method
+    ]
+    header = ["method", "Detector, ms a frame", "teacher alone, ms a frame"]
+    return _section("The price of anomaly detection", _table(header, rows))
 
 
 def _missing(networks: Tree) -> str:

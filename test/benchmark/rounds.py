@@ -10,7 +10,7 @@ else the machine does meets all of them alike, and none is always the one that r
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from spread import spread
@@ -24,12 +24,20 @@ class SideBySide:
     """Seconds of each call by name, and why those that are missing are."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    processor_seconds: dict[str, list[float]] = field(default_factory=dict)
+    """Of all threads of this process: what other load on the machine hardly changes."""
     failed: dict[str, str] = field(default_factory=dict)
 
     def milliseconds(self) -> dict[str, dict[str, Any]]:
-        """Median and quartiles of each in milliseconds; a sentence for one that failed."""
+        """Median and quartiles of each in milliseconds; a sentence for one that failed.
+
+        `processor` holds the same of the processor's time.
+        """
         timed = {
-            name: spread([1000 * value for value in values])
+            name: {
+                **spread([1000 * value for value in values]),
+                "processor": spread([1000 * value for value in self.processor_seconds[name]]),
+            }
             for name, values in self.seconds.items()
             if values
         }
@@ -65,15 +73,17 @@ def time_side_by_side(
             else:
                 order.append(name)
                 result.seconds[name] = []
+                result.processor_seconds[name] = []
             bar.update()
         shuffle = random.Random(0).shuffle
         for _ in range(rounds):
             shuffle(order)
             for name in list(order):
                 bar.set_postfix_str(name)
-                began = perf_counter()
+                began, busy = perf_counter(), process_time()
                 calls[name]()
                 seconds = perf_counter() - began
+                result.processor_seconds[name].append(process_time() - busy)
                 result.seconds[name].append(seconds)
                 if seconds > longest:
                     order.remove(name)

@@ -5,9 +5,9 @@
 
 One run measures everything side by side and writes OUT/bench.json and OUT/bench.md: what the device
 can do at best (limits), CosMe as PyTorch, as ONNX Runtime sessions and through `Detector`
-(networks), where the time of a frame goes (stages), the node from camera message to published
-outputs (node), and what more prototypes, pixels and cameras cost (growth). Ctrl-C keeps what was
-measured.
+(networks), the default method and the paper's beside the teacher alone (price), where the time of a
+frame goes (stages), the node from camera message to published outputs (node), and what more
+prototypes, pixels and cameras cost (growth). Ctrl-C keeps what was measured.
 
     make bench
     PYTHONPATH=. python test/benchmark/run.py --quick
@@ -27,16 +27,18 @@ from typing import Any
 
 import torch
 from copy_rate import copy_rates
+from default_method import random_default
 from device import HALF, name_of, torch_device
 from growth import measure_cameras, measure_prototypes, measure_resolutions
 from matrix_rate import best_product, matrix_rates
 from networks import Choices, measure_networks, open_detector
 from node_runs import measure_node, measure_overhead, why_not
+from price import measure_price
 from ratios import ratios
 from record import Record
 from report import report
 from stages import measure_stages
-from workloads import PaperMethod, Workload, demo_workload
+from workloads import PaperMethod, Workload, demo_workload, export
 
 from cosme_ros import topics
 from cosme_ros.bags.reading import BagError
@@ -49,7 +51,7 @@ from cosme_ros.replay.subprocesses import ChildError
 from cosme_ros.reporting.environment import describe_environment
 from training.errors import UsageError
 
-PARTS = ("limits", "networks", "stages", "node", "growth")
+PARTS = ("limits", "networks", "price", "stages", "node", "growth")
 PAPER_SIZES = ((512, 1024),)
 FULL_SIZES = ((512, 1024), (1024, 2048))
 QUICK_SIZES = ((128, 256),)
@@ -108,8 +110,20 @@ class Benchmark:
         device = self._choices.device
         product = best_product(rates, self._precision, device)
         half_rate = _best_rate(rates, name_of(HALF[device]))
+        bfloat16 = best_product(rates, "bfloat16", device) if self._options.bfloat16 else None
         for workload in self._all():
-            measure_networks(workload, self._choices, product, half_rate, self._record)
+            measure_networks(workload, self._choices, product, half_rate, self._record, bfloat16)
+
+    def price(self) -> None:
+        """The default method and the paper's beside their teacher, at the first of the sizes."""
+        size = self._sizes[0]
+        paper = self._workload(size)
+        assert self._paper is not None
+        name = f"default {size[0]}x{size[1]}"
+        method = random_default(self._paper.teacher, size)
+        folder = self._folder / name.replace(" ", "_")
+        default = export(method, folder, name, half=self._options.half)
+        measure_price([default, paper], self._choices, self._record)
 
     def stages(self) -> None:
         """Part c."""
@@ -157,7 +171,10 @@ class Benchmark:
         if self._paper is None:
             self._paper = PaperMethod(self._options.width)
         folder = self._folder / f"paper_{size[0]}x{size[1]}"
-        return self._paper.at(size, folder, half=self._options.half, int8=self._options.int8)
+        options = self._options
+        return self._paper.at(
+            size, folder, half=options.half, int8=options.int8, bfloat16=options.bfloat16
+        )
 
     def _matrix_rates(self) -> list[dict[str, Any]]:
         if self._rates is None:
@@ -230,6 +247,7 @@ def _torch_facts() -> dict[str, Any]:
         "torch": torch.__version__,
         "torch_threads": torch.get_num_threads(),
         "ros": find_spec("rclpy") is not None,
+        "instructions": _instructions(),
     }
     if torch.cuda.is_available():
         facts |= {
@@ -242,6 +260,14 @@ def _torch_facts() -> dict[str, Any]:
             },
         }
     return facts
+
+
+def _instructions() -> list[str]:
+    """Those of the processor that decide how fast networks can be, as Linux names them."""
+    file = Path("/proc/cpuinfo")
+    flags = set(file.read_text(encoding="utf-8").split()) if file.exists() else set()
+    deciding = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+    return [name for name in deciding if name in flags]
 
 
 # Options whose default `--quick` changes: (without it, with it).
@@ -293,6 +319,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--int8", action="store_true", help="the paper's networks in int8 too, for a CPU"
+    )
+    parser.add_argument(
+        "--bfloat16",
+        action="store_true",
+        help="the paper's networks in bfloat16 too, for a CPU that has it and onnxruntime-openvino",
     )
     parser.add_argument(
         "--runtime-options",

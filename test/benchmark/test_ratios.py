@@ -19,7 +19,12 @@ def tree():
         "sessions_in_a_row": "3 sessions in a row, cpu",
         "multiply_adds": {"all": 250e9},
         "matrix_product": {"dtype": "float32", "multiply_adds": 10e9},
+        "lower": {"int8": "Detector, cpu int8", "bfloat16": "Detector, openvino bfloat16"},
+        "bfloat16_product": {"multiply_adds": 50e9},
         "milliseconds": {
+            "Detector, cpu int8": times(1000.0, 2000.0, 1000.0),
+            "Detector, openvino bfloat16": times(1500.0, 3000.0, 1600.0),
+            "matrix product bfloat16": times(250.0, 500.0, 250.0),
             # The machine is half as fast in the second round, and everything with it.
             "Detector, cpu": times(2000.0, 4000.0, 2000.0),
             "PyTorch eager": times(9000.0, 18000.0, 8000.0),
@@ -34,6 +39,16 @@ def tree():
 
     return {
         "networks": {"demo 360x640": larger, "paper 512x1024": paper, "paper 1024x2048": larger},
+        "price": {
+            "default 512x1024": {
+                "provider": "cpu",
+                "milliseconds": {"detector": times(1200.0, 2600.0), "teacher": times(1e3, 2e3)},
+            },
+            "paper 512x1024": {
+                "provider": "cpu",
+                "milliseconds": {"detector": times(1500.0), "teacher": times(1000.0)},
+            },
+        },
         "node": {
             "of": "demo",
             "rates": {
@@ -63,15 +78,22 @@ def test_all_of_them_round_by_round(tree):
     found = ratios(tree)
     assert {name: ratio.values for name, ratio in found.items()} == {
         "speedup_over_torch_eager": [4.5, 4.5, 4.0],  # 9000 / 2000, 18000 / 4000, 8000 / 2000
+        "int8_speedup_over_torch_eager": [9.0, 9.0, 8.0],
+        "bfloat16_speedup_over_torch_eager": [6.0, 6.0, 5.0],
+        # 50e9 in 250 ms is 200e9 a second; 250e9 would take 1250 ms.
+        "bfloat16_over_floor": pytest.approx([1.2, 1.2, 1.28]),
         "detector_over_bare_sessions": pytest.approx([2000 / 1900, 2000 / 1900, 2000 / 1950]),
         # 10e9 in 50 ms is 200e9 a second; 250e9 would take 1250 ms of the 2000.
         "share_of_matrix_rate": pytest.approx([0.625, 0.625, 0.7]),
+        "default_over_teacher": [1.2, 1.3],
+        "paper_over_teacher": [1.5],
         "node_over_detector": [1.02],
         "p99_over_p50": [1.2, 1.5],
         "detector_p99_over_p50": [1.4],
         "memory_growth_over_teacher": [0.2],
     }
     assert found["share_of_matrix_rate"].of == "paper 512x1024, float32"
+    assert found["default_over_teacher"].of == "default 512x1024, cpu"
     assert found["node_over_detector"].of == "paper 1024x2048, cpu"
     assert found["speedup_over_torch_eager"].described() == {
         "median": 4.5,

@@ -6,13 +6,15 @@
 import numpy as np
 import pytest
 import torch
+from default_method import random_default
 from device import HALF, torch_device
 from networks import score_errors
 from torch_cosme import TorchCosme, on_host
-from workloads import PaperMethod
+from workloads import PaperMethod, export
 
 from cosme_ros.inference.detector import Detector
 from training.export.bundle_writer import PARITY_TOLERANCE
+from training.method.presets import DEFAULT
 
 SIZE = (64, 128)
 PROTOTYPES = 24
@@ -51,6 +53,22 @@ def test_pytorch_and_the_detector_see_the_same(workload, detector):
         # At camera size the detector's is divided by its alarm line.
         large = detection.score * detector.threshold
         assert np.abs(score - large).max() <= PARITY_TOLERANCE * wanted.max()
+
+
+def test_the_default_method_is_what_fit_writes_and_what_pytorch_computes(tmp_path):
+    shallow = "deeplabv3plus_resnet18"
+    teacher = PaperMethod(width=0.25, teacher_name=shallow, student_name=shallow).teacher
+    default = export(random_default(teacher, SIZE), tmp_path / "bundle", "default")
+    manifest = default.bundle.manifest
+    assert manifest["student"]["fitted"] == "ridge"
+    assert manifest["method"]["layers"] == list(DEFAULT.memory_layers)
+    assert manifest["method"]["backward_layers"] == list(DEFAULT.backward_layers)
+    assert {"guide", "generalist"} <= set(manifest["graphs"]["memory"]["inputs"])
+    image = default.images[0]
+    found = Detector(default.bundle, provider="cpu", false_positive_rate=0.1).detect(image)
+    wanted = on_host(TorchCosme(default.method), image, "cpu")[1]
+    assert wanted.std() > 0
+    assert np.abs(found.raw_score_grid - wanted).max() <= PARITY_TOLERANCE * wanted.max()
 
 
 def test_half_precision_is_near_but_not_the_same(workload):
@@ -131,6 +149,20 @@ def test_a_bundle_in_int8_is_smaller_and_scores_alike(tmp_path):
         for bundle in (workload.int8, workload.single)
     )
     assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.7
+
+
+def test_a_bundle_that_may_compute_in_bfloat16_is_the_same_in_float32(tmp_path):
+    shallow = "deeplabv3plus_resnet18"
+    method = PaperMethod(width=0.25, teacher_name=shallow, student_name=shallow)
+    workload = method.at(SIZE, tmp_path / "bundle", prototypes=PROTOTYPES, bfloat16=True)
+    assert workload.bfloat16.may_use_bfloat16
+    found, wanted = (
+        Detector(bundle, provider="cpu", false_positive_rate=0.1)
+        .detect(workload.images[0])
+        .raw_score_grid
+        for bundle in (workload.bfloat16, workload.single)
+    )
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_a_bundle_in_half_precision_is_half_as_large_and_scores_nearly_the_same(tmp_path):

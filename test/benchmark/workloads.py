@@ -24,11 +24,13 @@ from cosme_ros.bundle.writing import write_manifest
 from training.datasets.normal_frames import FitFrames
 from training.datasets.registry import load_class_list
 from training.datasets.synthetic_streets import SyntheticStreets
+from training.export.bfloat16 import allow_bfloat16
 from training.export.bundle_writer import FittedMethod, write_bundle
 from training.export.float16 import halve
 from training.export.graph_runner import GraphRunner
 from training.export.int8 import to_int8
 from training.export.lower_precision import Convert
+from training.export.manifest import manifest_sha256
 from training.method import memory
 from training.method.graphs import FittedStudent
 from training.method.guided_settings import GuidedFilter
@@ -69,6 +71,8 @@ class Workload:
     """By graph, and `all`, for one frame."""
     int8: Bundle | None = None
     """The same in int8, where it was asked for."""
+    bfloat16: Bundle | None = None
+    """The same where the networks may compute in bfloat16, where it was asked for."""
 
 
 class PaperMethod:
@@ -111,16 +115,18 @@ class PaperMethod:
         prototypes: int = PROTOTYPES,
         half: bool = False,
         int8: bool = False,
+        bfloat16: bool = False,
     ) -> Workload:
         """The workload at `size` (H, W); its bundle is written to `folder`, which may be there.
 
         With `half` the bundle is in half precision, and lies beside it; with `int8` there is one in
-        int8 too.
+        int8 too, and with `bfloat16` one that may compute in it.
         """
         unfilled = replace(self._method, size=size, banks=dict.fromkeys(MEMORY_LAYERS))
         banks = _banks(unfilled, frames_of(size)[0], prototypes)
         name = f"paper {size[0]}x{size[1]}"
-        return export(replace(unfilled, banks=banks), folder, name, half=half, int8=int8)
+        method = replace(unfilled, banks=banks)
+        return export(method, folder, name, half=half, int8=int8, bfloat16=bfloat16)
 
     @property
     def teacher(self) -> TeacherCheckpoint:
@@ -129,7 +135,13 @@ class PaperMethod:
 
 
 def export(
-    method: FittedMethod, folder: Path, name: str, *, half: bool = False, int8: bool = False
+    method: FittedMethod,
+    folder: Path,
+    name: str,
+    *,
+    half: bool = False,
+    int8: bool = False,
+    bfloat16: bool = False,
 ) -> Workload:
     """Write a bundle of random networks to `folder`, which may be there.
 
@@ -139,6 +151,7 @@ def export(
         name: of the workload and the bundle.
         half: write one in half precision too, which is then the workload's.
         int8: write one in int8 too.
+        bfloat16: write one too that may compute in bfloat16.
     """
     size = method.size
     frames = frames_of(size)
@@ -153,10 +166,26 @@ def export(
     single = load_bundle(folder)
     bundle = _lowered(folder, "half", halve) if half else single
     workload = _workload(name, bundle, single, method, True, frames, _PAPER_RATE)
+    if bfloat16:
+        workload = replace(workload, bfloat16=_lowered(folder, "bfloat16", _unmeasured_bfloat16))
     if not int8:
         return workload
     convert = to_int8(frames, lambda title, numbers: tqdm(numbers, title, unit="frame"))
     return replace(workload, int8=_lowered(folder, "int8", convert))
+
+
+def _unmeasured_bfloat16(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None:
+    """`Convert` to bfloat16; random weights have no average precision that could be lost."""
+    allow_bfloat16(bundle, folder, manifest)
+    manifest["precision"] = {
+        "networks": "bfloat16",
+        "made_from": manifest_sha256(bundle),
+        "measured_on": "nothing: random weights",
+        "frames": 1,
+        "average_precision": 1.0,
+        "single_average_precision": 1.0,
+        "relative_error": {},
+    }
 
 
 def demo_workload(path: Path, bag: Path, image_topic: str, false_positive_rate: float) -> Workload:

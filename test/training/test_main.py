@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from training.__main__ import app
 
 COMMANDS = ("datasets", "teacher", "import-teacher", "fit", "evaluate", "ablate", "make-bag",
-            "halve", "quantise", "demo")  # fmt: skip
+            "halve", "quantise", "bfloat16", "demo")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -233,7 +233,7 @@ def write_bundle(
             "cosme_ros": _own_version(),
             "torch": torch.__version__,
             "onnx": version("onnx"),
-            "onnxruntime": version("onnxruntime"),
+            "onnxruntime": onnxruntime.__version__,  # whichever of its builds is installed
             "opset": str(OPSET),
         },
     }

@@ -3,8 +3,9 @@
 
 """Runs a bundle's three graphs the plain way, to check and calibrate what was exported."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -20,11 +21,15 @@ class GraphRunner:
 
     Args:
         folder: holds teacher.onnx, student.onnx, memory.onnx and prototypes.npz.
+        providers: graph to ONNX Runtime's providers, for those that the CPU provider does not run.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, providers: Mapping[str, Sequence[Any]] | None = None) -> None:
+        chosen = providers or {}
         self.sessions = {
-            name: onnxruntime.InferenceSession(folder / f"{name}.onnx", providers=[PROVIDER])
+            name: onnxruntime.InferenceSession(
+                folder / f"{name}.onnx", providers=chosen.get(name, [PROVIDER])
+            )
             for name in GRAPHS
         }
         with np.load(folder / "prototypes.npz", allow_pickle=False) as banks:

@@ -28,7 +28,7 @@ MOST_PRECISION_LOST = 0.005
 
 NETWORKS = ("teacher", "student")
 
-Precision = Literal["float16", "int8"]
+Precision = Literal["float16", "int8", "bfloat16"]
 
 Convert = Callable[[Path, Path, dict[str, Any]], None]
 """Writes the four files of the bundle at the first path, converted, to the second, and brings the
@@ -74,6 +74,7 @@ def write_faster_bundle(
     convert: Convert,
     dataset: Dataset,
     count: Callable[[Iterable[int]], Iterable[int]],
+    open_lower: Callable[[Path], GraphRunner] = GraphRunner,
 ) -> PrecisionCost:
     """Write `bundle` in a lower precision to `out`, which appears whole or not at all.
 
@@ -86,6 +87,7 @@ def write_faster_bundle(
         convert: makes the files.
         dataset: with labels 0 normal, 1 anomaly, 255 not judged.
         count: passes the numbers of the frames on, for a progress bar.
+        open_lower: opens what was written, as it computes where it is for.
 
     Raises:
         UsageError: no bundle, one of lower precision already, labels of one kind only, values
@@ -101,7 +103,7 @@ def write_faster_bundle(
     part.mkdir(parents=True)
     try:
         convert(bundle, part, manifest)
-        cost = _compare(bundle, part, precision, dataset, count)
+        cost = _compare(GraphRunner(bundle), open_lower(part), precision, dataset, count)
         if cost.lost > MOST_PRECISION_LOST:
             raise UsageError(
                 f"{precision} would lose {cost.lost:.1%} of the average precision on "
@@ -118,13 +120,13 @@ def write_faster_bundle(
 
 
 def _compare(
-    single: Path,
-    lower: Path,
+    single: GraphRunner,
+    lower: GraphRunner,
     precision: Precision,
     dataset: Dataset,
     count: Callable[[Iterable[int]], Iterable[int]],
 ) -> PrecisionCost:
-    runners = (GraphRunner(single), GraphRunner(lower))
+    runners = (single, lower)
     histograms = (AnomalyHistogram(), AnomalyHistogram())
     largest: dict[str, float] = {}
     for index in count(range(len(dataset.source))):

@@ -14,6 +14,7 @@ from torch import nn
 from torch.export import Dim
 
 from training.errors import UsageError
+from training.export.openvino_graph import fit_openvino
 from training.method.graphs import MemoryGraph, StudentGraph, TeacherGraph
 
 OPSET = 18
@@ -90,6 +91,7 @@ def _write(
     model = program.model_proto
     model.ir_version = IR_VERSION
     _drop_paths(model)
+    fit_openvino(model.graph)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 

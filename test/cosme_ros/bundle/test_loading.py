@@ -19,7 +19,7 @@ import onnx
 import pytest
 from helpers.tiny_bundle import CHANNELS, PROTOTYPES, seal, write_tiny_bundle
 
-from cosme_ros.bundle.loading import BundleError, load_bundle
+from cosme_ros.bundle.loading import BundleError, load_bundle, read_graph
 from cosme_ros.bundle.writing import write_manifest
 from cosme_ros.inference.detector import Detector
 
@@ -409,6 +409,16 @@ def test_what_was_hashed_is_what_runs(folder: Path, graph: str) -> None:
     (folder / f"{graph}.onnx").write_bytes(content)
     with pytest.raises(BundleError, match=f"{graph}.onnx is damaged or was changed"):
         Detector(bundle, provider="cpu")
+
+
+def test_graphs_that_are_kept_are_read_once(folder: Path) -> None:
+    bundle = load_bundle(folder, keep_graphs=True)
+    file = folder / "teacher.onnx"
+    content = file.read_bytes()
+    file.unlink()
+    assert read_graph(bundle, "teacher").content == content
+    with pytest.raises(BundleError, match=r"teacher.onnx is missing"):
+        read_graph(bundle, "teacher")  # what was returned is not kept
 
 
 def test_external_data_has_no_way_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
