@@ -107,7 +107,7 @@ def survey(
     with Bag(path, tell) as bag:
         if scoring.label_topic in bag.topics:  # said now, and not after hours
             type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
-        for message in bag.messages(topics_of(bag, scoring)):
+        for message in bag.messages(topics_of(bag, scoring), decode_video=False):
             camera = frame_id_of(message.cdr)
             by_topic.setdefault(message.topic, Counter())[camera] += 1
             stamps.setdefault(camera, set()).add(message.stamp)
