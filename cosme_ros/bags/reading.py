@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Reads rosbag2 bags (MCAP or sqlite3) without ROS, and joins what belongs to one frame.
+"""Reads bags of ROS 2 (MCAP, sqlite3) and ROS 1, and joins what belongs to one frame. No ROS.
 
 A damaged bag is read as far as it goes by whoever takes complaints, and refused else. A topic of
 video packets (H.264, H.265) is read as if it were one of sensor_msgs/Image.
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from cosme_ros.bags import storage_mcap, storage_sqlite
+from cosme_ros.bags import storage_mcap, storage_rosbag1, storage_sqlite
 from cosme_ros.bags.metadata import METADATA, BagMetadata, MetadataError, read_metadata
 from cosme_ros.bags.storage import Complain, StorageFile, StoredMessage, reason_of
 from cosme_ros.bags.unpacking import (
@@ -69,6 +69,7 @@ for _name, _definition in PACKET_DEFINITIONS.items():
 _PLANES: dict[str, type[np.generic]] = {"mono8": np.uint8, "32FC1": np.float32}
 _NANOSECONDS = 1_000_000_000
 _STORAGE_SUFFIXES = (".mcap", ".db3")
+ROSBAG1_SUFFIX = ".bag"
 _ZSTD_SUFFIX = ".zstd"
 _MOST_COMPLAINTS = 20  # of one reading
 _LONGEST_FRAME_ID = 1000  # characters; tf2 knows no limit, and no camera has more
@@ -138,7 +139,7 @@ class Bag:
         if not self.path.exists():
             raise BagError(
                 f"bag {self.path} does not exist; give the directory that holds metadata.yaml, or "
-                "an .mcap or .db3 file"
+                "an .mcap, .db3 or .bag file"
             )
         self._strict = complain is None
         self._listener = self._refuse if complain is None else complain
@@ -383,6 +384,9 @@ class Bag:
         bags = sorted(file.parent.name for file in self.path.glob(f"*/{METADATA}"))
         if bags:
             return f"the bags in it are {', '.join(bags)}; give these"
+        bags = sorted(file.name for file in self.path.glob(f"*{ROSBAG1_SUFFIX}"))
+        if bags:
+            return f"the ROS 1 bags in it are {', '.join(bags)}; give these, which are a drive each"
         return (
             f"it holds neither .mcap nor .db3 files; give a folder with {METADATA} and such "
             "files, or one such file"
@@ -397,9 +401,11 @@ class Bag:
                 return storage_mcap.McapFile(plain, file, self._complain)
             if begin == storage_sqlite.MAGIC:
                 return storage_sqlite.SqliteFile(plain, file, self._complain)
+            if begin.startswith(storage_rosbag1.MAGIC):
+                return storage_rosbag1.Rosbag1File(plain, file, self._complain)
         except (OSError, sqlite3.Error) as error:
             raise BagError(f"{file} cannot be read: {error}") from error
-        self._complain(f"{file}: begins neither as MCAP nor as SQLite does.")
+        self._complain(f"{file}: begins neither as MCAP nor as SQLite nor as a ROS 1 bag does.")
         return None
 
     def _decompressed(self, file: Path) -> Path:

@@ -28,7 +28,7 @@ OBSTACLE_PARAMETERS = (
 )
 """What decides which obstacles a frame shows: whoever draws or judges them offers all of it."""
 
-DRIVE_HELP = "rosbag2 bag (folder or file), folder of JPEG or PNG images, or video file"
+DRIVE_HELP = "rosbag2 bag (folder or file), ROS 1 bag, folder of JPEG or PNG images, or video file"
 """Of an argument that `sources.labelled.open_labelled_frames` takes."""
 
 _EXAMPLE = "Example: "

@@ -290,8 +290,8 @@ def _indices(text: str) -> list[int]:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "snapshot",
-        "Write what RViz would show of frames of a rosbag2 bag, a folder of images or a video file "
-        "as PNG: camera, overlay, score and mask side by side. Needs no ROS.",
+        "Write what RViz would show of frames of a bag, a folder of images or a video file as PNG: "
+        "camera, overlay, score and mask side by side. Needs no ROS.",
         example="demo/bag --bundle demo/bundle --out pictures --worst 10",
     )
     parser.add_argument("bag", type=Path, metavar="DRIVE", help=DRIVE_HELP)
@@ -310,8 +310,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--image-topic",
-        help=f"of a bag: Image or CompressedImage (default: {topics.CAMERA_IMAGE}, or the only "
-        "topic with pictures)",
+        help="of a bag: Image, CompressedImage, or H.264 or H.265 packets (default: "
+        f"{topics.CAMERA_IMAGE}, or the only topic with pictures)",
     )
     add_frame_rate_option(parser)
     add_node_options(

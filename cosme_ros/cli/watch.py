@@ -92,8 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="rosbag2 bag, folder of images, video file, /dev/videoN, or address of a stream "
-        "(rtsp://192.168.0.7/front)",
+        help="rosbag2 or ROS 1 bag, folder of images, video file, /dev/videoN, or address of a "
+        "stream (rtsp://192.168.0.7/front)",
     )
     parser.add_argument("--bundle", type=Path, required=True, help="bundle directory")
     parser.add_argument("--image-topic", help="of a bag (default: the usual or only one)")
