@@ -194,6 +194,7 @@ class Calibrator:
             # Only the unit of the scores; the highest rate's line is in every table.
             false_positive_rate=self.bundle.calibration.rates[1],
             threads=self._threads,
+            orientation=self.scoring.orientation,
         )
         found = self._score(surveyed, detector, cameras, scores, on_progress)
         return CalibrationResult(

@@ -140,6 +140,8 @@ def _settings(options: argparse.Namespace) -> EvaluationSettings:
         outline=options.outline,
         static_mask=options.static_mask and str(Path(options.static_mask).expanduser().resolve()),
         marks=options.marks and str(Path(options.marks).expanduser().resolve()),
+        image_rotation=options.image_rotation,
+        image_flip=options.image_flip,
         temporal=options.temporal,
         alarm_gap=options.alarm_gap,
         component_sizes=options.component_sizes,

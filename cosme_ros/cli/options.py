@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from cosme_ros import __version__
+from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.parameters import PARAMETERS_BY_NAME, Parameter
 from cosme_ros.sources.interface import FRAME_RATE
 
@@ -24,6 +25,8 @@ OBSTACLE_PARAMETERS = (
     "outline",
     "static_mask",
     "marks",
+    "image_rotation",
+    "image_flip",
     "temporal",
 )
 """What decides which obstacles a frame shows: whoever draws or judges them offers all of it."""
@@ -100,6 +103,11 @@ def add_node_options(parser: argparse._ActionsContainer, *names: str) -> None:
         )
 
 
+def orientation_of(options: argparse.Namespace) -> ImageOrientation:
+    """Return what `--image-rotation` and `--image-flip` say."""
+    return ImageOrientation(options.image_rotation, options.image_flip)
+
+
 def _number(row: Parameter) -> Callable[[str], float | int]:
     kind = int if isinstance(row.default, int) else float
 
@@ -111,6 +119,8 @@ def _number(row: Parameter) -> Callable[[str], float | int]:
             what = "whole number" if kind is int else "number"
             raise argparse.ArgumentTypeError(
                 f"'{text}' is no {what} from {row.minimum} to {row.maximum}"
+                if row.minimum is not None
+                else f"'{text}' is none of {', '.join(map(str, row.choices))}"
             ) from error
         return value
 

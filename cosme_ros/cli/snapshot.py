@@ -33,6 +33,7 @@ from cosme_ros.cli.options import (
     add_overwrite_option,
     at_least,
     command_parser,
+    orientation_of,
 )
 from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
@@ -109,6 +110,7 @@ def _draw(options: argparse.Namespace) -> int:
         provider=options.provider,
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
+        orientation=orientation_of(options),
     )
     apply_marks(detector, options.marks)
     prepare_output_dir(options.out, CONTENTS, overwrite=options.overwrite)

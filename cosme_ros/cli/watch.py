@@ -19,6 +19,7 @@ from cosme_ros.cli.options import (
     add_frame_rate_option,
     add_node_options,
     command_parser,
+    orientation_of,
     positive,
 )
 from cosme_ros.command_frame import run_command
@@ -55,6 +56,7 @@ def _run(options: argparse.Namespace) -> None:
         provider=options.provider,
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
+        orientation=orientation_of(options),
     )
     apply_marks(detector, options.marks)
     session = WatchSession(detector, rule, temporal=options.temporal)

@@ -41,6 +41,7 @@ from cosme_ros.evaluation.score_distribution import ScoreDistribution
 from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, without_anomalies
 from cosme_ros.evaluation.workers import WorkFolder, ignore_interrupts, write_labelled
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
+from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 from cosme_ros.metrics.labels import ANOMALY, IGNORED
@@ -83,6 +84,7 @@ def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
         task.settings.provider,
         task.settings.false_positive_rate,
         task.settings.threads,
+        ImageOrientation(task.settings.image_rotation, task.settings.image_flip),
         task.settings.marks,
     )
     warnings = WarningLog()
@@ -348,7 +350,12 @@ def _ahead(
 
 @functools.lru_cache(maxsize=1)
 def _detector(
-    bundle: Path, provider: str, false_positive_rate: float, threads: int, marks: str
+    bundle: Path,
+    provider: str,
+    false_positive_rate: float,
+    threads: int,
+    orientation: ImageOrientation,
+    marks: str,
 ) -> Detector:
     """One for all bags that a process is given."""
     detector = Detector(
@@ -356,6 +363,7 @@ def _detector(
         provider=provider,
         false_positive_rate=false_positive_rate,
         threads=threads,
+        orientation=orientation,
     )
     apply_marks(detector, marks)
     return detector

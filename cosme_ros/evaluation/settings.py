@@ -40,6 +40,8 @@ class EvaluationSettings:
     """Path; what it does not look at is ignored in the labels too. Empty: all is looked at."""
     marks: str = Settings.marks
     """Path of a file of marks, which is only read. Empty: none."""
+    image_rotation: int = Settings.image_rotation
+    image_flip: str = Settings.image_flip
     temporal: str = Settings.temporal
     alarm_gap: float = ALARM_GAP
     """Seconds; alarming frames no further apart are one alarm."""

@@ -26,6 +26,8 @@ _PARAMETERS = (
     "provider",
     "false_positive_rate",
     "region",
+    "image_rotation",
+    "image_flip",
     "cameras",
     "autostart",
 )

@@ -98,7 +98,9 @@ def search_area(detection: Detection, rule: ObstacleRule) -> SearchArea | None:
     if rule.drivable_class_ids is None:
         region = looked_at
     else:
-        region = drivable_region(detection.class_id, rule.drivable_class_ids)
+        # Which holes are part of the road depends on where the image's bottom is.
+        upright = detection.orientation.upright(detection.class_id)
+        region = detection.orientation.as_camera(drivable_region(upright, rule.drivable_class_ids))
         if looked_at is not None:
             region &= looked_at
     return SearchArea(region) if region is None or region.any() else None

@@ -187,9 +187,10 @@ def open_pipeline(settings: Settings) -> FramePipeline:
         threads=settings.threads,
         affinity=settings.thread_affinity,
         runtime_options=parse_runtime_options(settings.runtime_options),
+        orientation=settings.orientation,
     )
     adaptation = _adaptation(settings, detector)
-    detector.warm_up(*bundle.input_size)
+    detector.warm_up(*settings.orientation.size(*bundle.input_size))
     return FramePipeline(bundle, detector, settings, adaptation)
 
 
