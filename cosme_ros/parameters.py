@@ -439,8 +439,24 @@ _WAIT_TIMEOUT = _constant(
 )
 
 PLAYER_PARAMETERS = (
-    _constant("bag", "", "Directory of the rosbag2 bag to play. Must be given."),
-    _constant("image_topic", topics.CAMERA_IMAGE, "Topic of the images: Image or CompressedImage."),
+    _constant(
+        "bag",
+        "",
+        "What to play: a rosbag2 or ROS 1 bag, a folder of images, a video file, /dev/videoN, or "
+        "the address of a stream. Must be given.",
+    ),
+    _constant(
+        "image_topic",
+        topics.CAMERA_IMAGE,
+        "Topic of the images. Of a bag: Image, CompressedImage, or H.264 or H.265 packets, which "
+        "are played as Image. All else is played as Image, under this name without /compressed.",
+    ),
+    _constant(
+        "frame_rate",
+        10.0,
+        "Of a folder of images that are not named by stamps, in frames a second.",
+        minimum=1e-3,
+    ),
     _constant(
         "label_topic",
         topics.CAMERA_LABELS,

@@ -530,14 +530,21 @@ def picture_of(message: BagMessage) -> BgrImage:
     return decode(content_of(message))
 
 
-def _picture_message(packet: DecodedPacket[BagMessage], bag_time: int) -> BagMessage:
-    """A video packet's picture as an Image."""
-    message, image = packet.item, packet.image
-    if image is None:
-        return replace(message, message_type=IMAGE, bag_time=bag_time, error=packet.error)
-    time = TYPES.types["builtin_interfaces/msg/Time"](*divmod(message.stamp, _NANOSECONDS))
+def image_message(
+    topic: str, image: BgrImage, frame_id: str, *, stamp: int, bag_time: int
+) -> BagMessage:
+    """The message of an image, as a bag holds a sensor_msgs/Image (bgr8).
+
+    Args:
+        topic: of the message.
+        image: uint8 [H, W, 3] BGR.
+        frame_id: of its header.
+        stamp: of its header, nanoseconds.
+        bag_time: nanoseconds.
+    """
+    time = TYPES.types["builtin_interfaces/msg/Time"](*divmod(stamp, _NANOSECONDS))
     content = TYPES.types[IMAGE](
-        header=TYPES.types["std_msgs/msg/Header"](stamp=time, frame_id=frame_id_of(message.cdr)),
+        header=TYPES.types["std_msgs/msg/Header"](stamp=time, frame_id=frame_id),
         height=image.shape[0],
         width=image.shape[1],
         encoding="bgr8",
@@ -545,8 +552,18 @@ def _picture_message(packet: DecodedPacket[BagMessage], bag_time: int) -> BagMes
         step=3 * image.shape[1],
         data=image.reshape(-1),
     )
-    cdr = bytes(TYPES.serialize_cdr(content, IMAGE))
-    return BagMessage(message.topic, IMAGE, bag_time, message.stamp, cdr)
+    return BagMessage(topic, IMAGE, bag_time, stamp, bytes(TYPES.serialize_cdr(content, IMAGE)))
+
+
+def _picture_message(packet: DecodedPacket[BagMessage], bag_time: int) -> BagMessage:
+    """A video packet's picture as an Image."""
+    message = packet.item
+    if packet.image is None:
+        return replace(message, message_type=IMAGE, bag_time=bag_time, error=packet.error)
+    frame_id = frame_id_of(message.cdr)
+    return image_message(
+        message.topic, packet.image, frame_id, stamp=message.stamp, bag_time=bag_time
+    )
 
 
 def join_by_stamp(
