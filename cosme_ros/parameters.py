@@ -139,6 +139,14 @@ class Settings:
         Changeable.UNCONFIGURED,
         choices=("auto", *PROVIDERS),
     )
+    device: int = _row(
+        0,
+        "Number of the GPU for providers tensorrt and cuda, from 0, as CUDA counts those that "
+        "CUDA_VISIBLE_DEVICES leaves. Another number than 0 with another provider is an error.",
+        Changeable.UNCONFIGURED,
+        minimum=0,
+        maximum=255,
+    )
     false_positive_rate: float = _row(
         0.001,
         "Share of normal pixels that may raise an alarm; sets the alarm line through the bundle's "

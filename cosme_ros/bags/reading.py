@@ -13,7 +13,7 @@ header only the stamp is looked at, where CDR puts it.
 import logging
 import sqlite3
 import struct
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -187,8 +187,9 @@ class Bag:
     ) -> Iterator[BagMessage]:
         """The messages of `topics` in the order of the bag, from bag time `start` (ns) on.
 
-        A video packet comes as the Image of its picture, in the order in which pictures are shown,
-        at the bag time at which it could have been made, or with an `error`.
+        A video packet comes as the Image of its picture, or with an `error`. Where there are
+        B-frames, this is not the order of the packets: the first picture has the bag time of the
+        first packet, and so on.
 
         Args:
             topics: of the bag.
@@ -228,19 +229,18 @@ class Bag:
 
     def _decoded(self, messages: Iterable[BagMessage], start: int) -> Iterator[BagMessage]:
         decoders: dict[str, VideoDecoder[BagMessage]] = {}
-        latest: dict[str, int] = {}
+        times: dict[str, deque[int]] = {}
         left_out: Counter[str] = Counter()
 
         def made(packets: Iterable[DecodedPacket[BagMessage]]) -> Iterator[BagMessage]:
             for packet in packets:
                 message = packet.item
+                time = times[message.topic].popleft()
                 # A recording may begin anywhere: that is no damage.
                 waits = packet.error is not None and packet.error.reason == WAITING
                 if self._strict and waits and not decoders[message.topic].began:
                     left_out[message.topic] += 1
                     continue
-                time = max(message.bag_time, latest.get(message.topic, 0))
-                latest[message.topic] = time
                 if time >= start:
                     yield _picture_message(packet, time)
 
@@ -249,6 +249,7 @@ class Bag:
                 yield message
                 continue
             decoder = decoders.setdefault(message.topic, VideoDecoder())
+            times.setdefault(message.topic, deque()).append(message.bag_time)
             try:
                 codec, data = packet_of(content_of(message))
             except DecodeError as error:

@@ -85,6 +85,7 @@ def _run(options: argparse.Namespace, scores: Path) -> None:
         ),
         provider=options.provider,
         threads=options.threads,
+        device=options.device,
     )
     try:
         with ProgressBars() as bars:
@@ -232,6 +233,7 @@ def _parser() -> argparse.ArgumentParser:
         "image_flip",
         "temporal",
         "provider",
+        "device",
         "threads",
     )
     parser.add_argument(

@@ -134,6 +134,7 @@ def _settings(options: argparse.Namespace) -> EvaluationSettings:
         frame_rate=options.frame_rate,
         provider=options.provider,
         threads=options.threads,
+        device=options.device,
         false_positive_rate=options.false_positive_rate,
         region=options.region,
         minimum_area=options.minimum_area,

@@ -19,6 +19,7 @@ from cosme_ros.sources.interface import FRAME_RATE
 
 OBSTACLE_PARAMETERS = (
     "provider",
+    "device",
     "false_positive_rate",
     "region",
     "minimum_area",

@@ -110,6 +110,7 @@ def _draw(options: argparse.Namespace) -> int:
         provider=options.provider,
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
+        device_index=options.device,
         orientation=orientation_of(options),
     )
     apply_marks(detector, options.marks)

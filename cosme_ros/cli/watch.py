@@ -56,6 +56,7 @@ def _run(options: argparse.Namespace) -> None:
         provider=options.provider,
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
+        device_index=options.device,
         orientation=orientation_of(options),
     )
     apply_marks(detector, options.marks)

@@ -84,6 +84,7 @@ def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
         task.settings.provider,
         task.settings.false_positive_rate,
         task.settings.threads,
+        task.settings.device,
         ImageOrientation(task.settings.image_rotation, task.settings.image_flip),
         task.settings.marks,
     )
@@ -354,6 +355,7 @@ def _detector(
     provider: str,
     false_positive_rate: float,
     threads: int,
+    device: int,
     orientation: ImageOrientation,
     marks: str,
 ) -> Detector:
@@ -363,6 +365,7 @@ def _detector(
         provider=provider,
         false_positive_rate=false_positive_rate,
         threads=threads,
+        device_index=device,
         orientation=orientation,
     )
     apply_marks(detector, marks)

@@ -30,6 +30,8 @@ class EvaluationSettings:
     frame_rate: float = FRAME_RATE
     """Of a folder of images that are not named by stamps, in frames a second."""
     provider: str = Settings.provider
+    device: int = Settings.device
+    """Number of the GPU."""
     threads: int = 0
     """Of ONNX Runtime, for each job; 0: the cores divided by the jobs."""
     false_positive_rate: float = Settings.false_positive_rate

@@ -179,6 +179,7 @@ class Detector:
         threads: inside one operator; 0 for ONNX Runtime's default.
         affinity: on which processors they run, as in `sessions.open_session`.
         runtime_options: ONNX Runtime's own options, as in `sessions.open_session`.
+        device_index: number of the GPU, from 0.
         orientation: turns images upright for the networks. All maps lie in the image as it is.
 
     Raises:
@@ -201,6 +202,7 @@ class Detector:
         threads: int = 0,
         affinity: str = "",
         runtime_options: Mapping[str, str] = NO_OPTIONS,
+        device_index: int = 0,
         orientation: ImageOrientation = AS_IT_IS,
     ) -> None:
         self.orientation = orientation
@@ -214,8 +216,9 @@ class Detector:
                 threads=threads,
                 affinity=affinity,
                 runtime_options=runtime_options,
-                engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest),
+                engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest, device_index),
                 float16=[graph for graph in GRAPHS if bundle.gives_float16(graph)],
+                device=device_index,
             )
         except ModelError as error:
             raise BundleError(str(error)) from error

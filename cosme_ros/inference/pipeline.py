@@ -45,7 +45,7 @@ class _Wired:
         """
         for name in self.session.outputs.keys() - self.kept.keys():
             # Else the value of the last frame is written over, and has perhaps another shape.
-            self.binding.bind_output(name, self.session.device)
+            self.binding.bind_output(name, self.session.device, self.session.device_index)
         self.session.run_bound(self.binding, recording, give_back=give_back)
         return dict(zip(self.session.outputs, self.binding.get_outputs(), strict=True))
 
@@ -238,5 +238,5 @@ def _wired(session: Session) -> _Wired:
             kept[name] = session.empty_value(dtype, fixed)
             binding.bind_ortvalue_output(name, kept[name])
         else:
-            binding.bind_output(name, session.device)
+            binding.bind_output(name, session.device, session.device_index)
     return _Wired(session, binding, kept)

@@ -17,7 +17,14 @@ import numpy as np
 import onnxruntime as ort
 
 from cosme_ros.bundle.graph_file import GraphFile
-from cosme_ros.inference.provider_settings import PROVIDERS, check_affinity
+from cosme_ros.inference.gpus import gpu_count
+from cosme_ros.inference.provider_settings import (
+    DEVICE_ID,
+    PROVIDERS,
+    check_affinity,
+    check_device,
+    with_device,
+)
 from cosme_ros.inference.providers import (
     CPU,
     PREPARATIONS,
@@ -72,6 +79,8 @@ class Session:
     _session: ort.InferenceSession
     captures: bool = False
     """Whether its kernels are recorded at the first runs and replayed, on the same addresses."""
+    device_index: int = 0
+    """Number of the GPU; 0 for the CPU."""
 
     @property
     def device(self) -> str:
@@ -81,7 +90,7 @@ class Session:
     @property
     def arenas(self) -> str:
         """Return where it takes memory, as ONNX Runtime's run option for shrinking names it."""
-        return "cpu:0" if self.device == "cpu" else "cpu:0;gpu:0"
+        return "cpu:0" if self.device == "cpu" else f"cpu:0;gpu:{self.device_index}"
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return outputs by name, new arrays at each call; `inputs` holds every input by name."""
@@ -119,12 +128,12 @@ class Session:
 
         On a GPU it is a copy. On the CPU it is the same memory, which the caller has to keep.
         """
-        return ort.OrtValue.ortvalue_from_numpy(array, self.device, 0)
+        return ort.OrtValue.ortvalue_from_numpy(array, self.device, self.device_index)
 
     def empty_value(self, dtype: str, shape: Sequence[int]) -> ort.OrtValue:
         """Return memory for a tensor of NumPy's `dtype`, where the graph writes it."""
         return ort.OrtValue.ortvalue_from_shape_and_type(
-            list(shape), np.dtype(dtype), self.device, 0
+            list(shape), np.dtype(dtype), self.device, self.device_index
         )
 
 
@@ -137,6 +146,7 @@ def open_session(
     runtime_options: Mapping[str, str] = NO_OPTIONS,
     engine_cache: EngineCache = None,
     float16: bool = False,
+    device: int = 0,
 ) -> Session:
     """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
 
@@ -153,6 +163,7 @@ def open_session(
             of its own. None: nothing is stored.
         float16: whether the graph is a network in half precision, for which a GPU has options of
             its own (`runtime_options.float16_options`).
+        device: number of the GPU, from 0.
 
     Raises:
         ModelError: the file is no graph that ONNX Runtime can load.
@@ -173,6 +184,10 @@ def open_session(
         of_provider = {**float16_options(provider, ort.__version__), **of_provider}
     try:
         check_recording(of_provider, ort.__version__)
+        of_provider = with_device(of_provider, provider, device)
+        device_index = int(of_provider.get(DEVICE_ID, 0))
+        if device_index:
+            check_device(device_index, gpu_count())
     except ValueError as error:
         raise ProviderError(str(error)) from error
     graph = _graph_file(model)
@@ -199,7 +214,12 @@ def open_session(
             f"{error}; or something in runtime_options ({', '.join(runtime_options)}) is wrong"
         ) from error
     check_assignment(assigned, provider, graph.path.name)
-    return _wrap(session, provider, captures=captures_graphs(of_provider))
+    return _wrap(
+        session,
+        provider,
+        captures=captures_graphs(of_provider),
+        device_index=device_index,
+    )
 
 
 def open_sessions(
@@ -211,6 +231,7 @@ def open_sessions(
     runtime_options: Mapping[str, str] = NO_OPTIONS,
     engine_cache: EngineCache = None,
     float16: Collection[str] = (),
+    device: int = 0,
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.
 
@@ -223,6 +244,7 @@ def open_sessions(
         runtime_options: as in `open_session`.
         engine_cache: as in `open_session`.
         float16: names of those that are networks in half precision.
+        device: as in `open_session`.
 
     Raises:
         ModelError: a file is no graph that ONNX Runtime can load.
@@ -242,6 +264,7 @@ def open_sessions(
                     runtime_options=runtime_options,
                     engine_cache=engine_cache,
                     float16=name in float16,
+                    device=device,
                 )
                 for name, graph in graphs.items()
             }
@@ -287,7 +310,9 @@ def _open(
         ) from error
 
 
-def _wrap(session: ort.InferenceSession, provider: str, *, captures: bool = False) -> Session:
+def _wrap(
+    session: ort.InferenceSession, provider: str, *, captures: bool = False, device_index: int = 0
+) -> Session:
     def described(arguments: Iterable[Any]) -> Tensors:
         return {a.name: (_NUMPY_NAMES.get(a.type, a.type), tuple(a.shape)) for a in arguments}
 
@@ -297,6 +322,7 @@ def _wrap(session: ort.InferenceSession, provider: str, *, captures: bool = Fals
         described(session.get_outputs()),
         session,
         captures,
+        device_index,
     )
 
 

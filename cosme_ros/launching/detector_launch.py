@@ -24,6 +24,7 @@ _PARAMETERS = (
     "bundle",
     "image_transport",
     "provider",
+    "device",
     "false_positive_rate",
     "region",
     "image_rotation",

@@ -187,6 +187,7 @@ def open_pipeline(settings: Settings) -> FramePipeline:
         threads=settings.threads,
         affinity=settings.thread_affinity,
         runtime_options=parse_runtime_options(settings.runtime_options),
+        device_index=settings.device,
         orientation=settings.orientation,
     )
     adaptation = _adaptation(settings, detector)

@@ -93,7 +93,10 @@ def assert_right(found, images, *, exact=True):
 def test_every_picture_comes_with_its_own_stamp_in_the_order_of_time(
     tmp_path, images, encoder, kind
 ):
-    found = read(write_video_bag(tmp_path / "bag", images, STAMPS, encoder=encoder, kind=kind))
+    bag = write_video_bag(tmp_path / "bag", images, STAMPS, encoder=encoder, kind=kind)
+    with Bag(bag) as opened:
+        assert [m.bag_time for m in opened.messages([VIDEO_TOPIC])] == STAMPS
+    found = read(bag)
     assert list(found) == list(range(FRAMES))
     assert not reasons(found)
     assert_right(found, images, exact=encoder is not H264_B)
