@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import av
@@ -55,19 +54,29 @@ class _Drive:
     scenes: list[tuple[int, str]]
 
 
+@dataclass(frozen=True)
+class _Form:
+    title: str
+    write: Callable[[], Path]
+    labels: Path | None = None
+    """Folder; None where the form holds its labels."""
+    rotation: int = 0
+
+
 def main() -> None:
     """Write the forms, evaluate each, print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bag", type=Path, default=Path("demo/bag"))
     parser.add_argument("--bundle", type=Path, default=Path("demo/bundle"))
     parser.add_argument("--frames", type=int, help="only the first ones")
+    parser.add_argument("--only", default="", help="only forms whose title has this text")
     options = parser.parse_args()
     drive = _read(options.bag, options.frames)
-    print("| form | megabytes | AP | AUROC | FPR95 | obstacles | seconds |")
-    print("|---|---|---|---|---|---|---|")
+    print("| form | AP | AUROC | FPR95 | obstacles |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for title, path, labels in _forms(Path(folder), drive, options):
-            _evaluate(title, path, labels, options.bundle)
+        for form in _forms(Path(folder), drive, options):
+            if options.only in form.title:
+                _evaluate(form, options.bundle)
 
 
 def _read(path: Path, count: int | None) -> _Drive:
@@ -82,34 +91,45 @@ def _read(path: Path, count: int | None) -> _Drive:
     return drive
 
 
-def _forms(
-    folder: Path, drive: _Drive, options: argparse.Namespace
-) -> Iterator[tuple[str, Path, Path | None]]:
+def _forms(folder: Path, drive: _Drive, options: argparse.Namespace) -> Iterator[_Form]:
     if options.frames is None:
-        yield "the bag itself", options.bag, None
-    labels = folder / "labels"
-    labels.mkdir()
-    for stamp, index, label in zip(
-        drive.stamps, range(len(drive.stamps)), drive.labels, strict=True
+        yield _Form("the bag itself", lambda: options.bag)
+    yield _Form("ROS 2 bag, raw images", lambda: _ros2(folder / "raw", drive, _raw))
+    yield _Form("ROS 1 bag, raw images", lambda: _ros1(folder / "raw.bag", drive))
+    for title, kind, encoder in (
+        ("CompressedVideo, H.264 without loss", COMPRESSED_VIDEO, _LOSSLESS_H264),
+        ("FFMPEGPacket, H.265 without loss, B-frames", FFMPEG_PACKET, _LOSSLESS_H265),
+        ("CompressedVideo, H.264 4:2:0, crf 18", COMPRESSED_VIDEO, _H264),
+        ("CompressedVideo, H.264 4:2:0, crf 28", COMPRESSED_VIDEO, _H264_SMALL),
     ):
-        cv2.imwrite(str(labels / f"{index}.png"), label)
-        cv2.imwrite(str(labels / f"{stamp}.png"), label)
-    yield "ROS 2 bag, raw images", _ros2(folder / "raw", drive, _raw), None
-    yield "ROS 1 bag, raw images", _ros1(folder / "raw.bag", drive), None
-    for title, name, kind, encoder in (
-        ("CompressedVideo, H.264 without loss", "h264", COMPRESSED_VIDEO, _LOSSLESS_H264),
-        ("FFMPEGPacket, H.265 without loss, B-frames", "h265", FFMPEG_PACKET, _LOSSLESS_H265),
-        ("CompressedVideo, H.264 4:2:0, crf 18", "crf18", COMPRESSED_VIDEO, _H264),
-        ("CompressedVideo, H.264 4:2:0, crf 28", "crf28", COMPRESSED_VIDEO, _H264_SMALL),
+        path = folder / title.replace(" ", "_")
+        yield _Form(title, lambda p=path, k=kind, e=encoder: _ros2(p, drive, _packets(k, e)))
+    labels = _pictures(folder / "labels", {str(i): x for i, x in enumerate(drive.labels)})
+    for title, encoder in (
+        ("video, H.264 without loss", _LOSSLESS_H264),
+        ("video, H.264 4:2:0, crf 18", _H264),
     ):
-        yield title, _ros2(folder / name, drive, _packets(kind, encoder)), None
-    yield "video, H.264 without loss", _video(folder / "a.mkv", drive, _LOSSLESS_H264), labels
-    yield "video, H.264 4:2:0, crf 18", _video(folder / "b.mkv", drive, _H264), labels
-    pictures = folder / "pictures"
-    pictures.mkdir()
-    for stamp, image in zip(drive.stamps, drive.images, strict=True):
-        cv2.imwrite(str(pictures / f"{stamp}.png"), image)
-    yield "folder of PNG files named by stamps", pictures, labels
+        path = folder / f"{title.replace(' ', '_')}.mkv"
+        yield _Form(title, lambda p=path, e=encoder: _video(p, drive, e), labels)
+    stamped = {str(s): x for s, x in zip(drive.stamps, drive.labels, strict=True)}
+    images = {str(s): x for s, x in zip(drive.stamps, drive.images, strict=True)}
+    labels = _pictures(folder / "stamped_labels", stamped)
+    yield _Form(
+        "folder of PNG files named by stamps",
+        lambda: _pictures(folder / "pictures", images),
+        labels,
+    )
+    turned = _pictures(folder / "turned_labels", {n: x[::-1, ::-1] for n, x in stamped.items()})
+    path = _pictures(folder / "turned", {n: x[::-1, ::-1] for n, x in images.items()})
+    yield _Form("folder, upside down, image_rotation 180", lambda: path, turned, 180)
+    yield _Form("folder, upside down, image_rotation 0", lambda: path, turned)
+
+
+def _pictures(folder: Path, images: Mapping[str, np.ndarray]) -> Path:
+    folder.mkdir()
+    for name, image in images.items():
+        cv2.imwrite(str(folder / f"{name}.png"), image)
+    return folder
 
 
 _Messages = list[tuple[int, str, Any]]
@@ -192,18 +212,15 @@ def _video(path: Path, drive: _Drive, encoder: Encoder) -> Path:
     return path
 
 
-def _evaluate(title: str, path: Path, labels: Path | None, bundle: Path) -> None:
-    settings = EvaluationSettings(
-        provider="cpu", labels=LabelSettings() if labels is None else LabelSettings(folder=labels)
-    )
-    began = monotonic()
+def _evaluate(form: _Form, bundle: Path) -> None:
+    path = form.write()
+    labels = LabelSettings() if form.labels is None else LabelSettings(folder=form.labels)
+    settings = EvaluationSettings(provider="cpu", labels=labels, image_rotation=form.rotation)
     total = Evaluator(bundle, settings, jobs=1).evaluate([path]).total
-    seconds = monotonic() - began
-    size = sum(f.stat().st_size for f in ([path] if path.is_file() else path.iterdir()))
     pixels, found = total.pixels, total.detection
     print(
-        f"| {title} | {size / 1e6:.0f} | {pixels.average_precision:.6f} | {pixels.auroc:.6f} | "
-        f"{pixels.fpr95:.6f} | {found.found} of {found.obstacles} | {seconds:.0f} |",
+        f"| {form.title} | {pixels.average_precision:.6f} | {pixels.auroc:.6f} | "
+        f"{pixels.fpr95:.6f} | {found.found} of {found.obstacles} |",
         flush=True,
     )
 
