@@ -30,6 +30,8 @@ IMAGES = [picture(index, HEIGHT, WIDTH) for index in range(FRAMES)]
 def camera(start, bundle):
     _, camera = start(bundle=bundle)
     camera.listen("score")
+    # From here on both sides know each other: what is played is not lost at the beginning.
+    camera.ask(lambda: camera.image(IMAGES[0]), "score")
     return camera
 
 
