@@ -141,7 +141,7 @@ def parameter_table(rows: Iterable[Parameter], *, when: bool = False) -> str:
             f"`{row.name}`",
             type(row.default).__name__,
             code(yaml_value(row.default)) if row.default != "" else "empty",
-            row.range_text() or ", ".join(map(code, row.choices)),
+            row.range_text() or ", ".join(code(str(choice)) for choice in row.choices),
             *([WHEN[row.changeable]] if when else []),
             row.description,
         ]

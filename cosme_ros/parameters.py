@@ -17,6 +17,7 @@ from typing import Any
 from cosme_ros import topics
 from cosme_ros.inference.provider_settings import PROVIDERS, check_affinity
 from cosme_ros.inference.runtime_options import parse_runtime_options
+from cosme_ros.messages.image_orientation import FLIPS, ROTATIONS, ImageOrientation
 from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 
 REGIONS = ("everything", "drivable")
@@ -54,7 +55,7 @@ class Parameter:
     changeable: Changeable
     minimum: float | None = None
     maximum: float | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | int, ...] = ()
 
     def complaint(self, value: object) -> str | None:
         """Return what is wrong with `value`, as in "is 2, but must be ...".
@@ -67,7 +68,7 @@ class Parameter:
                 f"(for example {self.default!r})"
             )
         if self.choices and value not in self.choices:
-            return f"is '{value}', but must be one of: " + ", ".join(self.choices)
+            return f"is '{value}', but must be one of: " + ", ".join(map(str, self.choices))
         if isinstance(value, int | float):
             low = self.minimum is not None and not value >= self.minimum
             high = self.maximum is not None and not value <= self.maximum
@@ -85,7 +86,7 @@ class Parameter:
 
     def help_text(self) -> str:
         """Return the description with the choices, for help texts and descriptors."""
-        choices = f" One of: {', '.join(self.choices)}." if self.choices else ""
+        choices = f" One of: {', '.join(map(str, self.choices))}." if self.choices else ""
         return self.description + choices
 
     def check(self, value: object) -> None:
@@ -102,7 +103,7 @@ def _row(
     *,
     minimum: float | None = None,
     maximum: float | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str | int, ...] = (),
 ) -> Any:
     return field(
         default=default,
@@ -137,6 +138,14 @@ class Settings:
         "named provider that does not run them is an error.",
         Changeable.UNCONFIGURED,
         choices=("auto", *PROVIDERS),
+    )
+    device: int = _row(
+        0,
+        "Number of the GPU for providers tensorrt and cuda, from 0, as CUDA counts those that "
+        "CUDA_VISIBLE_DEVICES leaves. Another number than 0 with another provider is an error.",
+        Changeable.UNCONFIGURED,
+        minimum=0,
+        maximum=255,
     )
     false_positive_rate: float = _row(
         0.001,
@@ -333,6 +342,21 @@ class Settings:
         Changeable.UNCONFIGURED,
         choices=IMAGE_TRANSPORTS,
     )
+    image_rotation: int = _row(
+        0,
+        "Degrees clockwise by which the camera's image is turned to be upright: 180 for a camera "
+        "mounted upside down. Only the networks see it turned; all outputs lie in the image as it "
+        "comes.",
+        Changeable.UNCONFIGURED,
+        choices=ROTATIONS,
+    )
+    image_flip: str = _row(
+        "none",
+        "Whether the camera's image, after its rotation, is mirrored for the networks: left and "
+        "right ('horizontal') or top and bottom ('vertical') are exchanged.",
+        Changeable.UNCONFIGURED,
+        choices=FLIPS,
+    )
     max_image_pixels: int = _row(
         MAX_IMAGE_PIXELS,
         "Width times height of the largest image that is decoded. A compressed picture is asked by "
@@ -412,6 +436,11 @@ class Settings:
         Changeable.NEVER,
     )
 
+    @property
+    def orientation(self) -> ImageOrientation:
+        """How the camera's image becomes upright."""
+        return ImageOrientation(self.image_rotation, self.image_flip)
+
 
 PARAMETERS: tuple[Parameter, ...] = tuple(
     Parameter(name=row.name, default=row.default, **row.metadata)
@@ -441,8 +470,24 @@ _WAIT_TIMEOUT = _constant(
 )
 
 PLAYER_PARAMETERS = (
-    _constant("bag", "", "Directory of the rosbag2 bag to play. Must be given."),
-    _constant("image_topic", topics.CAMERA_IMAGE, "Topic of the images: Image or CompressedImage."),
+    _constant(
+        "bag",
+        "",
+        "What to play: a rosbag2 or ROS 1 bag, a folder of images, a video file, /dev/videoN, or "
+        "the address of a stream. Must be given.",
+    ),
+    _constant(
+        "image_topic",
+        topics.CAMERA_IMAGE,
+        "Topic of the images. Of a bag: Image, CompressedImage, or H.264 or H.265 packets, which "
+        "are played as Image. All else is played as Image, under this name without /compressed.",
+    ),
+    _constant(
+        "frame_rate",
+        10.0,
+        "Of a folder of images that are not named by stamps, in frames a second.",
+        minimum=1e-3,
+    ),
     _constant(
         "label_topic",
         topics.CAMERA_LABELS,

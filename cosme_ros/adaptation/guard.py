@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cosme_ros.bundle.loading import Bundle
 from cosme_ros.inference.detector import Detection
-from cosme_ros.postprocessing.obstacles import drivable_region
+from cosme_ros.postprocessing.obstacle_decision import drivable_area
 
 MOST_OF_THE_ROAD = 0.1
 """Share of the drivable area (of the image, for a bundle without drivable classes) that one mark
@@ -74,7 +74,7 @@ def mark_figures(mask: NDArray[np.bool_], detection: Detection, bundle: Bundle) 
     pixels = int(np.count_nonzero(mask))
     if not bundle.drivable_class_ids:
         return MarkFigures(pixels, pixels / mask.size, None, peak, calibrated_peak)
-    region = drivable_region(detection.class_id, bundle.drivable_class_ids)
+    region = drivable_area(detection, bundle.drivable_class_ids)
     if not region.any():
         raise MarkRefused("no road is recognised in this frame, so that the mark cannot be judged")
     holes = region & ~np.isin(detection.class_id, bundle.drivable_class_ids)

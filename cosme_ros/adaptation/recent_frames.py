@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from cosme_ros.bundle.loading import Bundle
 from cosme_ros.inference.detector import Detection
-from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
-from cosme_ros.postprocessing.obstacles import drivable_region
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, drivable_area
 
 MOST_FRAMES = 20
 """Two seconds of a camera at 10 Hz: who makes a mask for a frame needs some time."""
@@ -104,13 +103,16 @@ class RecentFrames:
         return sum(frame.image.nbytes for frame in self._frames)
 
     def _quieted(self, frame: RecentFrame) -> QuietFrame:
-        height, width = self._bundle.input_size
+        orientation = frame.detection.orientation
+        height, width = orientation.size(*self._bundle.input_size)
         ground = np.zeros((height, width), bool)
         if self._bundle.drivable_class_ids:
-            region = drivable_region(frame.detection.class_id, self._bundle.drivable_class_ids)
+            region = drivable_area(frame.detection, self._bundle.drivable_class_ids)
             ground = _resized(region.astype(np.uint8), (width, height)) > 0
         if not ground.any():
-            ground[height // 2 :] = True
+            upright = np.zeros(self._bundle.input_size, bool)
+            upright[len(upright) // 2 :] = True
+            ground = orientation.as_camera(upright)
         small = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
         return QuietFrame(np.asarray(small, np.uint8), ground)
 

@@ -214,13 +214,14 @@ class BagFrames:
                 )
                 continue
             index += 1
-            if latest is not None and message.stamp < latest:
+            if message.error is None and latest is not None and message.stamp < latest:
                 self._tell(
                     "stamps go backwards",
                     f"stamps go backwards at frame {index}: from {latest} to {message.stamp} ns; "
                     "frames are taken in the order of the bag",
                 )
-            latest = message.stamp
+            if message.error is None:  # packets without a picture come in their own order
+                latest = message.stamp
             frame = self._frame(index, message, messages.get(self.label_topic))
             if frame is None:
                 continue

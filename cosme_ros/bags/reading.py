@@ -1,9 +1,10 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Reads rosbag2 bags (MCAP or sqlite3) without ROS, and joins what belongs to one frame.
+"""Reads bags of ROS 2 (MCAP, sqlite3) and ROS 1, and joins what belongs to one frame. No ROS.
 
-A damaged bag is read as far as it goes by whoever takes complaints, and refused else.
+A damaged bag is read as far as it goes by whoever takes complaints, and refused else. A topic of
+video packets (H.264, H.265) is read as if it were one of sensor_msgs/Image.
 
 Messages stay serialised until somebody needs their content: a player passes bytes on, and of a
 header only the stamp is looked at, where CDR puts it.
@@ -12,19 +13,19 @@ header only the stamp is looked at, where CDR puts it.
 import logging
 import sqlite3
 import struct
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from cosme_ros.bags import storage_mcap, storage_sqlite
+from cosme_ros.bags import storage_mcap, storage_rosbag1, storage_sqlite
 from cosme_ros.bags.metadata import METADATA, BagMetadata, MetadataError, read_metadata
 from cosme_ros.bags.storage import Complain, StorageFile, StoredMessage, reason_of
 from cosme_ros.bags.unpacking import (
@@ -42,21 +43,33 @@ from cosme_ros.messages.images import (
     decode_image,
     decode_plane,
 )
+from cosme_ros.messages.video_packets import (
+    PACKET_DEFINITIONS,
+    PACKET_TYPES,
+    WAITING,
+    DecodedPacket,
+    VideoDecoder,
+    packet_of,
+)
+from cosme_ros.messages.video_units import Access, access_of
 from cosme_ros.visualization.text import counted
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-STAMPED_TYPES = (IMAGE, COMPRESSED_IMAGE, CAMERA_INFO)
+STAMPED_TYPES = (IMAGE, COMPRESSED_IMAGE, CAMERA_INFO, *PACKET_TYPES)
 """Messages that begin with a std_msgs/Header, so that the stamp lies where `stamp_of` looks."""
 
 
 TYPES = get_typestore(Stores.ROS2_HUMBLE)
 """Definitions of the above, the same in every ROS 2: what a bag says of them need not be parsed."""
+for _name, _definition in PACKET_DEFINITIONS.items():
+    TYPES.register(get_types_from_msg(_definition, _name))
 
 _PLANES: dict[str, type[np.generic]] = {"mono8": np.uint8, "32FC1": np.float32}
 _NANOSECONDS = 1_000_000_000
 _STORAGE_SUFFIXES = (".mcap", ".db3")
+ROSBAG1_SUFFIX = ".bag"
 _ZSTD_SUFFIX = ".zstd"
 _MOST_COMPLAINTS = 20  # of one reading
 _LONGEST_FRAME_ID = 1000  # characters; tf2 knows no limit, and no camera has more
@@ -89,6 +102,8 @@ class BagMessage:
     stamp: int
     """Of its header; for a type without a header, the bag time."""
     cdr: bytes
+    error: DecodeError | None = None
+    """Why a video packet gave no picture; `cdr` is that of the packet then."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +139,7 @@ class Bag:
         if not self.path.exists():
             raise BagError(
                 f"bag {self.path} does not exist; give the directory that holds metadata.yaml, or "
-                "an .mcap or .db3 file"
+                "an .mcap, .db3 or .bag file"
             )
         self._strict = complain is None
         self._listener = self._refuse if complain is None else complain
@@ -136,6 +151,10 @@ class Bag:
         """Topic to message type."""
         self.counts: Counter[str] = Counter()
         """Topic to number of messages, as far as that can be told beforehand."""
+        self._packet_types: dict[str, str] = {}
+        """Of the topics of video packets, which are in `topics` as Image."""
+        self._key_frames: dict[str, list[tuple[int, Access]]] = {}
+        """Topic to the bag times from which a decoder can begin, in order."""
         try:
             self._open()
         except BaseException:
@@ -163,21 +182,29 @@ class Bag:
         """The message type of `topic`. Raises BagError, which lists the bag's topics."""
         return type_of(self.path, self.topics, topic, among=among)
 
-    def messages(self, topics: Collection[str], *, start: int = 0) -> Iterator[BagMessage]:
+    def messages(
+        self, topics: Collection[str], *, start: int = 0, decode_video: bool = True
+    ) -> Iterator[BagMessage]:
         """The messages of `topics` in the order of the bag, from bag time `start` (ns) on.
 
-        Raises BagError where the bag lacks a topic, or has to be sound and is not.
+        A video packet comes as the Image of its picture, or with an `error`. Where there are
+        B-frames, this is not the order of the packets: the first picture has the bag time of the
+        first packet, and so on.
+
+        Args:
+            topics: of the bag.
+            start: nanoseconds.
+            decode_video: False leaves video packets as they are: as many, and sooner.
+
+        Raises:
+            BagError: the bag lacks a topic, or has to be sound and is not.
         """
         for topic in topics:
             self.type_of(topic)
         self._complaints = 0
         read: Counter[str] = Counter()
-        for file in self._files:
-            for stored in file.messages(topics, start):
-                message = self._message(stored)
-                if message is not None:
-                    read[message.topic] += 1
-                    yield message
+        found = self._stored(topics, start, read)
+        yield from self._decoded(found, start) if decode_video else found
         if self._complaints > _MOST_COMPLAINTS:
             self._listener(
                 f"{printable(self.path)}: {self._complaints - _MOST_COMPLAINTS} more sentences "
@@ -185,6 +212,82 @@ class Bag:
             )
         if not start:
             self._compare_counts(topics, read)
+
+    def _stored(
+        self, topics: Collection[str], start: int, read: Counter[str]
+    ) -> Iterator[BagMessage]:
+        """The messages as the bag holds them; of video from a key frame on."""
+        begin = min((self._key_frame_before(topic, start) for topic in topics), default=start)
+        for file in self._files:
+            for stored in file.messages(topics, begin):
+                message = self._message(stored)
+                if message is None:
+                    continue
+                read[message.topic] += 1
+                if message.bag_time >= start or message.message_type in PACKET_TYPES:
+                    yield message
+
+    def _decoded(self, messages: Iterable[BagMessage], start: int) -> Iterator[BagMessage]:
+        decoders: dict[str, VideoDecoder[BagMessage]] = {}
+        times: dict[str, deque[int]] = {}
+        left_out: Counter[str] = Counter()
+
+        def made(packets: Iterable[DecodedPacket[BagMessage]]) -> Iterator[BagMessage]:
+            for packet in packets:
+                message = packet.item
+                time = times[message.topic].popleft()
+                # A recording may begin anywhere: that is no damage.
+                waits = packet.error is not None and packet.error.reason == WAITING
+                if self._strict and waits and not decoders[message.topic].began:
+                    left_out[message.topic] += 1
+                    continue
+                if time >= start:
+                    yield _picture_message(packet, time)
+
+        for message in messages:
+            if message.message_type not in PACKET_TYPES:
+                yield message
+                continue
+            decoder = decoders.setdefault(message.topic, VideoDecoder())
+            times.setdefault(message.topic, deque()).append(message.bag_time)
+            try:
+                codec, data = packet_of(content_of(message))
+            except DecodeError as error:
+                yield from made(decoder.refuse(message, error))
+                continue
+            yield from made(decoder.decode(message, message.stamp, codec, data))
+        for decoder in decoders.values():
+            yield from made(decoder.flush())
+        for topic, count in left_out.items():
+            _log.warning(
+                "%s: %s at the beginning of '%s' left out: there is no key frame before",
+                printable(self.path),
+                counted(count, "packet"),
+                printable(topic),
+            )
+
+    def _key_frame_before(self, topic: str, start: int) -> int:
+        """The bag time from which the messages of a topic have to be read for those from `start`.
+
+        Pictures near a key frame that is not clean may refer to what was before it: of such, the
+        one before is taken.
+        """
+        if topic not in self._packet_types or not start:
+            return start
+        if topic not in self._key_frames:
+            found = self._key_frames[topic] = []
+            for message in self.messages([topic], decode_video=False):
+                try:
+                    codec, packet = packet_of(content_of(message))
+                except DecodeError:
+                    continue
+                access = access_of(packet, codec)
+                if access:
+                    found.append((message.bag_time, access))
+        before = [entry for entry in self._key_frames[topic] if entry[0] <= start]
+        if before and before[-1][1] == Access.CLEAN:
+            return before[-1][0]
+        return before[-2:][0][0] if before else start
 
     def _message(self, stored: StoredMessage) -> BagMessage | None:
         """A stored message with its stamp; None where it is none."""
@@ -240,7 +343,10 @@ class Bag:
                 continue
             self._stack.callback(opened.close)
             self._files.append(opened)
-            self.topics.update(opened.contents.topics)
+            for topic, kind in opened.contents.topics.items():
+                self.topics[topic] = IMAGE if kind in PACKET_TYPES else kind
+                if kind in PACKET_TYPES:
+                    self._packet_types[topic] = kind
             self.counts.update(opened.contents.counts)
         if not self.topics:
             if self._metadata is not None and not sum(self._metadata.counts.values()):
@@ -279,6 +385,9 @@ class Bag:
         bags = sorted(file.parent.name for file in self.path.glob(f"*/{METADATA}"))
         if bags:
             return f"the bags in it are {', '.join(bags)}; give these"
+        bags = sorted(file.name for file in self.path.glob(f"*{ROSBAG1_SUFFIX}"))
+        if bags:
+            return f"the ROS 1 bags in it are {', '.join(bags)}; give these, which are a drive each"
         return (
             f"it holds neither .mcap nor .db3 files; give a folder with {METADATA} and such "
             "files, or one such file"
@@ -293,9 +402,11 @@ class Bag:
                 return storage_mcap.McapFile(plain, file, self._complain)
             if begin == storage_sqlite.MAGIC:
                 return storage_sqlite.SqliteFile(plain, file, self._complain)
+            if begin.startswith(storage_rosbag1.MAGIC):
+                return storage_rosbag1.Rosbag1File(plain, file, self._complain)
         except (OSError, sqlite3.Error) as error:
             raise BagError(f"{file} cannot be read: {error}") from error
-        self._complain(f"{file}: begins neither as MCAP nor as SQLite does.")
+        self._complain(f"{file}: begins neither as MCAP nor as SQLite nor as a ROS 1 bag does.")
         return None
 
     def _decompressed(self, file: Path) -> Path:
@@ -322,6 +433,11 @@ class Bag:
 
     def decode(self, message: BagMessage) -> Any:
         """The message with its fields as attributes. Raises BagError."""
+        if message.error is not None:
+            raise BagError(
+                f"the packet on '{message.topic}' with stamp {message.stamp} ns of bag "
+                f"{self.path} gives no picture: {message.error}"
+            )
         if message.message_type not in TYPES.fielddefs:
             raise BagError(
                 f"messages on '{message.topic}' of bag {self.path} are of type "
@@ -398,6 +514,8 @@ def type_of(path: Path, topics: Mapping[str, str], topic: str, *, among: Sequenc
 
 def content_of(message: BagMessage) -> Any:
     """The fields of a message of one of STAMPED_TYPES. Raises DecodeError."""
+    if message.error is not None:
+        raise message.error
     try:
         return TYPES.deserialize_cdr(message.cdr, message.message_type)
     # Whatever bytes that are no such message make of lengths, texts and memory.
@@ -411,6 +529,42 @@ def picture_of(message: BagMessage) -> BgrImage:
     """The picture in an Image or CompressedImage, uint8 [H, W, 3] BGR. Raises DecodeError."""
     decode = decode_compressed if message.message_type == COMPRESSED_IMAGE else decode_image
     return decode(content_of(message))
+
+
+def image_message(
+    topic: str, image: BgrImage, frame_id: str, *, stamp: int, bag_time: int
+) -> BagMessage:
+    """The message of an image, as a bag holds a sensor_msgs/Image (bgr8).
+
+    Args:
+        topic: of the message.
+        image: uint8 [H, W, 3] BGR.
+        frame_id: of its header.
+        stamp: of its header, nanoseconds.
+        bag_time: nanoseconds.
+    """
+    time = TYPES.types["builtin_interfaces/msg/Time"](*divmod(stamp, _NANOSECONDS))
+    content = TYPES.types[IMAGE](
+        header=TYPES.types["std_msgs/msg/Header"](stamp=time, frame_id=frame_id),
+        height=image.shape[0],
+        width=image.shape[1],
+        encoding="bgr8",
+        is_bigendian=0,
+        step=3 * image.shape[1],
+        data=image.reshape(-1),
+    )
+    return BagMessage(topic, IMAGE, bag_time, stamp, bytes(TYPES.serialize_cdr(content, IMAGE)))
+
+
+def _picture_message(packet: DecodedPacket[BagMessage], bag_time: int) -> BagMessage:
+    """A video packet's picture as an Image."""
+    message = packet.item
+    if packet.image is None:
+        return replace(message, message_type=IMAGE, bag_time=bag_time, error=packet.error)
+    frame_id = frame_id_of(message.cdr)
+    return image_message(
+        message.topic, packet.image, frame_id, stamp=message.stamp, bag_time=bag_time
+    )
 
 
 def join_by_stamp(

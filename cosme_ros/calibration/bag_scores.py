@@ -290,6 +290,7 @@ def _scores_file(
         "minimum_area": scoring.minimum_area,
         "temporal": scoring.temporal,
         "static_mask": "" if scoring.static_mask is None else scoring.static_mask.sha256,
+        "orientation": [scoring.orientation.rotation, scoring.orientation.flip],
         # Not for bags, of which it changes nothing.
         **({} if is_recorded_bag(bag.path) else {"frame_rate": scoring.frame_rate}),
     }

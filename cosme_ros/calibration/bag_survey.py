@@ -19,6 +19,7 @@ from cosme_ros import topics
 from cosme_ros.bags.labelled_frames import BagFrame, LabelSettings
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, frame_id_of, type_of
 from cosme_ros.bundle.loading import sha256_of
+from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.static_mask import StaticMask
 from cosme_ros.sources.interface import FRAME_RATE, SourceError
@@ -45,6 +46,8 @@ class Scoring:
     """'none' or 'flow', as the node's parameter."""
     static_mask: StaticMask | None = None
     """What of the image is looked at; None for all of it."""
+    orientation: ImageOrientation = AS_IT_IS
+    """How the camera's images become upright, as the node's parameters."""
     frame_rate: float = FRAME_RATE
     """Of a folder of images that are not named by stamps, in frames a second."""
 
@@ -107,7 +110,7 @@ def survey(
     with Bag(path, tell) as bag:
         if scoring.label_topic in bag.topics:  # said now, and not after hours
             type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
-        for message in bag.messages(topics_of(bag, scoring)):
+        for message in bag.messages(topics_of(bag, scoring), decode_video=False):
             camera = frame_id_of(message.cdr)
             by_topic.setdefault(message.topic, Counter())[camera] += 1
             stamps.setdefault(camera, set()).add(message.stamp)

@@ -125,6 +125,7 @@ class Calibrator:
         scoring: the topics, and the node's parameters that the guarantee is about.
         provider: execution provider, as the node's parameter.
         threads: of ONNX Runtime; 0 for all cores.
+        device: number of the GPU, as the node's parameter.
 
     Raises:
         BundleError: the bundle is not valid.
@@ -144,12 +145,14 @@ class Calibrator:
         *,
         provider: str = Settings.provider,
         threads: int = 0,
+        device: int = Settings.device,
     ) -> None:
         self.bundle = load_bundle(bundle)
         self.guarantee = guarantee
         self.scoring = scoring or Scoring()
         self._provider = provider
         self._threads = threads
+        self._device = device
 
     def calibrate(
         self,
@@ -194,6 +197,8 @@ class Calibrator:
             # Only the unit of the scores; the highest rate's line is in every table.
             false_positive_rate=self.bundle.calibration.rates[1],
             threads=self._threads,
+            device_index=self._device,
+            orientation=self.scoring.orientation,
         )
         found = self._score(surveyed, detector, cameras, scores, on_progress)
         return CalibrationResult(

@@ -41,6 +41,7 @@ from cosme_ros.cli.options import (
     add_node_options,
     add_overwrite_option,
     command_parser,
+    orientation_of,
     positive,
     probability,
 )
@@ -79,10 +80,12 @@ def _run(options: argparse.Namespace, scores: Path) -> None:
             minimum_area=options.minimum_area,
             temporal=options.temporal,
             static_mask=load_static_mask(options.static_mask),
+            orientation=orientation_of(options),
             frame_rate=options.frame_rate,
         ),
         provider=options.provider,
         threads=options.threads,
+        device=options.device,
     )
     try:
         with ProgressBars() as bars:
@@ -103,6 +106,10 @@ def _run(options: argparse.Namespace, scores: Path) -> None:
     _print(result, options.out, calibrator.guarantee)
     if options.static_mask:
         print(f"and static_mask:={shlex.quote(options.static_mask)}")
+    if options.image_rotation:
+        print(f"and image_rotation:={options.image_rotation}")
+    if options.image_flip != "none":
+        print(f"and image_flip:={options.image_flip}")
 
 
 def _print(result: CalibrationResult, out: Path, guarantee: FalseAlarmGuarantee) -> None:
@@ -218,7 +225,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_frame_rate_option(parser)
     add_node_options(
-        parser, "region", "minimum_area", "static_mask", "temporal", "provider", "threads"
+        parser,
+        "region",
+        "minimum_area",
+        "static_mask",
+        "image_rotation",
+        "image_flip",
+        "temporal",
+        "provider",
+        "device",
+        "threads",
     )
     parser.add_argument(
         "--keep-scores",

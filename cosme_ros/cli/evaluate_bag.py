@@ -134,12 +134,15 @@ def _settings(options: argparse.Namespace) -> EvaluationSettings:
         frame_rate=options.frame_rate,
         provider=options.provider,
         threads=options.threads,
+        device=options.device,
         false_positive_rate=options.false_positive_rate,
         region=options.region,
         minimum_area=options.minimum_area,
         outline=options.outline,
         static_mask=options.static_mask and str(Path(options.static_mask).expanduser().resolve()),
         marks=options.marks and str(Path(options.marks).expanduser().resolve()),
+        image_rotation=options.image_rotation,
+        image_flip=options.image_flip,
         temporal=options.temporal,
         alarm_min_seen=options.alarm_min_seen,
         alarm_window=options.alarm_window,
@@ -248,7 +251,7 @@ def _parser() -> argparse.ArgumentParser:
         "evaluate_bag",
         "Evaluate a bundle on recorded drives and write report.html and report.json. A drive is a "
         "rosbag2 bag (MCAP or sqlite3, a folder or a single file, a damaged one as far as it "
-        "goes), a folder of images, or a video file. Needs no ROS.",
+        "goes), a ROS 1 bag, a folder of images, or a video file. Needs no ROS.",
         example="demo/bag --bundle demo/bundle --out report",
     )
     parser.add_argument("bags", nargs="+", type=Path, metavar="DRIVE", help=DRIVE_HELP)
@@ -258,8 +261,8 @@ def _parser() -> argparse.ArgumentParser:
     read = parser.add_argument_group("what is read")
     read.add_argument(
         "--image-topic",
-        help=f"of a bag: Image or CompressedImage (default: {topics.CAMERA_IMAGE}, or the only "
-        "topic with pictures)",
+        help="of a bag: Image, CompressedImage, or H.264 or H.265 packets (default: "
+        f"{topics.CAMERA_IMAGE}, or the only topic with pictures)",
     )
     read.add_argument(
         "--label-topic",

@@ -29,6 +29,7 @@ from cosme_ros.cli.options import (
     add_node_options,
     at_least,
     command_parser,
+    orientation_of,
 )
 from cosme_ros.command_frame import UsageError, run_command
 from cosme_ros.inference.detector import Detector, ScoreFault
@@ -79,6 +80,8 @@ def _run(options: argparse.Namespace) -> None:
         provider=options.provider,
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
+        device_index=options.device,
+        orientation=orientation_of(options),
     )
     adaptation = open_adaptation(
         detector, options.marks, who=author("mark_normal"), limit=options.marks_limit
@@ -200,10 +203,13 @@ def _parser() -> argparse.ArgumentParser:
     add_node_options(
         parser,
         "provider",
+        "device",
         "false_positive_rate",
         "region",
         "minimum_area",
         "static_mask",
+        "image_rotation",
+        "image_flip",
         "marks_limit",
         "threads",
     )

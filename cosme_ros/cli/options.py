@@ -13,22 +13,26 @@ import sys
 from collections.abc import Callable, Sequence
 
 from cosme_ros import __version__
+from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.parameters import PARAMETERS_BY_NAME, Parameter
 from cosme_ros.sources.interface import FRAME_RATE
 
 OBSTACLE_PARAMETERS = (
     "provider",
+    "device",
     "false_positive_rate",
     "region",
     "minimum_area",
     "outline",
     "static_mask",
     "marks",
+    "image_rotation",
+    "image_flip",
     "temporal",
 )
 """What decides which obstacles a frame shows: whoever draws or judges them offers all of it."""
 
-DRIVE_HELP = "rosbag2 bag (folder or file), folder of JPEG or PNG images, or video file"
+DRIVE_HELP = "rosbag2 bag (folder or file), ROS 1 bag, folder of JPEG or PNG images, or video file"
 """Of an argument that `sources.labelled.open_labelled_frames` takes."""
 
 _EXAMPLE = "Example: "
@@ -100,6 +104,11 @@ def add_node_options(parser: argparse._ActionsContainer, *names: str) -> None:
         )
 
 
+def orientation_of(options: argparse.Namespace) -> ImageOrientation:
+    """Return what `--image-rotation` and `--image-flip` say."""
+    return ImageOrientation(options.image_rotation, options.image_flip)
+
+
 def _number(row: Parameter) -> Callable[[str], float | int]:
     kind = int if isinstance(row.default, int) else float
 
@@ -111,6 +120,8 @@ def _number(row: Parameter) -> Callable[[str], float | int]:
             what = "whole number" if kind is int else "number"
             raise argparse.ArgumentTypeError(
                 f"'{text}' is no {what} from {row.minimum} to {row.maximum}"
+                if row.minimum is not None
+                else f"'{text}' is none of {', '.join(map(str, row.choices))}"
             ) from error
         return value
 

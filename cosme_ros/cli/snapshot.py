@@ -33,6 +33,7 @@ from cosme_ros.cli.options import (
     add_overwrite_option,
     at_least,
     command_parser,
+    orientation_of,
 )
 from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
@@ -109,6 +110,8 @@ def _draw(options: argparse.Namespace) -> int:
         provider=options.provider,
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
+        device_index=options.device,
+        orientation=orientation_of(options),
     )
     apply_marks(detector, options.marks)
     prepare_output_dir(options.out, CONTENTS, overwrite=options.overwrite)
@@ -290,8 +293,8 @@ def _indices(text: str) -> list[int]:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "snapshot",
-        "Write what RViz would show of frames of a rosbag2 bag, a folder of images or a video file "
-        "as PNG: camera, overlay, score and mask side by side. Needs no ROS.",
+        "Write what RViz would show of frames of a bag, a folder of images or a video file as PNG: "
+        "camera, overlay, score and mask side by side. Needs no ROS.",
         example="demo/bag --bundle demo/bundle --out pictures --worst 10",
     )
     parser.add_argument("bag", type=Path, metavar="DRIVE", help=DRIVE_HELP)
@@ -310,8 +313,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--image-topic",
-        help=f"of a bag: Image or CompressedImage (default: {topics.CAMERA_IMAGE}, or the only "
-        "topic with pictures)",
+        help="of a bag: Image, CompressedImage, or H.264 or H.265 packets (default: "
+        f"{topics.CAMERA_IMAGE}, or the only topic with pictures)",
     )
     add_frame_rate_option(parser)
     add_node_options(

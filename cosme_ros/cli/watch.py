@@ -19,6 +19,7 @@ from cosme_ros.cli.options import (
     add_frame_rate_option,
     add_node_options,
     command_parser,
+    orientation_of,
     positive,
 )
 from cosme_ros.command_frame import run_command
@@ -55,6 +56,8 @@ def _run(options: argparse.Namespace) -> None:
         provider=options.provider,
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
+        device_index=options.device,
+        orientation=orientation_of(options),
     )
     apply_marks(detector, options.marks)
     session = WatchSession(detector, rule, temporal=options.temporal)
@@ -92,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="rosbag2 bag, folder of images, video file, /dev/videoN, or address of a stream "
-        "(rtsp://192.168.0.7/front)",
+        help="rosbag2 or ROS 1 bag, folder of images, video file, /dev/videoN, or address of a "
+        "stream (rtsp://192.168.0.7/front)",
     )
     parser.add_argument("--bundle", type=Path, required=True, help="bundle directory")
     parser.add_argument("--image-topic", help="of a bag (default: the usual or only one)")

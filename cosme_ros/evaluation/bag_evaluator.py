@@ -42,6 +42,7 @@ from cosme_ros.evaluation.score_distribution import ScoreDistribution
 from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, without_anomalies
 from cosme_ros.evaluation.workers import WorkFolder, ignore_interrupts, write_labelled
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
+from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 from cosme_ros.metrics.labels import ANOMALY, IGNORED
@@ -92,6 +93,8 @@ def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
         task.settings.provider,
         task.settings.false_positive_rate,
         task.settings.threads,
+        task.settings.device,
+        ImageOrientation(task.settings.image_rotation, task.settings.image_flip),
         task.settings.marks,
     )
     warnings = WarningLog()
@@ -399,7 +402,13 @@ def _ahead(
 
 @functools.lru_cache(maxsize=1)
 def _detector(
-    bundle: Path, provider: str, false_positive_rate: float, threads: int, marks: str
+    bundle: Path,
+    provider: str,
+    false_positive_rate: float,
+    threads: int,
+    device: int,
+    orientation: ImageOrientation,
+    marks: str,
 ) -> Detector:
     """One for all bags that a process is given."""
     detector = Detector(
@@ -407,6 +416,8 @@ def _detector(
         provider=provider,
         false_positive_rate=false_positive_rate,
         threads=threads,
+        device_index=device,
+        orientation=orientation,
     )
     apply_marks(detector, marks)
     return detector

@@ -30,6 +30,8 @@ class EvaluationSettings:
     frame_rate: float = FRAME_RATE
     """Of a folder of images that are not named by stamps, in frames a second."""
     provider: str = Settings.provider
+    device: int = Settings.device
+    """Number of the GPU."""
     threads: int = 0
     """Of ONNX Runtime, for each job; 0: the cores divided by the jobs."""
     false_positive_rate: float = Settings.false_positive_rate
@@ -40,6 +42,8 @@ class EvaluationSettings:
     """Path; what it does not look at is ignored in the labels too. Empty: all is looked at."""
     marks: str = Settings.marks
     """Path of a file of marks, which is only read. Empty: none."""
+    image_rotation: int = Settings.image_rotation
+    image_flip: str = Settings.image_flip
     temporal: str = Settings.temporal
     alarm_min_seen: int = Settings.alarm_min_seen
     alarm_window: int = Settings.alarm_window

@@ -26,6 +26,7 @@ from cosme_ros.inference.pipeline import InferencePipeline
 from cosme_ros.inference.runtime_options import NO_OPTIONS
 from cosme_ros.inference.sessions import ModelError, open_sessions
 from cosme_ros.inference.tensorrt_cache import engine_cache_folder
+from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 
 # A wheel or a face stretched by more than this is no longer what the teacher was trained on.
 _ASPECT_TOLERANCE = 0.05
@@ -46,7 +47,13 @@ class Detection:
     """
 
     def __init__(
-        self, maps: Mapping[str, np.ndarray], *, threshold: float, height: int, width: int
+        self,
+        maps: Mapping[str, np.ndarray],
+        *,
+        threshold: float,
+        height: int,
+        width: int,
+        orientation: ImageOrientation = AS_IT_IS,
     ) -> None:
         """Check the outputs of the graphs.
 
@@ -56,6 +63,7 @@ class Detection:
             threshold: raw score at the alarm line, above 0.
             height: of the frame, in pixels.
             width: of the frame, in pixels.
+            orientation: of the camera. The maps lie in its image as it is.
 
         Raises:
             ScoreFault: a score is NaN, infinite or below 0, which has no meaning: it must not be
@@ -79,6 +87,8 @@ class Detection:
                 "no result"
             )
         self._maps = maps
+        self.orientation = orientation
+        """How the frame is turned for whoever has to know where up is."""
         self._threshold = threshold
         self._grids = {**grids, "score": scaled}
         self._class_grid = maps["class_id"][0]
@@ -103,6 +113,7 @@ class Detection:
             threshold=self._threshold,
             height=height,
             width=width,
+            orientation=self.orientation,
         )
 
     @property
@@ -169,6 +180,8 @@ class Detector:
         threads: inside one operator; 0 for ONNX Runtime's default.
         affinity: on which processors they run, as in `sessions.open_session`.
         runtime_options: ONNX Runtime's own options, as in `sessions.open_session`.
+        device_index: number of the GPU, from 0.
+        orientation: turns images upright for the networks. All maps lie in the image as it is.
 
     Raises:
         BundleError: a graph is damaged or is not the manifest's.
@@ -190,7 +203,10 @@ class Detector:
         threads: int = 0,
         affinity: str = "",
         runtime_options: Mapping[str, str] = NO_OPTIONS,
+        device_index: int = 0,
+        orientation: ImageOrientation = AS_IT_IS,
     ) -> None:
+        self.orientation = orientation
         self.bundle = bundle
         self.threshold: float = bundle.calibration.threshold(false_positive_rate)
         """Raw score at the alarm line."""
@@ -201,9 +217,10 @@ class Detector:
                 threads=threads,
                 affinity=affinity,
                 runtime_options=runtime_options,
-                engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest),
+                engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest, device_index),
                 float16=[graph for graph in GRAPHS if bundle.gives_float16(graph)],
                 bfloat16=NETWORKS if bundle.may_use_bfloat16 else (),
+                device=device_index,
             )
         except ModelError as error:
             raise BundleError(str(error)) from error
@@ -213,7 +230,7 @@ class Detector:
         """The one that runs the graphs, e.g. 'cpu'."""
         self.device: str = sessions["teacher"].device
         """Where it runs them, as in `execution.Session`."""
-        self._pipeline = InferencePipeline(sessions, bundle.banks)
+        self._pipeline = InferencePipeline(sessions, bundle.banks, orientation=orientation)
         self._sizes_seen: set[tuple[int, int]] = set()
 
     def warm_up(self, height: int, width: int) -> None:
@@ -269,7 +286,11 @@ class Detector:
         self._compare_aspect(height, width)
         others = None if banks is None else checked_banks(self.bundle.manifest, banks)
         return Detection(
-            self._pipeline.run(image, others), threshold=self.threshold, height=height, width=width
+            self._pipeline.run(image, others),
+            threshold=self.threshold,
+            height=height,
+            width=width,
+            orientation=self.orientation,
         )
 
     def stretch(self, height: int, width: int) -> float | None:
@@ -277,7 +298,7 @@ class Detector:
 
         None where it is small enough for a wheel or a face to stay what the teacher knows.
         """
-        own_height, own_width = self.bundle.input_size
+        own_height, own_width = self.orientation.size(*self.bundle.input_size)
         stretch = (width / height) / (own_width / own_height)
         return 1 / stretch if abs(stretch - 1) > _ASPECT_TOLERANCE else None
 
@@ -287,7 +308,7 @@ class Detector:
         `fit` and `evaluate` cut frames to it. The node never does: what it cut away would be
         unknown, and unknown is not clear.
         """
-        own_height, own_width = self.bundle.input_size
+        own_height, own_width = self.orientation.size(*self.bundle.input_size)
         if width * own_height > height * own_width:
             return height, max(1, round(height * own_width / own_height))
         return max(1, round(width * own_height / own_width)), width
@@ -298,7 +319,7 @@ class Detector:
         self._sizes_seen.add((height, width))
         stretch = self.stretch(height, width)
         if stretch is not None:
-            own_height, own_width = self.bundle.input_size
+            own_height, own_width = self.orientation.size(*self.bundle.input_size)
             crop_height, crop_width = self.matching_crop(height, width)
             _log.warning(
                 "frames are %d x %d pixels, and bundle %s was fitted to %d x %d: the network sees "

@@ -17,6 +17,7 @@ import numpy as np
 from cosme_ros.inference.frame_sizes import FrameSizes
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.inference.sessions import Session
+from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 
 _IMAGE = "image"
 # While a session records, nothing else may ask the GPU for memory. The first run warms up, the
@@ -44,7 +45,7 @@ class _Wired:
         """
         for name in self.session.outputs.keys() - self.kept.keys():
             # Else the value of the last frame is written over, and has perhaps another shape.
-            self.binding.bind_output(name, self.session.device)
+            self.binding.bind_output(name, self.session.device, self.session.device_index)
         self.session.run_bound(self.binding, recording, give_back=give_back)
         return dict(zip(self.session.outputs, self.binding.get_outputs(), strict=True))
 
@@ -67,12 +68,20 @@ class InferencePipeline:
     Args:
         sessions: the three graphs by name, all on one provider.
         banks: what memory takes beside the outputs of teacher and student, by name.
+        orientation: turns images upright for the graphs; their outputs are turned back.
 
     Raises:
         ProviderError: the sessions record graphs of which an output has a free shape.
     """
 
-    def __init__(self, sessions: Mapping[str, Session], banks: Mapping[str, np.ndarray]) -> None:
+    def __init__(
+        self,
+        sessions: Mapping[str, Session],
+        banks: Mapping[str, np.ndarray],
+        *,
+        orientation: ImageOrientation = AS_IT_IS,
+    ) -> None:
+        self._orientation = orientation
         self._device = sessions["memory"].device
         self._memory_session = sessions["memory"]
         self._teacher, self._student, self._memory = (
@@ -140,16 +149,16 @@ class InferencePipeline:
             self._memory.binding.bind_ortvalue_input(name, self._bank_values[name])
 
     def _run_networks(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        frame = np.ascontiguousarray(image)[np.newaxis]
+        frame = self._upright(image)
         with self._one_at_a_time:
             recording, beside = self._bind_image(frame)
             made = self._features(frame, recording, beside=beside)
-            return {name: np.array(value.numpy()) for name, value in made.items()}
+            return {name: self._copied(value) for name, value in made.items()}
 
     def _run(
         self, image: np.ndarray, banks: Mapping[str, np.ndarray] | None
     ) -> dict[str, np.ndarray]:
-        frame = np.ascontiguousarray(image)[np.newaxis]  # held here, while it is read
+        frame = self._upright(image)  # held here, while it is read
         with self._one_at_a_time:  # the buffers hold one frame
             recording, beside = self._bind_image(frame)
             made = self._features(frame, recording, beside=beside)
@@ -157,8 +166,16 @@ class InferencePipeline:
                 self._memory.binding.bind_ortvalue_input(name, made[name])
             scored = self._memory.run(recording) if banks is None else self._run_with_banks(banks)
             found = {**scored, "class_id": made["class_id"]}
-            # On the CPU numpy() shows the buffer itself, which the next frame writes over.
-            return {name: np.array(value.numpy()) for name, value in found.items()}
+            return {name: self._copied(value) for name, value in found.items()}
+
+    def _upright(self, image: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(self._orientation.upright(image))[np.newaxis]
+
+    def _copied(self, value: Any) -> np.ndarray:
+        """Return an output, [..., h, w], as it lies in the camera's image."""
+        # On the CPU numpy() shows the buffer itself, which the next frame writes over.
+        shown = value.numpy()
+        return self._orientation.as_camera(shown) if self._orientation.turns else np.array(shown)
 
     def _run_with_banks(self, banks: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Return memory's outputs with other banks; what was recorded stays valid."""
@@ -221,5 +238,5 @@ def _wired(session: Session) -> _Wired:
             kept[name] = session.empty_value(dtype, fixed)
             binding.bind_ortvalue_output(name, kept[name])
         else:
-            binding.bind_output(name, session.device)
+            binding.bind_output(name, session.device, session.device_index)
     return _Wired(session, binding, kept)

@@ -20,6 +20,7 @@ from typing import Any
 
 import onnxruntime as ort
 
+from cosme_ros.inference.provider_settings import DEVICE_ID
 from cosme_ros.inference.runtime_options import (
     SESSION_PREFIX,
 )
@@ -108,10 +109,12 @@ def _prepare_tensorrt(
 ) -> list[Any]:
     _require("tensorrt")
     _preload_cuda()
+    # What TensorRT leaves goes to the same GPU.
+    cuda = (_CUDA, {DEVICE_ID: own[DEVICE_ID]}) if DEVICE_ID in own else _CUDA
     folder = _writable(engine_cache()) if engine_cache is not None else None
     if folder is None:
         _log.warning("TensorRT builds its engines now: minutes, and again at every start")
-        return [(_TENSORRT, dict(own)), _CUDA, CPU]
+        return [(_TENSORRT, dict(own)), cuda, CPU]
     if not any(folder.iterdir()):
         _log.warning("TensorRT builds its engines now: minutes, this once. Kept in %s", folder)
     settings = {
@@ -120,7 +123,7 @@ def _prepare_tensorrt(
         "trt_timing_cache_enable": "1",
         "trt_timing_cache_path": str(folder),
     }
-    return [(_TENSORRT, {**settings, **own}), _CUDA, CPU]
+    return [(_TENSORRT, {**settings, **own}), cuda, CPU]
 
 
 def _writable(folder: Path) -> Path | None:

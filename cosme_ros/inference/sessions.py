@@ -18,7 +18,14 @@ import numpy as np
 import onnxruntime as ort
 
 from cosme_ros.bundle.graph_file import GraphFile
-from cosme_ros.inference.provider_settings import PROVIDERS, check_affinity
+from cosme_ros.inference.gpus import gpu_count
+from cosme_ros.inference.provider_settings import (
+    DEVICE_ID,
+    PROVIDERS,
+    check_affinity,
+    check_device,
+    with_device,
+)
 from cosme_ros.inference.providers import (
     CPU,
     PREPARATIONS,
@@ -74,6 +81,8 @@ class Session:
     _session: ort.InferenceSession
     captures: bool = False
     """Whether its kernels are recorded at the first runs and replayed, on the same addresses."""
+    device_index: int = 0
+    """Number of the GPU; 0 for the CPU."""
 
     @property
     def device(self) -> str:
@@ -83,7 +92,7 @@ class Session:
     @property
     def arenas(self) -> str:
         """Return where it takes memory, as ONNX Runtime's run option for shrinking names it."""
-        return "cpu:0" if self.device == "cpu" else "cpu:0;gpu:0"
+        return "cpu:0" if self.device == "cpu" else f"cpu:0;gpu:{self.device_index}"
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return outputs by name, new arrays at each call; `inputs` holds every input by name."""
@@ -121,12 +130,12 @@ class Session:
 
         On a GPU it is a copy. On the CPU it is the same memory, which the caller has to keep.
         """
-        return ort.OrtValue.ortvalue_from_numpy(array, self.device, 0)
+        return ort.OrtValue.ortvalue_from_numpy(array, self.device, self.device_index)
 
     def empty_value(self, dtype: str, shape: Sequence[int]) -> ort.OrtValue:
         """Return memory for a tensor of NumPy's `dtype`, where the graph writes it."""
         return ort.OrtValue.ortvalue_from_shape_and_type(
-            list(shape), np.dtype(dtype), self.device, 0
+            list(shape), np.dtype(dtype), self.device, self.device_index
         )
 
 
@@ -140,6 +149,7 @@ def open_session(
     engine_cache: EngineCache = None,
     float16: bool = False,
     bfloat16: bool = False,
+    device: int = 0,
 ) -> Session:
     """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
 
@@ -158,6 +168,7 @@ def open_session(
             its own (`runtime_options.float16_options`).
         bfloat16: compute in bfloat16 where the provider can (openvino, on a processor that has
             it). The others, and openvino without it, compute in what the graph says.
+        device: number of the GPU, from 0.
 
     Raises:
         ModelError: the file is no graph that ONNX Runtime can load.
@@ -178,6 +189,10 @@ def open_session(
         of_provider = {**float16_options(provider, ort.__version__), **of_provider}
     try:
         check_recording(of_provider, ort.__version__)
+        of_provider = with_device(of_provider, provider, device)
+        device_index = int(of_provider.get(DEVICE_ID, 0))
+        if device_index:
+            check_device(device_index, gpu_count())
     except ValueError as error:
         raise ProviderError(str(error)) from error
     graph = _graph_file(model)
@@ -206,7 +221,12 @@ def open_session(
     check_assignment(assigned, provider, graph.path.name)
     if provider == "openvino":
         _try_openvino(session, graph.path.name)
-    return _wrap(session, provider, captures=captures_graphs(of_provider))
+    return _wrap(
+        session,
+        provider,
+        captures=captures_graphs(of_provider),
+        device_index=device_index,
+    )
 
 
 def open_sessions(
@@ -219,6 +239,7 @@ def open_sessions(
     engine_cache: EngineCache = None,
     float16: Collection[str] = (),
     bfloat16: Collection[str] = (),
+    device: int = 0,
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.
 
@@ -233,6 +254,7 @@ def open_sessions(
         engine_cache: as in `open_session`.
         float16: names of those that are networks in half precision.
         bfloat16: names of the graphs that may compute in it, as in `open_session`.
+        device: as in `open_session`.
 
     Raises:
         ModelError: a file is no graph that ONNX Runtime can load.
@@ -254,6 +276,7 @@ def open_sessions(
                     engine_cache=engine_cache,
                     float16=name in float16,
                     bfloat16=name in bfloat16,
+                    device=device,
                 )
                 for name, graph in graphs.items()
             }
@@ -343,7 +366,9 @@ def _open(
         ) from error
 
 
-def _wrap(session: ort.InferenceSession, provider: str, *, captures: bool = False) -> Session:
+def _wrap(
+    session: ort.InferenceSession, provider: str, *, captures: bool = False, device_index: int = 0
+) -> Session:
     def described(arguments: Iterable[Any]) -> Tensors:
         return {a.name: (_NUMPY_NAMES.get(a.type, a.type), tuple(a.shape)) for a in arguments}
 
@@ -353,6 +378,7 @@ def _wrap(session: ort.InferenceSession, provider: str, *, captures: bool = Fals
         described(session.get_outputs()),
         session,
         captures,
+        device_index,
     )
 
 

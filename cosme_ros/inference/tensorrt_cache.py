@@ -14,7 +14,7 @@ from cosme_ros.inference.providers import ProviderError
 _TENSORRT_LIBRARIES = ("libnvinfer.so.10", "libnvinfer.so.11", "libnvinfer.so.8")
 
 
-def engine_cache_folder(bundle_path: Path, digest: str) -> Path:
+def engine_cache_folder(bundle_path: Path, digest: str, device: int = 0) -> Path:
     """Return the folder beside the bundle's directory for this bundle, TensorRT version and GPU.
 
     An engine runs on the kind of GPU and with the version that built it, and on nothing else.
@@ -22,12 +22,13 @@ def engine_cache_folder(bundle_path: Path, digest: str) -> Path:
     Args:
         bundle_path: directory of the bundle.
         digest: `Bundle.digest`.
+        device: number of the GPU.
 
     Raises:
         ProviderError: there is no TensorRT or no GPU.
     """
     resolved = bundle_path.resolve()
-    name = engine_cache_name(digest, _tensorrt_version(), _gpu_name())
+    name = engine_cache_name(digest, _tensorrt_version(), _gpu_name(device))
     return resolved.parent / f"{resolved.name}.engines" / name
 
 
@@ -45,7 +46,7 @@ def _tensorrt_version() -> str:
     raise ProviderError("libnvinfer, TensorRT's library, is not found; install TensorRT")
 
 
-def _gpu_name() -> str:
+def _gpu_name(number: int) -> str:
     try:
         cuda = ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -53,7 +54,7 @@ def _gpu_name() -> str:
     device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
     if (
         cuda.cuInit(0)
-        or cuda.cuDeviceGet(ctypes.byref(device), 0)
+        or cuda.cuDeviceGet(ctypes.byref(device), number)
         or cuda.cuDeviceGetName(name, len(name), device)
     ):
         raise ProviderError("the NVIDIA driver reports no GPU")

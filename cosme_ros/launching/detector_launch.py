@@ -24,8 +24,11 @@ _PARAMETERS = (
     "bundle",
     "image_transport",
     "provider",
+    "device",
     "false_positive_rate",
     "region",
+    "image_rotation",
+    "image_flip",
     "cameras",
     "autostart",
 )

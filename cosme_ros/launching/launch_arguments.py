@@ -62,15 +62,20 @@ def log_level(name: str, text: str) -> str:
     return text
 
 
-def parameter(name: str, text: str) -> str | bool | float:
+def parameter(name: str, text: str) -> str | bool | int | float:
     """Return the value of the node's parameter `name`, of the type that the node declares.
 
     Raises ArgumentError for a value that the node would refuse.
     """
     row = PARAMETERS_BY_NAME[name]
-    value: str | bool | float = text
+    value: str | bool | int | float = text
     if isinstance(row.default, bool):
         value = flag(name, text)
+    elif isinstance(row.default, int):
+        try:
+            value = int(text)
+        except ValueError as error:
+            raise ArgumentError(name, f"is '{text}', but must be a whole number") from error
     elif isinstance(row.default, float):
         value = number(name, text, row.minimum or -math.inf, row.maximum or math.inf)
     complaint = row.complaint(value)

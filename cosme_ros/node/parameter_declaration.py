@@ -36,7 +36,7 @@ def declare_constants(node: Node, rows: Iterable[Parameter]) -> None:
 
 def descriptor(row: Parameter) -> ParameterDescriptor:
     """Return the descriptor of a row. Only a range with two ends has a place in it."""
-    choices = f"One of: {', '.join(row.choices)}. " if row.choices else ""
+    choices = f"One of: {', '.join(map(str, row.choices))}. " if row.choices else ""
     described = ParameterDescriptor(
         description=row.description,
         additional_constraints=f"{choices}Can be set {row.changeable.value}.",

@@ -1,11 +1,12 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The node `/bag_player`: plays a camera's topics of a rosbag2 bag, for a detector to look at.
+"""The node `/bag_player`: plays a camera's topics of a bag, or any source of images.
 
 Unlike `ros2 bag play` it needs no ROS installed by apt, waits until its listeners are there, so
 that none misses the first frame, and can stamp each frame with the moment at which it is played,
-so that latency can be measured from stamp to output.
+so that latency can be measured from stamp to output. Video packets of a bag, a folder of images, a
+video file and a camera are played as sensor_msgs/Image.
 """
 
 import itertools
@@ -21,10 +22,12 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cosme_ros.bags import reading
-from cosme_ros.bags.reading import Bag, BagError, BagMessage, with_stamp
+from cosme_ros.bags.reading import BagError, BagMessage, with_stamp
 from cosme_ros.node.parameter_declaration import declare_constants
 from cosme_ros.node.process import run_to_the_end, take_arguments
 from cosme_ros.parameters import PLAYER_PARAMETERS, ParameterError
+from cosme_ros.sources.as_messages import ImageMessages, is_recording_of_ros, open_messages
+from cosme_ros.sources.interface import SourceError
 from cosme_ros.visualization.text import counted
 
 NODE = "bag_player"
@@ -38,11 +41,12 @@ ROS_TYPES = {
 QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 REMINDER_PERIOD = 5.0  # seconds between two lines that say what is being waited for
 FAREWELL = 5.0  # seconds at most that the last messages get to arrive
+COMPRESSED = "/compressed"  # ends the name of a topic of CompressedImage
 REMEMBERED_FRAMES = 64  # whose new stamps are kept for the messages that belong to them
 
 
 class PlayerError(Exception):
-    """The bag cannot be played as asked; the sentence says what would be right."""
+    """The source cannot be played as asked; the sentence says what would be right."""
 
 
 class BagPlayer(Node):
@@ -52,14 +56,23 @@ class BagPlayer(Node):
         super().__init__(NODE)
         declare_constants(self, PLAYER_PARAMETERS)
         if not self._value("bag"):
-            raise PlayerError("parameter 'bag' is empty, but must be a bag (bag:=/path/to/bag)")
-        self._bag = Bag(self._value("bag"))
+            raise PlayerError(
+                "parameter 'bag' is empty, but must be what to play (bag:=/path/to/bag)"
+            )
         self._image_topic = self._value("image_topic")
         self._label_topic = self._value("label_topic")
-        self._topics = [
+        others = [self._label_topic, self._value("camera_info_topic")]
+        if not is_recording_of_ros(self._value("bag")):
+            self._image_topic = self._image_topic.removesuffix(COMPRESSED)
+            self._label_topic, others = "", []
+        self._bag = open_messages(
+            self._value("bag"),
             self._image_topic,
-            *filter(None, (self._label_topic, self._value("camera_info_topic"))),
-        ]
+            frame_rate=self._value("frame_rate"),
+            report=self.get_logger().warning,
+        )
+        self._live = isinstance(self._bag, ImageMessages) and self._bag.live
+        self._topics = [self._image_topic, *filter(None, others)]
         self._player_publishers = {
             topic: self.create_publisher(ROS_TYPES[self._type_of(topic)], topic, QOS)
             for topic in self._topics
@@ -70,16 +83,14 @@ class BagPlayer(Node):
     def play(self) -> None:
         """Wait for the listeners, play to the end (or for ever), see the last message arrive."""
         self._wait_for_listeners()
-        count = self._bag.count(self._image_topic)
         rounds = self._value("rounds")
-        self.get_logger().info(
-            f"playing {counted(count, 'frame')} of {self._bag.path} at {self._value('rate'):g} x "
-            + "its speed, "
-            + (counted(rounds, "time") if rounds else "for ever")
-        )
-        began, frames = monotonic(), 0
+        self.get_logger().info(self._announcement(rounds))
+        began, frames, left_out = monotonic(), 0, 0
         for _ in range(rounds) if rounds else itertools.count():
             for message in self._in_time():
+                if message.error is not None:
+                    left_out += 1
+                    continue
                 self._player_publishers[message.topic].publish(message.cdr)
                 frames += message.topic == self._image_topic
         took = monotonic() - began
@@ -88,6 +99,17 @@ class BagPlayer(Node):
         # A best-effort listener acknowledges nothing: leave it the time to take the last one.
         self._rest(0.5)
         self.get_logger().info(f"played {counted(frames, 'frame')} in {took:.1f} s")
+        if left_out:
+            self.get_logger().warning(f"{counted(left_out, 'video packet')} gave no picture")
+
+    def _announcement(self, rounds: int) -> str:
+        if self._live:
+            return f"playing {self._bag.path} as it comes, on {self._image_topic}"
+        count = self._bag.count(self._image_topic)
+        frames = counted(count, "frame") if count else "the frames"
+        times = counted(rounds, "time") if rounds else "for ever"
+        speed = f"at {self._value('rate'):g} x its speed, {times}"
+        return f"playing {frames} of {self._bag.path} {speed}"
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
@@ -139,7 +161,8 @@ class BagPlayer(Node):
             if first_time is None:
                 first_time = message.bag_time
             last_due = began + (message.bag_time - first_time) * 1e-9 / rate
-            self._rest(last_due - monotonic())
+            # What comes late from a camera is not made later.
+            self._rest(0.001 if self._live else last_due - monotonic())
             if not restamp:
                 yield message
                 continue
@@ -156,7 +179,8 @@ class BagPlayer(Node):
                 with_stamp(message.cdr, stamp),
             )
         count = self._bag.count(self._image_topic)
-        if count > 1:  # the next round's first frame is due one period after this round's last
+        if count > 1 and not self._live:
+            # The next round's first frame is due one period after this round's last.
             self._rest(last_due + (last_due - began) / (count - 1) - monotonic())
 
     def _rest(self, seconds: float) -> None:
@@ -172,8 +196,9 @@ def main() -> int:
     """Run the node to its end; returns the process's exit status."""
     take_arguments(
         "bag_player_node",
-        "Plays a camera's topics of a rosbag2 bag, for a detector to look at.",
+        "Plays a camera's topics of a bag, or any source of images, for a detector to look at.",
         PLAYER_PARAMETERS,
         example="bag:=PATH",
     )
-    return run_to_the_end(NODE, lambda: BagPlayer().play(), (BagError, PlayerError, ParameterError))
+    errors = (BagError, PlayerError, ParameterError, SourceError)
+    return run_to_the_end(NODE, lambda: BagPlayer().play(), errors)

@@ -84,6 +84,16 @@ class SearchArea:
     """bool [H, W]; None for everywhere."""
 
 
+def drivable_area(detection: Detection, drivable_class_ids: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the drivable region of a frame, bool [H, W], as its image lies.
+
+    Which holes are part of the road depends on where its bottom is: an image that is not upright is
+    turned for that.
+    """
+    upright = detection.orientation.upright(detection.class_id)
+    return detection.orientation.as_camera(drivable_region(upright, drivable_class_ids))
+
+
 def search_area(detection: Detection, rule: ObstacleRule) -> SearchArea | None:
     """Return where obstacles are looked for.
 
@@ -98,7 +108,7 @@ def search_area(detection: Detection, rule: ObstacleRule) -> SearchArea | None:
     if rule.drivable_class_ids is None:
         region = looked_at
     else:
-        region = drivable_region(detection.class_id, rule.drivable_class_ids)
+        region = drivable_area(detection, rule.drivable_class_ids)
         if looked_at is not None:
             region &= looked_at
     return SearchArea(region) if region is None or region.any() else None

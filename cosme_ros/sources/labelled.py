@@ -140,7 +140,7 @@ def open_labelled_frames(
     """Open a recorded drive.
 
     Args:
-        path: of a rosbag2 bag (folder or file), a folder of images, or a video file.
+        path: of a rosbag2 bag (folder or file) or ROS 1 bag, a folder of images, or a video file.
         image_topic: of a bag; None for the usual one, or the only one with images.
         labels: where labels are, and what their values mean.
         report: takes a warning for each thing that is left out.

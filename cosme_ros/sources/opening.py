@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cosme_ros.bags import storage_mcap, storage_sqlite
+from cosme_ros.bags import storage_mcap, storage_rosbag1, storage_sqlite
 from cosme_ros.bags.metadata import METADATA
 from cosme_ros.sources.bag import BagSource
 from cosme_ros.sources.folder import SUFFIXES, FolderSource
@@ -16,7 +16,7 @@ from cosme_ros.sources.interface import FRAME_RATE, FrameSource, SourceError
 from cosme_ros.sources.video import VIDEO_DEVICE, VideoSource
 
 _BAG_SUFFIXES = (".mcap", ".db3", ".bag", ".mcap.zstd", ".db3.zstd")
-_BAG_BEGINNINGS = (storage_mcap.MAGIC, storage_sqlite.MAGIC)
+_BAG_BEGINNINGS = (storage_mcap.MAGIC, storage_sqlite.MAGIC, storage_rosbag1.MAGIC)
 
 
 def open_source(
@@ -29,8 +29,8 @@ def open_source(
     """Open a source of frames.
 
     Args:
-        text: a rosbag2 bag (folder or file), a folder of images, a video file, `/dev/videoN`, or
-            the address of a stream (rtsp, http and what else FFmpeg reads).
+        text: a rosbag2 bag (folder or file) or ROS 1 bag, a folder of images, a video file,
+            `/dev/videoN`, or the address of a stream (rtsp, http and what else FFmpeg reads).
         image_topic: of a bag; None for the usual one, or the only one with images.
         frame_rate: of a folder of images, in frames a second.
         report: takes a sentence for each thing that is left out.
@@ -57,7 +57,7 @@ def open_source(
 
 
 def is_bag(path: Path) -> bool:
-    """Return whether a file or folder that exists is to be read as a rosbag2 bag."""
+    """Return whether a file or folder that exists is to be read as a bag."""
     if path.is_dir():
         files = list(path.iterdir())
         if any(file.name == METADATA or file.name.endswith(_BAG_SUFFIXES) for file in files):

@@ -199,9 +199,11 @@ def open_pipeline(settings: Settings) -> FramePipeline:
         threads=settings.threads,
         affinity=settings.thread_affinity,
         runtime_options=parse_runtime_options(settings.runtime_options),
+        device_index=settings.device,
+        orientation=settings.orientation,
     )
     adaptation = _adaptation(settings, detector)
-    detector.warm_up(*bundle.input_size)
+    detector.warm_up(*settings.orientation.size(*bundle.input_size))
     return FramePipeline(bundle, detector, settings, adaptation)
 
 

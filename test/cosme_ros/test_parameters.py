@@ -85,11 +85,11 @@ def test_bounds_are_inclusive(row):
 
 
 @pytest.mark.parametrize("row", PARAMETERS, ids=lambda row: row.name)
-def test_every_choice_is_a_string_to_yaml(row):
+def test_every_choice_is_to_yaml_what_the_parameter_takes(row):
     """ROS reads parameters as YAML 1.1, in which on, off, yes and no are true and false."""
     yaml = pytest.importorskip("yaml")
     for choice in row.choices:
-        assert yaml.safe_load(choice) == choice
+        assert yaml.safe_load(str(choice)) == choice
 
 
 def test_the_shipped_file_holds_every_parameter_at_its_default():

@@ -22,7 +22,7 @@ def test_a_descriptor_says_what_the_row_says(row):
     assert described.description == row.description
     assert described.read_only == (row.changeable is Changeable.NEVER)
     assert row.changeable.value in described.additional_constraints
-    assert all(choice in described.additional_constraints for choice in row.choices)
+    assert all(str(choice) in described.additional_constraints for choice in row.choices)
     ranges = [*described.floating_point_range, *described.integer_range]
     if row.minimum is None or row.maximum is None:
         assert not ranges

@@ -42,7 +42,15 @@ class MethodName(StrEnum):
 DEFAULT_STUDENT = "deeplabv3plus_resnet18"
 
 PANELS = {
-    "Frames": ("topic", "size", "static_mask", "max_frames", "calibration_share"),
+    "Frames": (
+        "topic",
+        "size",
+        "static_mask",
+        "image_rotation",
+        "image_flip",
+        "max_frames",
+        "calibration_share",
+    ),
     "Method and score": (
         *("method", "student", "evaluation_layers", "supervised_layers", "smoothing"),
         *("guided", "auxcon_power", "backward_layers", "backward_power"),
@@ -212,6 +220,20 @@ def fit(
             "node the same file.",
         ),
     ] = None,
+    image_rotation: Annotated[
+        int,
+        typer.Option(
+            help="Degrees clockwise by which the frames are turned to be upright: 0, 90, 180 or "
+            "270. Give the node the same value."
+        ),
+    ] = 0,
+    image_flip: Annotated[
+        str,
+        typer.Option(
+            help="Whether the frames are then mirrored: none, horizontal or vertical. Give the "
+            "node the same value."
+        ),
+    ] = "none",
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Use at most this many, evenly spread.")
     ] = None,
@@ -446,6 +468,7 @@ def fit(
     from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
     from training.compute import Compute
     from training.datasets.opening import cut_sentence, open_frames
+    from training.datasets.turned import TurnedFrames
     from training.errors import Interrupted, UsageError
     from training.export.manifest import manifest_sha256
     from training.export.trial import try_export
@@ -558,8 +581,16 @@ def fit(
         calibration_share=calibration_share,
         most_frames=max_frames,
         static_mask=None if static_mask is None else str(static_mask),
+        image_rotation=image_rotation,
+        image_flip=image_flip,
     )
+    try:
+        orientation = settings.orientation
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     source = open_frames(frames, topic)
+    if orientation.turns:
+        source = TurnedFrames(source, orientation)
     if len(source) and (cut := cut_sentence(source[0], *size)) is not None:
         typer.echo(
             f"{cut}; --size with the frames' ratio of sides keeps all. The node does not cut: "
@@ -590,6 +621,8 @@ def fit(
     typer.echo(
         f"{out}: calibrated on {calibration['frames']} frames, for false-positive rates down to "
         f"{lowest:g}; next, ros2 launch cosme_ros detector.launch.py bundle:={out.resolve()}"
+        + (f" image_rotation:={image_rotation}" if image_rotation else "")
+        + (f" image_flip:={image_flip}" if image_flip != "none" else "")
     )
 
 

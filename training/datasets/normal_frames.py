@@ -6,6 +6,7 @@
 import cv2
 import numpy as np
 
+from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from cosme_ros.postprocessing.static_mask import StaticMask, StaticMaskError, load_static_mask
 from training.datasets.interface import FrameSource, crop_to_aspect
 from training.errors import UsageError
@@ -100,14 +101,19 @@ def split_frames(
 
 
 def open_static_mask(
-    path: str | None, source: FrameSource, size: tuple[int, int]
+    path: str | None,
+    source: FrameSource,
+    size: tuple[int, int],
+    *,
+    orientation: ImageOrientation = AS_IT_IS,
 ) -> StaticMask | None:
     """Return the static mask of a camera, cut as FitFrames cuts the camera's frames.
 
     Args:
         path: PNG of the camera's image, white where it is looked at; None or empty for none.
-        source: frames of the camera.
+        source: frames of the camera, upright.
         size: (height, width) of the network input in pixels.
+        orientation: how the camera's images, and the mask as they are, become upright.
 
     Raises:
         UsageError: the file is no mask, was made for frames of another ratio of sides, or leaves
@@ -118,10 +124,11 @@ def open_static_mask(
     try:
         mask = load_static_mask(path)
         assert mask is not None
-        height, width = source[0].shape[:2]
+        height, width = orientation.size(*source[0].shape[:2])
         mismatch = mask.mismatch(height, width, "frames are")
         if mismatch is not None:
             raise UsageError(f"--static-mask: {mismatch}")
-        return StaticMask(crop_to_aspect(mask.at(height, width), *size), mask.path, mask.sha256)
+        looked_at = orientation.upright(mask.at(height, width).view(np.uint8)).view(bool)
+        return StaticMask(crop_to_aspect(looked_at, *size), mask.path, mask.sha256)
     except StaticMaskError as error:
         raise UsageError(f"--static-mask: {error}") from error

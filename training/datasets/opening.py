@@ -18,7 +18,7 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
     """Open whatever holds frames.
 
     Args:
-        source: a folder of pictures, a video, a rosbag2 (folder, .mcap or .db3), or
+        source: a folder of pictures, a video, a bag (folder, .mcap, .db3 or .bag), or
             `synthetic:SEED` for frames of the synthetic streets, `synthetic:SEED:COUNT` for that
             many; or a data set as `registry.open_dataset` spells it, whose labels are left alone.
         topic: the image topic, where a bag has several.

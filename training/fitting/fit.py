@@ -51,7 +51,7 @@ def fit(
 
     Args:
         teacher: frozen.
-        source: normal frames.
+        source: normal frames, upright.
         settings: what to compute.
         out: the bundle's folder.
         name, licence, description: of the bundle and the frames, for its manifest.
@@ -67,7 +67,9 @@ def fit(
             processes; too few frames.
     """
     _check_layers(settings)
-    mask = open_static_mask(settings.static_mask, source, settings.size)
+    mask = open_static_mask(
+        settings.static_mask, source, settings.size, orientation=settings.orientation
+    )
     fitting, held_out = split_frames(
         source,
         settings.size,

@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cosme_ros.messages.image_orientation import ImageOrientation
 from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, NOTHING, SUPERVISED_LAYERS
 from training.method.guided_settings import GuidedFilter
 
@@ -128,7 +129,10 @@ class FitSettings:
         standardised: standardise MulMem per predicted class.
         calibration_share: of the frames, held out of fitting.
         most_frames: use at most this many frames; None uses all.
-        static_mask: PNG of what the camera looks at (white); None: all of the frame.
+        static_mask: PNG of what the camera looks at (white), as its images come; None: all of the
+            frame.
+        image_rotation: degrees clockwise by which the camera's images were turned to be upright.
+        image_flip: how they were mirrored then, as in ImageOrientation.
     """
 
     size: tuple[int, int]
@@ -144,3 +148,10 @@ class FitSettings:
     calibration_share: float = 0.2
     most_frames: int | None = None
     static_mask: str | None = None
+    image_rotation: int = 0
+    image_flip: str = "none"
+
+    @property
+    def orientation(self) -> ImageOrientation:
+        """How the camera's images become upright."""
+        return ImageOrientation(self.image_rotation, self.image_flip)

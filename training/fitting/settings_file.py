@@ -85,7 +85,8 @@ def option_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
                   "calibration_share"):  # fmt: skip
         take(content, field, field)
     take(content, "most_frames", "max_frames")
-    take(content, "static_mask", "static_mask")
+    for field in ("static_mask", "image_rotation", "image_flip"):
+        take(content, field, field)
     if "guided" in content:
         filtered = content["guided"] or {"radius": 0.0, "epsilon": 0.0}
         defaults["guided"] = (filtered.get("radius"), filtered.get("epsilon"))

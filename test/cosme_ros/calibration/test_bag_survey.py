@@ -6,12 +6,20 @@ from pathlib import Path
 
 import pytest
 from helpers.normal_bag import TOPIC, write_normal_bag
-from helpers.small_bag import START, TYPES, camera_info_message, image_message
+from helpers.small_bag import (
+    START,
+    TYPES,
+    camera_info_message,
+    image_message,
+    stamp_of_frame,
+)
 from helpers.tiny_bundle import street_frame
+from helpers.video_bag import VIDEO_TOPIC, write_video_bag
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from cosme_ros import topics
 from cosme_ros.bags.reading import CAMERA_INFO, IMAGE, Bag, BagError, frame_id_of
+from cosme_ros.calibration import bag_scores
 from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, check_distinct, survey
 
 SCORING = Scoring((TOPIC,), topics.CAMERA_LABELS, "everything", 20)
@@ -81,3 +89,16 @@ def test_stamps_that_are_all_the_same_are_named(tmp_path) -> None:
         BagError, match=r"all 4 pictures of camera 'camera' .* the same stamp, 0 ns"
     ):
         surveyed(bag)
+
+
+def test_video_packets_are_counted_as_they_are_scored(tmp_path) -> None:
+    """Looked through without decoding, and decoded when they are scored: the same frames."""
+    images = [street_frame(96, 160, seed=index) for index in range(8)]
+    stamps = [stamp_of_frame(index) for index in range(8)]
+    bag = write_video_bag(tmp_path / "bag", images, stamps, change=lambda packets: packets[1:])
+    scoring = replace(SCORING, image_topics=(VIDEO_TOPIC,))
+    found = surveyed(bag, scoring)
+    pictures = list(bag_scores._pictures(bag, scoring))
+    assert found.frames == len(found.pictures) == len(pictures) == 7
+    assert found.stamps["camera"].tolist() == [each.stamp for each in pictures] == stamps[1:]
+    assert {each.camera for each in pictures} == {"camera"}

@@ -3,10 +3,12 @@
 
 """The API that a notebook calls; the command's tests cover the figures."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pytest
-from helpers.small_bag import write_small_bag
+from helpers.small_bag import label, picture, write_small_bag
 from helpers.tiny_bundle import write_tiny_bundle
 
 from cosme_ros.evaluation.evaluator import EvaluationError, Evaluator
@@ -62,3 +64,31 @@ def test_settings_that_contradict_each_other_are_refused(bundle, tmp_path) -> No
         LabelSettings(topic="/labels", folder=tmp_path)
     with pytest.raises(ValueError, match="calibrated for"):
         Evaluator(bundle, EvaluationSettings(false_positive_rate=1e-8))
+
+
+def test_a_camera_upside_down_has_the_figures_of_an_upright_one(bundle, tmp_path) -> None:
+    found = []
+    for name, turn in (("upright", lambda image: image), ("upside_down", lambda i: i[::-1, ::-1])):
+        images, labels = tmp_path / name, tmp_path / f"{name}_labels"
+        for folder in (images, labels):
+            folder.mkdir()
+        for index in range(4):
+            cv2.imwrite(str(images / f"{index}.png"), turn(picture(index, 90, 160, on_road)))
+            cv2.imwrite(str(labels / f"{index}.png"), turn(label(index, 90, 160, on_road)))
+        settings = replace(
+            SETTINGS,
+            region="drivable",
+            outline="score",
+            labels=LabelSettings(folder=labels),
+            image_rotation=180 if name == "upside_down" else 0,
+        )
+        found.append(Evaluator(bundle, settings, jobs=1).evaluate([images]).total)
+    upright, turned = found
+    assert upright.detection.found == turned.detection.found == 2
+    assert turned.pixels.average_precision == pytest.approx(
+        upright.pixels.average_precision, rel=1e-4
+    )
+
+
+def on_road(index: int) -> tuple[int, int, int, int] | None:
+    return (70, 60, 20, 15) if index % 2 else None

@@ -17,7 +17,7 @@ from cosme_ros.bundle.graph_file import GraphFile
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference import providers, sessions
 from cosme_ros.inference.detector import Detector
-from cosme_ros.inference.provider_settings import PROVIDERS
+from cosme_ros.inference.provider_settings import PROVIDERS, check_device, with_device
 from cosme_ros.inference.providers import ProviderError, check_assignment
 from cosme_ros.inference.sessions import ModelError, open_session, open_sessions
 from cosme_ros.inference.tensorrt_cache import engine_cache_folder, engine_cache_name
@@ -236,3 +236,57 @@ def test_engines_lie_beside_the_bundle_where_there_is_tensorrt(tmp_path: Path) -
         return
     assert folder.parent == tmp_path / "tiny.engines"
     assert folder.name.startswith("a" * 16 + "-tensorrt")
+
+
+def test_the_providers_of_gpus_are_given_the_number_of_one() -> None:
+    assert with_device({}, "cuda", 2) == {"device_id": "2"}
+    assert with_device({"prefer_nhwc": "1"}, "tensorrt", 1) == {
+        "device_id": "1",
+        "prefer_nhwc": "1",
+    }
+    assert with_device({"device_id": "3"}, "cuda", 1) == {"device_id": "3"}  # the user's own wins
+    for provider in PROVIDERS:
+        assert with_device({"a": "b"}, provider, 0) == {"a": "b"}
+
+
+def test_a_session_is_given_the_device_and_what_tensorrt_leaves_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What ONNX Runtime would be given: there are no GPUs where the tests run."""
+    names = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: names)
+    own = with_device({}, "cuda", 1)
+    cuda = providers.PREPARATIONS["cuda"](ort.SessionOptions(), 0, own, None)
+    assert cuda == [("CUDAExecutionProvider", {"device_id": "1"}), "CPUExecutionProvider"]
+    for cache in (None, lambda: tmp_path):
+        prepared = providers.PREPARATIONS["tensorrt"](ort.SessionOptions(), 0, own, cache)
+        assert prepared[0][0] == names[0] and prepared[0][1]["device_id"] == "1"
+        assert prepared[1] == (names[1], {"device_id": "1"})
+        assert prepared[2] == names[2]
+
+
+@pytest.mark.parametrize("provider", ["cpu", "openvino"])
+def test_another_device_than_a_gpu_has_no_number(folder: Path, provider: str) -> None:
+    with pytest.raises(ProviderError, match=f"device is 1, but provider {provider} has no numb"):
+        open_session(folder / "teacher.onnx", provider, device=1)
+
+
+def test_no_number_of_a_device_ever_falls_back_to_the_cpu(folder: Path) -> None:
+    with pytest.raises(ProviderError, match="no execution provider runs the graphs"):
+        Detector(load_bundle(folder), provider="auto", device_index=200)
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "words"),
+    [(1, 1, "there is 1 GPU, number 0"), (4, 2, "2 GPUs, numbers 0 to 1"), (1, 0, "no GPU")],
+)
+def test_the_number_of_a_gpu_that_is_not_there_is_said(device: int, count: int, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        check_device(device, count)
+    check_device(device, device + 1)
+    check_device(device, None)
+
+
+def test_a_negative_device_is_refused() -> None:
+    with pytest.raises(ValueError, match="from 0, is right"):
+        with_device({}, "cuda", -1)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.small_bag import picture, stamp_of_frame, write_small_bag
+from helpers.video_bag import LOSSLESS_H265, write_video_bag
 
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.opening import open_source
@@ -112,3 +113,14 @@ def test_a_cut_video_gives_what_is_whole(tmp_path: Path) -> None:
         frames = list(source.read())
     assert 0 < len(frames) < FRAMES
     np.testing.assert_array_equal(frames[0].image, picture(0, HEIGHT, WIDTH))
+
+
+def test_a_bag_of_video_packets_gives_its_images(tmp_path: Path) -> None:
+    images = [picture(index, HEIGHT, WIDTH) for index in range(FRAMES)]
+    stamps = [stamp_of_frame(index) for index in range(FRAMES)]
+    bag = write_video_bag(tmp_path / "bag", images, stamps, encoder=LOSSLESS_H265)
+    with open_source(str(bag)) as source:
+        frames = list(source.read())
+    assert [frame.stamp for frame in frames] == stamps
+    for frame, image in zip(frames, images, strict=True):
+        np.testing.assert_array_equal(frame.image, image)

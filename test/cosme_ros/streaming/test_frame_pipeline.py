@@ -16,9 +16,10 @@ from helpers.tiny_bundle import seal, street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import BundleError, load_bundle
 from cosme_ros.inference.detector import Detector
+from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.messages.images import DecodeError
 from cosme_ros.parameters import ParameterError, Settings
-from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles, search_area
 from cosme_ros.streaming.frame_outputs import RequestedOutputs
 from cosme_ros.streaming.frame_pipeline import open_pipeline
 
@@ -198,3 +199,60 @@ def test_following_without_the_library_is_refused_before_the_networks_are_loaded
     monkeypatch.setattr("cosme_ros.streaming.frame_pipeline.Detector", None)
     with pytest.raises(ParameterError, match=r"'tracking' is true, and: .*'norfair' is not inst"):
         open_pipeline(replace(settings, tracking=True))
+
+
+def mounted(upright, orientation):
+    """Return what the camera sees that is mounted so, of an upright image [H, W, C]."""
+    return np.moveaxis(orientation.as_camera(np.moveaxis(upright, 2, 0)), 0, 2).copy()
+
+
+@pytest.mark.parametrize("region", ["everything", "drivable"])
+@pytest.mark.parametrize(
+    ("rotation", "flip"), [(180, "none"), (90, "none"), (270, "horizontal"), (0, "vertical")]
+)
+def test_a_camera_that_is_not_upright_gives_the_same_in_its_own_image(
+    folder, settings, rotation, flip, region
+):
+    # The outline along the image's edges is made on a grid, which does not turn with the image.
+    settings = replace(settings, outline="score")
+    orientation = ImageOrientation(rotation, flip)
+    camera_image = mounted(STREET, orientation)
+    upright = open_pipeline(replace(settings, region=region))
+    turned = open_pipeline(
+        replace(settings, region=region, image_rotation=rotation, image_flip=flip)
+    )
+    made = []
+    for pipeline, image in ((upright, STREET), (turned, camera_image)):
+        pipeline.begin()
+        detected = pipeline.detect("", image_message(image))
+        assert np.array_equal(detected.image, image)
+        made.append((detected.detection, pipeline.outputs(detected, EVERYTHING, frame_rate=10.0)))
+    (one, plain), (other, back) = made
+    assert other.raw_score_grid.tobytes() == orientation.as_camera(one.raw_score_grid).tobytes()
+    assert back.size == camera_image.shape[:2] == back.mask.shape == back.score.shape
+    assert back.overlay.shape == camera_image.shape
+    # Enlarging rounds the other way round at most in the last bit.
+    np.testing.assert_allclose(back.score, orientation.as_camera(plain.score), rtol=1e-5)
+    assert np.mean(back.mask != orientation.as_camera(plain.mask)) < 1e-3
+    assert len(back.obstacles) == len(plain.obstacles) == 1
+    (box,) = back.obstacles
+    assert back.mask[box.y : box.y + box.height, box.x : box.x + box.width].sum() == (
+        back.mask.sum()
+    )
+    features = turned.detector.features(camera_image)["c5"]
+    assert np.array_equal(features, orientation.as_camera(upright.detector.features(STREET)["c5"]))
+
+
+def test_upside_down_without_the_parameter_is_seen_otherwise(settings):
+    """The comparison above would see a pipeline that turns nothing."""
+    pipeline = open_pipeline(replace(settings, region="drivable"))
+    pipeline.begin()
+    detected = pipeline.detect("", image_message(mounted(STREET, ImageOrientation(180))))
+    upright = pipeline.detect("", image_message(STREET))
+    grid = ImageOrientation(180).as_camera(upright.detection.raw_score_grid)
+    # The tiny bundle's colour filters know no up; the drivable region does.
+    np.testing.assert_allclose(detected.detection.raw_score_grid, grid, rtol=0.1, atol=1e-6)
+    road = [
+        search_area(frame.detection, frame.choices.rule).region for frame in (detected, upright)
+    ]
+    assert not np.array_equal(road[0], ImageOrientation(180).as_camera(road[1]))

@@ -21,10 +21,12 @@ import onnx  # noqa: E402
 
 from cosme_ros.bundle.loading import load_bundle  # noqa: E402
 from cosme_ros.inference.detector import Detector  # noqa: E402
+from cosme_ros.messages.image_orientation import ImageOrientation  # noqa: E402
 from cosme_ros.postprocessing.static_mask import StaticMask  # noqa: E402
 from training.compute import Compute  # noqa: E402
 from training.datasets.normal_frames import FitFrames, open_static_mask, split_frames  # noqa: E402
 from training.datasets.readers.class_list import SegmentationClass  # noqa: E402
+from training.datasets.turned import TurnedFrames  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.evaluation.ablation import LayerScores, ScoreArithmetic  # noqa: E402
 from training.evaluation.frame_scores import FrameScorer  # noqa: E402
@@ -187,6 +189,20 @@ def test_vectors_of_the_memory_are_those_that_are_looked_at() -> None:
     expected = [features[n, :, y, x] for n in (0, 1) for y, x in ((0, 0), (0, 1), (1, 0))]
     torch.testing.assert_close(memory_fitting._looked_at(features, mask), torch.stack(expected))
     torch.testing.assert_close(memory_fitting._looked_at(features, None), as_vectors(features))
+
+
+def test_a_static_mask_is_turned_as_the_frames_are(tmp_path: Path) -> None:
+    """The mask lies as the camera's images do: of a camera on its side, 72 x 96 here."""
+    camera = ImageOrientation(90)
+    picture = np.full((96, 72), 255, np.uint8)
+    picture[80:] = 0  # the camera's bottom is on the left of the upright image
+    file = tmp_path / "mask.png"
+    cv2.imwrite(str(file), picture)
+    frames = TurnedFrames([np.zeros((96, 72, 3), np.uint8)], camera)
+    assert len(frames) == 1 and frames[0].shape == (72, 96, 3)
+    mask = open_static_mask(str(file), frames, (72, 96), orientation=camera)
+    assert mask is not None
+    np.testing.assert_array_equal(mask.at(72, 96)[0], np.arange(96) >= 16)
 
 
 def test_a_static_mask_is_cut_as_the_frames_are(tmp_path: Path) -> None:

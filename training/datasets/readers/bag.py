@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Frames of a rosbag2 image topic, read without ROS."""
+"""Frames of a bag's image topic, read without ROS."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 from cosme_ros.metrics.labels import ids_of_message
 from training.errors import UsageError
 
-BAG_SUFFIXES = (".mcap", ".db3")
+BAG_SUFFIXES = (".mcap", ".db3", ".bag")
 
 LABEL_ENDING = "/labels"
 """Ends the name of a topic whose images are of class ids, not of the world."""
@@ -39,8 +39,9 @@ class BagFrames:
     manager, which closes the bag.
 
     Args:
-        path: bag folder, .mcap or .db3.
-        topic: Image or CompressedImage topic; None takes the only one (labels do not count).
+        path: bag folder, .mcap, .db3 or .bag.
+        topic: of Image, CompressedImage or video packets; None takes the only one (labels do not
+            count).
         max_pixels: width times height of the largest frame that is decoded.
 
     Raises:

@@ -20,7 +20,7 @@ class LabelledBag:
     where a bag has several, on the one beside the images: /left/image_raw goes with /left/labels.
 
     Args:
-        path: bag folder, .mcap or .db3.
+        path: bag folder, .mcap, .db3 or .bag.
         label_map: from the labels' values to class ids.
         topic: Image or CompressedImage topic; None takes the only one that is no labels'.
 

@@ -6,10 +6,13 @@ import multiprocessing
 import cv2
 import numpy as np
 import pytest
+from helpers.small_bag import stamp_of_frame
+from helpers.video_bag import LOSSLESS_H264, LOSSLESS_H265, write_video_bag
+from rosbags import rosbag1
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from training.datasets.readers.bag import BagFrames
+from training.datasets.readers.bag import BagFrames, is_bag
 from training.errors import UsageError
 
 TYPES = get_typestore(Stores.ROS2_HUMBLE)
@@ -140,3 +143,35 @@ def test_undecodable_frame_is_named_with_topic_and_time(tmp_path):
         pytest.raises(UsageError, match=r"at 5 ns: 9 bytes that begin with .* none of the formats"),
     ):
         frames[0]
+
+
+@pytest.mark.parametrize("encoder", [LOSSLESS_H264, LOSSLESS_H265])
+def test_video_packets_are_read_in_any_order(tmp_path, encoder):
+    """A jump begins at a key frame before; the pictures are those of reading in order."""
+    noise = np.random.default_rng(0).integers(0, 255, (130, 230, 3), np.uint8)
+    texture = cv2.GaussianBlur(noise, (0, 0), 3)
+    images = [texture[i : i + 96, 2 * i : 2 * i + 160].copy() for i in range(20)]
+    stamps = [stamp_of_frame(index) for index in range(20)]
+    path = write_video_bag(tmp_path / "bag", images, stamps, encoder=encoder)
+    with BagFrames(path) as frames:
+        assert len(frames) == 20 and frames.stamps() == stamps
+        for index in (0, 1, 19, 7, 8, 3, 12, 11, 16):
+            np.testing.assert_array_equal(frames[index], images[index])
+
+
+def test_a_ros_1_bag_is_read(tmp_path):
+    store = get_typestore(Stores.ROS1_NOETIC)
+    kind = "sensor_msgs/msg/CompressedImage"
+    image = picture(0)
+    time = store.types["builtin_interfaces/msg/Time"](sec=1, nanosec=0)
+    message = store.types[kind](
+        header=store.types["std_msgs/msg/Header"](seq=0, stamp=time, frame_id="camera"),
+        format="png",
+        data=cv2.imencode(".png", image)[1].reshape(-1),
+    )
+    with rosbag1.Writer(tmp_path / "drive.bag") as writer:
+        connection = writer.add_connection("/camera", kind, typestore=store)
+        writer.write(connection, 10**9, store.serialize_ros1(message, kind))
+    assert is_bag(tmp_path / "drive.bag")
+    with BagFrames(tmp_path / "drive.bag") as frames:
+        np.testing.assert_array_equal(frames[0], image)
