@@ -13,6 +13,15 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 _LARGEST = float(np.finfo(np.float32).max)
 
 
+def decimal_rate(rate: float) -> str:
+    """Return a rate without an exponent: YAML takes 5e-05 for text.
+
+    >>> decimal_rate(5e-05)
+    '0.00005'
+    """
+    return np.format_float_positional(rate, trim="-")
+
+
 class Calibration:
     """The bundle's calibration table, read between its rows.
 

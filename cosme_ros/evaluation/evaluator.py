@@ -15,6 +15,7 @@ from time import monotonic
 from cosme_ros.adaptation.marks_file import existing_marks
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.calibration.guarantee import counting_sentence, temporal_sentence
+from cosme_ros.evaluation.advised_rates import advised_rates
 from cosme_ros.evaluation.bag_evaluator import (
     BagTask,
     component_metrics_at,
@@ -198,6 +199,13 @@ class Evaluator:
             total=total,
             by_bag=[summarised([bag], settings)[0] for bag in bags],
             curve=curve,
+            advised_rates=advised_rates(
+                bags,
+                self.bundle.calibration,
+                total.pixels,
+                false_alarms_per_hour=settings.false_alarms_per_hour,
+                alarm_gap=settings.alarm_gap,
+            ),
             notes=self._notes(bags),
             outputs=_written(outputs),
             origin=origin,
