@@ -79,8 +79,10 @@ class Evaluator:
         scheduler: str | None = None,
     ) -> None:
         self.bundle = load_bundle(bundle)
-        self.settings = settings or EvaluationSettings()
-        self._alarm_threshold = self.bundle.calibration.threshold(self.settings.false_positive_rate)
+        settings = settings or EvaluationSettings()
+        rate = self.bundle.rate(settings.false_positive_rate)
+        self.settings = replace(settings, false_positive_rate=rate)
+        self._alarm_threshold = self.bundle.calibration.threshold(rate)
         self._static_mask = load_static_mask(self.settings.static_mask)
         marks = self.settings.marks
         self._marks = len(existing_marks(Path(marks), self.bundle)) if marks else 0

@@ -143,6 +143,8 @@ def _calibration_warning(evaluation: BagEvaluation) -> list[str]:
         return []
     return [
         f"{100 * observed:.3g} % of the score's places reach a score that the bundle promises of "
-        f"{100 * row.promised_rate:g} %: this is not what it was calibrated on, or it is full of "
-        "anomalies. Calibrate on your own drives before you trust alarms."
+        f"{100 * row.promised_rate:g} %: this is not what it was fitted on (another camera, "
+        "country, light or weather), or it is full of anomalies. If these are ordinary drives, fit "
+        "a bundle to their pictures (python -m training start); calibrate would only raise the "
+        "alarm line, and lose obstacles with it."
     ]

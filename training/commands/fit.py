@@ -4,6 +4,7 @@
 """`python -m training fit`."""
 
 import math
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -443,6 +444,7 @@ def fit(
     Next: `ros2 launch cosme_ros detector.launch.py bundle:=$PWD/my_bundle`, or
     `python -m training evaluate my_bundle ...` where pictures with known anomalies are at hand.
     """
+    from cosme_ros.bundle.calibration_table import USUAL_RATE
     from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
     from training.compute import Compute
     from training.datasets.opening import cut_sentence, open_frames
@@ -589,8 +591,11 @@ def fit(
     lowest = calibration["table"][-1]["false_positive_rate"]
     typer.echo(
         f"{out}: calibrated on {calibration['frames']} frames, for false-positive rates down to "
-        f"{lowest:g}; next, ros2 launch cosme_ros detector.launch.py bundle:={out.resolve()}"
+        f"{lowest:g}; it runs at {calibration['false_positive_rate']:g}"
+        + ("" if lowest <= USUAL_RATE else f". More frames allow the usual {USUAL_RATE:g}")
     )
+    bundle = shlex.quote(str(out.resolve()))
+    typer.echo(f"next: ros2 launch cosme_ros detector.launch.py bundle:={bundle}")
 
 
 for _panel, _options in PANELS.items():
