@@ -31,6 +31,7 @@ from training.layers import (
 )
 from training.method.guided_settings import GuidedFilter
 from training.method.presets import METHODS, Standardisation, StudentKind, generalist_size
+from training.run_logs import LogFormat, make_loggers
 
 
 class MethodName(StrEnum):
@@ -68,7 +69,7 @@ PANELS = {
         *("learning_rate", "workers"),
     ),
     "Bundle": ("name", "half_weights", "licence"),
-    "Run": ("seed", "save_every"),
+    "Run": ("seed", "save_every", "log"),
 }
 """The options by the panel of --help that they stand in."""
 
@@ -385,6 +386,10 @@ def fit(
     save_every: Annotated[
         int, typer.Option(min=1, help="Steps between saves of progress.")
     ] = SAVE_EVERY,
+    log: Annotated[
+        LogFormat,
+        typer.Option(help="Of a scratch student's every step, in OUT.fit/logs."),
+    ] = LogFormat.CSV,
     name: Annotated[str | None, typer.Option(help="The bundle's name; OUT's by default.")] = None,
     half_weights: Annotated[
         bool,
@@ -578,6 +583,7 @@ def fit(
             description=f"{Path(frames).name}, teacher trained on {checkpoint.trained_on}",
             compute=Compute(accelerator.value, devices, nodes, precision.value),
             save_every=save_every,
+            loggers=make_loggers(log, state_folder(out)),
         )
     except KeyboardInterrupt:
         raise Interrupted(
