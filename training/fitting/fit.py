@@ -89,6 +89,9 @@ def fit(
     sha256 = None if mask is None else mask.sha256
     record = _record(settings, teacher, generalist, description, compute.precision, sha256)
     _claim(work, record, write=fabric.is_global_zero)
+    if fabric.world_size == 1:
+        fitting.decode_once(work)
+        held_out.decode_once(work)
     teacher.network.to(fabric.device)
     if generalist is not None:
         generalist.to(fabric.device)
