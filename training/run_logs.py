@@ -20,7 +20,7 @@ FOLDER = "logs"
 
 
 class LogFormat(StrEnum):
-    """How the figures of every step are kept."""
+    """Format of the figures of every step."""
 
     CSV = "csv"
     TENSORBOARD = "tensorboard"

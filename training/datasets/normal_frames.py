@@ -19,7 +19,7 @@ from training.datasets.interface import FrameSource, crop_to_aspect
 from training.errors import UsageError
 
 MOST_DECODED_BYTES = 1 << 30
-"""Of frames that are kept decoded in a file."""
+"""Of the file with the decoded frames."""
 
 FEWEST_FRAMES = 4
 """Below this there is nothing to fit on once calibration has its share."""

@@ -110,7 +110,7 @@ def test_other_settings_are_the_next_frames(settings):
     assert pipeline.configured().false_positive_rate == 0.01
 
 
-def test_the_bundles_own_rate_is_told_as_a_number(settings):
+def test_the_bundles_own_rate_is_shown_as_a_number(settings):
     pipeline = open_pipeline(replace(settings, false_positive_rate=0.0))
     threshold = pipeline.bundle.calibration.threshold
     assert pipeline.settings.false_positive_rate == 0.001

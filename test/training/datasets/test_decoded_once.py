@@ -56,7 +56,7 @@ def test_a_worker_decodes_for_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("worth_keeping", [True, False])
-def test_what_is_quick_or_too_large_is_not_kept(
+def test_what_is_quick_or_too_large_is_not_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worth_keeping: bool
 ) -> None:
     if worth_keeping:
