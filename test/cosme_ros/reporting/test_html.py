@@ -132,6 +132,19 @@ def test_the_rates_to_set_are_printed(elements: Elements, evaluation: BagEvaluat
         assert setting in elements.text
 
 
+def test_drives_unlike_those_of_the_fit_are_to_be_fitted(evaluation: BagEvaluation) -> None:
+    """Calibration would raise the line until obstacles are lost too."""
+    far_more = tuple(
+        replace(row, observed_normal=min(1.0, 50 * row.promised_rate))
+        for row in evaluation.total.exceedance
+    )
+    strange = replace(evaluation, total=replace(evaluation.total, exceedance=far_more))
+    (warning,) = (text for text in page_content(strange)["warnings"] if "fitted on" in text)
+    assert "fit a bundle to their pictures" in warning
+    assert "Calibrate on your own drives" not in warning
+    assert not any("fitted on" in text for text in page_content(evaluation)["warnings"])
+
+
 def test_its_own_version_is_in_the_environment() -> None:
     assert describe_environment()["libraries"]["cosme_ros"] == __version__
 
