@@ -148,11 +148,12 @@ class Settings:
         maximum=255,
     )
     false_positive_rate: float = _row(
-        0.001,
+        0.0,
         "Share of normal pixels that may raise an alarm; sets the alarm line through the bundle's "
-        "calibration table, whose range bounds it.",
+        "calibration table, whose range bounds it. 0.0: the rate that the bundle names, or 0.001 "
+        "where an older one names none.",
         Changeable.ALWAYS,
-        minimum=1e-9,
+        minimum=0.0,
         maximum=0.5,
     )
     region: str = _row(

@@ -22,7 +22,14 @@ from cosme_ros.__main__ import MODULES, NODES
 REPOSITORY = Path(__file__).parents[1]
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/*.md", "training/*.md", "test/benchmark/*.md", "test/attack/*.md")
+    for pattern in (
+        "*.md",
+        "docs/*.md",
+        "docs/tutorials/*.md",
+        "training/*.md",
+        "test/benchmark/*.md",
+        "test/attack/*.md",
+    )
     for page in REPOSITORY.glob(pattern)
 )
 FOLDERS = (

@@ -5,7 +5,7 @@
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import cv2
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.loggers import Logger
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning_fabric.strategies import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -50,10 +51,13 @@ class Compute:
     nodes: int = 1
     precision: str = "32"
 
-    def launch(self) -> Fabric:
+    def launch(self, loggers: Sequence[Logger] = ()) -> Fabric:
         """Start the other processes, or join those that torchrun or SLURM started.
 
         Processes that are started here run the command anew, from its first line.
+
+        Args:
+            loggers: get what is logged in the first process.
 
         Raises:
             UsageError: there is no such device, it does not have the precision, or torchrun started
@@ -77,6 +81,7 @@ class Compute:
                 strategy=several if processes > 1 else "auto",
                 precision=self.precision,  # type: ignore[arg-type]
                 plugins=[_AtomicCheckpoints()],
+                loggers=list(loggers),
             )
         except (MisconfigurationException, ValueError, RuntimeError) as error:
             raise UsageError(

@@ -13,6 +13,32 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 _LARGEST = float(np.finfo(np.float32).max)
 
 
+USUAL_RATE = 0.001
+"""Where a bundle runs if its manifest names no rate."""
+
+
+def rate_to_run_at(rates: tuple[float, float]) -> float:
+    """Return the rate nearest to USUAL_RATE that a table has.
+
+    Args:
+        rates: lowest and highest of the table, `Calibration.rates`.
+
+    >>> rate_to_run_at((0.005, 0.2))
+    0.005
+    """
+    lowest, highest = rates
+    return min(max(USUAL_RATE, lowest), highest)
+
+
+def decimal_rate(rate: float) -> str:
+    """Return a rate without an exponent: YAML takes 5e-05 for text.
+
+    >>> decimal_rate(5e-05)
+    '0.00005'
+    """
+    return np.format_float_positional(rate, trim="-")
+
+
 class Calibration:
     """The bundle's calibration table, read between its rows.
 

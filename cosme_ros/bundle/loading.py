@@ -27,7 +27,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 
-from cosme_ros.bundle.calibration_table import Calibration
+from cosme_ros.bundle.calibration_table import USUAL_RATE, Calibration
 from cosme_ros.bundle.content_digest import CONTENT_DIGEST, content_digest
 from cosme_ros.bundle.graph_file import GraphFile, GraphFileError, check_self_contained
 from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
@@ -110,6 +110,15 @@ class Bundle:
         return tuple(i for i, entry in enumerate(self.classes) if entry.drivable)
 
     @property
+    def false_positive_rate(self) -> float:
+        """Return the rate to run at where no other is asked for; USUAL_RATE of older exports."""
+        return float(self.manifest["calibration"].get("false_positive_rate", USUAL_RATE))
+
+    def rate(self, wanted: float) -> float:
+        """Return a false-positive rate that is asked for; for 0 the bundle's own."""
+        return wanted or self.false_positive_rate
+
+    @property
     def protects_itself(self) -> bool:
         """Return whether the manifest holds the hash of its content, as older exports do not.
 
@@ -178,6 +187,8 @@ def load_bundle(
     banks = _read_verified(folder, PROTOTYPES, manifest, _LARGEST_BANKS)
     try:
         calibration = Calibration(manifest["calibration"]["table"])
+        if "false_positive_rate" in manifest["calibration"]:
+            calibration.threshold(manifest["calibration"]["false_positive_rate"])
     except (ValueError, OverflowError) as error:
         raise BundleError(f"{folder / MANIFEST}: calibration.table: {error}") from error
     _check_wiring(manifest, folder / MANIFEST)

@@ -33,7 +33,7 @@ from cosme_ros.calibration.score_histogram import ScoreHistogram, line_above, wi
 from cosme_ros.foreign_text import printable
 from cosme_ros.inference.detector import Detector
 from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
-from cosme_ros.parameters import PARAMETERS_BY_NAME, Settings
+from cosme_ros.parameters import Settings
 
 Progress = Callable[[str, int, int | None], object]
 """Called with the stage, the frames done, and how many there are (None: not known)."""
@@ -278,6 +278,7 @@ class Calibrator:
             "frames": sum(len(drive.stamps) for drive in drives),
             "pixels": counts.pixels,
             "table": with_row(table, rate, line),
+            "false_positive_rate": rate,
             "promise": {
                 "false_positive_rate": rate,
                 "false_alarms_per_hour": guarantee.rate,
@@ -395,6 +396,4 @@ def _bag_record(bag: SurveyedBag, drive: NormalDrive) -> dict[str, Any]:
 
 def _rate_of(share: float, pixels: int) -> float:
     """Return a share of pixels as a rate that the node takes: four digits, never 0."""
-    lowest = PARAMETERS_BY_NAME["false_positive_rate"].minimum
-    assert lowest is not None
-    return float(f"{max(share, 1 / pixels, lowest):.4g}")
+    return float(f"{max(share, 1 / pixels):.4g}")

@@ -19,6 +19,7 @@ import numpy as np
 
 from cosme_ros import topics
 from cosme_ros.bags.reading import BagError
+from cosme_ros.bundle.calibration_table import decimal_rate
 from cosme_ros.bundle.loading import BundleError
 from cosme_ros.calibration.bag_survey import Scoring
 from cosme_ros.calibration.calibrator import (
@@ -124,7 +125,7 @@ def _summary(
     record = calibration["promise"]
     hours, confidence = record["hours"], 100 * guarantee.confidence
     height, width = record["image_size"]["height"], record["image_size"]["width"]
-    rate = _decimal(record["false_positive_rate"])
+    rate = decimal_rate(record["false_positive_rate"])
     periods = np.concatenate([np.diff(drive.stamps) for drive in found.drives]) * 1e-9
     lines = [
         f"\ncamera '{camera}': {calibration['frames']} normal frames of {width}x{height} pixels, "
@@ -141,7 +142,7 @@ def _summary(
     every = np.concatenate([drive.alarm_scores for drive in found.drives])
     for row in calibration["table"]:
         share = float(np.mean(every >= row["raw_score"]))
-        line = f"{_decimal(row['false_positive_rate']):>20}{share:18.2%}"
+        line = f"{decimal_rate(row['false_positive_rate']):>20}{share:18.2%}"
         if share > MOST_ALARMING_FRAMES:  # they run together, and their number says nothing
             lines.append(f"{line}{'hardly ever silent':>22}")
             continue
@@ -160,11 +161,6 @@ def _summary(
         f"temporal:={record.get('temporal', 'none')}",
     ]
     return "\n".join(lines)
-
-
-def _decimal(rate: float) -> str:
-    """Without an exponent: YAML takes 5e-05 for text."""
-    return np.format_float_positional(rate, trim="-")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -38,6 +38,7 @@ from cosme_ros.command_frame import (
     handled_signals,
     run_command,
 )
+from cosme_ros.evaluation.advised_rates import NO_SUCH_RATE
 from cosme_ros.evaluation.evaluator import EvaluationError, Evaluator, bag_names
 from cosme_ros.evaluation.outputs import OutputSettings
 from cosme_ros.evaluation.results import BagFigures, Unreadable, interruption, named
@@ -147,6 +148,7 @@ def _settings(options: argparse.Namespace) -> EvaluationSettings:
         alarm_min_seen=options.alarm_min_seen,
         alarm_window=options.alarm_window,
         alarm_gap=options.alarm_gap,
+        false_alarms_per_hour=options.false_alarms_per_hour,
         component_sizes=options.component_sizes,
         pictures=options.pictures,
     )
@@ -201,7 +203,8 @@ def _summary(evaluation: BagEvaluation, page: Path, figures: Path) -> str:
     lines = [""]
     width = max(len("all bags"), *(len(bag.name) for bag in evaluation.bags))
     lines.append(
-        f"{'':{width}}  frames  alarming  alarms/min      AP   AUROC   FPR95     found  quiet/min"
+        f"{'':{width}}  frames  alarming  in alarm  alarms/min      AP   AUROC   FPR95     found"
+        "  quiet/min"
     )
     rows = [(bag.name, of_bag) for bag, of_bag in
             zip(evaluation.bags, evaluation.by_bag, strict=True)]  # fmt: skip
@@ -209,10 +212,15 @@ def _summary(evaluation: BagEvaluation, page: Path, figures: Path) -> str:
         rows.append(("all bags", evaluation.total))
     lines += [f"{name:{width}}  {_line(summary)}" for name, summary in rows]
     lines.append(
-        f"alarms: alarming frames no more than {evaluation.settings.alarm_gap:g} s apart are one"
+        f"alarms: alarming frames no more than {evaluation.settings.alarm_gap:g} s apart are one; "
+        "in alarm: share of the time"
     )
     if evaluation.total.labelled_frames:
         lines.append("quiet: where labels say that nothing is wrong")
+    lines += [
+        f"{rate.purpose}: {rate.setting or NO_SUCH_RATE} ({rate.effect})"
+        for rate in evaluation.advised_rates
+    ]
     lines += ["", f"{page}  to look at", f"{figures}  all numbers"]
     lines += [f"{path}  {what}" for what, path in evaluation.outputs.items()]
     return "\n".join(lines)
@@ -228,6 +236,7 @@ def _line(summary: Summary) -> str:
     return (
         f"{summary.frames:>6}"
         + cell(summary.alarms.alarm_rate, ".1%", 10)
+        + cell(summary.alarms.time_in_alarm, ".1%", 10)
         + cell(summary.alarms.alarms_a_minute, ".2f", 12)
         + cell(None if pixels is None else pixels.average_precision, ".4f", 8)
         + cell(None if pixels is None else pixels.auroc, ".4f", 8)
@@ -310,6 +319,13 @@ def _parser() -> argparse.ArgumentParser:
         type=positive,
         default=EvaluationSettings.alarm_gap,
         help="seconds; alarming frames no further apart are one alarm, as in `calibrate`",
+    )
+    counted.add_argument(
+        "--false-alarms-per-hour",
+        type=positive,
+        default=EvaluationSettings.false_alarms_per_hour,
+        help="for which the report names the false_positive_rate to set, by the frames labelled as "
+        "normal, or by all where there are no labels",
     )
     counted.add_argument(
         "--component-sizes",

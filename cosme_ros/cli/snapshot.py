@@ -276,7 +276,7 @@ def _caption(frame: _Frame, made: FrameOutputs, bundle: Bundle, options: argpars
     return (
         f"frame {frame.index} at {frame.seconds:.2f} s of {options.bag.name or options.bag}; "
         f"highest score {_highest_score(made, options):.2f} alarm lines; bundle {bundle.name}, "
-        f"false-positive rate {options.false_positive_rate:g}"
+        f"false-positive rate {bundle.rate(options.false_positive_rate):g}"
     )
 
 

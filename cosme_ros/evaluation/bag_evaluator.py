@@ -20,11 +20,13 @@ from cosme_ros.bags.labelled_frames import BagFrame, at_size
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bags.scenes import Scene, scene_at, scenes_of
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
 from cosme_ros.evaluation.alarm_tracks import AlarmTracks
 from cosme_ros.evaluation.gallery import (
     ALARM,
     FALSE_ALARM,
     HIGHEST,
+    LAPSE,
     MISS,
     Picture,
     PictureBook,
@@ -51,6 +53,7 @@ from cosme_ros.postprocessing.obstacle_decision import (
     ObstacleDecision,
     decide_obstacles,
     obstacle_rule,
+    search_area,
 )
 from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
 from cosme_ros.sources.interface import SourceError
@@ -139,6 +142,8 @@ class _Run:
     ) -> None:
         self._task = task
         self._detector = detector
+        calibration = detector.bundle.calibration
+        self._lowest_line = calibration.threshold(calibration.rates[1])
         self._stream = CameraStream(detector, temporal=task.settings.temporal)
         self._static_mask = load_static_mask(task.settings.static_mask)
         self._rule = obstacle_rule(
@@ -223,7 +228,7 @@ class _Run:
         decision, tracks = self._followed(decision, frame.stamp)
         mask, obstacles = decision.mask, decision.obstacles
         label = None if frame.label is None else at_size(frame.label, height, width)
-        missed: tuple[Sighting, ...] = ()
+        shown: tuple[Sighting, ...] = ()
         false: tuple[FalseAlarm, ...] = ()
         if frame.label is not None and label is not None:
             grid = detection.raw_score_grid
@@ -232,7 +237,6 @@ class _Run:
             found = np.zeros(label.shape, bool) if mask is None else mask > 0
             figures.alarm_components.add(found, label)
             shown = self._obstacles.add(frame.index, frame.stamp, label, mask)
-            missed = tuple(sighting for sighting in shown if not sighting.found)
             if obstacles and mask is not None:
                 false = false_alarms(mask, label, detection.score)
         if self._tracker is not None and mask is not None:
@@ -253,8 +257,9 @@ class _Run:
             mask_pixels=None if mask is None else int(np.count_nonzero(mask)),
             mask_iou=_mask_iou(self._mask_before, mask),
             anomalous_pixels=None if label is None else int((label == ANOMALY).sum()),
-            missed=len(missed),
+            missed=sum(not sighting.found for sighting in shown),
             false_obstacles=len(false),
+            alarm_score=self._alarm_score(detection, label),
         )
         figures.scores.add(
             _values(detection.raw_score_grid, self._static_mask), known_normal=seen.known_normal
@@ -262,7 +267,7 @@ class _Run:
         before = figures.frames[-1] if figures.frames else None
         figures.frames.append(seen)
         self._mask_before = mask
-        self._offer_pictures(frame, detection, mask, label, seen, before, missed, false)
+        self._offer_pictures(frame, detection, mask, label, seen, before, shown, false)
         self._outputs.write(frame, detection.score, mask, obstacles, scene, label)
 
     def _followed(
@@ -274,6 +279,20 @@ class _Run:
         tracks = self._tracker.update(decision.obstacles, stamp, scene=self._scene)
         tracked = confirmed_only(decision, tracks)
         return tracked.decision, tracked.tracks
+
+    def _alarm_score(self, detection: Detection, label: NDArray[np.uint8] | None) -> float | None:
+        """See `FrameFigures.alarm_score`."""
+        may_be_abnormal = bool(self._figures.labels) if label is None else (label == ANOMALY).any()
+        area = None if may_be_abnormal else search_area(detection, self._rule)
+        if area is None:
+            return None
+        # Lines below the calibration table cannot be set: without their pixels it is quicker.
+        lowest = np.float32(self._lowest_line / self._detector.threshold)
+        score = np.where(detection.score >= lowest, detection.score, np.float32(0))
+        highest = frame_alarm_threshold(
+            score, region=area.region, minimum_area=self._rule.minimum_area
+        )
+        return highest * self._detector.threshold
 
     def _compare_aspect(self, height: int, width: int) -> None:
         # The detector warns too, but once a process, not a bag.
@@ -301,7 +320,7 @@ class _Run:
         label: NDArray[np.uint8] | None,
         seen: FrameFigures,
         before: FrameFigures | None,
-        missed: tuple[Sighting, ...],
+        shown: tuple[Sighting, ...],
         false: tuple[FalseAlarm, ...],
     ) -> None:
         if seen.alarm and not (before and before.alarm):
@@ -317,14 +336,19 @@ class _Run:
                     view, caption=scene or kind, note=f"frame {frame.index}: {caption}"
                 )
                 name, index, stamp = self._figures.name, frame.index, frame.stamp
-                return Picture(kind, name, index, stamp, rank, caption, thumbnail, large)
+                return Picture(kind, name, group, index, stamp, rank, caption, thumbnail, large)
 
             self._book.offer(kind, group, rank, draw)
 
         peak = f"peak {seen.peak:.2f}"
-        for miss in missed:
-            what = f"obstacle {miss.obstacle}, {miss.area} pixels, not found; {peak}"
-            offer(MISS, miss.obstacle, miss.area, what)
+        for sighting in shown:
+            number = sighting.obstacle
+            ever_found = self._obstacles.all[number - 1].found_after is not None
+            if ever_found:
+                self._book.move(MISS, LAPSE, number)
+            if not sighting.found:
+                what = f"obstacle {number}, {sighting.area} pixels, not found; {peak}"
+                offer(LAPSE if ever_found else MISS, number, sighting.area, what)
         if false:
             highest = max(alarm.peak for alarm in false)
             what = f"{counted(len(false), 'obstacle')} on nothing labelled; peak {highest:.2f}"

@@ -15,6 +15,7 @@ from time import monotonic
 from cosme_ros.adaptation.marks_file import existing_marks
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.calibration.guarantee import counting_sentence, temporal_sentence
+from cosme_ros.evaluation.advised_rates import advised_rates
 from cosme_ros.evaluation.bag_evaluator import (
     BagTask,
     component_metrics_at,
@@ -83,9 +84,11 @@ class Evaluator:
         scheduler: str | None = None,
     ) -> None:
         self.bundle = load_bundle(bundle)
-        self.settings = settings or EvaluationSettings()
-        check_alarm_frames(self.settings)
-        self._alarm_threshold = self.bundle.calibration.threshold(self.settings.false_positive_rate)
+        settings = settings or EvaluationSettings()
+        check_alarm_frames(settings)
+        rate = self.bundle.rate(settings.false_positive_rate)
+        self.settings = replace(settings, false_positive_rate=rate)
+        self._alarm_threshold = self.bundle.calibration.threshold(rate)
         self._static_mask = load_static_mask(self.settings.static_mask)
         marks = self.settings.marks
         self._marks = len(existing_marks(Path(marks), self.bundle)) if marks else 0
@@ -204,6 +207,13 @@ class Evaluator:
             total=total,
             by_bag=[summarised([bag], settings)[0] for bag in bags],
             curve=curve,
+            advised_rates=advised_rates(
+                bags,
+                self.bundle.calibration,
+                total.pixels,
+                false_alarms_per_hour=settings.false_alarms_per_hour,
+                alarm_gap=settings.alarm_gap,
+            ),
             notes=self._notes(bags),
             outputs=_written(outputs),
             origin=origin,

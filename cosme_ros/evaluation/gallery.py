@@ -4,12 +4,13 @@
 """The few frames worth looking at, kept small while a drive goes by."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cosme_ros.visualization.panels import FrameView, jpeg, outlined, panel
 
-MISS, FALSE_ALARM, ALARM, HIGHEST = "miss", "false alarm", "alarm", "highest score"
-KINDS = (MISS, FALSE_ALARM, ALARM, HIGHEST)
+MISS, LAPSE = "miss", "found in other frames"
+FALSE_ALARM, ALARM, HIGHEST = "false alarm", "alarm", "highest score"
+KINDS = (MISS, LAPSE, FALSE_ALARM, ALARM, HIGHEST)
 _THUMBNAIL_WIDTH, _LARGE_WIDTH = 224, 1400
 
 
@@ -19,6 +20,8 @@ class Picture:
 
     kind: str
     bag: str
+    group: int
+    """Of pictures that would look alike; of a missed obstacle its number."""
     frame: int
     stamp: int
     rank: float
@@ -53,6 +56,13 @@ class PictureBook:
                 return
             del kept[lowest]
         kept[group] = draw()
+
+    def move(self, source: str, target: str, group: int) -> None:
+        """Offer the picture of a group, if there is one, as another kind."""
+        picture = self._groups[source].pop(group, None)
+        if picture is not None:
+            moved = replace(picture, kind=target)
+            self.offer(target, group, moved.rank, lambda: moved)
 
     def pictures(self, kind: str) -> list[Picture]:
         """Highest rank first."""

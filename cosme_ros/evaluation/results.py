@@ -41,6 +41,10 @@ class FrameFigures:
     """Labelled obstacles that are not found."""
     false_obstacles: int
     """Obstacles in the mask that touch nothing labelled as an anomaly; 0 without labels."""
+    alarm_score: float | None = None
+    """The highest alarm line, as raw score, at which the frame still shows an obstacle; 0 where it
+    is below the calibration table. None where the frame may be abnormal: it is labelled with an
+    anomaly, or has no label in a bag that has labels, or its mask is withheld."""
 
     @property
     def alarm(self) -> bool:

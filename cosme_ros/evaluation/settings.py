@@ -49,6 +49,8 @@ class EvaluationSettings:
     alarm_window: int = Settings.alarm_window
     alarm_gap: float = ALARM_GAP
     """Seconds; alarming frames no further apart are one alarm."""
+    false_alarms_per_hour: float = 1.0
+    """For which the report names the rate to set."""
     component_sizes: str = "anomaly"
     """One of COMPONENT_SIZES: the size from which components are judged."""
     pictures: int = 12

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosme_ros.evaluation.advised_rates import AdvisedRate
 from cosme_ros.evaluation.alarm_tracks import ObstacleAlarms, obstacle_alarms
 from cosme_ros.evaluation.results import (
     BagFigures,
@@ -77,6 +78,7 @@ class BagEvaluation:
     by_bag: list[Summary]
     curve: Curve | None
     """Over all bags."""
+    advised_rates: tuple[AdvisedRate, ...]
     notes: tuple[str, ...]
     """What must not be overlooked of the whole, a sentence each."""
     outputs: dict[str, Path]

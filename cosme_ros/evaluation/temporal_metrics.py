@@ -27,7 +27,9 @@ class AlarmFigures:
     """Of driving that the frames stand for."""
     alarm_frames: int
     alarms: int
-    """As `alarm_counting` counts them."""
+    """As `alarms_of` counts them: one that never ends is one."""
+    alarm_seconds: float
+    """Time in alarm: of driving that the alarming frames stand for."""
     withheld: int
     """Frames whose mask was withheld: neither clear nor an alarm."""
 
@@ -35,6 +37,11 @@ class AlarmFigures:
     def alarm_rate(self) -> float | None:
         """Share of frames with an alarm."""
         return self.alarm_frames / self.frames if self.frames else None
+
+    @property
+    def time_in_alarm(self) -> float | None:
+        """Share of the time."""
+        return self.alarm_seconds / self.seconds if self.seconds else None
 
     @property
     def alarms_a_minute(self) -> float | None:
@@ -96,11 +103,13 @@ def alarm_figures(frames: Sequence[FrameFigures], *, normal_only: bool, gap: flo
     counted = np.array([frame.known_normal or not normal_only for frame in frames], bool)
     alarming = counted & np.array([frame.alarm for frame in frames], bool)
     withheld = counted & np.array([frame.obstacles is None for frame in frames], bool)
+    seconds = seconds_of_frames(at)
     return AlarmFigures(
         frames=int(counted.sum()),
-        seconds=float(seconds_of_frames(at)[counted].sum()),
+        seconds=float(seconds[counted].sum()),
         alarm_frames=int(alarming.sum()),
         alarms=alarms_of(at[alarming], gap=gap),
+        alarm_seconds=float(seconds[alarming].sum()),
         withheld=int(withheld.sum()),
     )
 
@@ -112,6 +121,7 @@ def together(parts: Sequence[AlarmFigures]) -> AlarmFigures:
         seconds=sum(part.seconds for part in parts),
         alarm_frames=sum(part.alarm_frames for part in parts),
         alarms=sum(part.alarms for part in parts),
+        alarm_seconds=sum(part.alarm_seconds for part in parts),
         withheld=sum(part.withheld for part in parts),
     )
 

@@ -176,7 +176,7 @@ class Detector:
         bundle: a verified bundle, see `load_bundle`.
         provider: 'auto' or one of `provider_settings.PROVIDERS`.
         false_positive_rate: share of normal pixels, in 0..1, that may reach the alarm line; within
-            the bundle's calibration table.
+            the bundle's calibration table. 0: the bundle's own, `Bundle.false_positive_rate`.
         threads: inside one operator; 0 for ONNX Runtime's default.
         affinity: on which processors they run, as in `sessions.open_session`.
         runtime_options: ONNX Runtime's own options, as in `sessions.open_session`.
@@ -199,7 +199,7 @@ class Detector:
         bundle: Bundle,
         *,
         provider: str = "auto",
-        false_positive_rate: float = 0.001,
+        false_positive_rate: float = 0.0,
         threads: int = 0,
         affinity: str = "",
         runtime_options: Mapping[str, str] = NO_OPTIONS,
@@ -208,7 +208,8 @@ class Detector:
     ) -> None:
         self.orientation = orientation
         self.bundle = bundle
-        self.threshold: float = bundle.calibration.threshold(false_positive_rate)
+        rate = bundle.rate(false_positive_rate)
+        self.threshold: float = bundle.calibration.threshold(rate)
         """Raw score at the alarm line."""
         try:
             sessions = open_sessions(

@@ -77,7 +77,9 @@ def parameter(name: str, text: str) -> str | bool | int | float:
         except ValueError as error:
             raise ArgumentError(name, f"is '{text}', but must be a whole number") from error
     elif isinstance(row.default, float):
-        value = number(name, text, row.minimum or -math.inf, row.maximum or math.inf)
+        low = -math.inf if row.minimum is None else row.minimum
+        high = math.inf if row.maximum is None else row.maximum
+        value = number(name, text, low, high)
     complaint = row.complaint(value)
     if complaint is not None:
         raise ArgumentError(name, complaint)

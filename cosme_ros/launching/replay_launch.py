@@ -156,7 +156,7 @@ def _bundle(given: Mapping[str, str]) -> Path:
     except BundleError as error:
         raise ArgumentError("bundle", f"cannot be used: {error}") from error
     try:
-        bundle.calibration.threshold(float(given["false_positive_rate"]))
+        bundle.calibration.threshold(bundle.rate(float(given["false_positive_rate"])))
     except ValueError as error:
         raise ArgumentError("false_positive_rate", f"does not fit the bundle: {error}") from error
     return bundle.path

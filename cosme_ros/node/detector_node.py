@@ -178,7 +178,7 @@ class DetectorNode(LifecycleNode):
         )
         self.get_logger().info(f"loading {settings.bundle}, provider {settings.provider}")
         self._pipeline = pipeline = open_pipeline(settings)
-        bundle, detector = pipeline.bundle, pipeline.detector
+        settings, bundle, detector = pipeline.settings, pipeline.bundle, pipeline.detector
         if settings.camera_pose == "tf":
             self._transforms = CameraTransforms(self)
         for camera in topics.cameras(settings.cameras):

@@ -41,6 +41,9 @@ def as_content(evaluation: BagEvaluation) -> dict[str, Any]:
         "settings": {"bundle": evaluation.bundle_path, **asdict(evaluation.settings)},
         "component_minimum_sizes": asdict(evaluation.sizes),
         "total": _summary(evaluation.total),
+        "advised_rates": [
+            {**asdict(rate), "setting": rate.setting} for rate in evaluation.advised_rates
+        ],
         "bags": [
             _bag(bag, summary, evaluation.settings.labels)
             for bag, summary in zip(evaluation.bags, evaluation.by_bag, strict=True)
@@ -65,6 +68,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         figures = getattr(summary, name)
         if figures is not None:
             content[name]["alarm_rate"] = figures.alarm_rate
+            content[name]["time_in_alarm"] = figures.time_in_alarm
             content[name]["alarms_a_minute"] = figures.alarms_a_minute
     return content
 

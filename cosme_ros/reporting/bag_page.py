@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cosme_ros.evaluation.gallery import ALARM, FALSE_ALARM, HIGHEST, MISS, Picture
+from cosme_ros.bundle.calibration_table import decimal_rate
+from cosme_ros.evaluation.advised_rates import NO_SUCH_RATE
+from cosme_ros.evaluation.gallery import ALARM, FALSE_ALARM, HIGHEST, LAPSE, MISS, Picture
 from cosme_ros.evaluation.obstacle_tracking import FOUND_SHARE
 from cosme_ros.evaluation.results import BagFigures, interruption, named, pooled_scores
 from cosme_ros.evaluation.summary import BagEvaluation
@@ -31,7 +33,7 @@ def write_page(folder: Path, evaluation: BagEvaluation) -> Path:
 
 def page_content(evaluation: BagEvaluation) -> dict[str, Any]:
     """Return what TEMPLATE shows."""
-    total, bags = evaluation.total, evaluation.bags
+    total, bags, settings = evaluation.total, evaluation.bags, evaluation.settings
     pictures = _chosen_pictures(evaluation)
     anchors = {
         id(picture): f"picture{number}"
@@ -54,11 +56,18 @@ def page_content(evaluation: BagEvaluation) -> dict[str, Any]:
         },
         "curves": curves,
         "first_detections": charts.first_detections([o for _, o in obstacles]) if obstacles else "",
+        "obstacle_anchors": {
+            (picture.bag, picture.group): anchors[id(picture)]
+            for kind in (MISS, LAPSE)
+            for picture in pictures.get(kind, ())
+        },
+        "this_setting": f"false_positive_rate:={decimal_rate(settings.false_positive_rate)}",
+        "no_such_rate": NO_SUCH_RATE,
         "obstacles": obstacles[:MOST_OBSTACLE_ROWS],
         "obstacles_left_out": f"{left_out} more" if left_out > 0 else "",
         "calibration": (
             charts.score_distribution(pooled_scores(bags), evaluation.alarm_threshold),
-            charts.promised_and_observed(total.exceedance, evaluation.settings.false_positive_rate),
+            charts.promised_and_observed(total.exceedance, settings.false_positive_rate),
         ),
     }
 
@@ -68,7 +77,8 @@ def _chosen_pictures(evaluation: BagEvaluation) -> dict[str, list[Picture]]:
 
     Without labels, the highest scores stand for what cannot be told.
     """
-    kinds = [MISS, FALSE_ALARM, ALARM] if evaluation.total.labelled_frames else [ALARM, HIGHEST]
+    labelled = evaluation.total.labelled_frames
+    kinds = [MISS, LAPSE, FALSE_ALARM, ALARM] if labelled else [ALARM, HIGHEST]
     chosen = {}
     for kind in kinds:
         offered = [picture for bag in evaluation.bags for picture in bag.pictures[kind]]
@@ -133,6 +143,8 @@ def _calibration_warning(evaluation: BagEvaluation) -> list[str]:
         return []
     return [
         f"{100 * observed:.3g} % of the score's places reach a score that the bundle promises of "
-        f"{100 * row.promised_rate:g} %: this is not what it was calibrated on, or it is full of "
-        "anomalies. Calibrate on your own drives before you trust alarms."
+        f"{100 * row.promised_rate:g} %: this is not what it was fitted on (another camera, "
+        "country, light or weather), or it is full of anomalies. If these are ordinary drives, fit "
+        "a bundle to their pictures (python -m training start); calibrate would only raise the "
+        "alarm line, and lose obstacles with it."
     ]

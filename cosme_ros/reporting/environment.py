@@ -8,6 +8,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from cosme_ros import __version__
+
 # Alternatives are the same library in other builds.
 _LIBRARIES = (
     "numpy",
@@ -21,7 +23,7 @@ _LIBRARIES = (
 
 def describe_environment() -> dict[str, object]:
     """Processor, cores we may use, memory, system, and the versions that matter."""
-    versions = {}
+    versions = {"cosme_ros": __version__}
     for library in _LIBRARIES:
         try:
             versions[library] = version(library)

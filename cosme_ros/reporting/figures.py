@@ -13,15 +13,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cosme_ros.evaluation.gallery import ALARM, FALSE_ALARM, HIGHEST, MISS
+from cosme_ros.evaluation.gallery import ALARM, FALSE_ALARM, HIGHEST, LAPSE, MISS
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
 from cosme_ros.evaluation.score_distribution import Exceedance, ScoreDistribution
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics, Curve
 
 # Okabe and Ito's palette, made to be told apart by the colour-blind (https://jfly.uni-koeln.de/color).
 _BLUE, _ORANGE, _VERMILLION, _GREEN, _GREY = "#0072b2", "#e69f00", "#d55e00", "#009e73", "#6b7682"
+_INK = "#33414f"
+_ON_A_PAGE = {
+    **dict.fromkeys(("#000000", _INK), "var(--ink, #1d2733)"),
+    **dict.fromkeys(("#b0b0b0", "#cccccc"), "var(--line, #b0b0b0)"),
+    "#ffffff": "var(--card, #ffffff)",
+    _BLUE: f"var(--blue, {_BLUE})",
+}
+"""Colours that the page chooses, light or dark; without a page the second one holds."""
 _MARKERS = {
     MISS: ("v", _VERMILLION),
+    LAPSE: ("^", _GREEN),
     FALSE_ALARM: ("X", _ORANGE),
     ALARM: ("o", _BLUE),
     HIGHEST: ("D", _GREY),
@@ -67,7 +76,7 @@ def timeline(
         if spans:
             axes.broken_barh(spans, (0, 1), transform=axes.get_xaxis_transform(), color=colour,
                              alpha=0.22, linewidth=0, label=label)  # fmt: skip
-    axes.plot(*_thinned(at, np.maximum(peaks, _LOWEST_PEAK)), color="#33414f", linewidth=0.9,
+    axes.plot(*_thinned(at, np.maximum(peaks, _LOWEST_PEAK)), color=_INK, linewidth=0.9,
               label="peak score")  # fmt: skip
     axes.axhline(1.0, color=_VERMILLION, linewidth=1.2, linestyle="--", label="alarm line")
     for kind, (marker, colour) in _MARKERS.items():
@@ -92,17 +101,27 @@ def timeline(
         fontsize=8,
         frameon=False,
     )
-    return _svg(figure, f"timeline {name}")
+    return _labelled(_svg(figure, f"timeline {name}"), marks)
+
+
+def _labelled(drawing: str, marks: Sequence[Mark]) -> str:
+    """Name the links for a screen reader, and let them stay in the page."""
+    drawing = drawing.replace(' target="_blank"', "")
+    for mark in marks:
+        label = f'aria-label="{mark.kind} at {mark.second:.1f} s, peak {mark.peak:.2f}"'
+        link = f'xlink:href="#{mark.anchor}"'
+        drawing = drawing.replace(link, f"{link} {label}")
+    return drawing
 
 
 def curves(metrics: AnomalyMetrics, curve: Curve) -> tuple[str, str]:
     """ROC, and precision over recall."""
-    roc_figure, roc = _axes((5.2, 4.2))
+    roc_figure, roc = _axes((4.4, 3.6))
     roc.plot(curve.false_rate, curve.recall, color=_BLUE, linewidth=2)
     roc.axhline(0.95, color=_GREY, linewidth=0.8, linestyle=":")
     roc.set(xlabel="false-positive rate", ylabel="recall")
     roc.set_title(f"ROC: AUROC {metrics.auroc:.3f}", fontsize=10)
-    precision_figure, precision = _axes((5.2, 4.2))
+    precision_figure, precision = _axes((4.4, 3.6))
     precision.plot(curve.recall, curve.precision, color=_BLUE, linewidth=2)
     precision.set(xlabel="recall", ylabel="precision")
     title = f"Precision and recall: AP {metrics.average_precision:.3f}"
@@ -114,7 +133,7 @@ def curves(metrics: AnomalyMetrics, curve: Curve) -> tuple[str, str]:
 
 def first_detections(obstacles: Sequence[LabelledObstacle]) -> str:
     """Share of labelled obstacles that are found within so many frames of appearing."""
-    figure, axes = _axes((5.2, 3.2))
+    figure, axes = _axes((4.4, 3.2))
     after = sorted(o.found_after for o in obstacles if o.found_after is not None)
     most = max([*after, 1])
     frames = np.arange(most + 1)
@@ -129,7 +148,7 @@ def first_detections(obstacles: Sequence[LabelledObstacle]) -> str:
 
 def score_distribution(scores: ScoreDistribution, alarm_threshold: float) -> str:
     """How many places of the grid have which score; the axis in alarm lines."""
-    figure, axes = _axes((5.2, 3.6))
+    figure, axes = _axes((4.4, 3.6))
     share = scores.counts / scores.counts.sum()
     axes.stairs(share, scores.edges / alarm_threshold, fill=True, color=_BLUE, alpha=0.5)
     axes.axvline(1.0, color=_VERMILLION, linewidth=1.2, linestyle="--", label="alarm line")
@@ -143,7 +162,7 @@ def score_distribution(scores: ScoreDistribution, alarm_threshold: float) -> str
 
 def promised_and_observed(rows: Sequence[Exceedance], chosen_rate: float) -> str:
     """Return a plot of the calibration's rates against those seen; they agree on the diagonal."""
-    figure, axes = _axes((5.2, 3.6))
+    figure, axes = _axes((4.4, 3.6))
     promised = [row.promised_rate for row in rows]
     ends = (min(promised) / 2, max(promised) * 2)
     axes.plot(ends, ends, color=_GREY, linewidth=0.8, label="as promised")
@@ -162,7 +181,7 @@ def promised_and_observed(rows: Sequence[Exceedance], chosen_rate: float) -> str
 
 def latencies(milliseconds: Sequence[float]) -> str:
     """How many frames took how long."""
-    figure, axes = _axes((5.2, 2.8))
+    figure, axes = _axes((4.4, 2.8))
     axes.hist(milliseconds, bins="auto", color=_BLUE)
     for share, style in ((50, "-"), (95, "--"), (99, ":")):
         axes.axvline(
@@ -214,6 +233,8 @@ def _svg(figure: Figure, name: str) -> str:
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None,
                                                      "Type": None})  # fmt: skip
     drawing = text.getvalue()
+    for colour, variable in _ON_A_PAGE.items():
+        drawing = drawing.replace(f": {colour}", f": {variable}")
     return drawing[drawing.index("<svg") :]
 
 

@@ -113,7 +113,7 @@ def evaluate_recording(
         **report_of(evaluation.result(), when, counts),
         "labelled_obstacles": drive.report(),
         "provider": detector.provider,
-        "false_positive_rate": replay.false_positive_rate,
+        "false_positive_rate": detector.bundle.rate(replay.false_positive_rate),
         "threads": replay.threads,
         "playback_rate": replay.rate,
         "bundle": {

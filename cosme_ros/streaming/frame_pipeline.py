@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class FramePipeline:
 
     @property
     def settings(self) -> Settings:
-        """What the next frame is worked on by."""
+        """What the next frame is worked on by; the rate is never 0, for the bundle's own."""
         return self._choices.settings
 
     @property
@@ -112,7 +112,8 @@ class FramePipeline:
     def change(self, settings: Settings) -> None:
         """Let the next frame be worked on by other settings. Raises ParameterError."""
         choices = _choices(settings, self.bundle, self._static_mask)
-        self.detector.threshold = self.bundle.calibration.threshold(settings.false_positive_rate)
+        rate = choices.settings.false_positive_rate
+        self.detector.threshold = self.bundle.calibration.threshold(rate)
         self._choices = choices
 
     def begin(self) -> None:
@@ -250,6 +251,8 @@ def _alarm_rule(settings: Settings) -> str:
 
 def _choices(settings: Settings, bundle: Bundle, static_mask: StaticMask | None) -> _Choices:
     check_together(settings)
+    rate = bundle.rate(settings.false_positive_rate)
+    settings = replace(settings, false_positive_rate=rate)
     try:
         bundle.calibration.threshold(settings.false_positive_rate)
         rule = obstacle_rule(

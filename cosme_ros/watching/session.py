@@ -107,9 +107,10 @@ class WatchSession:
 
     def set_rate(self, false_positive_rate: float) -> None:
         """Move the alarm threshold. Raises ValueError for a rate outside the calibration."""
-        threshold = self._detector.bundle.calibration.threshold(false_positive_rate)
-        self._detector.threshold = threshold
-        self.rate = false_positive_rate
+        bundle = self._detector.bundle
+        rate = bundle.rate(false_positive_rate)
+        self._detector.threshold = bundle.calibration.threshold(rate)
+        self.rate = rate
 
     def state(self) -> dict[str, Any]:
         """Return what the page shows beside the picture, as JSON takes it."""

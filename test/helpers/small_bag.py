@@ -3,7 +3,7 @@
 
 """Writes a small labelled bag of `street_frame` pictures, as a camera's recording would be."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -144,4 +144,15 @@ def write_small_bag(
             writer.write(
                 connections[topic], bag_time, TYPES.serialize_cdr(message, message.__msgtype__)
             )
+    return folder
+
+
+def write_labels(folder: Path, *, frames: int, boxes: Sequence[Box]) -> Path:
+    """Write label files for a small bag's frames, with anomalies that stay where they are."""
+    folder.mkdir()
+    for index in range(frames):
+        labels = np.zeros((180, 320), np.uint8)
+        for x, y, width, height in boxes:
+            labels[y : y + height, x : x + width] = ANOMALY
+        cv2.imwrite(str(folder / f"{stamp_of_frame(index)}.png"), labels)
     return folder

@@ -13,6 +13,14 @@ from training.commands import options
 METHODS = "msp,entropy,maxlogit,energy,sml,dropout,knn,gaussian,mindensity,mulmem,auxcon,score"
 
 
+def _refuse_crop(value: bool | None) -> None:
+    if value is not None:
+        raise typer.BadParameter(
+            "it is now --cut or --no-cut here: --crop is the size of a training window, of "
+            "`teacher` and `fit`"
+        )
+
+
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
     data: Annotated[
@@ -37,14 +45,18 @@ def evaluate(
     normalization: options.Normalization = None,
     classes: options.Classes = None,
     teacher_weights: options.Weights = None,
-    crop: Annotated[
+    cut: Annotated[
         bool,
         typer.Option(
-            "--crop/--no-crop",
+            "--cut/--no-cut",
             help="Cut pictures and labels to the network input's ratio of sides, as `fit` does; "
             "or squash them, as the node does with frames of another ratio.",
         ),
     ] = True,
+    crop: Annotated[
+        bool | None,
+        typer.Option("--crop/--no-crop", hidden=True, callback=_refuse_crop),
+    ] = None,
     methods: Annotated[
         str, typer.Option(metavar="A,B,...", help="Which methods, in any order.")
     ] = METHODS,
@@ -82,7 +94,7 @@ def evaluate(
     auxcon, score (CosMe). The formula and source of each stand in training/baselines/.
 
     A picture of another ratio of sides than the network input's is cut to that, as `fit` cuts its
-    frames; what is cut away is not judged, and the command says how much it is. --no-crop keeps
+    frames; what is cut away is not judged, and the command says how much it is. --no-cut keeps
     it whole and squashes it, as the node does. The bundle's graphs run in ONNX
     Runtime on the CPU, the teacher on a GPU where there is one. While a set is measured its score
     maps lie in OUT: four bytes a place of every map, about 1 MB a frame and three times that with
@@ -130,10 +142,10 @@ def evaluate(
     folders = numbered([dataset.name for dataset in datasets])
     contents = (MARKDOWN_FILE, JSON_FILE, ".scores_*", *folders)
     prepare_output_dir(out, contents, overwrite=overwrite)
-    if crop:
+    if cut:
         for dataset in datasets:
-            if len(dataset.source) and (cut := cut_sentence(dataset.source[0][0], *size)):
-                typer.echo(f"{dataset.name}: {cut}; --no-crop squashes them instead")
+            if len(dataset.source) and (sentence := cut_sentence(dataset.source[0][0], *size)):
+                typer.echo(f"{dataset.name}: {sentence}; --no-cut squashes them instead")
         datasets = [replace(d, source=Cropped(d.source, *size)) for d in datasets]
     checkpoint = None
     if teacher is not None:

@@ -4,6 +4,7 @@
 """`python -m training fit`."""
 
 import math
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,7 @@ from training.layers import (
 )
 from training.method.guided_settings import GuidedFilter
 from training.method.presets import METHODS, Standardisation, StudentKind, generalist_size
+from training.run_logs import LogFormat, make_loggers
 
 
 class MethodName(StrEnum):
@@ -75,7 +77,7 @@ PANELS = {
         *("learning_rate", "workers"),
     ),
     "Bundle": ("name", "half_weights", "licence"),
-    "Run": ("seed", "save_every"),
+    "Run": ("seed", "save_every", "log"),
 }
 """The options by the panel of --help that they stand in."""
 
@@ -406,6 +408,10 @@ def fit(
     save_every: Annotated[
         int, typer.Option(min=1, help="Steps between saves of progress.")
     ] = SAVE_EVERY,
+    log: Annotated[
+        LogFormat,
+        typer.Option(help="Of a scratch student's every step, in OUT.fit/logs."),
+    ] = LogFormat.CSV,
     name: Annotated[str | None, typer.Option(help="The bundle's name; OUT's by default.")] = None,
     half_weights: Annotated[
         bool,
@@ -465,6 +471,7 @@ def fit(
     Next: `ros2 launch cosme_ros detector.launch.py bundle:=$PWD/my_bundle`, or
     `python -m training evaluate my_bundle ...` where pictures with known anomalies are at hand.
     """
+    from cosme_ros.bundle.calibration_table import USUAL_RATE
     from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
     from training.compute import Compute
     from training.datasets.opening import cut_sentence, open_frames
@@ -607,6 +614,7 @@ def fit(
             description=f"{Path(frames).name}, teacher trained on {checkpoint.trained_on}",
             compute=Compute(accelerator.value, devices, nodes, precision.value),
             save_every=save_every,
+            loggers=make_loggers(log, state_folder(out)),
         )
     except KeyboardInterrupt:
         raise Interrupted(
@@ -620,7 +628,12 @@ def fit(
     lowest = calibration["table"][-1]["false_positive_rate"]
     typer.echo(
         f"{out}: calibrated on {calibration['frames']} frames, for false-positive rates down to "
-        f"{lowest:g}; next, ros2 launch cosme_ros detector.launch.py bundle:={out.resolve()}"
+        f"{lowest:g}; it runs at {calibration['false_positive_rate']:g}"
+        + ("" if lowest <= USUAL_RATE else f". More frames allow the usual {USUAL_RATE:g}")
+    )
+    bundle = shlex.quote(str(out.resolve()))
+    typer.echo(
+        f"next: ros2 launch cosme_ros detector.launch.py bundle:={bundle}"
         + (f" image_rotation:={image_rotation}" if image_rotation else "")
         + (f" image_flip:={image_flip}" if image_flip != "none" else "")
     )

@@ -3,6 +3,7 @@
 
 """`python -m training start`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -102,4 +103,5 @@ def start(
             "(region everything), and no class is told. With a segmentation network of your "
             "camera's streets, --teacher finds smaller things."
         )
-    typer.echo(f"watch it: python -m cosme_ros watch {pictures} --bundle {out}")
+    shown = shlex.quote(pictures) if Path(pictures).exists() else "SOURCE"
+    typer.echo(f"watch it: python -m cosme_ros watch {shown} --bundle {shlex.quote(str(out))}")

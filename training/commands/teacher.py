@@ -18,6 +18,7 @@ from training.commands.options import (
     Precision,
     PrecisionOption,
 )
+from training.run_logs import LogFormat, make_loggers
 
 if TYPE_CHECKING:
     from training.datasets.interface import LabelledSource
@@ -93,6 +94,10 @@ def teacher(
     seed: Annotated[int, typer.Option(help="Of weights, order and random views.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes that prepare data.")] = 1,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between saves.")] = 100,
+    log: Annotated[
+        LogFormat,
+        typer.Option(help="Of loss, learning rate and IoU, in OUT/logs; csv or TensorBoard's."),
+    ] = LogFormat.CSV,
     val_every: Annotated[int, typer.Option(min=1, help="Steps between mIoU on --val.")] = 1000,
     accelerator: AcceleratorOption = Accelerator.AUTO,
     devices: DevicesOption = 1,
@@ -107,9 +112,11 @@ def teacher(
     ignored. Or NAME=PATH:SPLIT for a data set that brings its classes, such as
     cityscapes=/data/cityscapes:train; `python -m training datasets` lists them.
 
-    Comes out: OUT/teacher.pt, OUT/report.json (settings, losses, mIoU) and OUT/progress.pt, from
-    which the same command resumes after Ctrl-C or a kill, with the same result as if nothing had
-    happened. For a finished run it only measures mIoU again, on whatever --val says.
+    Comes out: OUT/teacher.pt, OUT/report.json (settings, losses, mIoU), OUT/logs, OUT/pictures
+    (frames of --val, their labels and what was predicted) and OUT/progress.pt, from which the same
+    command resumes after Ctrl-C or a kill, with the same result as if nothing had happened. For a
+    finished run it only measures IoU again, on whatever --val says. `tensorboard --logdir OUT/logs`
+    shows the logs of --log tensorboard.
 
     A class list file; `label` is the value, or the values, in the label pictures:
 
@@ -140,7 +147,9 @@ def teacher(
         finished_teacher,
         write_report,
     )
-    from training.segmentation.validation import mean_iou
+    from training.segmentation.validation import iou_table, mean_iou
+    from training.segmentation.validation_pictures import FOLDER as PICTURES
+    from training.segmentation.validation_pictures import ValidationPictures
 
     continued = (out / PROGRESS_FILE).is_file()
     check_output_dir(out, overwrite=overwrite or continued)
@@ -175,13 +184,21 @@ def teacher(
         out,
         workers=workers,
         compute=Compute(accelerator.value, devices, nodes, precision.value),
+        loggers=make_loggers(log, out),
     )
 
-    def validate(network: Any) -> dict[str, Any] | None:
+    def validate(network: Any, *, pictures: bool = False) -> dict[str, Any] | None:
         if held_out is None:
             return None
+        drawn = ValidationPictures(out, class_list.classes, len(held_out)) if pictures else None
         with tqdm(total=len(held_out), unit="frame", desc="mIoU", leave=False) as bar:
-            result = mean_iou(network, class_list.classes, held_out, bar.update)
+            result = mean_iou(
+                network,
+                class_list.classes,
+                held_out,
+                bar.update,
+                *([] if drawn is None else [drawn.add]),
+            )
         tqdm.write(f"step {training.step}: mIoU {result['miou']:.4f} on {val}")
         return {"data": val, **result}
 
@@ -210,14 +227,18 @@ def teacher(
             )
         if not training.leads:
             return
-        result = validate(finished_teacher(training))
+        result = validate(finished_teacher(training), pictures=True)
     except KeyboardInterrupt:
         if (out / PROGRESS_FILE).exists():
             kept = f"{out / PROGRESS_FILE} keeps the last save; the same command resumes there"
         else:
             kept = "nothing was saved yet; the same command starts anew"
         raise Interrupted(kept) from None
+    training.log_validation(result)
     write_report(training, result)
+    if result is not None:
+        typer.echo(iou_table(result))
+        typer.echo(f"{out / PICTURES}: frames, their labels, and what was predicted")
     typer.echo(f"{out / TEACHER_FILE}: next, `python -m training fit` with it and normal frames")
 
 

@@ -14,7 +14,10 @@ from training.datasets.readers.class_list import ClassList
 
 
 class FrameSource(Protocol):
-    """Frames by number; each uint8 [H, W, 3], BGR, sizes may differ."""
+    """Frames by number; each uint8 [H, W, 3], BGR, sizes may differ.
+
+    A source whose frames take long, or are quick in their order only, has `worth_keeping = True`.
+    """
 
     def __len__(self) -> int: ...
 
@@ -38,6 +41,7 @@ class WithoutLabels:
 
     def __init__(self, source: LabelledSource) -> None:
         self._source = source
+        self.worth_keeping: bool = getattr(source, "worth_keeping", False)
 
     def __len__(self) -> int:
         return len(self._source)

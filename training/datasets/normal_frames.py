@@ -3,13 +3,24 @@
 
 """Normal frames for fitting, at the network's size, and their split into fit and calibration."""
 
+import math
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
 
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from cosme_ros.postprocessing.static_mask import StaticMask, StaticMaskError, load_static_mask
 from training.datasets.interface import FrameSource, crop_to_aspect
 from training.errors import UsageError
+
+MOST_DECODED_BYTES = 1 << 30
+"""Of the file with the decoded frames."""
 
 FEWEST_FRAMES = 4
 """Below this there is nothing to fit on once calibration has its share."""
@@ -41,12 +52,38 @@ class FitFrames:
         self._indices = indices
         self.size = size
         self._picture_size = picture_size or size
+        self._decoded: NDArray[np.uint8] | None = None
+
+    def decode_once(self, folder: Path) -> None:
+        """Decode every frame now, in order, and read them from a file in `folder` from now on.
+
+        Of a video or a bag, a frame out of order costs the decoding of others before it. Nothing
+        happens where the source is quick in any order, or the file would be larger than
+        MOST_DECODED_BYTES or half of what is free. The file has no name, and ends with this object.
+        """
+        shape = (len(self), *self._picture_size, 3)
+        if not getattr(self._source, "worth_keeping", False):
+            return
+        # A mapped file on a disk that is full ends the process.
+        if math.prod(shape) > min(MOST_DECODED_BYTES, shutil.disk_usage(folder).free // 2):
+            return
+        with tempfile.TemporaryFile(dir=folder) as file:
+            pixels = np.memmap(file, np.uint8, "w+", shape=shape)
+        for index in tqdm(range(len(self)), "frames", unit="frame"):
+            pixels[index] = self[index]
+        self._decoded = pixels
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Pickled, a mapped file is all that is in it.
+        return {**self.__dict__, "_decoded": None}
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Frame `index`, uint8 [H, W, 3], BGR, of the picture size."""
+        if self._decoded is not None:
+            return np.array(self._decoded[index])
         image = crop_to_aspect(self._source[int(self._indices[index])], *self.size)
         wanted = self._picture_size
         if image.shape[:2] != wanted:

@@ -41,6 +41,8 @@ class SyntheticStreets:
             instead of the classes.
     """
 
+    worth_keeping = True
+
     def __init__(
         self,
         seed: int,

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from cosme_ros.bundle.writing import write_manifest
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
-from training.export.calibration_table import calibration_table
+from training.export.calibration_table import calibration_of
 from training.export.graph_runner import PROVIDER, GraphRunner
 from training.export.half_weights import store_half
 from training.export.onnx_writer import OPSET, write_image_graph, write_memory_graph
@@ -191,7 +191,6 @@ def write_bundle(
         looked_at(runner.run(calibration_frames[index])["score"])
         for index in tqdm(range(len(calibration_frames)), "calibration", unit="frame")
     ]
-    frames, pixels, table = calibration_table(score_maps)
     manifest = {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -218,7 +217,7 @@ def write_bundle(
             "backward_power": method.backward_power,
             "standardisation": "none" if method.statistics is None else "class",
         },
-        "calibration": {"frames": frames, "pixels": pixels, "table": table},
+        "calibration": calibration_of(score_maps),
         "parity": parity,
         **stored,
         "graphs": {

@@ -4,9 +4,11 @@
 """The table that turns a false-positive rate into a raw score, from normal frames."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from cosme_ros.bundle.calibration_table import rate_to_run_at
 from training.errors import UsageError
 
 RATES = tuple(m * 10.0**e for e in (-1, -2, -3, -4, -5) for m in (2.0, 1.0, 0.5))
@@ -17,6 +19,20 @@ FEWEST_EXCEEDING = 100
 
 # Scores are divided by the alarm threshold in float32; below it the quotient loses its digits.
 _SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+def calibration_of(score_maps: Iterable[np.ndarray]) -> dict[str, Any]:
+    """Return a manifest's `calibration`, with the rate to run at: the usual one if there is it.
+
+    Args:
+        score_maps: as in `calibration_table`.
+
+    Raises:
+        UsageError: as `calibration_table`.
+    """
+    frames, pixels, table = calibration_table(score_maps)
+    rate = rate_to_run_at((table[-1]["false_positive_rate"], table[0]["false_positive_rate"]))
+    return {"frames": frames, "pixels": pixels, "table": table, "false_positive_rate": rate}
 
 
 def calibration_table(score_maps: Iterable[np.ndarray]) -> tuple[int, int, list[dict[str, float]]]:

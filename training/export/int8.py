@@ -20,7 +20,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from training.datasets.interface import FrameSource
-from training.export.calibration_table import calibration_table
+from training.export.calibration_table import calibration_of
 from training.export.graph_runner import GraphRunner
 from training.export.half_weights import load_unpacked
 from training.export.lower_precision import NETWORKS, Convert
@@ -62,13 +62,9 @@ def to_int8(frames: FrameSource, count: Callable[[str, Iterable[int]], Iterable[
         for file in ("memory.onnx", "prototypes.npz"):
             shutil.copyfile(bundle / file, folder / file)
         runner = GraphRunner(folder)
-        used, pixels, table = calibration_table(
-            [
-                runner.run(frames[index])["score"]
-                for index in count("calibration", range(len(frames)))
-            ]
+        manifest["calibration"] = calibration_of(
+            runner.run(frames[index])["score"] for index in count("calibration", range(len(frames)))
         )
-        manifest["calibration"] = {"frames": used, "pixels": pixels, "table": table}
 
     return convert
 

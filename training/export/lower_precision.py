@@ -30,6 +30,15 @@ NETWORKS = ("teacher", "student")
 
 Precision = Literal["float16", "int8", "bfloat16"]
 
+_REMEDIES: dict[Precision, str] = {
+    "int8": "Try more normal frames of all places and light (--normal, --normal-frames), from "
+    "which the ranges of the values are taken, and more labelled pictures, if these are few. "
+    "`python -m training halve` rounds less, for GPUs; `fit --half-weights` halves the files and "
+    "nothing else",
+    "float16": "Try more labelled pictures, if these are few; `fit --half-weights` rounds the "
+    "weights only, and computes in float32",
+}
+
 Convert = Callable[[Path, Path, dict[str, Any]], None]
 """Writes the four files of the bundle at the first path, converted, to the second, and brings the
 manifest, which it is given, up to date with them, but for hashes."""
@@ -109,7 +118,7 @@ def write_faster_bundle(
                 f"{precision} would lose {cost.lost:.1%} of the average precision on "
                 f"{dataset.spelling} ({cost.single_average_precision:.4f} to "
                 f"{cost.average_precision:.4f}); at most {MOST_PRECISION_LOST:.1%} is right. "
-                "Nothing was written"
+                f"Nothing was written. {_REMEDIES[precision]}"
             )
         _write_manifest(part, manifest, bundle, precision, dataset, cost)
         shutil.rmtree(out, ignore_errors=True)

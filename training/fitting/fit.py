@@ -5,11 +5,13 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.loggers import Logger
 from torch import nn
 from tqdm import tqdm
 
@@ -46,6 +48,7 @@ def fit(
     description: str,
     compute: Compute = ALONE,
     save_every: int = SAVE_EVERY,
+    loggers: Sequence[Logger] = (),
 ) -> dict[str, Any] | None:
     """Fit and write a bundle to `out`; what is done so far is kept in `out` + ".fit".
 
@@ -58,6 +61,7 @@ def fit(
         compute: where memory and student are learned. Statistics and export need one process:
             the first goes on alone.
         save_every: steps between two saves of progress; does not change the result.
+        loggers: get the loss of a student that is trained from scratch.
 
     Returns:
         The bundle's manifest; None in every process but the first.
@@ -79,7 +83,7 @@ def fit(
         static_mask=mask,
     )
     work = out.with_name(out.name + ".fit")
-    fabric = compute.launch()
+    fabric = compute.launch(loggers)
     if isinstance(settings.student, StudentSettings):
         # Now, not when the memory is done and the student's turn has come.
         batch_share(fabric, settings.student.batch)
@@ -87,6 +91,9 @@ def fit(
     sha256 = None if mask is None else mask.sha256
     record = _record(settings, teacher, generalist, description, compute.precision, sha256)
     _claim(work, record, write=fabric.is_global_zero)
+    if fabric.world_size == 1:
+        fitting.decode_once(work)
+        held_out.decode_once(work)
     teacher.network.to(fabric.device)
     if generalist is not None:
         generalist.to(fabric.device)

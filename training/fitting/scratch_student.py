@@ -23,6 +23,7 @@ from training.fitting.settings import SAVE_EVERY, StudentSettings
 from training.interrupts import deferred_interrupt
 from training.method.preprocessing import Preprocessing
 from training.method.student import Student, imitation_loss
+from training.run_logs import finish
 from training.teachers.interface import Teacher
 
 _SHOWN_OVER = 50
@@ -104,6 +105,8 @@ def train_student(
                 if average_loss is None
                 else average_loss + (value - average_loss) / _SHOWN_OVER
             )
+            figures = {"student/loss": value, "student/learning_rate": schedule.get_last_lr()[0]}
+            fabric.log_dict(figures, step)
             progress.set_postfix(loss=f"{average_loss:.4g}")
             ended = interrupted_somewhere(fabric, interrupt)
             if step % save_every == 0 or step == settings.steps or ended:
@@ -119,6 +122,7 @@ def train_student(
                 )
             if ended:
                 break
+    finish(fabric)
     # A new one: the other's batch normalisation may be of a kind that only GPUs have.
     finished = _new_student(teacher, settings)
     finished.load_state_dict(student.state_dict())

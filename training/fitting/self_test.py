@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cosme_ros.bundle.calibration_table import Calibration
+from cosme_ros.bundle.calibration_table import Calibration, rate_to_run_at
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from training.datasets.normal_frames import FitFrames
 from training.datasets.painting import (
@@ -35,9 +35,6 @@ from training.method.graphs import CLASS_ID
 
 MOST_PICTURES = 48
 """Painted pictures; each is scored twice, as it was taken and in another light."""
-
-FALSE_POSITIVE_RATE = 0.001
-"""The node's default: where its alarm line lies."""
 
 FOUND_SHARE = 0.5
 """Of a thing's pixels at or above the alarm line: from this share on it is found."""
@@ -126,7 +123,7 @@ class SelfTest:
 
     Attributes:
         pictures: painted.
-        false_positive_rate: of normal pixels, where the alarm line is; FALSE_POSITIVE_RATE as far
+        false_positive_rate: of normal pixels, where the alarm line is; the usual one as far
             as the calibration reaches it.
         road_share: mean share of the frames that the teacher takes for drivable, 0..1.
         all, small, large: figures by the things' size.
@@ -301,10 +298,9 @@ def picture_frames(count: int, most: int) -> list[int]:
 
 
 def alarm_line(manifest: dict[str, Any]) -> tuple[float, float]:
-    """Return the false-positive rate nearest to the node's default, and its raw score."""
+    """Return the false-positive rate that a bundle runs at, and its raw score."""
     calibration = Calibration(manifest["calibration"]["table"])
-    lowest, highest = calibration.rates
-    rate = min(max(FALSE_POSITIVE_RATE, lowest), highest)
+    rate = rate_to_run_at(calibration.rates)
     return rate, calibration.threshold(rate)
 
 

@@ -4,7 +4,7 @@
 """Trains a segmentation teacher; stopped at any moment, it goes on where it was."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, fields
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric.loggers import Logger
 from torch import nn
 
 from cosme_ros.atomic_files import write_atomically
@@ -30,6 +31,7 @@ from training.datasets.readers.class_list import SegmentationClass
 from training.errors import UsageError
 from training.interrupts import deferred_interrupt
 from training.method.preprocessing import Preprocessing
+from training.run_logs import finish
 from training.segmentation.auxiliary_classifiers import AuxiliaryClassifiers, auxiliary_loss
 from training.segmentation.loss import class_weights, segmentation_loss
 from training.segmentation.settings import TeacherSettings
@@ -57,6 +59,7 @@ class TeacherTraining:
         run_dir: gets progress.pt and, at the end, teacher.pt and report.json.
         workers: processes that prepare data, for each that trains; does not change the result.
         compute: where to train. All processes must see `run_dir`; the first writes.
+        loggers: get loss and learning rate of every step, and every validation.
 
     Raises:
         UsageError: a setting is out of range, the folder holds another run, or the processes
@@ -72,6 +75,7 @@ class TeacherTraining:
         *,
         workers: int = 1,
         compute: Compute = ALONE,
+        loggers: Sequence[Logger] = (),
     ) -> None:
         settings.check()
         self.settings = settings
@@ -82,7 +86,7 @@ class TeacherTraining:
         self._source = source
         self._workers = workers
         self._precision = compute.precision
-        self._fabric = compute.launch()
+        self._fabric = compute.launch(loggers)
         self._share = batch_share(self._fabric, settings.batch)
         self._network = _build(settings, len(classes))
         self._preprocess = Preprocessing(self._network.mean, self._network.standard_deviation)
@@ -115,7 +119,7 @@ class TeacherTraining:
         self,
         *,
         save_every: int,
-        validate: Callable[[Teacher], object],
+        validate: Callable[[Teacher], Mapping[str, Any] | None],
         validate_every: int,
         on_step: Callable[[float, float], None],
     ) -> None:
@@ -142,15 +146,25 @@ class TeacherTraining:
                 ended = interrupted_somewhere(self._fabric, interrupt)
                 if self.step % save_every == 0 or self.finished or ended:
                     self._save_progress()
+                self._fabric.log_dict({"loss": loss, "learning_rate": rate}, self.step)
                 on_step(loss, rate)
                 if ended:
                     break
                 if self.step % validate_every == 0 and not self.finished and self.leads:
-                    validate(self._network.eval())
+                    self.log_validation(validate(self._network.eval()))
                     self._judged.train()
+        finish(self._fabric)
         self._network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         if self.leads:
             save_teacher(self.run_dir / TEACHER_FILE, self._checkpoint())
+
+    def log_validation(self, result: Mapping[str, Any] | None) -> None:
+        """Log what `mean_iou` returns; None where nothing was measured."""
+        if result is None:
+            return
+        by_class = {f"iou/{name}": iou for name, iou in result["iou"].items() if iou is not None}
+        self._fabric.log_dict({"miou": result["miou"], **by_class}, self.step)
+        finish(self._fabric)
 
     def _take_step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
         settings = self.settings

@@ -3,18 +3,22 @@
 
 """mIoU of a network on labelled frames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+from numpy.typing import NDArray
 
 from training.datasets.interface import LabelledSource
 from training.datasets.readers.class_list import SegmentationClass
 from training.method.preprocessing import Preprocessing
 from training.segmentation.metrics import ConfusionMatrix
 from training.teachers.interface import Teacher
+
+Image = NDArray[np.uint8]
+Classes = NDArray[np.uint8]
 
 _SIZE_MULTIPLE = 16
 
@@ -25,6 +29,7 @@ def mean_iou(
     classes: tuple[SegmentationClass, ...],
     source: LabelledSource,
     on_frame: Callable[[], object],
+    on_prediction: Callable[[int, Image, Classes, Classes], object] = lambda *_: None,
 ) -> dict[str, Any]:
     """Mean intersection over union on labelled frames.
 
@@ -36,6 +41,8 @@ def mean_iou(
         classes: names for the result.
         source: labelled frames.
         on_frame: called after each frame.
+        on_prediction: called with a frame's index, the frame, uint8 [H, W, 3] BGR, its label and
+            what was predicted, uint8 [H, W] both.
 
     Returns:
         `miou` (0..1), `iou` by class name (None for a class that does not occur) and `frames`.
@@ -49,7 +56,9 @@ def mean_iou(
         preprocess = Preprocessing(network.mean, network.standard_deviation, size).to(device)
         logits = network(preprocess(torch.from_numpy(image)[None].to(device)))["o"]
         logits = F.interpolate(logits, size=label.shape, mode="bilinear", align_corners=False)
-        matrix.add(label, logits.argmax(1)[0].to(torch.uint8).cpu().numpy())
+        predicted = logits.argmax(1)[0].to(torch.uint8).cpu().numpy()
+        matrix.add(label, predicted)
+        on_prediction(index, image, label, predicted)
         on_frame()
     scores = matrix.intersection_over_union()
     return {
@@ -60,6 +69,18 @@ def mean_iou(
         },
         "frames": len(source),
     }
+
+
+def iou_table(result: Mapping[str, Any]) -> str:
+    """Return IoU by class in percent, the highest first, for people."""
+    rows = sorted(result["iou"].items(), key=lambda row: -1.0 if row[1] is None else row[1])
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{'IoU, percent':{width}}"]
+    lines += [
+        f"{name:{width}}  {'not there' if iou is None else f'{100 * iou:5.1f}'}"
+        for name, iou in reversed(rows)
+    ]
+    return "\n".join([*lines, f"{'mean':{width}}  {100 * result['miou']:5.1f}"])
 
 
 def _round_size(pixels: int) -> int:

@@ -147,6 +147,10 @@ def test_an_unknown_format_says_which_is_read(folder: Path, version: object) -> 
             "calibration.table: false_positive_rate of row 1 is 0.2, not below the 0.001",
         ),
         (
+            lambda m: m["calibration"].update(false_positive_rate=0.9),
+            "calibration.table: false_positive_rate is 0.9; this bundle was calibrated for rates",
+        ),
+        (
             lambda m: m["calibration"]["table"][0].update(raw_score=1e30),
             "calibration.table: raw_score of row 1 is .* not above the 1e\\+30",
         ),

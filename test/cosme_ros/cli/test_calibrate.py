@@ -119,6 +119,8 @@ def test_a_bundle_with_the_promised_line(bundle, bags, tmp_path, capsys) -> None
     assert "e" not in given.partition(":=")[2]
     defaults = {row.name: row.default for row in PARAMETERS_BY_NAME.values()}
     check_settings({**defaults, "bundle": str(out), "false_positive_rate": rate})
+    # And the node runs so without it.
+    assert load_bundle(out).false_positive_rate == rate
     # Nothing is left lying about.
     assert list(out.parent.iterdir()) == [out]
 

@@ -4,12 +4,12 @@
 import cv2
 import numpy as np
 
-from cosme_ros.evaluation.gallery import ALARM, KINDS, MISS, Picture, PictureBook, draw_frame
+from cosme_ros.evaluation.gallery import ALARM, KINDS, LAPSE, MISS, Picture, PictureBook, draw_frame
 from cosme_ros.visualization.panels import FrameView
 
 
 def picture(rank: float, frame: int = 0) -> Picture:
-    return Picture(ALARM, "bag", frame, 0, rank, "", b"", b"")
+    return Picture(ALARM, "bag", 0, frame, 0, rank, "", b"", b"")
 
 
 def ranks(book: PictureBook) -> list[float]:
@@ -40,6 +40,16 @@ def test_only_what_is_kept_is_drawn() -> None:
     PictureBook(0).offer(ALARM, 0, 9.0, fail)
     assert ranks(book) == [2.0]
     assert book.pictures(MISS) == [] and set(KINDS) >= {ALARM, MISS}
+
+
+def test_a_picture_moves_to_another_kind_if_it_ranks_there() -> None:
+    book = PictureBook(2)
+    for group, rank in ((1, 5.0), (2, 3.0)):
+        book.offer(MISS, group, rank, lambda rank=rank: picture(rank))
+    for group in (1, 2, 3):
+        book.move(MISS, LAPSE, group)
+    assert book.pictures(MISS) == []
+    assert [(p.kind, p.rank) for p in book.pictures(LAPSE)] == [(LAPSE, 5.0), (LAPSE, 3.0)]
 
 
 def test_both_sizes_show_the_frame() -> None:

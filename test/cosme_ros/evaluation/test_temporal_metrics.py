@@ -48,6 +48,17 @@ def frames_of(alarms: str, *, labels: str = "", stamps=None, bag_times=None):
     return frames
 
 
+def test_an_alarm_that_never_ends_is_all_of_the_time() -> None:
+    endless = alarm_figures(frames_of("x" * 20), normal_only=False, gap=GAP)
+    assert (endless.alarms, endless.time_in_alarm) == (1, pytest.approx(1.0))
+    assert endless.alarm_seconds == pytest.approx(2.0)
+    brief = alarm_figures(frames_of("x" + 19 * "."), normal_only=False, gap=GAP)
+    assert (brief.alarms, brief.time_in_alarm) == (1, pytest.approx(0.05))
+    both = together([endless, brief])
+    assert (both.alarms, both.time_in_alarm) == (2, pytest.approx(21 / 40))
+    assert alarm_figures([], normal_only=False, gap=GAP).time_in_alarm is None
+
+
 def test_an_alarm_is_a_run_that_the_gap_separates() -> None:
     """Ten frames without an alarm lie 1.1 s apart: another alarm. Nine: the same."""
     drive = frames_of("xx" + 10 * "." + "x" + "." * 7)

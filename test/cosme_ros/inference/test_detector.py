@@ -13,6 +13,7 @@ import pytest
 from helpers.tiny_bundle import seal, street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import Bundle, load_bundle
+from cosme_ros.bundle.writing import write_recalibrated
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 
 
@@ -97,6 +98,20 @@ def test_the_threshold_is_the_calibrations(bundle: Bundle) -> None:
         assert detector.threshold == bundle.calibration.threshold(rate)
     with pytest.raises(ValueError, match=r"false_positive_rate is 0\.9; .* from 0\.001 to 0\.5"):
         Detector(bundle, provider="cpu", false_positive_rate=0.9)
+
+
+def test_the_bundle_names_the_rate_to_run_at(bundle: Bundle, tmp_path: Path) -> None:
+    """An older one, which names none, runs at 0.001."""
+    threshold = bundle.calibration.threshold
+    assert bundle.false_positive_rate == 0.001
+    assert Detector(bundle, provider="cpu").threshold == threshold(0.001)
+    named = tmp_path / "named"
+    calibration = {**bundle.manifest["calibration"], "false_positive_rate": 0.02}
+    write_recalibrated(bundle, {"": calibration}, named)
+    detector = Detector(load_bundle(named), provider="cpu")
+    assert detector.threshold == threshold(0.02)
+    asked = Detector(load_bundle(named), provider="cpu", false_positive_rate=0.1)
+    assert asked.threshold == threshold(0.1)
 
 
 @pytest.mark.parametrize(("height", "width"), [(360, 640), (64, 96), (480, 640), (31, 57)])

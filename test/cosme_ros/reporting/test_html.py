@@ -7,15 +7,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from helpers.small_bag import write_small_bag
+from helpers.small_bag import BOX, write_labels, write_small_bag
 from helpers.tiny_bundle import write_tiny_bundle
 
+from cosme_ros import __version__
+from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.evaluation.evaluator import Evaluator
+from cosme_ros.evaluation.gallery import LAPSE, MISS
 from cosme_ros.evaluation.outputs import OutputSettings
 from cosme_ros.evaluation.settings import EvaluationSettings
 from cosme_ros.evaluation.summary import BagEvaluation
 from cosme_ros.reporting import figures
 from cosme_ros.reporting.bag_page import TEMPLATE, page_content
+from cosme_ros.reporting.environment import describe_environment
 from cosme_ros.reporting.html import HTML_FILE, as_html, write_html
 
 SCRIPT = "bag </li><script>alert(1)</script> is cut off"
@@ -71,7 +75,9 @@ def elements(page: str) -> Elements:
 
 
 def test_it_needs_nothing_but_itself(elements: Elements, page: str) -> None:
-    assert not {"script", "link", "iframe"} & {tag for tag, _ in elements.found}
+    assert not {"link", "iframe"} & {tag for tag, _ in elements.found}
+    scripts = [attributes for tag, attributes in elements.found if tag == "script"]
+    assert scripts == [{}] and not re.search(r"\b(fetch|XMLHttpRequest|import)\b", page)
     for tag, attributes in elements.found:
         for name in ("src", "href", "xlink:href"):
             value = attributes.get(name)
@@ -92,6 +98,55 @@ def test_every_link_leads_somewhere(elements: Elements) -> None:
 
 def test_a_mark_of_the_timeline_opens_its_picture(page: str) -> None:
     assert 'xlink:href="#picture0"' in page[: page.index("</svg>")]
+
+
+def test_a_mark_opens_no_other_page(elements: Elements) -> None:
+    assert not any("target" in attributes for _, attributes in elements.found)
+
+
+def test_missed_are_those_that_are_never_found(tmp_path: Path) -> None:
+    """One obstacle is found in every other frame, from the second on; one never."""
+    bag = write_small_bag(tmp_path / "bag", frames=4)
+    labels = write_labels(tmp_path / "labels", frames=4, boxes=[BOX, (20, 20, 40, 20)])
+    settings = EvaluationSettings(
+        false_positive_rate=FPR, threads=1, labels=LabelSettings(folder=labels)
+    )
+    evaluation = Evaluator(write_tiny_bundle(tmp_path / "bundle"), settings, jobs=1).evaluate([bag])
+    found = evaluation.total.detection
+    assert found is not None and (found.found, found.never) == (1, 1)
+    pictures = evaluation.bags[0].pictures
+    obstacles = {o.number: o.found_after for o in evaluation.bags[0].obstacles}
+    assert [obstacles[p.group] for p in pictures[MISS]] == [None]
+    assert [(obstacles[p.group], p.kind) for p in pictures[LAPSE]] == [(1, LAPSE)]
+    page = as_html(TEMPLATE, **page_content(evaluation))
+    assert "1 of 2 labelled obstacles is never found" in page
+    assert "1 of 2</b>labelled obstacles found" in page
+    (missed,) = (number for number, after in obstacles.items() if after is None)
+    assert re.search(rf'<a href="#picture0">obstacle {missed}</a>', page)
+
+
+def test_the_rates_to_set_are_printed(elements: Elements, evaluation: BagEvaluation) -> None:
+    settings = [rate.setting for rate in evaluation.advised_rates if rate.setting]
+    assert settings
+    for setting in settings:
+        assert setting in elements.text
+
+
+def test_drives_unlike_those_of_the_fit_are_to_be_fitted(evaluation: BagEvaluation) -> None:
+    """Calibration would raise the line until obstacles are lost too."""
+    far_more = tuple(
+        replace(row, observed_normal=min(1.0, 50 * row.promised_rate))
+        for row in evaluation.total.exceedance
+    )
+    strange = replace(evaluation, total=replace(evaluation.total, exceedance=far_more))
+    (warning,) = (text for text in page_content(strange)["warnings"] if "fitted on" in text)
+    assert "fit a bundle to their pictures" in warning
+    assert "Calibrate on your own drives" not in warning
+    assert not any("fitted on" in text for text in page_content(evaluation)["warnings"])
+
+
+def test_its_own_version_is_in_the_environment() -> None:
+    assert describe_environment()["libraries"]["cosme_ros"] == __version__
 
 
 def test_text_is_text(elements: Elements, evaluation: BagEvaluation) -> None:

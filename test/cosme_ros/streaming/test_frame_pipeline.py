@@ -112,6 +112,18 @@ def test_other_settings_are_the_next_frames(settings):
     assert pipeline.configured().false_positive_rate == 0.01
 
 
+def test_the_bundles_own_rate_is_shown_as_a_number(settings):
+    pipeline = open_pipeline(replace(settings, false_positive_rate=0.0))
+    threshold = pipeline.bundle.calibration.threshold
+    assert pipeline.settings.false_positive_rate == 0.001
+    assert pipeline.configured().false_positive_rate == 0.001
+    pipeline.change(replace(pipeline.settings, false_positive_rate=0.01))
+    assert pipeline.detector.threshold == threshold(0.01)
+    pipeline.change(replace(pipeline.settings, false_positive_rate=0.0))
+    assert pipeline.detector.threshold == threshold(0.001)
+    assert pipeline.configured().false_positive_rate == 0.001
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -126,7 +138,7 @@ def test_settings_that_cannot_be_change_nothing(settings, change, words):
     threshold = pipeline.detector.threshold
     with pytest.raises(ParameterError, match=words):
         pipeline.change(replace(settings, **change))
-    assert pipeline.settings == settings
+    assert pipeline.settings == replace(settings, false_positive_rate=0.001)
     assert pipeline.detector.threshold == threshold
 
 

@@ -82,14 +82,21 @@ def test_pictures_of_another_ratio_are_cut_and_it_is_said(place):
             cv2.imwrite(str(wide / folder / path.name), np.pad(picture, margin))
     data = f"wide={wide}?0:0,2:1"
     pixels = []
-    for option in ("--crop", "--no-crop"):
+    for option in ("--cut", "--no-cut"):
         result = run("evaluate", place, "--data", data, "--methods", "score", option, "--overwrite")
         assert result.exit_code == 0, result.output
         said = "wide: frames are 192x96 pixels and the network input is 96x64: 48 of 192 columns"
-        assert (said in result.output) == (option == "--crop")
+        assert (said in result.output) == (option == "--cut")
         entries = json.loads((place / "out/evaluation.json").read_text())["datasets"]
         pixels.append(entries[data]["normal_pixels"] + entries[data]["anomalous_pixels"])
     assert pixels == [2 * 96 * 144, 2 * 96 * 192]
+
+
+@pytest.mark.parametrize("option", ["--crop", "--no-crop"])
+def test_the_former_name_of_cut_is_refused_with_the_new_one(place, option):
+    result = run("evaluate", place, "--data", "x", option)
+    assert result.exit_code == 2
+    assert "--cut or --no-cut" in result.output and "training window" in result.output
 
 
 def test_ctrl_c_keeps_the_sets_that_are_done(place, monkeypatch):

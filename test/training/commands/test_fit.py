@@ -4,6 +4,7 @@
 """`fit` on a network that is not this package's, to a bundle that the vehicle half runs."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from typer.testing import CliRunner
 
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
+from cosme_ros.parameters import PARAMETERS, check_settings
+from cosme_ros.streaming.frame_pipeline import open_pipeline
 from training.__main__ import app
 from training.method.preprocessing import Preprocessing
 
@@ -26,7 +29,23 @@ def fitted(tmp_path_factory):
     any_network_bundle.write_inputs(folder)
     result, bundle = any_network_bundle.fit(folder)
     assert result.exit_code == 0, result.output
+    (folder / "printed.txt").write_text(result.output)
     return folder, bundle
+
+
+def test_the_last_line_is_a_command_that_works(fitted):
+    """Few frames do not support the usual rate: the bundle names another, and runs."""
+    printed = (fitted[0] / "printed.txt").read_text().strip()
+    lowest, _ = load_bundle(fitted[1]).calibration.rates
+    assert lowest > 0.001
+    assert f"down to {lowest:g}; it runs at {lowest:g}. More frames" in " ".join(printed.split())
+    words = shlex.split(printed.splitlines()[-1])
+    assert words[:5] == ["next:", "ros2", "launch", "cosme_ros", "detector.launch.py"]
+    given = dict(word.split(":=") for word in words[5:])
+    assert given == {"bundle": str(fitted[1])}
+    defaults = {row.name: row.default for row in PARAMETERS}
+    pipeline = open_pipeline(check_settings({**defaults, "provider": "cpu", **given}))
+    assert pipeline.settings.false_positive_rate == lowest
 
 
 def detector(fitted):

@@ -1,7 +1,10 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
+import csv
 import json
+import re
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
@@ -10,6 +13,7 @@ from typer.testing import CliRunner
 
 from training.__main__ import app
 
+SKY, ROAD = [10, 20, 200], [128, 64, 0]
 SMALL = ["--width", "0.0625", "--crop", "32", "32", "--batch", "2", "--workers", "0"]
 
 
@@ -24,8 +28,8 @@ def tree(tmp_path):
         cv2.imwrite(str(tmp_path / f"labels/{number}.png"), label)
         cv2.imwrite(str(tmp_path / f"images/{number}.png"), np.dstack([label * 20] * 3))
     classes = [
-        {"name": name, "colour": [0, 0, 0], "drivable": False, "label": value}
-        for name, value in (("sky", 7), ("road", 9))
+        {"name": name, "colour": colour, "drivable": False, "label": value}
+        for name, colour, value in (("sky", SKY, 7), ("road", ROAD, 9))
     ]
     (tmp_path / "classes.json").write_text(json.dumps({"classes": classes}))
     return tmp_path
@@ -128,3 +132,64 @@ def test_bad_setting_is_one_sentence(tree):
     assert result.exit_code == 2
     assert "unknown architecture 'vgg'; known are deeplabv3plus_resnet18" in result.stderr
     assert "Traceback" not in result.output
+
+
+def logged(path):
+    with path.open(newline="") as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+def test_logs_hold_every_step_and_every_validation(tree):
+    result = teacher(tree, "--steps", "3", "--val", str(tree), "--val-every", "2")
+    assert result.exit_code == 0, result.output
+    report = json.loads((tree / "run/report.json").read_text())
+    rows = logged(tree / "run/logs/version_0/metrics.csv")
+    steps = [row for row in rows if "loss" in row]
+    assert [row["step"] for row in steps] == [1, 2, 3]
+    assert [row["loss"] for row in steps] == pytest.approx(report["losses"], abs=1e-5)
+    validations = [row for row in rows if "miou" in row]
+    assert [row["step"] for row in validations] == [2, 3]
+    last = report["validation"]
+    assert validations[-1]["miou"] == pytest.approx(last["miou"])
+    assert validations[-1]["iou/road"] == pytest.approx(last["iou"]["road"])
+
+
+def test_a_continued_run_adds_a_version_of_its_log(tree):
+    assert teacher(tree, "--steps", "2").exit_code == 0
+    assert teacher(tree, "--steps", "2", "--val", str(tree)).exit_code == 0
+    (validation,) = logged(tree / "run/logs/version_1/metrics.csv")
+    assert validation["step"] == 2 and "miou" in validation
+    assert len(logged(tree / "run/logs/version_0/metrics.csv")) == 2
+
+
+def test_no_logs_where_none_are_wanted(tree):
+    assert teacher(tree, "--steps", "1", "--log", "none").exit_code == 0
+    assert not (tree / "run/logs").exists()
+
+
+def test_tensorboard(tree):
+    result = teacher(tree, "--steps", "1", "--log", "tensorboard")
+    if find_spec("tensorboard") is None and find_spec("tensorboardX") is None:
+        assert result.exit_code == 2
+        assert "pip install tensorboard" in result.stderr
+        return
+    assert result.exit_code == 0, result.output
+    assert list((tree / "run/logs/version_0").glob("events.out.tfevents.*"))
+
+
+def test_iou_by_class_is_printed_and_predictions_are_drawn(tree):
+    result = teacher(tree, "--steps", "1", "--val", str(tree))
+    assert result.exit_code == 0, result.output
+    iou = json.loads((tree / "run/report.json").read_text())["validation"]["iou"]
+    for name, share in iou.items():
+        assert re.search(rf"^{name} +{100 * share:.1f}$", result.stdout, re.M), result.stdout
+    pictures = sorted((tree / "run/pictures").iterdir())
+    assert [path.name for path in pictures] == [f"frame_{n:04d}.png" for n in range(3)]
+    drawn = cv2.imread(str(pictures[0]))
+    assert drawn.shape == (40, 3 * 48, 3)
+    image = cv2.imread(str(tree / "images/0.png"))
+    assert np.array_equal(drawn[:, :48], image)
+    # The label's panel has the two classes' colours, mixed with the frame.
+    sky, road = drawn[5, 60], drawn[35, 60]
+    assert np.allclose(sky, 0.4 * image[5, 12] + 0.6 * np.array(SKY[::-1]), atol=1)
+    assert np.allclose(road, 0.4 * image[35, 12] + 0.6 * np.array(ROAD[::-1]), atol=1)

@@ -40,7 +40,7 @@ def both(tmp_path_factory) -> tuple[dict, dict]:
     run = CliRunner().invoke(
         app,
         ["evaluate", str(bundle), "--data", spelling, "--out", str(folder / "figures"),
-         "--methods", "score", "--no-crop"],
+         "--methods", "score", "--no-cut"],
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     made = CliRunner().invoke(

@@ -128,11 +128,13 @@ def test_a_quantised_bundle_runs_with_a_table_of_its_own(
     # Threads add in another order than the export's session did, and scores may then tie.
     assert np.mean(scores >= detector.threshold) == pytest.approx(0.1, abs=0.002)
     assert bundle.manifest["calibration"]["frames"] == 3
+    lowest, _ = bundle.calibration.rates
+    assert bundle.false_positive_rate == max(0.001, lowest)
 
 
 def test_too_much_lost_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lower_precision, "MOST_PRECISION_LOST", -1.0)
-    with pytest.raises(UsageError, match=r"would lose .* of the average precision on boxes"):
+    with pytest.raises(UsageError, match=r"would lose .* on boxes.*Try more labelled pictures"):
         write_faster_bundle(DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes(), iter)
     assert not list(tmp_path.iterdir())
 

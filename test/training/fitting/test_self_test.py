@@ -14,12 +14,10 @@ pytest.importorskip("torch")
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 from sklearn.metrics import average_precision_score
 
-from cosme_ros.parameters import PARAMETERS_BY_NAME
 from cosme_ros.postprocessing.static_mask import StaticMask
 from training.datasets.normal_frames import FitFrames
 from training.fitting.self_test import (
     DRAWN,
-    FALSE_POSITIVE_RATE,
     KINDS,
     PIECE,
     SMALL_PIXELS,
@@ -55,7 +53,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_alarm_line_is_the_nodes_or_the_nearest_that_was_calibrated() -> None:
-    assert PARAMETERS_BY_NAME["false_positive_rate"].default == FALSE_POSITIVE_RATE
     rows = [
         {"false_positive_rate": 0.1, "raw_score": 2.0},
         {"false_positive_rate": 0.01, "raw_score": 3.0},

@@ -49,6 +49,8 @@ class BagFrames:
             reading, a frame that cannot be decoded.
     """
 
+    worth_keeping = True
+
     def __init__(
         self, path: Path, topic: str | None = None, *, max_pixels: int = MAX_IMAGE_PIXELS
     ) -> None:

@@ -23,6 +23,8 @@ class VideoFrames:
         UsageError: no video, or damaged before its first frame.
     """
 
+    worth_keeping = True
+
     def __init__(self, path: Path) -> None:
         import av
 
