@@ -32,6 +32,10 @@ FRAMES_WAITING = "frames waiting"
 FRAMES_UNDER_WAY = "frames under way"
 NOT_LOOKED_AT = "not looked at (share of image)"
 """What of the camera's image is under the static mask: there, nothing is known to be clear."""
+HEALTH = "health"
+"""no_reference, in_domain, degraded or out_of_domain: `health.state.HealthState`."""
+HEALTH_CAUSE = "health cause"
+"""A sentence; empty while in_domain."""
 REFUSAL = "refusal"
 """Why the last transition failed; only there after one that did."""
 AGE_AT_START = "age at start from arrival"
@@ -123,6 +127,24 @@ def percentile_key(name: str, percentile: str) -> str:
     'latency from arrival p95 (ms)'
     """
     return f"{name} {percentile} (ms)"
+
+
+def health_key(measure: str) -> str:
+    """Return the key of a frame's value of a measure of `health.measures`.
+
+    >>> health_key("sharpness")
+    'health: sharpness'
+    """
+    return f"health: {measure}"
+
+
+def health_excess_key(measure: str) -> str:
+    """Return the key of how far a measure is beyond calibration, 0 where it is within.
+
+    >>> health_excess_key("sharpness")
+    'health: sharpness, beyond calibration'
+    """
+    return f"{health_key(measure)}, beyond calibration"
 
 
 def status(node: str, camera: str = ONLY_CAMERA) -> str:

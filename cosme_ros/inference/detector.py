@@ -87,6 +87,19 @@ class Detection:
         self.score_grid: np.ndarray = scaled
         """The same over the alarm threshold: `score` before it is enlarged."""
 
+    @property
+    def grids(self) -> Mapping[str, np.ndarray]:
+        """Return `mulmem`, `auxcon` and the raw `score` as the graph gives them.
+
+        float32 [h_lh, w_lh] each.
+        """
+        return {**self._grids, "score": self.raw_score_grid}
+
+    @property
+    def class_grid(self) -> np.ndarray:
+        """Return the teacher's class on the same grid, uint8 [h_lh, w_lh]."""
+        return np.asarray(self._class_grid)
+
     def with_raw_score(self, raw_score_grid: np.ndarray) -> Detection:
         """Return the same detection with another score.
 

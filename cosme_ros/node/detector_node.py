@@ -295,6 +295,8 @@ class DetectorNode(LifecycleNode):
             stamp_latency=self._age(queued.frame.header.stamp),
             spread=detected.spread,
             mask_withheld=made.mask_withheld,
+            health=detected.health,
+            out_of_domain=made.out_of_domain,
         )
 
     def _failed(self, camera: str, error: Exception) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.health.state import NO_HEALTH, FrameHealth, HealthState
 from cosme_ros.inference.detector import Detection
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
 from cosme_ros.postprocessing.obstacles import Obstacle, outlines
@@ -42,6 +43,9 @@ class FrameOutputs:
     outlines: tuple[NDArray[np.int32], ...] | None
     """Of the obstacles, [N, 2] pixels (x, y)."""
     mask_withheld: bool
+    """Because it is unknown where an obstacle could be: no drivable area."""
+    out_of_domain: bool = False
+    """Whether mask and obstacles are withheld because the frame is unlike those of calibration."""
 
 
 def compute_outputs(
@@ -53,6 +57,8 @@ def compute_outputs(
     provider: str,
     frame_rate: float | None = None,
     score_on_grid: bool = False,
+    health: FrameHealth = NO_HEALTH,
+    out_of_domain: str = "publish",
 ) -> FrameOutputs:
     """Make the wanted outputs of what was detected in a frame.
 
@@ -64,7 +70,11 @@ def compute_outputs(
         provider: for the overlay to tell.
         frame_rate: frames a second, for the overlay to tell.
         score_on_grid: gives the score as the networks do instead.
+        health: of the camera at this frame.
+        out_of_domain: one of OUT_OF_DOMAIN: 'withhold' makes neither mask nor obstacles where the
+            health says so.
     """
+    unlike = health.state == HealthState.OUT_OF_DOMAIN and out_of_domain == "withhold"
     withheld = False
     mask: NDArray[np.uint8] | None = None
     overlay: NDArray[np.uint8] | None = None
@@ -73,6 +83,8 @@ def compute_outputs(
         decision = decide_obstacles(detection, image, rule)
         mask, obstacles = decision.mask, decision.obstacles
         withheld = mask is None
+        if unlike:
+            mask, obstacles = None, ()
         if wanted.overlay:
             overlay = draw_overlay(
                 image,
@@ -82,6 +94,7 @@ def compute_outputs(
                 frame_rate=frame_rate,
                 provider=provider,
                 static_mask=rule.static_mask,
+                health=health,
             )
     lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
     score: NDArray[np.float32] | None = None
@@ -97,4 +110,5 @@ def compute_outputs(
         obstacles=None if lines is None else obstacles,
         outlines=lines,
         mask_withheld=withheld,
+        out_of_domain=unlike,
     )

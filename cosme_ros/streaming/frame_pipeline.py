@@ -10,6 +10,9 @@ from typing import Any
 
 from cosme_ros import topics
 from cosme_ros.bundle.loading import Bundle, load_bundle
+from cosme_ros.health.measures import frame_measures
+from cosme_ros.health.reference import health_reference
+from cosme_ros.health.state import FrameHealth, HealthTracker
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.inference.runtime_options import parse_runtime_options
 from cosme_ros.messages.images import BgrImage, decode_compressed, decode_image
@@ -37,6 +40,7 @@ class DetectedFrame:
     image: BgrImage
     detection: Detection
     spread: ScoreSpread
+    health: FrameHealth
     choices: _Choices
 
 
@@ -53,9 +57,11 @@ class FramePipeline:
         self._static_mask = _static_mask(settings)
         self._choices = _choices(settings, bundle, self._static_mask)
         self._drift = drift_reference(bundle.calibration)
+        self._health_reference = health_reference(bundle.manifest["calibration"])
         compressed = settings.image_transport == "compressed"
         self._decode = decode_compressed if compressed else decode_image
         self._streams: dict[str, CameraStream] = {}
+        self._health: dict[str, HealthTracker] = {}
 
     @property
     def settings(self) -> Settings:
@@ -98,6 +104,7 @@ class FramePipeline:
             camera: CameraStream(self.detector, temporal=self.settings.temporal)
             for camera in topics.cameras(self.settings.cameras)
         }
+        self._health = {camera: HealthTracker(self._health_reference) for camera in self._streams}
 
     def detect(self, camera: str, message: Any) -> DetectedFrame:
         """Decode a camera's next frame and run the networks on it.
@@ -112,11 +119,15 @@ class FramePipeline:
         """
         choices = self._choices
         image = self._decode(message, max_pixels=choices.settings.max_image_pixels)
-        stamp = message.header.stamp
-        detection = self._streams[camera].detect(image, stamp.sec * 10**9 + stamp.nanosec)
+        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        detection = self._streams[camera].detect(image, stamp)
         mask, grid = self._static_mask, detection.raw_score_grid
         spread = score_spread(grid if mask is None else mask.values_of(grid), self._drift)
-        return DetectedFrame(image, detection, spread, choices)
+        measures = frame_measures(
+            image, detection.grids, input_size=self.bundle.input_size, static_mask=mask
+        )
+        health = self._health[camera].update(measures, stamp)
+        return DetectedFrame(image, detection, spread, health, choices)
 
     def outputs(
         self, frame: DetectedFrame, requested: RequestedOutputs, *, frame_rate: float
@@ -130,6 +141,8 @@ class FramePipeline:
             provider=self.detector.provider,
             frame_rate=frame_rate,
             score_on_grid=frame.choices.settings.score_resolution == "network",
+            health=frame.health,
+            out_of_domain=frame.choices.settings.out_of_domain,
         )
 
 

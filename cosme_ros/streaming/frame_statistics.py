@@ -11,6 +11,7 @@ from time import monotonic
 
 import numpy as np
 
+from cosme_ros.health.state import NO_HEALTH, FrameHealth
 from cosme_ros.streaming.score_drift import ScoreSpread, mean_spread
 
 WINDOW = 10.0  # seconds; rates, percentiles and drift are taken over this
@@ -59,6 +60,10 @@ class Snapshot:
     recent_late: int
     recent_failures: dict[str, int]
     recent_masks_withheld: int
+    health: FrameHealth = NO_HEALTH
+    """Of the newest frame."""
+    out_of_domain: int = 0
+    """Frames whose mask was withheld for it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class Processed:
     stamp_latency: float | None
     spread: ScoreSpread
     mask_withheld: bool
+    health: FrameHealth = NO_HEALTH
+    out_of_domain: bool = False
 
 
 class FrameStatistics:
@@ -97,6 +104,8 @@ class FrameStatistics:
         self._under_way = 0
         self._pending_since: float | None = None
         self._masks_withheld = 0
+        self._out_of_domain = 0
+        self._health = NO_HEALTH
         self._failed: Counter[str] = Counter()
         self._inputs: deque[tuple[float, None]] = deque()
         self._outputs: deque[tuple[float, Processed]] = deque()
@@ -153,6 +162,8 @@ class FrameStatistics:
             self._under_way -= 1
             self._processed += 1
             self._masks_withheld += frame.mask_withheld
+            self._out_of_domain += frame.out_of_domain
+            self._health = frame.health
             self._outputs.append((self._end_one(), frame))
 
     def output_rate(self) -> float:
@@ -191,6 +202,8 @@ class FrameStatistics:
                 recent_late=len(self._misses),
                 recent_failures=dict(Counter(reason for _, reason in self._failures)),
                 recent_masks_withheld=sum(f.mask_withheld for f in frames),
+                health=self._health,
+                out_of_domain=self._out_of_domain,
             )
 
     def _end_one(self) -> float:

@@ -18,7 +18,10 @@ import onnxruntime
 import torch
 from tqdm import tqdm
 
+from cosme_ros.bundle.loading import SCORE_MAPS
 from cosme_ros.bundle.writing import write_manifest
+from cosme_ros.health.measures import frame_measures
+from cosme_ros.health.reference import reference_record
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
 from training.export.calibration_table import calibration_table
@@ -187,10 +190,20 @@ def write_bundle(
     def looked_at(score: np.ndarray) -> np.ndarray:
         return score if mask is None else mask.values_of(score[0, 0])
 
-    score_maps = [
-        looked_at(runner.run(calibration_frames[index])["score"])
-        for index in tqdm(range(len(calibration_frames)), "calibration", unit="frame")
-    ]
+    score_maps, measures = [], []
+    for index in tqdm(range(len(calibration_frames)), "calibration", unit="frame"):
+        image = calibration_frames[index]
+        maps = runner.run(image)
+        score_maps.append(looked_at(maps["score"]))
+        measures.append(
+            frame_measures(
+                image,
+                {name: maps[name][0, 0] for name in SCORE_MAPS},
+                input_size=method.size,
+                static_mask=mask,
+            )
+        )
+    health = reference_record(measures)
     frames, pixels, table = calibration_table(score_maps)
     manifest = {
         "format_version": FORMAT_VERSION,
@@ -218,7 +231,12 @@ def write_bundle(
             "backward_power": method.backward_power,
             "standardisation": "none" if method.statistics is None else "class",
         },
-        "calibration": {"frames": frames, "pixels": pixels, "table": table},
+        "calibration": {
+            "frames": frames,
+            "pixels": pixels,
+            "table": table,
+            **({} if health is None else {"health": health}),
+        },
         "parity": parity,
         **stored,
         "graphs": {

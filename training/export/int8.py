@@ -19,6 +19,9 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from cosme_ros.bundle.loading import SCORE_MAPS
+from cosme_ros.health.measures import frame_measures
+from cosme_ros.health.reference import reference_record
 from training.datasets.interface import FrameSource
 from training.export.calibration_table import calibration_table
 from training.export.graph_runner import GraphRunner
@@ -62,13 +65,26 @@ def to_int8(frames: FrameSource, count: Callable[[str, Iterable[int]], Iterable[
         for file in ("memory.onnx", "prototypes.npz"):
             shutil.copyfile(bundle / file, folder / file)
         runner = GraphRunner(folder)
-        used, pixels, table = calibration_table(
-            [
-                runner.run(frames[index])["score"]
-                for index in count("calibration", range(len(frames)))
-            ]
-        )
-        manifest["calibration"] = {"frames": used, "pixels": pixels, "table": table}
+        score_maps, measures = [], []
+        for index in count("calibration", range(len(frames))):
+            maps = runner.run(frames[index])
+            score_maps.append(maps["score"])
+            size = manifest["input_size"]
+            measures.append(
+                frame_measures(
+                    frames[index],
+                    {name: maps[name][0, 0] for name in SCORE_MAPS},
+                    input_size=(size["height"], size["width"]),
+                )
+            )
+        used, pixels, table = calibration_table(score_maps)
+        health = reference_record(measures)
+        manifest["calibration"] = {
+            "frames": used,
+            "pixels": pixels,
+            "table": table,
+            **({} if health is None else {"health": health}),
+        }
 
     return convert
 
