@@ -25,9 +25,12 @@ MOST_WIDTH = 640
 """Pixels: images are measured at the bundle's input size, reduced to this width at most."""
 
 _TILES = (9, 16)  # rows, columns
-_DARK, _BRIGHT = 12, 250  # grey values
+_SATURATED = 250  # grey value
 _SMALLEST_SCORE = 1e-12
-_SMALLEST_TEXTURE = 0.05
+_SMALLEST_TEXTURE = 0.05  # grey values
+# An unknown thing over half of the image leaves it where it was, and the sky alone does not set it.
+_SCORE_QUANTILE = 0.25
+_SHARP_QUANTILE, _SMOOTH_QUANTILE = 0.75, 0.25
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,13 @@ class Measure:
 
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("memory distance", "", "the memory knows few places of the image", 0.1),
-    Measure("consensus distance", "", "the networks disagree about most of the image", 0.1),
-    Measure("score", "", "scores are high all over the image", 0.1),
-    Measure("sharpness", "the image is blurred", "the image is noisy or full of streaks", 0.1),
-    Measure("smooth texture", "parts of the image have no texture", "", 0.1),
-    Measure("brightness", "the image is dark", "the image is bright", 4.0),
-    Measure("contrast", "the image has little contrast", "", 2.0),
-    Measure("dark share", "", "much of the image is black", 0.02),
-    Measure("saturated share", "", "much of the image is white", 0.02),
+    Measure("memory distance", "", "most of the image is unlike the memory", 0.2),
+    Measure("consensus distance", "", "the networks disagree about most of the image", 0.2),
+    Measure("sharpness", "the image is blurred", "the image is noisy or full of streaks", 0.2),
+    Measure("texture", "much of the image shows nothing", "the image is noisy", 0.2),
+    Measure("contrast", "the image has little contrast", "", 0.2),
+    Measure("brightness", "the image is dark", "the image is bright", 10.0),
+    Measure("saturated share", "", "much of the image is white", 0.1),
 )
 
 
@@ -69,33 +70,35 @@ def frame_measures(
 
     Args:
         image: uint8 [H, W, 3] BGR, any size.
-        maps: `mulmem`, `auxcon` and `score` (raw), float32 [h, w], finite, on one grid.
+        maps: `mulmem` and `auxcon`, float32 [h, w], finite.
         input_size: (height, width) of the bundle's network input in pixels.
         static_mask: what it hides is not measured.
     """
-    scores = {
-        name: maps[name] if static_mask is None else static_mask.values_of(maps[name])
-        for name in ("mulmem", "auxcon", "score")
-    }
+    scores = [
+        maps[name] if static_mask is None else static_mask.values_of(maps[name])
+        for name in ("mulmem", "auxcon")
+    ]
+    memory, consensus = (
+        float(np.log(max(float(np.quantile(values, _SCORE_QUANTILE)), _SMALLEST_SCORE)))
+        for values in scores
+    )
     grey = _grey(image, input_size)
-    texture = np.asarray(cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S)), np.uint8)
-    tiles, brightness = _tiles(texture), _tiles(grey)
+    edges = np.asarray(cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S)), np.float32)
     looked_at = np.ones(_TILES, bool) if static_mask is None else static_mask.places(*_TILES)
     pixels = grey if static_mask is None else grey[static_mask.places(*grey.shape)]
-    counts = np.bincount(pixels.ravel(), minlength=256) / pixels.size
-    tiles, brightness = tiles[looked_at], brightness[looked_at]
-    smooth, sharp = np.log(np.quantile(tiles, (0.1, 0.75)) + _SMALLEST_TEXTURE)
+    plane = grey.astype(np.float32)
+    texture, brightness = _tiles(edges)[looked_at], _tiles(plane)[looked_at]
+    variance = np.maximum(_tiles(plane * plane)[looked_at] - brightness**2, 0.0)
+    smooth, sharp = np.quantile(texture, (_SMOOTH_QUANTILE, _SHARP_QUANTILE))
     return np.array(
         [
-            _middle(scores["mulmem"]),
-            _middle(scores["auxcon"]),
-            _middle(scores["score"]),
-            sharp,
-            smooth,
+            memory,
+            consensus,
+            np.log(sharp + _SMALLEST_TEXTURE),
+            np.log(smooth + _SMALLEST_TEXTURE),
+            np.log(np.median(np.sqrt(variance)) + _SMALLEST_TEXTURE),
             brightness.mean(),
-            brightness.std(),
-            counts[: _DARK + 1].sum(),
-            counts[_BRIGHT:].sum(),
+            np.count_nonzero(pixels >= _SATURATED) / pixels.size,
         ],
         np.float64,
     )
@@ -113,13 +116,7 @@ def _grey(image: NDArray[np.uint8], input_size: tuple[int, int]) -> NDArray[np.u
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _tiles(plane: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _tiles(plane: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the means over tiles, float64 of shape _TILES."""
     rows, columns = _TILES
-    means = cv2.resize(plane.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
-    return np.asarray(means, np.float64)
-
-
-def _middle(scores: NDArray[np.float32]) -> float:
-    """Return the median of the logarithms: scores of different bundles differ by powers of ten."""
-    return float(np.log(max(float(np.median(scores)), _SMALLEST_SCORE)))
+    return np.asarray(cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA), np.float64)

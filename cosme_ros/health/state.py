@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from cosme_ros.health.measures import MEASURES
 from cosme_ros.health.reference import HealthReference
 
-DEGRADED_LIMIT = 1.0
+DEGRADED_LIMIT = 0.5
 """Excess from which on frames are degraded; `test/benchmark/health_states.py` chose the limits."""
-OUT_OF_DOMAIN_LIMIT = 3.0
+OUT_OF_DOMAIN_LIMIT = 1.0
 """Excess from which on frames are out of domain."""
 LEAVING = 0.7
 """A state is left when the excess is below this share of the limit that led to it."""
