@@ -253,8 +253,28 @@ class Detector:
         Raises:
             ValueError: no such image.
         """
+        return self.remembered(self.network_outputs(image))
+
+    def network_outputs(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return all outputs of teacher and student for one frame, by name.
+
+        Args:
+            image: uint8 [H, W, 3] BGR, any size.
+
+        Raises:
+            ValueError: no such image.
+        """
         _check_image(image)
-        return memory_features(self.bundle.manifest, self._pipeline.features(image))
+        return self._pipeline.features(image)
+
+    def remembered(self, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return of `network_outputs` the features that `features` returns."""
+        return memory_features(self.bundle.manifest, outputs)
+
+    @property
+    def banks(self) -> dict[str, np.ndarray]:
+        """Return the prototype banks that the next frame uses, as `Bundle.banks`."""
+        return self._pipeline.banks
 
     def detect(self, image: np.ndarray) -> Detection:
         """Score one frame.

@@ -19,6 +19,8 @@ COMMANDS = (
     "demo",
     "evaluate_bag",
     "calibrate",
+    "explain",
+    "references",
     "snapshot",
     "watch",
 )
