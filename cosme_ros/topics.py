@@ -20,6 +20,7 @@ OUTPUT_MASK = "~/output/obstacle_mask"  # sensor_msgs/Image, mono8, 0 or 255
 OUTPUT_OVERLAY = "~/output/overlay"  # sensor_msgs/Image, bgr8
 OUTPUT_MARKERS = "~/output/markers"  # visualization_msgs/MarkerArray
 OUTPUT_DETECTIONS = "~/output/detections"  # vision_msgs/Detection2DArray, where it is installed
+EXPLAIN = "~/explain"  # std_srvs/Trigger: JSON on why the newest frame's obstacles are some
 DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray
 
 # Keys of the detector's status on DIAGNOSTICS whose values other processes read.

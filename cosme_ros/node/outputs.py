@@ -84,6 +84,7 @@ def _markers(made: FrameOutputs, header: Any, plane_of: PlaneOf) -> MarkerArray 
         plane_of(width, height),
         height=height,
         width=width,
+        notes=made.notes,
     )
     return message
 

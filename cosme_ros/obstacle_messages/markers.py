@@ -35,8 +35,11 @@ def fill_markers(
     *,
     height: int,
     width: int,
+    notes: Sequence[str] = (),
 ) -> None:
     """Fill a MarkerArray: first DELETEALL, then a line and the peak score of each obstacle.
+
+    Below the peak score stands the obstacle's note, where there is one.
 
     `marker_class` and `point_class` are visualization_msgs' Marker and geometry_msgs' Point;
     `header` the image's, which all markers bear; `lines` as `outlines` returns them, in pixels of
@@ -56,12 +59,17 @@ def fill_markers(
         score = _marker(marker_class, header, f"peak score{note}", index)
         score.type = marker_class.TEXT_VIEW_FACING
         score.scale.z = letters / plane.fy
-        score.text = f"{obstacle.peak_score:.1f}"
+        score.text = _text(obstacle, notes[index] if index < len(notes) else "")
         top = min(corners, key=lambda xy: xy[1])
         # RViz centres a text on its position.
         score.pose.position = _point(point_class, plane, top[0], top[1] - letters)
         markers += [outline, score]
     message.markers = markers
+
+
+def _text(obstacle: Obstacle, note: str) -> str:
+    peak = f"{obstacle.peak_score:.1f}"
+    return f"{peak}\n{note}" if note else peak
 
 
 def _marker(marker_class: Any, header: Any, namespace: str, index: int) -> Any:

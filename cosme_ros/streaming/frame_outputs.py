@@ -3,6 +3,7 @@
 
 """From what was detected in a picture to what the node publishes: only what somebody hears."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from cosme_ros.inference.detector import Detection
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
 from cosme_ros.postprocessing.obstacles import Obstacle, outlines
 from cosme_ros.visualization.overlay import draw_overlay
+
+NotesOf = Callable[[Detection, tuple[Obstacle, ...], NDArray[np.uint8]], tuple[str, ...]]
+"""From a detection, its obstacles and their mask to a few words on each."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class FrameOutputs:
     obstacles: tuple[Obstacle, ...] | None
     outlines: tuple[NDArray[np.int32], ...] | None
     """Of the obstacles, [N, 2] pixels (x, y)."""
+    notes: tuple[str, ...]
+    """Of each of `obstacles`, why it is one, in a few words."""
     mask_withheld: bool
     """Because it is unknown where an obstacle could be: no drivable area."""
     out_of_domain: bool = False
@@ -59,6 +65,7 @@ def compute_outputs(
     score_on_grid: bool = False,
     health: FrameHealth = NO_HEALTH,
     out_of_domain: str = "publish",
+    notes: NotesOf | None = None,
 ) -> FrameOutputs:
     """Make the wanted outputs of what was detected in a frame.
 
@@ -73,6 +80,7 @@ def compute_outputs(
         health: of the camera at this frame.
         out_of_domain: one of OUT_OF_DOMAIN: 'withhold' makes neither mask nor obstacles where the
             health says so.
+        notes: says in a few words why obstacles are some; None: nothing is said.
     """
     unlike = health.state == HealthState.OUT_OF_DOMAIN and out_of_domain == "withhold"
     withheld = False
@@ -97,6 +105,9 @@ def compute_outputs(
                 health=health,
             )
     lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
+    words: tuple[str, ...] = ()
+    if lines is not None and mask is not None and obstacles and notes is not None:
+        words = notes(detection, obstacles, mask)
     score: NDArray[np.float32] | None = None
     if wanted.score:
         score = detection.score_grid if score_on_grid else detection.score
@@ -109,6 +120,7 @@ def compute_outputs(
         overlay=overlay,
         obstacles=None if lines is None else obstacles,
         outlines=lines,
+        notes=words,
         mask_withheld=withheld,
         out_of_domain=unlike,
     )

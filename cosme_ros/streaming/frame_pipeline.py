@@ -21,6 +21,7 @@ from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_ru
 from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.diagnostics import Configured
+from cosme_ros.streaming.frame_explainer import FrameExplainer
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
 from cosme_ros.streaming.score_drift import ScoreSpread, drift_reference, score_spread
 
@@ -62,6 +63,8 @@ class FramePipeline:
         self._decode = decode_compressed if compressed else decode_image
         self._streams: dict[str, CameraStream] = {}
         self._health: dict[str, HealthTracker] = {}
+        self._explainer = FrameExplainer(detector)
+        self._newest: dict[str, tuple[int, DetectedFrame]] = {}
 
     @property
     def settings(self) -> Settings:
@@ -105,6 +108,7 @@ class FramePipeline:
             for camera in topics.cameras(self.settings.cameras)
         }
         self._health = {camera: HealthTracker(self._health_reference) for camera in self._streams}
+        self._newest = {}
 
     def detect(self, camera: str, message: Any) -> DetectedFrame:
         """Decode a camera's next frame and run the networks on it.
@@ -127,7 +131,9 @@ class FramePipeline:
             image, detection.grids, input_size=self.bundle.input_size, static_mask=mask
         )
         health = self._health[camera].update(measures, stamp)
-        return DetectedFrame(image, detection, spread, health, choices)
+        frame = DetectedFrame(image, detection, spread, health, choices)
+        self._newest[camera] = (stamp, frame)
+        return frame
 
     def outputs(
         self, frame: DetectedFrame, requested: RequestedOutputs, *, frame_rate: float
@@ -143,7 +149,25 @@ class FramePipeline:
             score_on_grid=frame.choices.settings.score_resolution == "network",
             health=frame.health,
             out_of_domain=frame.choices.settings.out_of_domain,
+            notes=self._explainer.notes,
         )
+
+    def explain(self) -> dict[str, Any]:
+        """Say why the obstacles of the cameras' newest frames are some; runs the networks again.
+
+        May be called from any thread.
+
+        Returns:
+            By camera what JSON has of it: see `frame_explainer`. A camera without a frame is not
+            in it.
+        """
+        newest = dict(self._newest)
+        return {
+            camera: self._explainer.explain(
+                frame.detection, frame.image, frame.choices.rule, frame.health, stamp
+            )
+            for camera, (stamp, frame) in newest.items()
+        }
 
 
 def open_pipeline(settings: Settings) -> FramePipeline:
