@@ -48,9 +48,10 @@ class Measure:
     unit: where all calibration frames are alike, rounding must not be a change of domain."""
 
 
+# From what follows of conditions to what they are: of several that are far off, the last is named.
 MEASURES: tuple[Measure, ...] = (
-    Measure("memory distance", "", "most of the image is unlike the memory", 0.2),
-    Measure("consensus distance", "", "the networks disagree about most of the image", 0.2),
+    Measure("memory distance", "", "most of the image is unlike the memory", 1.0),
+    Measure("consensus distance", "", "the networks disagree about most of the image", 1.0),
     Measure("sharpness", "the image is blurred", "the image is noisy or full of streaks", 0.2),
     Measure("texture", "much of the image shows nothing", "the image is noisy", 0.2),
     Measure("contrast", "the image has little contrast", "", 0.2),

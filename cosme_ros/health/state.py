@@ -104,7 +104,8 @@ class HealthTracker:
             self._average += (1 - np.exp(-seconds / TIME_CONSTANT)) * (excess - self._average)
         self._stamp = stamp
         self._state = next_state(self._state, float(np.abs(self._average).max()))
-        worst = int(np.abs(self._average).argmax())
+        # Of several at the clip the last: brightness says more than what follows from it.
+        worst = len(MEASURES) - 1 - int(np.abs(self._average)[::-1].argmax())
         reason = measured = ""
         if self._state > HealthState.IN_DOMAIN:
             measure, off = MEASURES[worst], float(self._average[worst])

@@ -114,6 +114,11 @@ def test_the_cause_names_measure_direction_and_amount():
     assert HealthTracker(REFERENCE).update(frame(), 0).cause == ""
 
 
+def test_of_several_causes_the_plainest_is_named():
+    dark = np.full(len(MEASURES), -1e3)
+    assert HealthTracker(REFERENCE).update(dark, 0).reason == "the image is dark"
+
+
 def test_names_in_diagnostics():
     assert [state.text for state in HealthState] == [
         "no_reference",
