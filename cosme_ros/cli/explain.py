@@ -46,6 +46,8 @@ from cosme_ros.sources.labelled import open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.explanation_picture import explanation_picture
 
+_QUALITY = 70  # of a JPEG: about 60 kB
+
 
 class ExplainError(Exception):
     """There is nothing to explain; the sentence says why."""
@@ -115,7 +117,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _write_picture(file: Path, picture: np.ndarray) -> None:
     try:
-        written = cv2.imwrite(str(file), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+        written = cv2.imwrite(str(file), picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     except cv2.error as error:
         raise ExplainError(f"{file} is no JPEG or PNG file's name: {error}") from error
     if not written:

@@ -39,6 +39,9 @@ from cosme_ros.evaluation.results import BagFigures, FrameFigures, Unreadable, W
 from cosme_ros.evaluation.score_distribution import ScoreDistribution
 from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, without_anomalies
 from cosme_ros.evaluation.workers import WorkFolder, ignore_interrupts, write_labelled
+from cosme_ros.health.measures import frame_measures
+from cosme_ros.health.reference import health_reference
+from cosme_ros.health.state import HealthState, HealthTracker
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
@@ -48,6 +51,7 @@ from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.labelled import LabelledFrames, open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
+from cosme_ros.streaming.frame_explainer import FrameExplainer
 from cosme_ros.visualization.panels import FrameView
 from cosme_ros.visualization.text import counted
 
@@ -127,6 +131,8 @@ class _Run:
         self._detector = detector
         self._stream = CameraStream(detector, temporal=task.settings.temporal)
         self._static_mask = load_static_mask(task.settings.static_mask)
+        self._health = HealthTracker(health_reference(detector.bundle.manifest["calibration"]))
+        self._explainer = FrameExplainer(detector)
         self._rule = obstacle_rule(
             detector.bundle,
             region=task.settings.region,
@@ -214,6 +220,9 @@ class _Run:
             missed = tuple(sighting for sighting in shown if not sighting.found)
             if obstacles and mask is not None:
                 false = false_alarms(mask, label, detection.score)
+        why = ""
+        if mask is not None and obstacles:
+            (why,) = self._explainer.notes(detection, obstacles[:1], mask)
         seen = FrameFigures(
             frame=frame.index,
             stamp=frame.stamp,
@@ -225,6 +234,8 @@ class _Run:
             anomalous_pixels=None if label is None else int((label == ANOMALY).sum()),
             missed=len(missed),
             false_obstacles=len(false),
+            health=self._health_of(frame, detection),
+            why=why,
         )
         figures.scores.add(
             _values(detection.raw_score_grid, self._static_mask), known_normal=seen.known_normal
@@ -234,6 +245,23 @@ class _Run:
         self._mask_before = mask
         self._offer_pictures(frame, detection, mask, label, seen, before, missed, false)
         self._outputs.write(frame, detection.score, mask, obstacles, scene, label)
+
+    def _health_of(self, frame: BagFrame, detection: Detection) -> str:
+        """Return the name of the camera's health state at a frame."""
+        measures = frame_measures(
+            frame.image,
+            detection.grids,
+            input_size=self._detector.bundle.input_size,
+            static_mask=self._static_mask,
+        )
+        health = self._health.update(measures, frame.stamp)
+        if health.state == HealthState.OUT_OF_DOMAIN:
+            self._figures.warnings.add(
+                health.state.text,
+                f"frame {frame.index} is out of domain: {health.cause}; the node withholds its "
+                "mask unless out_of_domain is 'publish', and these figures are of the mask itself",
+            )
+        return health.state.text
 
     def _compare_aspect(self, height: int, width: int) -> None:
         # The detector warns too, but once a process, not a bag.
@@ -281,13 +309,14 @@ class _Run:
 
             self._book.offer(kind, group, rank, draw)
 
-        peak = f"peak {seen.peak:.2f}"
+        peak = f"peak {seen.peak:.2f}{f' ({seen.why})' if seen.why else ''}"
         for miss in missed:
             what = f"obstacle {miss.obstacle}, {miss.area} pixels, not found; {peak}"
             offer(MISS, miss.obstacle, miss.area, what)
         if false:
             highest = max(alarm.peak for alarm in false)
             what = f"{counted(len(false), 'obstacle')} on nothing labelled; peak {highest:.2f}"
+            what += f"; highest of the frame: {seen.why}" if seen.why else ""
             offer(FALSE_ALARM, self._false_alarm_runs, highest, what)
         if seen.alarm:
             what = f"{counted(seen.obstacles or 0, 'obstacle')}; {peak}"

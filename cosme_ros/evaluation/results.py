@@ -13,6 +13,7 @@ from cosme_ros.evaluation.gallery import KINDS, Picture
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
 from cosme_ros.evaluation.score_distribution import ScoreDistribution
 from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
+from cosme_ros.health.state import HealthState
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 
@@ -39,6 +40,10 @@ class FrameFigures:
     """Labelled obstacles that are not found."""
     false_obstacles: int
     """Obstacles in the mask that touch nothing labelled as an anomaly; 0 without labels."""
+    health: str = HealthState.NO_REFERENCE.text
+    """Of the camera at the frame: `health.state.HealthState`."""
+    why: str = ""
+    """What the score of the highest obstacle is made of, in a few words; '' without an obstacle."""
 
     @property
     def alarm(self) -> bool:

@@ -54,12 +54,12 @@ def sentences(explanation: Explanation) -> list[str]:
 
 
 def share_of_places(share: float) -> str:
-    """Return a share as people read it.
+    """Return a share as people read it, in two digits.
 
-    >>> share_of_places(0.2), share_of_places(0.0005)
-    ('20 %', '1 in 2000')
+    >>> share_of_places(0.2), share_of_places(0.00048)
+    ('20 %', '1 in 2100')
     """
-    return f"{100 * share:.0f} %" if share >= 0.01 else f"1 in {round(1 / share)}"
+    return f"{100 * share:.0f} %" if share >= 0.01 else f"1 in {float(f'{1 / share:.2g}'):.0f}"
 
 
 def as_content(

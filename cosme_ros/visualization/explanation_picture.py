@@ -97,7 +97,7 @@ def _draw_parts(picture: Picture, explanation: Explanation, x: int, y: int) -> i
             end = x + max(2, round((room - 60) * contribution.share))
             cv2.rectangle(picture, (x, y), (end, y + 12), _BAR, -1)
             write(picture, f"{100 * contribution.share:.0f} %", end + 6, y + 11, 0.8, colour=_INK)
-            y += 18
+            y += 20
         if contribution.rarity is not None:
             rare = share_of_places(contribution.rarity)
             y = _line(picture, f"{rare} of normal places reach it", x, y, ink=_SOFT_INK)
@@ -137,4 +137,4 @@ def _line(picture: Picture, text: str, x: int, y: int, *, ink: tuple[int, int, i
     """Write a line; returns the row below."""
     baseline = y + text_height(0.9)
     write(picture, text, x, baseline, 0.9, colour=ink)
-    return baseline + 8
+    return baseline + 9
