@@ -276,6 +276,7 @@ class Calibrator:
             "pixels": counts.pixels,
             "table": with_row(table, rate, line),
             **({} if health is None else {"health": health}),
+            **({"parts": parts} if (parts := _parts(detector.bundle)) is not None else {}),
             "promise": {
                 "false_positive_rate": rate,
                 "false_alarms_per_hour": guarantee.rate,
@@ -306,6 +307,11 @@ class Calibrator:
             },
         }
         return CameraCalibration(calibration, drives, left_out, folder)
+
+
+def _parts(bundle: Bundle) -> Any:
+    """Return the reference of a score's parts, which stays as it is: its networks do too."""
+    return bundle.manifest["calibration"].get("parts")
 
 
 def listed(left_out: Mapping[str, int]) -> str:
