@@ -110,11 +110,13 @@ def _grey(image: NDArray[np.uint8], input_size: tuple[int, int]) -> NDArray[np.u
     height, width = input_size
     scale = min(1.0, MOST_WIDTH / width)
     height, width = max(1, round(height * scale)), max(1, round(width * scale))
-    if image.shape[:2] != (height, width):
-        enlarged = image.shape[0] < height or image.shape[1] < width
-        how = cv2.INTER_LINEAR if enlarged else cv2.INTER_AREA
-        image = np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    # Of one channel resizing takes a third of the time.
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    if grey.shape == (height, width):
+        return grey
+    enlarged = grey.shape[0] < height or grey.shape[1] < width
+    how = cv2.INTER_LINEAR if enlarged else cv2.INTER_AREA
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=how), np.uint8)
 
 
 def _tiles(plane: NDArray[np.float32]) -> NDArray[np.float64]:

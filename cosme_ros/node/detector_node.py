@@ -299,7 +299,7 @@ class DetectorNode(LifecycleNode):
             stamp_latency=self._age(queued.frame.header.stamp),
             spread=detected.spread,
             mask_withheld=made.mask_withheld,
-            health=detected.health,
+            health=made.health,
             out_of_domain=made.out_of_domain,
         )
 

@@ -52,6 +52,8 @@ class FrameOutputs:
     """Because it is unknown where an obstacle could be: no drivable area."""
     out_of_domain: bool = False
     """Whether mask and obstacles are withheld because the frame is unlike those of calibration."""
+    health: FrameHealth = NO_HEALTH
+    """Of the camera at the frame."""
 
 
 def compute_outputs(
@@ -123,4 +125,5 @@ def compute_outputs(
         notes=words,
         mask_withheld=withheld,
         out_of_domain=unlike,
+        health=health,
     )

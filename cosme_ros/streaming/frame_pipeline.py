@@ -38,10 +38,12 @@ class _Choices:
 class DetectedFrame:
     """A frame that the networks are done with, and by what its outputs are made."""
 
+    camera: str
+    stamp: int
+    """Nanoseconds."""
     image: BgrImage
     detection: Detection
     spread: ScoreSpread
-    health: FrameHealth
     choices: _Choices
 
 
@@ -64,7 +66,7 @@ class FramePipeline:
         self._streams: dict[str, CameraStream] = {}
         self._health: dict[str, HealthTracker] = {}
         self._explainer = FrameExplainer(detector)
-        self._newest: dict[str, tuple[int, DetectedFrame]] = {}
+        self._newest: dict[str, tuple[DetectedFrame, FrameHealth]] = {}
 
     @property
     def settings(self) -> Settings:
@@ -127,18 +129,26 @@ class FramePipeline:
         detection = self._streams[camera].detect(image, stamp)
         mask, grid = self._static_mask, detection.raw_score_grid
         spread = score_spread(grid if mask is None else mask.values_of(grid), self._drift)
-        measures = frame_measures(
-            image, detection.grids, input_size=self.bundle.input_size, static_mask=mask
-        )
-        health = self._health[camera].update(measures, stamp)
-        frame = DetectedFrame(image, detection, spread, health, choices)
-        self._newest[camera] = (stamp, frame)
-        return frame
+        return DetectedFrame(camera, stamp, image, detection, spread, choices)
 
     def outputs(
         self, frame: DetectedFrame, requested: RequestedOutputs, *, frame_rate: float
     ) -> FrameOutputs:
-        """Make what was asked for of a frame; `frame_rate`, 1/s, is for the overlay to tell."""
+        """Make what was asked for of a camera's next frame, and judge the camera's health.
+
+        Args:
+            frame: as `detect` returned it; once, in order.
+            requested: what is made.
+            frame_rate: frames a second, for the overlay.
+        """
+        measures = frame_measures(
+            frame.image,
+            frame.detection.grids,
+            input_size=self.bundle.input_size,
+            static_mask=self._static_mask,
+        )
+        health = self._health[frame.camera].update(measures, frame.stamp)
+        self._newest[frame.camera] = (frame, health)
         return compute_outputs(
             frame.detection,
             frame.image,
@@ -147,7 +157,7 @@ class FramePipeline:
             provider=self.detector.provider,
             frame_rate=frame_rate,
             score_on_grid=frame.choices.settings.score_resolution == "network",
-            health=frame.health,
+            health=health,
             out_of_domain=frame.choices.settings.out_of_domain,
             notes=self._explainer.notes,
         )
@@ -164,9 +174,9 @@ class FramePipeline:
         newest = dict(self._newest)
         return {
             camera: self._explainer.explain(
-                frame.detection, frame.image, frame.choices.rule, frame.health, stamp
+                frame.detection, frame.image, frame.choices.rule, health, frame.stamp
             )
-            for camera, (stamp, frame) in newest.items()
+            for camera, (frame, health) in newest.items()
         }
 
 
