@@ -25,6 +25,7 @@ OUT_OF_DOMAIN = ("withhold", "publish")
 TEMPORAL = ("none", "flow")
 IMAGE_TRANSPORTS = ("raw", "compressed")
 SCORE_RESOLUTIONS = ("camera", "network")
+CAMERA_POSES = ("parameters", "tf")
 # Not "on" and "off": to YAML, in which ROS reads parameters, these are true and false.
 OVERLAPS = ("auto", "always", "never")
 
@@ -198,6 +199,98 @@ class Settings:
         "networks' score, with hundreds of times fewer pixels. The former is the latter, enlarged.",
         Changeable.ALWAYS,
         choices=SCORE_RESOLUTIONS,
+    )
+    camera_pose: str = _row(
+        "parameters",
+        "Where the camera's pose in the vehicle's frame comes from, by which obstacles get a place "
+        "on the road: these parameters, or tf2 ('tf'), with the road as the plane z = 0 of "
+        "vehicle_frame.",
+        Changeable.UNCONFIGURED,
+        choices=CAMERA_POSES,
+    )
+    vehicle_frame: str = _row(
+        "base_link",
+        "Frame in which obstacles get a place: x forward, y left, z up, and z = 0 on the road.",
+        Changeable.UNCONFIGURED,
+    )
+    camera_height: float = _row(
+        0.0,
+        "Height of the camera above the road, metres. 0.0 with camera_pose 'parameters': obstacles "
+        "get no place on the road.",
+        Changeable.ALWAYS,
+        minimum=0.0,
+        maximum=100.0,
+    )
+    camera_x: float = _row(
+        0.0,
+        "Place of the camera in the vehicle's frame, metres forward.",
+        Changeable.ALWAYS,
+        minimum=-100.0,
+        maximum=100.0,
+    )
+    camera_y: float = _row(
+        0.0,
+        "Place of the camera in the vehicle's frame, metres to the left.",
+        Changeable.ALWAYS,
+        minimum=-100.0,
+        maximum=100.0,
+    )
+    camera_pitch: float = _row(
+        0.0,
+        "Angle by which the camera looks down, radians.",
+        Changeable.ALWAYS,
+        minimum=-1.57,
+        maximum=1.57,
+    )
+    camera_roll: float = _row(
+        0.0,
+        "Angle by which the camera's right side is down, radians.",
+        Changeable.ALWAYS,
+        minimum=-3.15,
+        maximum=3.15,
+    )
+    camera_yaw: float = _row(
+        0.0,
+        "Angle by which the camera looks to the left, radians.",
+        Changeable.ALWAYS,
+        minimum=-3.15,
+        maximum=3.15,
+    )
+    image_rectified: bool = _row(
+        False,
+        "Whether the images are rectified. true: pixels are placed by P of camera_info; false: by "
+        "K, D and the distortion model.",
+        Changeable.ALWAYS,
+    )
+    pitch_sigma: float = _row(
+        0.01,
+        "Standard deviation of the camera's pitch against the road, radians: nodding of the "
+        "vehicle, slope, mounting.",
+        Changeable.ALWAYS,
+        minimum=0.0,
+        maximum=0.5,
+    )
+    foot_sigma: float = _row(
+        5.0,
+        "Standard deviation of the place of an obstacle's lower edge in the image, pixels.",
+        Changeable.ALWAYS,
+        minimum=0.0,
+        maximum=100.0,
+    )
+    maximum_range: float = _row(
+        50.0,
+        "An obstacle that is further away than this many metres gets no place on the road.",
+        Changeable.ALWAYS,
+        minimum=0.1,
+        maximum=1000.0,
+    )
+    point_height: float = _row(
+        0.2,
+        "Height above the road of the points of ~/output/obstacle_points, metres. Listeners take "
+        "points that lie on the road for road.",
+        Changeable.ALWAYS,
+        minimum=0.0,
+        maximum=10.0,
     )
     image_transport: str = _row(
         "raw",
@@ -427,4 +520,15 @@ def check_together(settings: Settings) -> None:
         raise ParameterError(
             f"parameter 'stall_error' is {settings.stall_error}, but must be 'stall_warning', "
             f"{settings.stall_warning}, or more"
+        )
+    if settings.camera_pose == "parameters" and settings.camera_height:
+        several = topics.cameras(settings.cameras)
+        if len(several) > 1:
+            raise ParameterError(
+                f"parameter 'camera_height' is of one camera, but 'cameras' names {len(several)}; "
+                "start a node for each camera, or take their poses from tf2 (camera_pose:=tf)"
+            )
+    if not settings.vehicle_frame:
+        raise ParameterError(
+            "parameter 'vehicle_frame' is empty, but must be the name of a frame, as in 'base_link'"
         )

@@ -21,6 +21,8 @@ OUTPUT_OVERLAY = "~/output/overlay"  # sensor_msgs/Image, bgr8
 OUTPUT_MARKERS = "~/output/markers"  # visualization_msgs/MarkerArray
 OUTPUT_DETECTIONS = "~/output/detections"  # vision_msgs/Detection2DArray, where it is installed
 EXPLAIN = "~/explain"  # std_srvs/Trigger: JSON on why the newest frame's obstacles are some
+OUTPUT_DETECTIONS_3D = "~/output/detections_3d"  # vision_msgs/Detection3DArray, likewise
+OUTPUT_POINTS = "~/output/obstacle_points"  # sensor_msgs/PointCloud2, in the vehicle's frame
 DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray
 
 # Keys of the detector's status on DIAGNOSTICS whose values other processes read.
@@ -37,6 +39,8 @@ HEALTH = "health"
 """no_reference, in_domain, degraded or out_of_domain: `health.state.HealthState`."""
 HEALTH_CAUSE = "health cause"
 """A sentence; empty while in_domain."""
+POSITIONS = "obstacle positions"
+"""Whether obstacles get a place on the road; only there where it was asked for."""
 REFUSAL = "refusal"
 """Why the last transition failed; only there after one that did."""
 AGE_AT_START = "age at start from arrival"

@@ -115,6 +115,11 @@ class Bundle:
         """
         return CONTENT_DIGEST in self.manifest
 
+    def gives_float16(self, graph: str) -> bool:
+        """Return whether `graph`, one of GRAPHS, is a network in half precision."""
+        outputs = self.manifest["graphs"][graph]["outputs"].values()
+        return any(tensor["dtype"] == "float16" for tensor in outputs)
+
     def graph_path(self, graph: str) -> Path:
         """Return the path of the ONNX graph `graph`, one of GRAPHS."""
         return self.path / f"{graph}.onnx"

@@ -209,6 +209,7 @@ class Detector:
                 affinity=affinity,
                 runtime_options=runtime_options,
                 engine_cache=lambda: engine_cache_folder(bundle.path, bundle.digest),
+                float16=[graph for graph in GRAPHS if bundle.gives_float16(graph)],
             )
         except ModelError as error:
             raise BundleError(str(error)) from error

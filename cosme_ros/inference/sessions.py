@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from cosme_ros.inference.runtime_options import (
     NO_OPTIONS,
     captures_graphs,
     check_recording,
+    float16_options,
     split_options,
 )
 
@@ -77,6 +78,11 @@ class Session:
         """Return where the graph reads and writes, in ONNX Runtime's words: 'cuda' or 'cpu'."""
         return "cuda" if self.provider in ("cuda", "tensorrt") else "cpu"
 
+    @property
+    def arenas(self) -> str:
+        """Return where it takes memory, as ONNX Runtime's run option for shrinking names it."""
+        return "cpu:0" if self.device == "cpu" else "cpu:0;gpu:0"
+
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return outputs by name, new arrays at each call; `inputs` holds every input by name."""
         names = list(self.outputs)
@@ -105,8 +111,7 @@ class Session:
         if self.captures:
             options.add_run_config_entry("gpu_graph_id", str(recording))
         elif give_back:
-            arenas = "cpu:0" if self.device == "cpu" else f"cpu:0;{self.device}:0"
-            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", arenas)
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", self.arenas)
         self._session.run_with_iobinding(binding, options)
 
     def value_of(self, array: np.ndarray) -> ort.OrtValue:
@@ -131,6 +136,7 @@ def open_session(
     affinity: str = "",
     runtime_options: Mapping[str, str] = NO_OPTIONS,
     engine_cache: EngineCache = None,
+    float16: bool = False,
 ) -> Session:
     """Open one graph on one provider of PROVIDERS, and make sure that it runs there.
 
@@ -145,6 +151,8 @@ def open_session(
             and the provider's own. They win over what is set here.
         engine_cache: returns the folder for what TensorRT builds, in which each graph has a folder
             of its own. None: nothing is stored.
+        float16: whether the graph is a network in half precision, for which a GPU has options of
+            its own (`runtime_options.float16_options`).
 
     Raises:
         ModelError: the file is no graph that ONNX Runtime can load.
@@ -161,6 +169,8 @@ def open_session(
         check_affinity(affinity, threads)
         options.add_session_config_entry("session.intra_op_thread_affinities", affinity)
     of_session, of_provider = split_options(runtime_options)
+    if float16:
+        of_provider = {**float16_options(provider, ort.__version__), **of_provider}
     try:
         check_recording(of_provider, ort.__version__)
     except ValueError as error:
@@ -200,6 +210,7 @@ def open_sessions(
     affinity: str = "",
     runtime_options: Mapping[str, str] = NO_OPTIONS,
     engine_cache: EngineCache = None,
+    float16: Collection[str] = (),
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.
 
@@ -211,6 +222,7 @@ def open_sessions(
         affinity: as in `open_session`.
         runtime_options: as in `open_session`.
         engine_cache: as in `open_session`.
+        float16: names of those that are networks in half precision.
 
     Raises:
         ModelError: a file is no graph that ONNX Runtime can load.
@@ -229,6 +241,7 @@ def open_sessions(
                     affinity=affinity,
                     runtime_options=runtime_options,
                     engine_cache=engine_cache,
+                    float16=name in float16,
                 )
                 for name, graph in graphs.items()
             }

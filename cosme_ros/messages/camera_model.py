@@ -12,6 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class ImagePlane:
@@ -27,6 +30,40 @@ class ImagePlane:
     def point(self, x: float, y: float) -> tuple[float, float, float]:
         """Return the point in metres, in the camera's optical frame, of the pixel (x, y)."""
         return (x - self.cx) / self.fx, (y - self.cy) / self.fy, 1.0
+
+
+@dataclass(frozen=True)
+class ImageWindow:
+    """What of the sensor an image shows: CameraInfo's intrinsics are of the whole sensor."""
+
+    left: int
+    top: int
+    binning_x: int
+    binning_y: int
+
+    def of_sensor(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where pixels of the image, [N, 2] of (x, y), are on the sensor."""
+        return pixels * [self.binning_x, self.binning_y] + [self.left, self.top]
+
+
+def image_window(camera_info: Any, width: int, height: int) -> ImageWindow:
+    """Return what of the sensor images of width x height pixels show, by a sensor_msgs/CameraInfo.
+
+    Raises:
+        ValueError: the message is not about images of that size.
+    """
+    # An image may be a part of the sensor (roi), and its pixels the mean of several (binning). 0
+    # stands for "the whole" and for "one".
+    part = camera_info.roi
+    pixels = (part.width or camera_info.width, part.height or camera_info.height)
+    binning = (camera_info.binning_x or 1, camera_info.binning_y or 1)
+    described = (pixels[0] // binning[0], pixels[1] // binning[1])
+    if described != (width, height):
+        raise ValueError(
+            f"camera_info is about images of {described[0]}x{described[1]}, but they are "
+            f"{width}x{height}"
+        )
+    return ImageWindow(part.x_offset, part.y_offset, *binning)
 
 
 def uncalibrated_plane(width: int, height: int) -> ImagePlane:
@@ -51,22 +88,13 @@ def image_plane(camera_info: Any, width: int, height: int) -> ImagePlane:
     full = camera_info.p if camera_info.p[0] else camera_info.k
     step = 4 if camera_info.p[0] else 3
     fx, cx, fy, cy = full[0], full[2], full[step + 1], full[step + 2]
-    # An image may be a part of the sensor (roi), and its pixels the mean of several (binning); K
-    # and P are of the whole sensor. 0 stands for "the whole" and for "one".
-    part = camera_info.roi
-    pixels = (part.width or camera_info.width, part.height or camera_info.height)
-    binning = (camera_info.binning_x or 1, camera_info.binning_y or 1)
-    told = (pixels[0] // binning[0], pixels[1] // binning[1])
-    if told != (width, height):
-        raise ValueError(
-            f"camera_info is about images of {told[0]}x{told[1]}, but they are {width}x{height}"
-        )
+    window = image_window(camera_info, width, height)
     if not (fx > 0 and fy > 0):
         raise ValueError("camera_info says that the camera is not calibrated: K and P are 0")
     return ImagePlane(
-        fx / binning[0],
-        fy / binning[1],
-        (cx - part.x_offset) / binning[0],
-        (cy - part.y_offset) / binning[1],
+        fx / window.binning_x,
+        fy / window.binning_y,
+        (cx - window.left) / window.binning_x,
+        (cy - window.top) / window.binning_y,
         calibrated=True,
     )

@@ -23,18 +23,23 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from cosme_ros import topics
 from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
+from cosme_ros.geometry.ground_source import GroundSource, has_pose, pose_of_settings
+from cosme_ros.geometry.obstacle_position import GroundGeometry
 from cosme_ros.inference.detector import ScoreFault
 from cosme_ros.messages.camera_model import ImagePlane, image_plane, uncalibrated_plane
 from cosme_ros.messages.images import DecodeError
 from cosme_ros.node.log import LogThrottle
 from cosme_ros.node.outputs import OUTPUTS, Output, requested_outputs
-from cosme_ros.streaming.diagnostics import SCORE_FAULT
+from cosme_ros.node.transforms import CameraTransforms
+from cosme_ros.parameters import Settings
+from cosme_ros.streaming.diagnostics import SCORE_FAULT, Positions
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs
 from cosme_ros.streaming.frame_statistics import FrameStatistics
 
 COMPLAINT_PERIOD = 5.0  # seconds between two log lines about the same kind of broken frame
 UNEXPECTED = "unexpected error"
 _GUESSED = "guessed directions"
+_NO_PLACE = "no place on the road"
 
 
 def input_qos() -> QoSProfile:
@@ -50,15 +55,22 @@ def input_qos() -> QoSProfile:
 class CameraChannel:
     """Advertises a camera's outputs, listens to its inputs, and publishes what is made of a frame.
 
-    `camera` is its name, `topics.ONLY_CAMERA` where it needs none. `statistics` counts its frames
-    since it was last listened to. The node's one executor thread opens and closes; `publish`,
-    `requested` and `log_skipped_frame` are for the threads that work on frames.
+    `camera` is its name, `topics.ONLY_CAMERA` where it needs none. `transforms` are asked for its
+    pose, where the settings say so. `statistics` counts its frames
+    since it was last listened to. The node's one executor thread opens and closes; `ground`,
+    `publish`, `requested` and `log_skipped_frame` are for the threads that work on frames.
     """
 
-    def __init__(self, node: LifecycleNode, camera: str) -> None:
+    def __init__(
+        self, node: LifecycleNode, camera: str, transforms: CameraTransforms | None = None
+    ) -> None:
         self.camera = camera
         self.statistics = FrameStatistics()
+        self.positions: Positions | None = None
+        """Of the last frame; None where nobody listens to what needs the obstacles' places."""
         self._node = node
+        self._transforms = transforms
+        self._ground_source = GroundSource()
         self._outputs: dict[str, Any] = {}
         self._input: Any = None
         self._input_type = ""
@@ -88,7 +100,7 @@ class CameraChannel:
     def reset(self) -> None:
         """Forget what came while the node was last active."""
         self.statistics = FrameStatistics()
-        self._camera_info = self._guess_reason = self._incompatible = None
+        self._camera_info = self._guess_reason = self._incompatible = self.positions = None
 
     def listen(self, on_image: Callable[[Any], None], *, compressed: bool) -> None:
         message_type = CompressedImage if compressed else Image
@@ -122,6 +134,31 @@ class CameraChannel:
         """Return what somebody listens to at this moment."""
         return requested_outputs(output for output in OUTPUTS if self._is_heard(output))
 
+    def ground(
+        self, settings: Settings, header: Any, height: int, width: int
+    ) -> GroundGeometry | None:
+        """Return what places the obstacles of a frame of height x width pixels on the road.
+
+        None where nobody listens to it, and where it is not possible: that is logged, and is a
+        warning on /diagnostics.
+        """
+        places = (topics.OUTPUT_POINTS, topics.OUTPUT_DETECTIONS_3D)
+        is_asked = any(self._is_heard(output) for output in OUTPUTS if output.topic in places)
+        if not (is_asked or (has_pose(settings) and self.requested().obstacles)):
+            self.positions = None
+            return None
+        try:
+            found = self._ground(settings, header, height, width)
+        except ValueError as error:
+            self.positions = Positions(gap=printable(error))
+            if self._throttle.admit(_NO_PLACE) is not None:
+                self._node.get_logger().warning(
+                    f"obstacles get no place on the road: {self.positions.gap}"
+                )
+            return None
+        self.positions = Positions(gap=None)
+        return found
+
     def publish(self, made: FrameOutputs, header: Any) -> None:
         """Publish all that was made of the frame with this header."""
         for output in OUTPUTS:
@@ -153,6 +190,17 @@ class CameraChannel:
     def _is_heard(self, output: Output) -> bool:
         publisher = self._outputs.get(output.topic)
         return publisher is not None and publisher.get_subscription_count() > 0
+
+    def _ground(self, settings: Settings, header: Any, height: int, width: int) -> GroundGeometry:
+        if self._transforms is not None:
+            pose = self._transforms.pose(settings.vehicle_frame, header.frame_id)
+        elif has_pose(settings):
+            pose = pose_of_settings(settings)
+        else:
+            raise ValueError("parameter 'camera_height' is 0.0; set it to the height of the camera")
+        if self._camera_info is None:
+            raise ValueError(f"nothing came on {self._topic(topics.INPUT_CAMERA_INFO)}")
+        return self._ground_source.geometry(settings, pose, self._camera_info, height, width)
 
     def _plane(self, width: int, height: int) -> ImagePlane:
         """By the newest camera_info; a guess, which says so, where there is none to go by."""

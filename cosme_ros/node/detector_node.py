@@ -42,6 +42,7 @@ from cosme_ros.node.log import LogBridge
 from cosme_ros.node.parameter_declaration import declare
 from cosme_ros.node.process import ros_process, take_arguments
 from cosme_ros.node.supervisor import HANG_TIMEOUT, Supervisor, end_hanging_process
+from cosme_ros.node.transforms import CameraTransforms
 from cosme_ros.parameters import (
     PARAMETERS,
     PARAMETERS_BY_NAME,
@@ -87,6 +88,7 @@ class DetectorNode(LifecycleNode):
         self._transition_since: float | None = None
         self._pipeline: FramePipeline | None = None
         self._cameras: dict[str, CameraChannel] = {}
+        self._transforms: CameraTransforms | None = None
         self._worker: FrameWorker[Any, DetectedFrame] | None = None
         self.create_service(Trigger, topics.EXPLAIN, self._on_explain)
         # Not lifecycle publishers: diagnostics speak in every state.
@@ -178,8 +180,10 @@ class DetectorNode(LifecycleNode):
         self.get_logger().info(f"loading {settings.bundle}, provider {settings.provider}")
         self._pipeline = pipeline = open_pipeline(settings)
         bundle, detector = pipeline.bundle, pipeline.detector
+        if settings.camera_pose == "tf":
+            self._transforms = CameraTransforms(self)
         for camera in topics.cameras(settings.cameras):
-            self._cameras[camera] = CameraChannel(self, camera)
+            self._cameras[camera] = CameraChannel(self, camera, self._transforms)
             self._cameras[camera].advertise()
         self.get_logger().info(
             f"ready: bundle {bundle.name} (bundle_digest {bundle.digest}), provider "
@@ -257,6 +261,9 @@ class DetectorNode(LifecycleNode):
         for camera in self._cameras.values():
             camera.release()
         self._cameras = {}
+        if self._transforms is not None:
+            self._transforms.close()
+            self._transforms = None
 
     def _stop_working(self, timeout: float) -> bool:
         """Return whether nothing is published any more for a frame that came before."""
@@ -286,17 +293,21 @@ class DetectorNode(LifecycleNode):
         self, pipeline: FramePipeline, queued: QueuedFrame[Any], detected: DetectedFrame
     ) -> Processed | None:
         camera = self._cameras[queued.camera]
+        settings, header = detected.choices.settings, queued.frame.header
         made = pipeline.outputs(
-            detected, camera.requested(), frame_rate=camera.statistics.output_rate()
+            detected,
+            camera.requested(),
+            frame_rate=camera.statistics.output_rate(),
+            ground=camera.ground(settings, header, *detected.image.shape[:2]),
         )
         assert self._worker is not None
         if self._worker.closing:
             return None
-        camera.publish(made, queued.frame.header)
+        camera.publish(made, header)
         return Processed(
             age_at_start=queued.began - queued.arrived,
             latency=monotonic() - queued.arrived,
-            stamp_latency=self._age(queued.frame.header.stamp),
+            stamp_latency=self._age(header.stamp),
             spread=detected.spread,
             mask_withheld=made.mask_withheld,
             health=made.health,
@@ -388,6 +399,7 @@ class DetectorNode(LifecycleNode):
             snapshot=snapshot,
             missing_input_reason=missing_input_reason,
             transition_age=None if transition_since is None else monotonic() - transition_since,
+            positions=None if camera is None else camera.positions,
         )
 
     def _camera_names(self) -> tuple[str, ...]:

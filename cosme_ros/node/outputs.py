@@ -16,18 +16,26 @@ from typing import Any
 
 from geometry_msgs.msg import Point
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, PointCloud2, PointField
+from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from cosme_ros import topics
 from cosme_ros.messages.camera_model import ImagePlane
 from cosme_ros.messages.images import fill_image
-from cosme_ros.obstacle_messages.detections import fill_detections
+from cosme_ros.obstacle_messages.detections import fill_detections, fill_detections_3d
 from cosme_ros.obstacle_messages.markers import fill_markers
+from cosme_ros.obstacle_messages.points import fill_points
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs
 
 try:  # not in every installation of ROS
-    from vision_msgs.msg import Detection2D, Detection2DArray, ObjectHypothesisWithPose
+    from vision_msgs.msg import (
+        Detection2D,
+        Detection2DArray,
+        Detection3D,
+        Detection3DArray,
+        ObjectHypothesisWithPose,
+    )
 except ImportError:
     Detection2DArray = None
 
@@ -85,6 +93,7 @@ def _markers(made: FrameOutputs, header: Any, plane_of: PlaneOf) -> MarkerArray 
         height=height,
         width=width,
         notes=made.notes,
+        positions=made.positions,
     )
     return message
 
@@ -97,15 +106,56 @@ def _detections(made: FrameOutputs, header: Any, _: PlaneOf) -> Any | None:
     return message
 
 
+def obstacle_ids(made: FrameOutputs) -> tuple[int, ...]:
+    """Return the id of each obstacle of a frame: its place among them."""
+    return tuple(range(len(made.obstacles or ())))
+
+
+def _points(made: FrameOutputs, header: Any, _: PlaneOf) -> PointCloud2 | None:
+    if made.obstacles is None or made.positions is None or made.ground is None:
+        return None
+    message = PointCloud2()
+    fill_points(
+        message,
+        PointField,
+        Header(stamp=header.stamp, frame_id=made.ground.frame_id),
+        made.obstacles,
+        made.positions,
+        obstacle_ids(made),
+        point_height=made.ground.point_height,
+    )
+    return message
+
+
+def _detections_3d(made: FrameOutputs, header: Any, _: PlaneOf) -> Any | None:
+    if made.obstacles is None or made.positions is None or made.ground is None:
+        return None
+    message = Detection3DArray()
+    fill_detections_3d(
+        message,
+        Detection3D,
+        ObjectHypothesisWithPose,
+        Header(stamp=header.stamp, frame_id=made.ground.frame_id),
+        made.obstacles,
+        made.positions,
+        obstacle_ids(made),
+    )
+    return message
+
+
 OUTPUTS: tuple[Output, ...] = (
     Output(topics.OUTPUT_SCORE, Image, "score", partial(_image, "score", "32FC1")),
     Output(topics.OUTPUT_MASK, Image, "mask", partial(_image, "mask", "mono8")),
     Output(topics.OUTPUT_OVERLAY, Image, "overlay", partial(_image, "overlay", "bgr8")),
     Output(topics.OUTPUT_MARKERS, MarkerArray, "obstacles", _markers),
+    Output(topics.OUTPUT_POINTS, PointCloud2, "obstacles", _points),
     *(
         ()
         if Detection2DArray is None
-        else (Output(topics.OUTPUT_DETECTIONS, Detection2DArray, "obstacles", _detections),)
+        else (
+            Output(topics.OUTPUT_DETECTIONS, Detection2DArray, "obstacles", _detections),
+            Output(topics.OUTPUT_DETECTIONS_3D, Detection3DArray, "obstacles", _detections_3d),
+        )
     ),
 )
 

@@ -161,12 +161,12 @@ _SMALL = 32  # pixels; an obstacle less wide or high keeps its shape to half a p
 _SMALL_TOLERANCE = 0.5
 
 
-def outlines(mask: np.ndarray, obstacles: Sequence[Obstacle]) -> tuple[np.ndarray, ...]:
-    """One closed line an obstacle, int32 [N, 2] of (x, y) in pixels.
+def contours(mask: np.ndarray, obstacles: Sequence[Obstacle]) -> tuple[np.ndarray, ...]:
+    """Return the rim of each obstacle's region, int32 [N, 2] of (x, y), exactly.
 
-    It runs along the outermost pixels, one pixel off at most. `mask` is uint8 [H, W] and
-    `obstacles` are what `find_obstacles` returned with it. Holes have no line. Of obstacles with
-    exactly the same box, which line is whose is not defined. Raises ValueError where the mask does
+    Pixels on a straight or diagonal line between two others are left out. `mask` is uint8 [H, W]
+    and `obstacles` are what `find_obstacles` returned with it. Holes have no rim. Of obstacles with
+    exactly the same box, which rim is whose is not defined. Raises ValueError where the mask does
     not show an obstacle.
     """
     if not obstacles:
@@ -185,7 +185,19 @@ def outlines(mask: np.ndarray, obstacles: Sequence[Obstacle]) -> tuple[np.ndarra
         same_box = by_box.get((obstacle.x, obstacle.y, obstacle.width, obstacle.height))
         if not same_box:
             raise ValueError(f"the mask shows nothing that fills the box of {obstacle}")
+        found.append(same_box.pop()[:, 0])
+    return tuple(found)
+
+
+def outlines(mask: np.ndarray, obstacles: Sequence[Obstacle]) -> tuple[np.ndarray, ...]:
+    """One closed line an obstacle, int32 [N, 2] of (x, y) in pixels.
+
+    It runs along the outermost pixels, one pixel off at most. Arguments and errors are those of
+    `contours`.
+    """
+    found = []
+    for obstacle, rim in zip(obstacles, contours(mask, obstacles), strict=True):
         small = min(obstacle.width, obstacle.height) < _SMALL
         tolerance = _SMALL_TOLERANCE if small else _TOLERANCE
-        found.append(cv2.approxPolyDP(same_box.pop(), tolerance, True)[:, 0])
+        found.append(cv2.approxPolyDP(rim, tolerance, True)[:, 0])
     return tuple(found)

@@ -51,6 +51,19 @@ class Configured:
 
 
 @dataclass(frozen=True)
+class Positions:
+    """Whether a camera's obstacles get a place on the road, where somebody listens for them."""
+
+    gap: str | None
+    """Why they get none; None where they do."""
+
+    @property
+    def status(self) -> str:
+        """For people: one value of /diagnostics."""
+        return "known" if self.gap is None else f"unknown: {self.gap}"
+
+
+@dataclass(frozen=True)
 class Report:
     level: Level
     message: str
@@ -65,6 +78,7 @@ def report(
     snapshot: Snapshot | None,
     missing_input_reason: str | None,
     transition_age: float | None = None,
+    positions: Positions | None = None,
 ) -> Report:
     """One status of /diagnostics.
 
@@ -77,6 +91,7 @@ def report(
             came for INPUT_TIMEOUT.
         transition_age: seconds that a transition such as configuring has taken so far; None where
             there is none.
+        positions: whether obstacles get a place on the road; None where nobody asked for one.
     """
     values = {"state": state}
     if configured is not None:
@@ -96,7 +111,11 @@ def report(
     if configured is None or snapshot is None:
         return Report(Level.WARN, f"{state}: no obstacles are looked for", values)
     values |= _numbers(snapshot, configured)
+    if positions is not None:
+        values[topics.POSITIONS] = positions.status
     level, message = _judge(snapshot, configured, missing_input_reason)
+    if level is Level.OK and positions is not None and positions.gap is not None:
+        level, message = Level.WARN, f"obstacles get no place on the road: {positions.gap}"
     return Report(level, message, values)
 
 

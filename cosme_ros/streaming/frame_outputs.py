@@ -9,10 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.geometry.obstacle_position import (
+    GroundGeometry,
+    ObstaclePosition,
+    locate_obstacles,
+)
 from cosme_ros.health.state import NO_HEALTH, FrameHealth, HealthState
 from cosme_ros.inference.detector import Detection
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
-from cosme_ros.postprocessing.obstacles import Obstacle, outlines
+from cosme_ros.postprocessing.obstacles import Obstacle, contours, outlines
 from cosme_ros.visualization.overlay import draw_overlay
 
 NotesOf = Callable[[Detection, tuple[Obstacle, ...], NDArray[np.uint8]], tuple[str, ...]]
@@ -54,6 +59,10 @@ class FrameOutputs:
     """Whether mask and obstacles are withheld because the frame is unlike those of calibration."""
     health: FrameHealth = NO_HEALTH
     """Of the camera at the frame."""
+    ground: GroundGeometry | None = None
+    """By which the obstacles were placed on the road; None where that is off or not possible."""
+    positions: tuple[ObstaclePosition | None, ...] | None = None
+    """Of the obstacles; None where there is no `ground`. Of one that is not on the road, None."""
 
 
 def compute_outputs(
@@ -68,6 +77,7 @@ def compute_outputs(
     health: FrameHealth = NO_HEALTH,
     out_of_domain: str = "publish",
     notes: NotesOf | None = None,
+    ground: GroundGeometry | None = None,
 ) -> FrameOutputs:
     """Make the wanted outputs of what was detected in a frame.
 
@@ -83,6 +93,7 @@ def compute_outputs(
         out_of_domain: one of OUT_OF_DOMAIN: 'withhold' makes neither mask nor obstacles where the
             health says so.
         notes: says in a few words why obstacles are some; None: nothing is said.
+        ground: by which obstacles get a place on the road; None leaves that out.
     """
     unlike = health.state == HealthState.OUT_OF_DOMAIN and out_of_domain == "withhold"
     withheld = False
@@ -110,6 +121,9 @@ def compute_outputs(
     words: tuple[str, ...] = ()
     if lines is not None and mask is not None and obstacles and notes is not None:
         words = notes(detection, obstacles, mask)
+    positions: tuple[ObstaclePosition | None, ...] | None = None
+    if ground is not None and lines is not None and mask is not None:
+        positions = locate_obstacles(contours(mask, obstacles), ground)
     score: NDArray[np.float32] | None = None
     if wanted.score:
         score = detection.score_grid if score_on_grid else detection.score
@@ -126,4 +140,6 @@ def compute_outputs(
         mask_withheld=withheld,
         out_of_domain=unlike,
         health=health,
+        ground=ground,
+        positions=positions,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from cosme_ros import topics
 from cosme_ros.bundle.loading import Bundle, load_bundle
+from cosme_ros.geometry.obstacle_position import GroundGeometry
 from cosme_ros.health.measures import frame_measures
 from cosme_ros.health.reference import health_reference
 from cosme_ros.health.state import FrameHealth, HealthTracker
@@ -132,14 +133,20 @@ class FramePipeline:
         return DetectedFrame(camera, stamp, image, detection, spread, choices)
 
     def outputs(
-        self, frame: DetectedFrame, requested: RequestedOutputs, *, frame_rate: float
+        self,
+        frame: DetectedFrame,
+        requested: RequestedOutputs,
+        *,
+        frame_rate: float,
+        ground: GroundGeometry | None = None,
     ) -> FrameOutputs:
         """Make what was asked for of a camera's next frame, and judge the camera's health.
 
         Args:
             frame: as `detect` returned it; once, in order.
             requested: what is made.
-            frame_rate: frames a second, for the overlay.
+            frame_rate: frames a second, for the overlay to tell.
+            ground: by which obstacles get a place on the road; None leaves that out.
         """
         measures = frame_measures(
             frame.image,
@@ -160,6 +167,7 @@ class FramePipeline:
             health=health,
             out_of_domain=frame.choices.settings.out_of_domain,
             notes=self._explainer.notes,
+            ground=ground,
         )
 
     def explain(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime as ort
 
 from cosme_ros.bundle.loading import GRAPHS, Bundle
+from cosme_ros.inference.runtime_options import NO_OPTIONS
 from cosme_ros.inference.sessions import Session, open_session
 from cosme_ros.inference.tensorrt_cache import engine_cache_folder
 
@@ -43,9 +44,18 @@ class HostSession:
 class GpuSession:
     """The same on a GPU: `place` and `fetch` copy, `run` does not."""
 
-    def __init__(self, path: Path, provider: str, engines: Callable[[], Path]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        provider: str,
+        engines: Callable[[], Path],
+        runtime_options: Mapping[str, str],
+    ) -> None:
         """`engines` gives the folder where TensorRT keeps what it builds, which takes minutes."""
-        providers: list[Any] = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+        providers: list[Any] = [
+            ("CUDAExecutionProvider", dict(runtime_options)),
+            "CPUExecutionProvider",
+        ]
         if provider == "tensorrt":
             kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(engines())}
             providers.insert(0, ("TensorrtExecutionProvider", kept))
@@ -80,7 +90,13 @@ class BareSessions:
     the graphs. Raises ProviderError where it does not.
     """
 
-    def __init__(self, bundle: Bundle, provider: str, threads: int) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        provider: str,
+        threads: int,
+        runtime_options: Mapping[str, str] = NO_OPTIONS,
+    ) -> None:
         self.by_graph: dict[str, AnySession] = {}
 
         def engines() -> Path:
@@ -88,9 +104,15 @@ class BareSessions:
 
         for graph in GRAPHS:
             path = bundle.graph_path(graph)
-            session = open_session(path, provider, threads=threads, engine_cache=engines)
+            session = open_session(
+                path,
+                provider,
+                threads=threads,
+                runtime_options=runtime_options,
+                engine_cache=engines,
+            )
             if provider in _ON_GPU:
-                self.by_graph[graph] = GpuSession(path, provider, engines)
+                self.by_graph[graph] = GpuSession(path, provider, engines, runtime_options)
             else:
                 self.by_graph[graph] = HostSession(session)
         place = self.by_graph["memory"].place

@@ -84,7 +84,7 @@ class PaperMethod:
         student = Student(
             student_name, network.channels, network.strides, width=width, layers=EVALUATION_LAYERS
         )
-        frames = _frames(_SETTLING_SIZE)
+        frames = frames_of(_SETTLING_SIZE)
         measure_batch_norms(network, tqdm(frames, "teacher's batch norms", unit="frame"))
         measure_batch_norms(student.network, tqdm(frames, "student's batch norms", unit="frame"))
         self._method = FittedMethod(
@@ -117,25 +117,46 @@ class PaperMethod:
         With `half` the bundle is in half precision, and lies beside it; with `int8` there is one in
         int8 too.
         """
-        frames = _frames(size)
         unfilled = replace(self._method, size=size, banks=dict.fromkeys(MEMORY_LAYERS))
-        method = replace(unfilled, banks=_banks(unfilled, frames[0], prototypes))
+        banks = _banks(unfilled, frames_of(size)[0], prototypes)
         name = f"paper {size[0]}x{size[1]}"
-        write_bundle(
-            folder,
-            method,
-            _frames(size, 1 if size[0] * size[1] > _ENOUGH_PIXELS else FRAMES),
-            name=name,
-            licence="none",
-            fitted_on={"description": "nothing: random weights", "frames": 1, "seed": 0},
-        )
-        single = load_bundle(folder)
-        bundle = _lowered(folder, "half", halve) if half else single
-        workload = _workload(name, bundle, single, method, True, frames, _PAPER_RATE)
-        if not int8:
-            return workload
-        convert = to_int8(frames, lambda title, numbers: tqdm(numbers, title, unit="frame"))
-        return replace(workload, int8=_lowered(folder, "int8", convert))
+        return export(replace(unfilled, banks=banks), folder, name, half=half, int8=int8)
+
+    @property
+    def teacher(self) -> TeacherCheckpoint:
+        """The teacher, whose batch norms were measured."""
+        return self._method.teacher
+
+
+def export(
+    method: FittedMethod, folder: Path, name: str, *, half: bool = False, int8: bool = False
+) -> Workload:
+    """Write a bundle of random networks to `folder`, which may be there.
+
+    Args:
+        method: the networks, banks and input size.
+        folder: of the bundle in single precision; those in others lie beside it.
+        name: of the workload and the bundle.
+        half: write one in half precision too, which is then the workload's.
+        int8: write one in int8 too.
+    """
+    size = method.size
+    frames = frames_of(size)
+    write_bundle(
+        folder,
+        method,
+        frames_of(size, 1 if size[0] * size[1] > _ENOUGH_PIXELS else FRAMES),
+        name=name,
+        licence="none",
+        fitted_on={"description": "nothing: random weights", "frames": 1, "seed": 0},
+    )
+    single = load_bundle(folder)
+    bundle = _lowered(folder, "half", halve) if half else single
+    workload = _workload(name, bundle, single, method, True, frames, _PAPER_RATE)
+    if not int8:
+        return workload
+    convert = to_int8(frames, lambda title, numbers: tqdm(numbers, title, unit="frame"))
+    return replace(workload, int8=_lowered(folder, "int8", convert))
 
 
 def demo_workload(path: Path, bag: Path, image_topic: str, false_positive_rate: float) -> Workload:
@@ -168,7 +189,7 @@ def _workload(
 
 def _lowered(folder: Path, precision: str, convert: Convert) -> Bundle:
     out = folder.with_name(f"{folder.name}_{precision}")
-    _write_converted(folder, out, convert)
+    write_converted(folder, out, convert)
     return load_bundle(out)
 
 
@@ -185,7 +206,8 @@ def _multiply_adds(folder: Path, image: np.ndarray) -> dict[str, int]:
     return {**counts, "all": sum(counts.values())}
 
 
-def _frames(size: tuple[int, int], count: int = FRAMES) -> FitFrames:
+def frames_of(size: tuple[int, int], count: int = FRAMES) -> FitFrames:
+    """Return frames of the synthetic streets, brought to `size` (H, W)."""
     return FitFrames(SyntheticStreets(0, count).images, np.arange(count), size)
 
 
@@ -216,7 +238,7 @@ def _method_like(bundle: Bundle) -> FittedMethod:
         width=teacher["width"],
         output_stride=teacher["output_stride"],
     )
-    frames = _frames(bundle.input_size)
+    frames = frames_of(bundle.input_size)
     measure_batch_norms(network, frames)
     own = _student_like(student, method, network, bundle.input_size)
     return FittedMethod(
@@ -262,11 +284,11 @@ def _student_like(
         width=student["width"],
         layers=method["evaluation_layers"],
     )
-    measure_batch_norms(scratch.network, _frames(size))
+    measure_batch_norms(scratch.network, frames_of(size))
     return FittedStudent(scratch.requires_grad_(False).eval())
 
 
-def _write_converted(bundle: Path, out: Path, convert: Convert) -> None:
+def write_converted(bundle: Path, out: Path, convert: Convert) -> None:
     """Write the bundle in the folder `bundle`, of single precision, to `out` as `convert` does.
 
     `python -m training halve` and `quantise` write one only if it keeps the average precision. The

@@ -28,7 +28,7 @@ from cosme_ros.missing_packages import (
 
 REPOSITORY = Path(__file__).parents[2]
 KNOWN = {*PACKAGES, *ROS_PACKAGES}
-OPTIONAL = {"cv_bridge", "distributed", "onnxruntime_ep_openvino", "ray", "vision_msgs"}
+OPTIONAL = {"cv_bridge", "distributed", "onnxruntime_ep_openvino", "ray", "tf2_ros", "vision_msgs"}
 OF_LAUNCH = {"launch", "launch_ros"}  # who has `ros2 launch` has them
 BROUGHT_BY = {"lz4": "rosbags", "markupsafe": "jinja2"}
 # Python imports it at its start where it lies on PYTHONPATH.

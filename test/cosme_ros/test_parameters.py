@@ -54,6 +54,9 @@ def test_every_row_tells_what_it_is_for():
         ("deadline", -0.1, "between 0.0 and 60.0"),
         ("deadline", 1, "of type float"),
         ("overlap", "on", "auto, always, never"),
+        ("camera_pose", "urdf", "parameters, tf"),
+        ("camera_height", -1.0, "between 0.0 and 100.0"),
+        ("vehicle_frame", "", "'base_link'"),
         ("autostart", 1, "of type bool"),
         ("diagnostics_period", 0.01, "between 0.1 and"),
     ],
@@ -103,3 +106,10 @@ def test_a_number_without_an_upper_limit_says_so():
     rate.check(1000.0)
     with pytest.raises(ParameterError, match=r"'rate' is 0\.0, but must be 1e-06 or more"):
         rate.check(0.0)
+
+
+def test_a_pose_by_parameters_is_of_one_camera():
+    values = {**DEFAULTS, "bundle": "/bundles/street", "cameras": "front,rear"}
+    assert check_settings({**values, "camera_pose": "tf", "camera_height": 1.5})
+    with pytest.raises(ParameterError, match=r"'camera_height' is of one camera, but .* names 2"):
+        check_settings({**values, "camera_height": 1.5})

@@ -21,7 +21,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
@@ -37,11 +37,13 @@ OUTPUTS = {
     "mask": (topics.OUTPUT_MASK, Image),
     "overlay": (topics.OUTPUT_OVERLAY, Image),
     "markers": (topics.OUTPUT_MARKERS, MarkerArray),
+    "points": (topics.OUTPUT_POINTS, PointCloud2),
 }
 try:
-    from vision_msgs.msg import Detection2DArray
+    from vision_msgs.msg import Detection2DArray, Detection3DArray
 
     OUTPUTS["detections"] = (topics.OUTPUT_DETECTIONS, Detection2DArray)
+    OUTPUTS["detections_3d"] = (topics.OUTPUT_DETECTIONS_3D, Detection3DArray)
 except ImportError:
     pass
 Key = tuple[int, int]

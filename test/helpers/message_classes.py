@@ -26,6 +26,12 @@ VISION_MSGS = {
         "std_msgs/Header header\nObjectHypothesisWithPose[] results\n"
         "vision_msgs/BoundingBox2D bbox\nstring id"
     ),
+    "BoundingBox3D": "geometry_msgs/Pose center\ngeometry_msgs/Vector3 size",
+    "Detection3D": (
+        "std_msgs/Header header\nObjectHypothesisWithPose[] results\n"
+        "vision_msgs/BoundingBox3D bbox\nstring id"
+    ),
+    "Detection3DArray": "std_msgs/Header header\nvision_msgs/Detection3D[] detections",
     "Detection2DArray": "std_msgs/Header header\nvision_msgs/Detection2D[] detections",
 }
 

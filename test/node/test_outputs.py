@@ -15,7 +15,8 @@ def test_every_output_topic_has_a_row_and_one_only():
     named = {value for name, value in vars(topics).items() if name.startswith("OUTPUT_")}
     rows = [output.topic for output in OUTPUTS]
     assert len(rows) == len(set(rows))
-    assert named - set(rows) <= {topics.OUTPUT_DETECTIONS}, "only where vision_msgs is installed"
+    optional = {topics.OUTPUT_DETECTIONS, topics.OUTPUT_DETECTIONS_3D}
+    assert named - set(rows) <= optional, "only where vision_msgs is installed"
     assert set(rows) <= named
 
 

@@ -15,6 +15,7 @@ TOPICS = {
     f"{NODE}/output/obstacle_mask": "sensor_msgs/msg/Image",
     f"{NODE}/output/overlay": "sensor_msgs/msg/Image",
     f"{NODE}/output/markers": "visualization_msgs/msg/MarkerArray",
+    f"{NODE}/output/obstacle_points": "sensor_msgs/msg/PointCloud2",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
 }
 

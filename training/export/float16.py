@@ -15,6 +15,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 
 from training.export.half_weights import load_unpacked
 from training.export.lower_precision import NETWORKS
+from training.export.merged_blocks import merge_blocks
 
 
 def halve(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None:
@@ -27,7 +28,8 @@ def halve(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None:
     for network in NETWORKS:
         half = halve_network(load_unpacked(bundle / f"{network}.onnx"))
         onnx.save(half, folder / f"{network}.onnx")
-    onnx.save(halve_inputs(onnx.load(bundle / "memory.onnx"), features), folder / "memory.onnx")
+    memory = merge_blocks(onnx.load(bundle / "memory.onnx"))
+    onnx.save(halve_inputs(memory, features), folder / "memory.onnx")
     shutil.copyfile(bundle / "prototypes.npz", folder / "prototypes.npz")
     for side in (*outputs, graphs["memory"]["inputs"]):
         for name in side.keys() & features:

@@ -67,7 +67,8 @@ class ClosedForm:
     backward: Mapping[str, BackwardMap]
 
 
-@torch.inference_mode()
+# Not inference_mode: parameters that are made in it cannot go to a GPU and be used there.
+@torch.no_grad()
 def build_generalist(teacher: Teacher, frames: FitFrames, settings: RidgeSettings) -> Generalist:
     """Return the frozen generalist on the finest grid of the teacher's layers that it is for.
 

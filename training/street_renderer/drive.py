@@ -71,6 +71,34 @@ class Frame:
     anomaly: Bytes
 
 
+@dataclass(frozen=True)
+class Mounting:
+    """The camera on its vehicle: a pinhole that looks forward, level, over a flat road.
+
+    focal: pixels. centre: where the axis meets the picture, pixels (column, row), the middle of the
+    first pixel being (0, 0). height: of the lens above the road, metres.
+    """
+
+    focal: float
+    centre: tuple[float, float]
+    height: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an anomaly stands, as seen from the camera: the middle of its foot, metres.
+
+    forward, left: on the road, from the point below the lens. width, height: of its box. box: the
+    box in the picture, pixels (left, top, right, bottom), the first pixel's middle being (0, 0).
+    """
+
+    forward: float
+    left: float
+    width: float
+    height: float
+    box: tuple[float, float, float, float]
+
+
 class StreetDrive:
     """A camera driving down one endless street.
 
@@ -80,7 +108,8 @@ class StreetDrive:
 
     seed: >= 0. height, width: pixels, >= 16. camera: >= 0; drives of the same number are driven
     with the same camera at the same height, on the same side of the road; without it each drive
-    has its own, by its seed. Raises ValueError for anything else.
+    has its own, by its seed. slope: metres that the road rises a metre, all of it from the point
+    below the lens on, -0.2..0.2; things on it stay upright. Raises ValueError for anything else.
     """
 
     def __init__(
@@ -90,6 +119,7 @@ class StreetDrive:
         width: int = 640,
         anomalies: bool = False,
         camera: int | None = None,
+        slope: float = 0.0,
     ) -> None:
         if seed < 0:
             raise ValueError(f"seed is {seed}; it must be 0 or more")
@@ -98,7 +128,10 @@ class StreetDrive:
             raise ValueError(f"camera is {camera}; it must be 0 or more")
         if height < 16 or width < 16:
             raise ValueError(f"size is {height} x {width} pixels; each side must be 16 or more")
+        if not -0.2 <= slope <= 0.2:
+            raise ValueError(f"slope is {slope}; it must be -0.2 to 0.2")
         self._seed, self._height, self._width = seed, height, width
+        self._slope = slope
         self._anomalies = anomalies
         self._street = plan_street(seed)
         self._weather = choose_weather(seed)
@@ -172,6 +205,34 @@ class StreetDrive:
         """How near an anomaly comes before it is below the view."""
         return odd.NEAREST_M
 
+    @property
+    def mounting(self) -> Mounting:
+        """Of the camera while its vehicle does not nod."""
+        # The renderer counts pixels from the outer edge of the first one.
+        centre = (0.5 * self._width - 0.5, self._horizon - 0.5)
+        return Mounting(self._focal, centre, self._mount)
+
+    def places(self, t: float) -> list[Place]:
+        """Return where the anomalies of `frame(t)` stand, without painting it."""
+        if not self._anomalies:
+            return []
+        camera = self._camera(t)
+        *_, cars, walkers = self._normal_things(t)
+        found = []
+        for thing in self._strange_things(cars, walkers, camera.z):
+            point = np.array([thing.q + self._street.bend(thing.s), 0.0, thing.s])
+            right, _, depth = camera.view(point).tolist()
+            (u, v), scale = camera.pixels(camera.view(point)).tolist(), camera.focal / depth
+            left, high = u - thing.half * scale, v - thing.cutout.height * scale
+            box = (left, high, u + thing.half * scale, v)
+            if self._mirrored:
+                right = -right
+                box = (self._width - box[2], box[1], self._width - box[0], box[3])
+            shifted = (box[0] - 0.5, box[1] - 0.5, box[2] - 0.5, box[3] - 0.5)
+            size = (thing.cutout.width, thing.cutout.height)
+            found.append(Place(depth, -right, *size, shifted))
+        return found
+
     def anomalies_ahead(self, t: float) -> dict[float, float]:
         """Return what `frame(t)` has on the road, without painting it.
 
@@ -194,7 +255,8 @@ class StreetDrive:
             width=self._width,
             height=self._height,
             focal=self._focal,
-            horizon=self._horizon + self._focal * nod,
+            # A plane that rises from below the lens is seen as a flat one with another horizon.
+            horizon=self._horizon + self._focal * (nod - self._slope),
             x=q + self._street.bend(s),
             y=self._mount + 0.01 * math.sin(8.7 * t + a),
             z=s,

@@ -5,6 +5,7 @@ import importlib.util
 import logging
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,13 @@ def test_a_session_describes_and_runs_its_graph(folder: Path) -> None:
     out = session.run({"image": street_frame(36, 64)[np.newaxis]})
     assert list(out) == ["student_c5"]
     assert out["student_c5"].shape == (1, 8, 8, 12)
+
+
+def test_memory_is_returned_to_arenas_that_onnx_runtime_knows(folder: Path) -> None:
+    """It has cpu and gpu, and refuses any other name: every frame of a new size would fail."""
+    on_cpu = open_session(folder / "student.onnx", "cpu", threads=1)
+    assert on_cpu.arenas == "cpu:0"
+    assert replace(on_cpu, provider="cuda").arenas == "cpu:0;gpu:0"
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -15,6 +15,7 @@ from cosme_ros.inference.providers import ProviderError
 from cosme_ros.inference.runtime_options import (
     captures_graphs,
     check_recording,
+    float16_options,
     parse_runtime_options,
     split_options,
 )
@@ -107,3 +108,17 @@ def test_graphs_whose_outputs_move_cannot_be_recorded(folder: Path) -> None:
     sessions["teacher"] = replace(sessions["teacher"], outputs=free, captures=True)
     with pytest.raises(ProviderError, match="class_id, lh has a free shape"):
         InferencePipeline(sessions, bundle.banks)
+
+
+@pytest.mark.parametrize(
+    ("provider", "version", "own"),
+    [
+        ("cuda", "1.31.0", True),
+        ("cuda", "1.20.1", True),
+        ("cuda", "1.19.2", False),
+        ("tensorrt", "1.31.0", False),
+        ("cpu", "1.31.0", False),
+    ],
+)
+def test_networks_in_float16_have_options_on_a_gpu(provider, version: str, own: bool) -> None:
+    assert bool(float16_options(provider, version)) is own

@@ -3,12 +3,19 @@
 
 """By the definitions of vision_msgs; its own classes are tried where ROS has them, in test/node."""
 
+import math
+
 import numpy as np
 import pytest
 from helpers.message_classes import message_class, serialised_and_back
 from helpers.small_bag import header
 
-from cosme_ros.obstacle_messages.detections import CLASS_ID, fill_detections
+from cosme_ros.geometry.obstacle_position import ObstaclePosition
+from cosme_ros.obstacle_messages.detections import (
+    CLASS_ID,
+    fill_detections,
+    fill_detections_3d,
+)
 from cosme_ros.postprocessing.obstacles import Obstacle, find_obstacles
 
 HEADER = header(1_700_000_000_123_456_789)
@@ -53,3 +60,48 @@ def test_the_score_is_a_half_at_the_alarm_line_and_rises_towards_one() -> None:
 
 def test_no_obstacle_is_an_empty_array() -> None:
     assert list(detections(()).detections) == []
+
+
+def test_a_box_in_space_stands_where_the_obstacle_is() -> None:
+    bearing = math.atan2(3.0, 4.0)
+    position = ObstaclePosition(
+        x=4.0,
+        y=3.0,
+        range=5.0,
+        bearing=bearing,
+        width=1.0,
+        height=0.6,
+        range_sigma=0.5,
+        bearing_sigma=0.02,
+        width_sigma=0.1,
+        depth=5.0,
+        foot_line=np.zeros((5, 2)),
+    )
+    message = message_class("vision_msgs/msg/Detection3DArray")()
+    fill_detections_3d(
+        message,
+        message_class("vision_msgs/msg/Detection3D"),
+        message_class("vision_msgs/msg/ObjectHypothesisWithPose"),
+        HEADER,
+        [Obstacle(0, 0, 1, 1, 1, 3.0), Obstacle(5, 5, 1, 1, 1, 1.0)],
+        [position, None],
+        [7, 8],
+    )
+    (detection,) = serialised_and_back(message).detections  # the other is not on the road
+    assert (detection.header, detection.id) == (HEADER, "7")
+    centre, size = detection.bbox.center, detection.bbox.size
+    assert (size.x, size.y, size.z) == (1.0, 1.0, 0.6)
+    # Half of its depth behind the near side, along the line of sight.
+    assert (centre.position.x, centre.position.y) == pytest.approx((4.4, 3.3))
+    assert centre.position.z == 0.3
+    assert 2 * math.atan2(centre.orientation.z, centre.orientation.w) == pytest.approx(bearing)
+    (result,) = detection.results
+    assert (result.hypothesis.class_id, result.hypothesis.score) == (CLASS_ID, 0.75)
+    near = result.pose.pose.position
+    assert (near.x, near.y, near.z) == (4.0, 3.0, 0.0)
+    covariance = np.reshape(result.pose.covariance, (6, 6))
+    sight = np.array([0.8, 0.6, 0, 0, 0, 0])
+    assert sight @ covariance @ sight == pytest.approx(0.5**2)
+    across = np.array([-0.6, 0.8, 0, 0, 0, 0])
+    assert across @ covariance @ across == pytest.approx((5.0 * 0.02) ** 2)
+    assert not covariance[2:].any() and not covariance[:, 2:].any()

@@ -6,6 +6,7 @@ import pytest
 from helpers.message_classes import message_class, serialised_and_back
 from helpers.small_bag import header
 
+from cosme_ros.geometry.obstacle_position import ObstaclePosition
 from cosme_ros.messages.camera_model import ImagePlane, uncalibrated_plane
 from cosme_ros.obstacle_messages.markers import LIFETIME, fill_markers
 from cosme_ros.postprocessing.obstacles import find_obstacles, outlines
@@ -16,7 +17,7 @@ Marker = message_class("visualization_msgs/msg/Marker")
 HEADER = header(1_700_000_000_123_456_789)
 
 
-def markers(score: np.ndarray, plane: ImagePlane = PLANE):
+def markers(score: np.ndarray, plane: ImagePlane = PLANE, positions=None):
     mask, obstacles = find_obstacles(score, region=None, minimum_area=1)
     message = message_class("visualization_msgs/msg/MarkerArray")()
     fill_markers(
@@ -29,6 +30,7 @@ def markers(score: np.ndarray, plane: ImagePlane = PLANE):
         plane,
         height=HEIGHT,
         width=WIDTH,
+        positions=positions,
     )
     return serialised_and_back(message).markers
 
@@ -98,3 +100,31 @@ def test_guessed_directions_say_so() -> None:
     for plane, guessed in ((PLANE, False), (uncalibrated_plane(WIDTH, HEIGHT), True)):
         for marker in markers(two_boxes(), plane)[1:]:
             assert marker.ns.endswith("(uncalibrated)") == guessed
+
+
+def test_an_obstacle_whose_place_is_known_is_outlined_there() -> None:
+    place = ObstaclePosition(
+        x=12.0,
+        y=0.5,
+        range=12.04,
+        bearing=0.04,
+        width=1.0,
+        height=0.5,
+        range_sigma=0.5,
+        bearing_sigma=0.01,
+        width_sigma=0.1,
+        depth=12.0,
+        foot_line=np.zeros((5, 2)),
+    )
+    near, far = markers(two_boxes(), positions=[None, place]), markers(two_boxes())
+    assert near[1].points == far[1].points, "the first has no place"
+    assert (near[2].text, near[2].pose) == (far[2].text, far[2].pose)
+    line, text = near[3:]
+    points = np.array([(p.x, p.y, p.z) for p in line.points])
+    np.testing.assert_allclose(points[:, 2], 12.0)
+    # The same pixels, and as wide and high in the image as without a place.
+    plain = np.array([(p.x, p.y, p.z) for p in far[3].points])
+    np.testing.assert_allclose(points / 12.0, plain)
+    assert line.scale.x == pytest.approx(12.0 * far[3].scale.x)
+    assert text.scale.z == pytest.approx(12.0 * far[4].scale.z)
+    assert text.text == "1.5, 12.0 m"

@@ -8,7 +8,7 @@ import pytest
 from cosme_ros import topics
 from cosme_ros.health.measures import MEASURES
 from cosme_ros.health.state import FrameHealth, HealthState
-from cosme_ros.streaming.diagnostics import PENDING_KEY, Configured, Level, report
+from cosme_ros.streaming.diagnostics import PENDING_KEY, Configured, Level, Positions, report
 from cosme_ros.streaming.frame_statistics import Percentiles, Snapshot
 from cosme_ros.streaming.score_drift import DriftReference, ScoreSpread
 
@@ -54,6 +54,7 @@ def status(
     configured=CONFIGURED,
     missing_input_reason=None,
     transition_age=None,
+    positions=None,
 ):
     return report(
         state=state,
@@ -62,6 +63,7 @@ def status(
         configured=configured,
         snapshot=snapshot,
         missing_input_reason=missing_input_reason,
+        positions=positions,
     )
 
 
@@ -227,3 +229,16 @@ def test_degraded_warns_and_out_of_domain_is_an_error_with_its_cause():
 def test_a_bundle_without_reference_says_so_and_is_no_fault():
     older = status(GOOD)
     assert (older.level, older.values[topics.HEALTH]) == (Level.OK, "no_reference")
+
+
+def test_obstacles_without_a_place_that_is_asked_for_are_a_warning():
+    lacking = status(positions=Positions(gap="nothing came on /camera/camera_info"))
+    assert lacking.level == Level.WARN
+    assert "no place on the road: nothing came on /camera/camera_info" in lacking.message
+    assert lacking.values[topics.POSITIONS] == "unknown: nothing came on /camera/camera_info"
+    known = status(positions=Positions(gap=None))
+    assert (known.level, known.values[topics.POSITIONS]) == (Level.OK, "known")
+    assert topics.POSITIONS not in status().values
+    # A worse state stays what is said.
+    worse = status(replace(GOOD, pending_age=9.0), positions=Positions(gap="no pose"))
+    assert worse.level == Level.ERROR and "pending" in worse.message

@@ -6,13 +6,17 @@
 import cv2
 import numpy as np
 import pytest
+from helpers.small_bag import camera_info_message
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.geometry.ground_source import GroundSource, pose_of_settings
+from cosme_ros.geometry.obstacle_position import locate_obstacles
 from cosme_ros.health.state import FrameHealth, HealthState
 from cosme_ros.inference.detector import Detector
+from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
-from cosme_ros.postprocessing.obstacles import find_obstacles, outlines
+from cosme_ros.postprocessing.obstacles import contours, find_obstacles, outlines
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
 from cosme_ros.visualization.overlay import draw_overlay
 
@@ -37,6 +41,7 @@ def outputs(
     frame_rate=None,
     score_on_grid=False,
     outline="score",
+    ground=None,
 ):
     return compute_outputs(
         detector.detect(image),
@@ -51,7 +56,16 @@ def outputs(
         provider="cpu",
         frame_rate=frame_rate,
         score_on_grid=score_on_grid,
+        ground=ground,
     )
+
+
+@pytest.fixture(scope="module")
+def ground():
+    info = camera_info_message(0, *STREET.shape[:2])
+    info.k = np.array([120.0, 0, 80, 0, 120, 45, 0, 0, 1])
+    settings = Settings(camera_height=1.5)
+    return GroundSource().geometry(settings, pose_of_settings(settings), info, *STREET.shape[:2])
 
 
 @pytest.mark.parametrize("score", [True, False])
@@ -199,3 +213,20 @@ def test_the_overlay_says_that_it_is_out_of_domain_or_degraded(detector):
     assert (drawn[out, "withhold"] != plain).any()
     assert (drawn[out, "publish"] != plain).any()
     assert (drawn[out, "publish"] != drawn[out, "withhold"]).any()
+
+
+def test_obstacles_get_a_place_on_the_road_where_the_camera_is_known(detector, ground):
+    made = outputs(detector, STREET, EVERYTHING, ground=ground)
+    expected = locate_obstacles(contours(made.mask, made.obstacles), ground)
+    assert [place.range for place in made.positions] == [place.range for place in expected]
+    # The box of the picture ends at row 75: 30 pixels below the horizon of a focal length of 120.
+    assert made.positions[0].range == pytest.approx(1.5 * 120 / 30, rel=0.2)
+    assert outputs(detector, STREET, EVERYTHING).positions is None
+    unheard = RequestedOutputs(score=True, mask=True, overlay=True)
+    assert outputs(detector, STREET, unheard, ground=ground).positions is None
+
+
+def test_unknown_obstacles_have_no_places_and_none_are_no_places(detector, ground):
+    assert outputs(detector, SKY, EVERYTHING, drivable=True, ground=ground).positions is None
+    road = street_frame(90, 160)
+    assert outputs(detector, road, EVERYTHING, ground=ground).positions == ()

@@ -69,6 +69,13 @@ def settings(tmp_path: Path) -> RidgeSettings:
     return RidgeSettings(weights=str(path), penalty=1e-6)
 
 
+def test_the_generalist_can_be_moved(frames: FitFrames, settings: RidgeSettings) -> None:
+    """To a GPU, say. What is made in inference mode cannot be used there after it was moved."""
+    generalist = build_generalist(network(0), frames, settings).double()
+    with torch.inference_mode():
+        generalist(torch.zeros(1, 3, *SIZE, dtype=torch.float64))
+
+
 def test_explains_what_follows_from_its_backbone(
     frames: FitFrames, settings: RidgeSettings, tmp_path: Path
 ) -> None:

@@ -158,3 +158,34 @@ def test_time_must_be_finite(t: float) -> None:
 def test_bad_arguments_say_what_would_be_right(seed: int, height: int, width: int) -> None:
     with pytest.raises(ValueError, match="must be"):
         StreetDrive(seed, height, width)
+
+
+def test_a_slope_moves_the_road_and_changes_no_street() -> None:
+    flat, rising = (StreetDrive(22, 180, 320, anomalies=True, slope=s) for s in (0.0, 0.03))
+    assert same(flat.frame(1.0), StreetDrive(22, 180, 320, anomalies=True).frame(1.0))
+    assert rising.mounting == flat.mounting, "what the camera is thought to be"
+    shift = 0.03 * flat.mounting.focal
+    for low, high in zip(flat.places(1.0), rising.places(1.0), strict=True):
+        assert (high.forward, high.left) == (low.forward, low.left)
+        assert high.box[3] == pytest.approx(low.box[3] - shift)
+    with pytest.raises(ValueError, match=r"slope is 0\.5; it must be -0\.2 to 0\.2"):
+        StreetDrive(1, slope=0.5)
+
+
+@pytest.mark.parametrize("seed", [22, 21, 28])
+def test_places_are_those_of_the_obstacles_ahead(seed: int) -> None:
+    """The pictures of 21 and 28 are mirrored."""
+    drive = StreetDrive(seed, 180, 320, anomalies=True)
+    found = 0
+    for t in np.arange(0.0, 12.0, 1.5):
+        places = drive.places(float(t))
+        assert len(places) == len(drive.anomalies_ahead(float(t)))
+        label = drive.frame(float(t)).anomaly
+        for place in places:
+            left, top, right, bottom = (round(value) for value in place.box)
+            box = label[max(top - 3, 0) : bottom + 4, max(left - 3, 0) : right + 4]
+            found += int(box.any())
+            box[...] = 0
+        assert not label.any(), "nothing else is labelled"
+    assert found
+    assert StreetDrive(seed, 180, 320).places(1.0) == []
