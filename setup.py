@@ -111,6 +111,7 @@ setup(
             f"calibrate = {PACKAGE}.__main__:calibrate",
             f"explain = {PACKAGE}.__main__:explain",
             f"references = {PACKAGE}.__main__:references",
+            f"mark_normal = {PACKAGE}.__main__:mark_normal",
             f"snapshot = {PACKAGE}.__main__:snapshot",
             f"watch = {PACKAGE}.__main__:watch",
         ]

@@ -27,6 +27,7 @@ MODULES = {
     "calibrate": "cosme_ros.cli.calibrate",
     "explain": "cosme_ros.cli.explain",
     "references": "cosme_ros.cli.references",
+    "mark_normal": "cosme_ros.cli.mark_normal",
     "snapshot": "cosme_ros.cli.snapshot",
     "watch": "cosme_ros.cli.watch",
 }
@@ -91,6 +92,7 @@ evaluate_bag = partial(run, "evaluate_bag")
 calibrate = partial(run, "calibrate")
 explain = partial(run, "explain")
 references = partial(run, "references")
+mark_normal = partial(run, "mark_normal")
 snapshot = partial(run, "snapshot")
 watch = partial(run, "watch")
 

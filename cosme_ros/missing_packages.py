@@ -73,6 +73,7 @@ ROS_PACKAGES = frozenset(
         "rclpy",
         "sensor_msgs",
         "std_msgs",
+        "std_srvs",
         "visualization_msgs",
     }
 )

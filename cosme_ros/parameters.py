@@ -185,6 +185,27 @@ class Settings:
         Changeable.ALWAYS,
         choices=OUT_OF_DOMAIN,
     )
+    marks: str = _row(
+        "",
+        "File of marks: what the detector was taught to be normal on the vehicle. ~/save_memory "
+        "writes it; where it is not there, the node begins without marks. Empty: none, and nothing "
+        "can be marked.",
+        Changeable.UNCONFIGURED,
+    )
+    marks_guard: bool = _row(
+        True,
+        "Whether marks that would blind the detector are refused: a large part of the road, a "
+        "thing that stands on it, a score higher than any of the calibration. false: every mark "
+        "is taken, and the journal says so.",
+        Changeable.ALWAYS,
+    )
+    marks_limit: int = _row(
+        256,
+        "Prototypes that all marks together may add to one layer. Each costs time in every frame.",
+        Changeable.UNCONFIGURED,
+        minimum=1,
+        maximum=65536,
+    )
     temporal: str = _row(
         "none",
         "Whether a frame's score stands for itself ('none') or is averaged with those of the "

@@ -15,6 +15,7 @@ DETECTOR_NODE = "cosme_detector"
 
 INPUT_IMAGE = "~/input/image"  # sensor_msgs/Image, or CompressedImage
 INPUT_CAMERA_INFO = "~/input/camera_info"  # sensor_msgs/CameraInfo
+INPUT_NORMAL_MASK = "~/input/normal_mask"  # sensor_msgs/Image, mono8, not 0 where it is normal
 OUTPUT_SCORE = "~/output/anomaly_score"  # sensor_msgs/Image, 32FC1, 1.0 is the alarm line
 OUTPUT_MASK = "~/output/obstacle_mask"  # sensor_msgs/Image, mono8, 0 or 255
 OUTPUT_OVERLAY = "~/output/overlay"  # sensor_msgs/Image, bgr8
@@ -23,6 +24,10 @@ OUTPUT_DETECTIONS = "~/output/detections"  # vision_msgs/Detection2DArray, where
 EXPLAIN = "~/explain"  # std_srvs/Trigger: JSON on why the newest frame's obstacles are some
 OUTPUT_DETECTIONS_3D = "~/output/detections_3d"  # vision_msgs/Detection3DArray, likewise
 OUTPUT_POINTS = "~/output/obstacle_points"  # sensor_msgs/PointCloud2, in the vehicle's frame
+MARK_NORMAL = "~/mark_normal"  # service, std_srvs/Trigger, as the three below
+UNDO_MARK = "~/undo_mark"
+SAVE_MEMORY = "~/save_memory"
+FORGET_MARKS = "~/forget_marks"
 DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray
 
 # Keys of the detector's status on DIAGNOSTICS whose values other processes read.
@@ -41,6 +46,8 @@ HEALTH_CAUSE = "health cause"
 """A sentence; empty while in_domain."""
 POSITIONS = "obstacle positions"
 """Whether obstacles get a place on the road; only there where it was asked for."""
+MARKS = "marks"
+"""How many places were taught to be normal."""
 REFUSAL = "refusal"
 """Why the last transition failed; only there after one that did."""
 AGE_AT_START = "age at start from arrival"

@@ -139,6 +139,7 @@ def _settings(options: argparse.Namespace) -> EvaluationSettings:
         minimum_area=options.minimum_area,
         outline=options.outline,
         static_mask=options.static_mask and str(Path(options.static_mask).expanduser().resolve()),
+        marks=options.marks and str(Path(options.marks).expanduser().resolve()),
         temporal=options.temporal,
         alarm_gap=options.alarm_gap,
         component_sizes=options.component_sizes,

@@ -23,6 +23,7 @@ OBSTACLE_PARAMETERS = (
     "minimum_area",
     "outline",
     "static_mask",
+    "marks",
     "temporal",
 )
 """What decides which obstacles a frame shows: whoever draws or judges them offers all of it."""

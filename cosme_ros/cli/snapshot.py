@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cosme_ros import topics
+from cosme_ros.adaptation.adaptation import apply_marks
 from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
@@ -109,6 +110,7 @@ def _draw(options: argparse.Namespace) -> int:
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
     )
+    apply_marks(detector, options.marks)
     prepare_output_dir(options.out, CONTENTS, overwrite=options.overwrite)
     frames = _frames(options, total)
     if wanted is not None:

@@ -12,6 +12,7 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
+from cosme_ros.adaptation.adaptation import apply_marks
 from cosme_ros.bundle.loading import BundleError, load_bundle
 from cosme_ros.cli.options import (
     OBSTACLE_PARAMETERS,
@@ -55,6 +56,7 @@ def _run(options: argparse.Namespace) -> None:
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
     )
+    apply_marks(detector, options.marks)
     session = WatchSession(detector, rule, temporal=options.temporal)
     with (
         open_source(

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.adaptation.adaptation import apply_marks
 from cosme_ros.bags.labelled_frames import BagFrame, at_size
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bags.scenes import Scene, scene_at, scenes_of
@@ -86,6 +87,7 @@ def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
         task.settings.provider,
         task.settings.false_positive_rate,
         task.settings.threads,
+        task.settings.marks,
     )
     warnings = WarningLog()
     began = monotonic()
@@ -374,11 +376,15 @@ def _ahead(
 
 
 @functools.lru_cache(maxsize=1)
-def _detector(bundle: Path, provider: str, false_positive_rate: float, threads: int) -> Detector:
+def _detector(
+    bundle: Path, provider: str, false_positive_rate: float, threads: int, marks: str
+) -> Detector:
     """One for all bags that a process is given."""
-    return Detector(
+    detector = Detector(
         load_bundle(bundle),
         provider=provider,
         false_positive_rate=false_positive_rate,
         threads=threads,
     )
+    apply_marks(detector, marks)
+    return detector

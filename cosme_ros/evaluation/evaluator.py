@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
+from cosme_ros.adaptation.marks_file import existing_marks
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.calibration.guarantee import counting_sentence, temporal_sentence
 from cosme_ros.evaluation.bag_evaluator import (
@@ -58,7 +59,7 @@ class Evaluator:
     Raises:
         BundleError: the bundle is not valid.
         ValueError: it was not calibrated for the settings' false-positive rate, or the static mask
-            is none.
+            or the file of marks is none.
 
     >>> evaluator = Evaluator("demo/bundle", EvaluationSettings(provider="cpu"))
     >>> evaluator.bundle.name
@@ -80,6 +81,8 @@ class Evaluator:
         self.settings = settings or EvaluationSettings()
         self._alarm_threshold = self.bundle.calibration.threshold(self.settings.false_positive_rate)
         self._static_mask = load_static_mask(self.settings.static_mask)
+        marks = self.settings.marks
+        self._marks = len(existing_marks(Path(marks), self.bundle)) if marks else 0
         self._jobs = jobs
         self._backend = backend
         self._scheduler = scheduler
@@ -208,6 +211,9 @@ class Evaluator:
             and f"{mask.hidden_share:.1%} of the image is not looked at (static mask {mask.path}): "
             "no obstacle is found there, and its pixels are ignored in the labels and in every "
             "figure",
+            settings.marks
+            and f"{self._marks} {'mark' if self._marks == 1 else 'marks'} of {settings.marks} "
+            "taught the detector what is normal: these are not the figures of the bundle alone",
             counting_sentence(calibration, settings.alarm_gap),
             temporal_sentence(
                 calibration,

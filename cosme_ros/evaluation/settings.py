@@ -38,6 +38,8 @@ class EvaluationSettings:
     outline: str = Settings.outline
     static_mask: str = Settings.static_mask
     """Path; what it does not look at is ignored in the labels too. Empty: all is looked at."""
+    marks: str = Settings.marks
+    """Path of a file of marks, which is only read. Empty: none."""
     temporal: str = Settings.temporal
     alarm_gap: float = ALARM_GAP
     """Seconds; alarming frames no further apart are one alarm."""

@@ -118,6 +118,11 @@ class Detection:
         )
 
     @property
+    def threshold(self) -> float:
+        """Raw score at the alarm line."""
+        return self._threshold
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the frame."""
         width, height = self._size
@@ -277,21 +282,25 @@ class Detector:
         """Return the prototype banks that the next frame uses, as `Bundle.banks`."""
         return self._pipeline.banks
 
-    def detect(self, image: np.ndarray) -> Detection:
+    def detect(
+        self, image: np.ndarray, *, banks: Mapping[str, np.ndarray] | None = None
+    ) -> Detection:
         """Score one frame.
 
         Args:
             image: uint8 [H, W, 3] BGR, any size.
+            banks: used for this frame alone, as in `set_banks`; None for the detector's own.
 
         Raises:
-            ValueError: no such image.
+            ValueError: no such image, or no such banks.
             ScoreFault: a score is NaN, infinite or below 0.
         """
         _check_image(image)
         height, width = image.shape[:2]
         self._compare_aspect(height, width)
+        others = None if banks is None else checked_banks(self.bundle.manifest, banks)
         return Detection(
-            self._pipeline.run(image), threshold=self.threshold, height=height, width=width
+            self._pipeline.run(image, others), threshold=self.threshold, height=height, width=width
         )
 
     def stretch(self, height: int, width: int) -> float | None:

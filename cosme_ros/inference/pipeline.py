@@ -22,6 +22,7 @@ _IMAGE = "image"
 # While a session records, nothing else may ask the GPU for memory. The first run warms up, the
 # next one or two record, by the version of ONNX Runtime.
 _RECORDING_RUNS = 3
+_NOT_RECORDED = -1  # ONNX Runtime's number for a run that is neither recorded nor replayed
 _MOST_SHAPES = 8  # of frames, that have a place on the GPU at the same time
 
 
@@ -79,6 +80,7 @@ class InferencePipeline:
         )
         # ONNX Runtime reads an array where it lies, and up to 1.23 does not keep it there.
         self._banks: dict[str, np.ndarray] = {}
+        self._bank_values: dict[str, Any] = {}
         self._bind_banks(banks)
         fixed = {**self._teacher.kept, **self._student.kept}
         for name in fixed.keys() & sessions["memory"].inputs.keys():
@@ -101,15 +103,18 @@ class InferencePipeline:
         self._recorder = _thread("cosme_graphs") if self._captures else None
         self._one_at_a_time = threading.Lock()
 
-    def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
+    def run(
+        self, image: np.ndarray, banks: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
         """Return the outputs of memory and the teacher's class_id by name, in arrays of their own.
 
         Args:
             image: uint8 [H, W, 3] BGR, any size.
+            banks: used for this image alone, by name; None for those that are set.
         """
         if self._recorder is None:
-            return self._run(image)
-        return self._recorder.submit(self._run, image).result()
+            return self._run(image, banks)
+        return self._recorder.submit(self._run, image, banks).result()
 
     def features(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Return the outputs of teacher and student by name, in arrays of their own.
@@ -136,9 +141,8 @@ class InferencePipeline:
     def _bind_banks(self, banks: Mapping[str, np.ndarray]) -> None:
         for name, bank in banks.items():
             self._banks[name] = np.ascontiguousarray(bank)
-            self._memory.binding.bind_ortvalue_input(
-                name, self._memory_session.value_of(self._banks[name])
-            )
+            self._bank_values[name] = self._memory_session.value_of(self._banks[name])
+            self._memory.binding.bind_ortvalue_input(name, self._bank_values[name])
 
     def _run_networks(self, image: np.ndarray) -> dict[str, np.ndarray]:
         frame = np.ascontiguousarray(image)[np.newaxis]
@@ -147,16 +151,30 @@ class InferencePipeline:
             made = self._features(frame, recording, beside=beside)
             return {name: np.array(value.numpy()) for name, value in made.items()}
 
-    def _run(self, image: np.ndarray) -> dict[str, np.ndarray]:
+    def _run(
+        self, image: np.ndarray, banks: Mapping[str, np.ndarray] | None
+    ) -> dict[str, np.ndarray]:
         frame = np.ascontiguousarray(image)[np.newaxis]  # held here, while it is read
         with self._one_at_a_time:  # the buffers hold one frame
             recording, beside = self._bind_image(frame)
             made = self._features(frame, recording, beside=beside)
             for name in self._renewed:
                 self._memory.binding.bind_ortvalue_input(name, made[name])
-            found = {**self._memory.run(recording), "class_id": made["class_id"]}
+            scored = self._memory.run(recording) if banks is None else self._run_with_banks(banks)
+            found = {**scored, "class_id": made["class_id"]}
             # On the CPU numpy() shows the buffer itself, which the next frame writes over.
             return {name: np.array(value.numpy()) for name, value in found.items()}
+
+    def _run_with_banks(self, banks: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Return memory's outputs with other banks; what was recorded stays valid."""
+        arrays = {name: np.ascontiguousarray(bank) for name, bank in banks.items()}  # held here
+        try:
+            for name, bank in arrays.items():
+                self._memory.binding.bind_ortvalue_input(name, self._memory_session.value_of(bank))
+            return self._memory.run(_NOT_RECORDED)
+        finally:
+            for name in arrays:
+                self._memory.binding.bind_ortvalue_input(name, self._bank_values[name])
 
     def _features(self, frame: np.ndarray, recording: int, *, beside: bool) -> dict[str, Any]:
         """Return the outputs of teacher and student for the bound image."""

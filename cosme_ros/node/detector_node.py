@@ -29,6 +29,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_srvs.srv import Trigger
 
 from cosme_ros import topics
+from cosme_ros.adaptation.adaptation import Adaptation
 from cosme_ros.bundle.loading import BundleError
 from cosme_ros.calibration.guarantee import (
     guarantee_status,
@@ -39,6 +40,7 @@ from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.node.camera_channel import CameraChannel
 from cosme_ros.node.log import LogBridge
+from cosme_ros.node.marking import Marking
 from cosme_ros.node.parameter_declaration import declare
 from cosme_ros.node.process import ros_process, take_arguments
 from cosme_ros.node.supervisor import HANG_TIMEOUT, Supervisor, end_hanging_process
@@ -89,6 +91,7 @@ class DetectorNode(LifecycleNode):
         self._pipeline: FramePipeline | None = None
         self._cameras: dict[str, CameraChannel] = {}
         self._transforms: CameraTransforms | None = None
+        self._marking = Marking(self, self._adaptation, self._is_guarded)
         self._worker: FrameWorker[Any, DetectedFrame] | None = None
         self.create_service(Trigger, topics.EXPLAIN, self._on_explain)
         # Not lifecycle publishers: diagnostics speak in every state.
@@ -185,12 +188,16 @@ class DetectorNode(LifecycleNode):
         for camera in topics.cameras(settings.cameras):
             self._cameras[camera] = CameraChannel(self, camera, self._transforms)
             self._cameras[camera].advertise()
+        self._marking.advertise(topics.cameras(settings.cameras))
         self.get_logger().info(
             f"ready: bundle {bundle.name} (bundle_digest {bundle.digest}), provider "
             f"{detector.provider}, alarm at a raw score of {detector.threshold:.4g} "
             f"(false_positive_rate {settings.false_positive_rate:g})"
             + ("; outputs are made beside the next frame" if pipeline.overlaps else "")
         )
+        if pipeline.adaptation is not None:
+            marks = len(pipeline.adaptation.marks)
+            self.get_logger().info(f"{marks} marks hold (marks {settings.marks})")
         # What is loaded now stays: going through it for garbage would stop a frame for 10 to 20 ms.
         gc.collect()
         gc.freeze()
@@ -249,6 +256,7 @@ class DetectorNode(LifecycleNode):
         compressed = pipeline.settings.image_transport == "compressed"
         for name, camera in self._cameras.items():
             camera.listen(partial(worker.offer, name), compressed=compressed)
+        self._marking.listen(list(self._cameras))
 
     def _deactivate(self, state: LifecycleState) -> None:
         self._stop_working_or_end()
@@ -257,6 +265,9 @@ class DetectorNode(LifecycleNode):
     def _release(self, _: LifecycleState) -> None:
         gc.unfreeze()
         self._stop_working_or_end()
+        adaptation = self._adaptation()
+        if adaptation is not None and adaptation.unsaved and self.context.ok():
+            self.get_logger().warning("marks that were not saved (~/save_memory) are lost")
         self._pipeline = None
         for camera in self._cameras.values():
             camera.release()
@@ -267,6 +278,7 @@ class DetectorNode(LifecycleNode):
 
     def _stop_working(self, timeout: float) -> bool:
         """Return whether nothing is published any more for a frame that came before."""
+        self._marking.stop_listening()
         for camera in self._cameras.values():
             camera.stop_listening()
         if self._worker is not None:
@@ -340,6 +352,14 @@ class DetectorNode(LifecycleNode):
         answer.success = bool(explained)
         answer.message = json.dumps(explained) if explained else "no frame has come yet"
         return answer
+
+    # Marks
+
+    def _adaptation(self) -> Adaptation | None:
+        return None if self._pipeline is None else self._pipeline.adaptation
+
+    def _is_guarded(self) -> bool:
+        return self._pipeline is None or self._pipeline.settings.marks_guard
 
     # Parameters
 

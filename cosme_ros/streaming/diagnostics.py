@@ -48,6 +48,8 @@ class Configured:
     stall_error: float
     not_looked_at: float = 0.0
     """Share of the image under the static mask."""
+    marks: int = 0
+    """That hold."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def report(
             "false positive rate": f"{configured.false_positive_rate:g}",
             "alarm threshold (raw score)": f"{configured.threshold:.6g}",
             topics.NOT_LOOKED_AT: f"{configured.not_looked_at:.6g}",
+            topics.MARKS: str(configured.marks),
         }
     if transition_age is not None:
         waited = f"{state} for {transition_age:.1f} s: no obstacles are looked for"

@@ -6,9 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cosme_ros import topics
+from cosme_ros.adaptation.adaptation import Adaptation, open_adaptation
+from cosme_ros.adaptation.journal import author
+from cosme_ros.adaptation.marks_file import MarksError
+from cosme_ros.adaptation.recent_frames import RecentFrame
 from cosme_ros.bundle.loading import Bundle, load_bundle
 from cosme_ros.geometry.obstacle_position import GroundGeometry
 from cosme_ros.health.measures import frame_measures
@@ -55,9 +60,18 @@ class FramePipeline:
     ParameterError where the bundle cannot do what the settings ask for.
     """
 
-    def __init__(self, bundle: Bundle, detector: Detector, settings: Settings) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        detector: Detector,
+        settings: Settings,
+        adaptation: Adaptation | None = None,
+    ) -> None:
         self.bundle = bundle
         self.detector = detector
+        self.adaptation = adaptation
+        """What was marked as normal; None where nothing can be marked."""
+        self._adapted = 0
         self._static_mask = _static_mask(settings)
         self._choices = _choices(settings, bundle, self._static_mask)
         self._drift = drift_reference(bundle.calibration)
@@ -94,6 +108,7 @@ class FramePipeline:
             threshold=self.detector.threshold,
             drift=self._drift,
             not_looked_at=0.0 if self._static_mask is None else self._static_mask.hidden_share,
+            marks=0 if self.adaptation is None else len(self.adaptation.marks),
             stall_warning=self.settings.stall_warning,
             stall_error=self.settings.stall_error,
         )
@@ -127,7 +142,15 @@ class FramePipeline:
         choices = self._choices
         image = self._decode(message, max_pixels=choices.settings.max_image_pixels)
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        adaptation = self.adaptation
+        if adaptation is not None and self._adapted != adaptation.changes:
+            # A history of scores from other banks would keep what was marked alive.
+            self._adapted = adaptation.changes
+            for stream in self._streams.values():
+                stream.reset()
         detection = self._streams[camera].detect(image, stamp)
+        if adaptation is not None:
+            adaptation.remember(RecentFrame(camera, stamp, image, detection, choices.rule))
         mask, grid = self._static_mask, detection.raw_score_grid
         spread = score_spread(grid if mask is None else mask.values_of(grid), self._drift)
         return DetectedFrame(camera, stamp, image, detection, spread, choices)
@@ -206,8 +229,23 @@ def open_pipeline(settings: Settings) -> FramePipeline:
         affinity=settings.thread_affinity,
         runtime_options=parse_runtime_options(settings.runtime_options),
     )
+    adaptation = _adaptation(settings, detector)
     detector.warm_up(*bundle.input_size)
-    return FramePipeline(bundle, detector, settings)
+    return FramePipeline(bundle, detector, settings, adaptation)
+
+
+def _adaptation(settings: Settings, detector: Detector) -> Adaptation | None:
+    if not settings.marks:
+        return None
+    try:
+        return open_adaptation(
+            detector,
+            Path(settings.marks),
+            who=author(topics.DETECTOR_NODE),
+            limit=settings.marks_limit,
+        )
+    except MarksError as error:
+        raise ParameterError(f"parameter 'marks': {error}") from error
 
 
 def _static_mask(settings: Settings) -> StaticMask | None:

@@ -240,7 +240,7 @@ class Camera:
         for good (ros2/rmw_fastrtps issue 842). It does not happen to a client that had an answer
         before: hence one client a service.
         """
-        client = self._client(service_type, name)
+        client = self.client(service_type, name)
         for _ in range(ATTEMPTS):
             future = client.call_async(request)
             if self._answered(future):
@@ -248,7 +248,7 @@ class Camera:
             client.remove_pending_request(future)
         raise AssertionError(f"service {name} gave no answer {ATTEMPTS} times")
 
-    def _client(self, service_type: Any, name: str) -> Any:
+    def client(self, service_type: Any, name: str) -> Any:
         if name not in self._clients:
             self._clients[name] = self.node.create_client(
                 service_type, f"/{topics.DETECTOR_NODE}/{name}"
@@ -266,7 +266,7 @@ class Camera:
     def transition(self, label: str) -> bool:
         """Asked for once only; where the answer got lost, the state tells what it was."""
         before = self.state()
-        client = self._client(ChangeState, "change_state")
+        client = self.client(ChangeState, "change_state")
         future = client.call_async(ChangeState.Request(transition=Transition(label=label)))
         return future.result().success if self._answered(future) else self.state() != before
 

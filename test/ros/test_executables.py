@@ -21,6 +21,7 @@ COMMANDS = (
     "calibrate",
     "explain",
     "references",
+    "mark_normal",
     "snapshot",
     "watch",
 )

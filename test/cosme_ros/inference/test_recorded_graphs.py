@@ -19,7 +19,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cosme_ros.inference.pipeline import _MOST_SHAPES, _RECORDING_RUNS, InferencePipeline
+from cosme_ros.inference.pipeline import (
+    _MOST_SHAPES,
+    _NOT_RECORDED,
+    _RECORDING_RUNS,
+    InferencePipeline,
+)
 
 
 class Memory:
@@ -99,6 +104,12 @@ class RecordedSession:
 
     def run_bound(self, binding: Binding, recording: int, *, give_back: bool = False) -> None:
         self._log.append(recording)
+        if recording == _NOT_RECORDED:
+            with self._gpu.running(records=False):
+                value = self._compute({name: kept.array for name, kept in binding.inputs.items()})
+                for output in binding.outputs.values():
+                    output.array[...] = value
+            return
         recorded = self._recorded.setdefault(
             (get_ident(), recording),
             SimpleNamespace(inputs=dict(binding.inputs), outputs=dict(binding.outputs), runs=0),
@@ -206,6 +217,15 @@ def test_other_banks_are_recorded_anew(chain):
             assert chain.run(image)["score"].item() == 18 + 1000 + 0.125 * size
     chain.set_banks({"bank_lh": np.array([0.5], np.float32)})
     assert_scored(chain, image)
+
+
+def test_banks_for_one_frame_leave_what_was_recorded(chain):
+    other = {"bank_lh": np.full(4, 0.25, np.float32)}
+    for number in range(6):
+        image = np.full((2, 2, 3), number, np.uint8)
+        assert chain.run(image, other)["score"].item() == 1012 * number + 1
+        assert_scored(chain, image)
+    assert len(chain._memory.session._recorded) == 1
 
 
 def test_features_are_those_of_the_image_whatever_was_recorded(chain):

@@ -45,6 +45,31 @@ def image_message(pixels, stamp=1):
     return message
 
 
+@pytest.mark.parametrize("temporal", ["none", "flow"])
+def test_a_mark_has_effect_from_the_next_frame_on(settings, tmp_path, temporal):
+    marks = str(tmp_path / "marks.jsonl")
+    pipeline = open_pipeline(replace(settings, marks=marks, temporal=temporal))
+    pipeline.begin()
+    beside = street_frame(90, 160, box=(2, 50, 20, 15))
+
+    def peak(number):
+        message = image_message(beside, stamp=number * 10**8)
+        return float(pipeline.detect("", message).detection.score.max())
+
+    assert min(peak(number) for number in range(1, 6)) >= 1
+    assert pipeline.configured().marks == 0
+    assert pipeline.adaptation.mark_alarms("", guard=True).success
+    assert pipeline.configured().marks == 1
+    # With 'flow' a history of old scores would keep it above the line.
+    assert peak(6) < 1
+
+
+def test_a_file_of_marks_that_cannot_be_used_is_a_parameter_error(settings, tmp_path):
+    (tmp_path / "marks.jsonl").write_text("{}\n")
+    with pytest.raises(ParameterError, match=r"parameter 'marks': .*marks\.jsonl is damaged"):
+        open_pipeline(replace(settings, marks=str(tmp_path / "marks.jsonl")))
+
+
 def test_a_frame_goes_through_decoder_detector_and_outputs(folder, settings):
     pipeline = open_pipeline(settings)
     pipeline.begin()
