@@ -114,6 +114,8 @@ setup(
             f"demo = {PACKAGE}.__main__:demo",
             f"evaluate_bag = {PACKAGE}.__main__:evaluate_bag",
             f"calibrate = {PACKAGE}.__main__:calibrate",
+            f"explain = {PACKAGE}.__main__:explain",
+            f"references = {PACKAGE}.__main__:references",
             f"mark_normal = {PACKAGE}.__main__:mark_normal",
             f"snapshot = {PACKAGE}.__main__:snapshot",
             f"watch = {PACKAGE}.__main__:watch",

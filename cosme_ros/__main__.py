@@ -25,6 +25,8 @@ MODULES = {
     "demo": "cosme_ros.cli.demo",
     "evaluate_bag": "cosme_ros.cli.evaluate_bag",
     "calibrate": "cosme_ros.cli.calibrate",
+    "explain": "cosme_ros.cli.explain",
+    "references": "cosme_ros.cli.references",
     "mark_normal": "cosme_ros.cli.mark_normal",
     "snapshot": "cosme_ros.cli.snapshot",
     "watch": "cosme_ros.cli.watch",
@@ -88,6 +90,8 @@ judge_recording = partial(run, "judge_recording")
 demo = partial(run, "demo")
 evaluate_bag = partial(run, "evaluate_bag")
 calibrate = partial(run, "calibrate")
+explain = partial(run, "explain")
+references = partial(run, "references")
 mark_normal = partial(run, "mark_normal")
 snapshot = partial(run, "snapshot")
 watch = partial(run, "watch")

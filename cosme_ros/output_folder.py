@@ -21,7 +21,7 @@ from pathlib import Path
 
 from cosme_ros.command_frame import UsageError
 
-BUNDLE_CONTENTS = ("manifest.json", "*.onnx", "prototypes.npz")
+BUNDLE_CONTENTS = ("manifest.json", "*.onnx", "prototypes.npz", "prototype_pictures.npz")
 """What a bundle's folder may hold, as patterns."""
 BAG_CONTENTS = ("metadata.yaml", "*.mcap", "*.db3")
 """What a rosbag2's folder may hold, as patterns."""

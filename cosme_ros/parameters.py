@@ -22,6 +22,7 @@ from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 
 REGIONS = ("everything", "drivable")
 OUTLINES = ("score", "image")
+OUT_OF_DOMAIN = ("withhold", "publish")
 TEMPORAL = ("none", "flow")
 IMAGE_TRANSPORTS = ("raw", "compressed")
 SCORE_RESOLUTIONS = ("camera", "network")
@@ -184,6 +185,15 @@ class Settings:
         "bonnet, rain cover, edge of the lens. No obstacle is found under black, which is not "
         "looked at, not clear. Empty: all of the image is looked at.",
         Changeable.UNCONFIGURED,
+    )
+    out_of_domain: str = _row(
+        "withhold",
+        "What happens to mask, markers and detections while the frames are unlike those of "
+        "calibration (health out_of_domain): nothing of them is published ('withhold'), because "
+        "unknown is not clear, or they are published as always ('publish'). Scores and overlay are "
+        "published with both.",
+        Changeable.ALWAYS,
+        choices=OUT_OF_DOMAIN,
     )
     marks: str = _row(
         "",

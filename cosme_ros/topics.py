@@ -21,6 +21,7 @@ OUTPUT_MASK = "~/output/obstacle_mask"  # sensor_msgs/Image, mono8, 0 or 255
 OUTPUT_OVERLAY = "~/output/overlay"  # sensor_msgs/Image, bgr8
 OUTPUT_MARKERS = "~/output/markers"  # visualization_msgs/MarkerArray
 OUTPUT_DETECTIONS = "~/output/detections"  # vision_msgs/Detection2DArray, where it is installed
+EXPLAIN = "~/explain"  # std_srvs/Trigger: JSON on why the newest frame's obstacles are some
 OUTPUT_DETECTIONS_3D = "~/output/detections_3d"  # vision_msgs/Detection3DArray, likewise
 OUTPUT_POINTS = "~/output/obstacle_points"  # sensor_msgs/PointCloud2, in the vehicle's frame
 MARK_NORMAL = "~/mark_normal"  # service, std_srvs/Trigger, as the three below
@@ -44,6 +45,10 @@ ALARM_RULE = "frames that an alarm needs"
 UNCONFIRMED_OBSTACLES = "obstacles not confirmed (newest frame)"
 UNCONFIRMED_FRAMES = "frames with obstacles not confirmed"
 """Both count obstacles that are not published, because an alarm needs more frames."""
+HEALTH = "health"
+"""no_reference, in_domain, degraded or out_of_domain: `health.state.HealthState`."""
+HEALTH_CAUSE = "health cause"
+"""A sentence; empty while in_domain."""
 POSITIONS = "obstacle positions"
 """Whether obstacles get a place on the road; only there where it was asked for."""
 MARKS = "marks"
@@ -139,6 +144,24 @@ def percentile_key(name: str, percentile: str) -> str:
     'latency from arrival p95 (ms)'
     """
     return f"{name} {percentile} (ms)"
+
+
+def health_key(measure: str) -> str:
+    """Return the key of a frame's value of a measure of `health.measures`.
+
+    >>> health_key("sharpness")
+    'health: sharpness'
+    """
+    return f"health: {measure}"
+
+
+def health_excess_key(measure: str) -> str:
+    """Return the key of how far a measure is beyond calibration, 0 where it is within.
+
+    >>> health_excess_key("sharpness")
+    'health: sharpness, beyond calibration'
+    """
+    return f"{health_key(measure)}, beyond calibration"
 
 
 def status(node: str, camera: str = ONLY_CAMERA) -> str:

@@ -34,6 +34,8 @@ from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 
 MANIFEST = "manifest.json"
 PROTOTYPES = "prototypes.npz"
+PROTOTYPE_PICTURES = "prototype_pictures.npz"
+"""A small picture a prototype; in bundles of users who asked for it."""
 GRAPHS = ("teacher", "student", "memory")
 NETWORKS = ("teacher", "student")
 """The graphs in which nearly all the time goes; scores are always computed in float32."""
@@ -185,12 +187,15 @@ def load_bundle(
         if keep_graphs:
             unopened[graph] = content
     banks = _read_verified(folder, PROTOTYPES, manifest, _LARGEST_BANKS)
+    if PROTOTYPE_PICTURES in manifest["files"]:
+        _read_verified(folder, PROTOTYPE_PICTURES, manifest, _LARGEST_BANKS)
     try:
         calibration = Calibration(manifest["calibration"]["table"])
         if "false_positive_rate" in manifest["calibration"]:
             calibration.threshold(manifest["calibration"]["false_positive_rate"])
     except (ValueError, OverflowError) as error:
         raise BundleError(f"{folder / MANIFEST}: calibration.table: {error}") from error
+    _check_references(manifest["calibration"], folder / MANIFEST)
     _check_wiring(manifest, folder / MANIFEST)
     return Bundle(
         path=folder,
@@ -217,6 +222,18 @@ def read_graph(bundle: Bundle, graph: str) -> GraphFile:
     except GraphFileError as error:
         raise BundleError(f"{file} cannot be opened by ONNX Runtime: {error}") from error
     return GraphFile(file, content)
+
+
+def read_arrays(bundle: Bundle, name: str) -> dict[str, np.ndarray] | None:
+    """Read an .npz file that not every bundle has, verified; None where this one does not.
+
+    Raises:
+        BundleError: the file is not what the manifest says, or holds no plain arrays.
+    """
+    if name not in bundle.manifest["files"]:
+        return None
+    content = _read_verified(bundle.path, name, bundle.manifest, _LARGEST_BANKS)
+    return _read_arrays(content, bundle.path / name)
 
 
 def check_graph(
@@ -324,6 +341,27 @@ def _parse_manifest(content: bytes, file: Path) -> dict[str, Any]:
             f"its {CONTENT_DIGEST} is {manifest[CONTENT_DIGEST]}"
         )
     return dict(manifest)
+
+
+def _check_references(calibration: Mapping[str, Any], file: Path) -> None:
+    """Check what the schema cannot say of the references for health and explanations."""
+    for name, row in calibration.get("health", {}).get("measures", {}).items():
+        if not row["low"] <= row["middle"] <= row["high"]:
+            raise BundleError(
+                f"{file}: calibration.health.measures.{_clip(name, quote=False)}: low, middle and "
+                f"high are {row['low']}, {row['middle']} and {row['high']}; they must not fall"
+            )
+    parts = calibration.get("parts")
+    if parts is None:
+        return
+    if sorted(parts["shares"], reverse=True) != parts["shares"]:
+        raise BundleError(f"{file}: calibration.parts.shares rise; they must fall")
+    for name, values in parts["values"].items():
+        if len(values) != len(parts["shares"]) or sorted(values) != values:
+            raise BundleError(
+                f"{file}: calibration.parts.values.{_clip(name, quote=False)} must have a value "
+                f"for each of the {len(parts['shares'])} shares, and they must not fall"
+            )
 
 
 def _no_number(text: str) -> float:

@@ -18,6 +18,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosme_ros import __version__
 from cosme_ros.bags.reading import (
@@ -39,6 +40,7 @@ from cosme_ros.calibration.bag_survey import (
 from cosme_ros.calibration.false_alarms import NormalDrive, seconds_of_frames
 from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
 from cosme_ros.calibration.score_histogram import ScoreHistogram
+from cosme_ros.health.measures import MEASURES, frame_measures
 from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.messages.images import BgrImage, DecodeError
 from cosme_ros.metrics.labels import ANOMALY, ids_of_message
@@ -71,6 +73,8 @@ class DriveScores:
     """Height and width of the pictures."""
     left_out: Mapping[str, int]
     """Why, to how many frames."""
+    measures: NDArray[np.float64]
+    """Of `health.measures`, a row a frame in the drive."""
 
 
 def score_bag(
@@ -124,6 +128,7 @@ class _Frames:
     def __init__(self, stream: CameraStream) -> None:
         self.stream = stream
         self.found: dict[int, float] = {}
+        self.measures: dict[int, NDArray[np.float64]] = {}
         self.seen: set[int] = set()
         self.counts = ScoreHistogram()
         self.size: tuple[int, int] | None = None
@@ -165,6 +170,9 @@ class _Frames:
         grid, mask = detection.raw_score_grid, scoring.static_mask
         self.counts.add(grid if mask is None else mask.values_of(grid))
         self.found[picture.stamp] = highest * detector.threshold
+        self.measures[picture.stamp] = frame_measures(
+            image, detection.grids, input_size=detector.bundle.input_size, static_mask=mask
+        )
         return ""
 
     def _check_size(self, path: Path, topic: str, height: int, width: int) -> None:
@@ -191,6 +199,7 @@ class _Frames:
             counts=self.counts,
             size=self.size or (0, 0),
             left_out=dict(self.left_out),
+            measures=_rows([self.measures[stamp] for stamp in stamps.tolist()]),
         )
 
 
@@ -259,6 +268,10 @@ def _pictures(path: Path, scoring: Scoring) -> Iterator[_Picture]:
                 )
 
 
+def _rows(measures: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.stack(measures) if measures else np.empty((0, len(MEASURES)))
+
+
 def _same(image: BgrImage) -> BgrImage:
     return image
 
@@ -280,6 +293,7 @@ def _scores_file(
     """Where the scores of a bag are kept: another name whenever they would be others."""
     key = {
         "cosme_ros": __version__,
+        "measures": [measure.name for measure in MEASURES],
         "bundle": detector.bundle.digest,
         "provider": detector.provider,
         "files": dict(bag.files),
@@ -307,6 +321,7 @@ def _keep(file: Path, progress: _Progress) -> None:
         arrays |= {
             f"stamps_{number}": np.array(list(gathered.found), np.int64),
             f"alarm_scores_{number}": np.array(list(gathered.found.values()), np.float64),
+            f"measures_{number}": _rows(list(gathered.measures.values())),
             f"seen_{number}": np.array(sorted(gathered.seen), np.int64),
             f"bins_{number}": bins,
             f"pixels_{number}": pixels,
@@ -361,6 +376,7 @@ def _gathered(
         )
     stamps, scores = arrays[f"stamps_{number}"], arrays[f"alarm_scores_{number}"]
     made.found = dict(zip(stamps.tolist(), scores.tolist(), strict=True))
+    made.measures = dict(zip(stamps.tolist(), arrays[f"measures_{number}"], strict=True))
     made.seen = set(arrays[f"seen_{number}"].tolist())
     made.counts = ScoreHistogram.from_sparse(arrays[f"bins_{number}"], arrays[f"pixels_{number}"])
     made.size = None if about["size"] is None else (about["size"][0], about["size"][1])

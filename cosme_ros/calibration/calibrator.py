@@ -31,6 +31,7 @@ from cosme_ros.calibration.false_alarms import (
 )
 from cosme_ros.calibration.score_histogram import ScoreHistogram, line_above, with_row
 from cosme_ros.foreign_text import printable
+from cosme_ros.health.reference import reference_record
 from cosme_ros.inference.detector import Detector
 from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
 from cosme_ros.parameters import Settings
@@ -274,11 +275,14 @@ class Calibrator:
             table[0]["raw_score"],
         )
         rate = _rate_of(counts.reaching(line) / counts.pixels, counts.pixels)
+        health = reference_record([row for _, found in of_camera for row in found.measures])
         calibration = {
             "frames": sum(len(drive.stamps) for drive in drives),
             "pixels": counts.pixels,
             "table": with_row(table, rate, line),
             "false_positive_rate": rate,
+            **({} if health is None else {"health": health}),
+            **({"parts": parts} if (parts := _parts(detector.bundle)) is not None else {}),
             "promise": {
                 "false_positive_rate": rate,
                 "false_alarms_per_hour": guarantee.rate,
@@ -309,6 +313,11 @@ class Calibrator:
             },
         }
         return CameraCalibration(calibration, drives, left_out, folder)
+
+
+def _parts(bundle: Bundle) -> Any:
+    """Return the reference of a score's parts, which stays as it is: its networks do too."""
+    return bundle.manifest["calibration"].get("parts")
 
 
 def listed(left_out: Mapping[str, int]) -> str:

@@ -43,6 +43,9 @@ from cosme_ros.evaluation.results import BagFigures, FrameFigures, Unreadable, W
 from cosme_ros.evaluation.score_distribution import ScoreDistribution
 from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings, without_anomalies
 from cosme_ros.evaluation.workers import WorkFolder, ignore_interrupts, write_labelled
+from cosme_ros.health.measures import frame_measures
+from cosme_ros.health.reference import health_reference
+from cosme_ros.health.state import HealthState, HealthTracker
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
@@ -59,6 +62,7 @@ from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.labelled import LabelledFrames, open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
+from cosme_ros.streaming.frame_explainer import FrameExplainer
 from cosme_ros.tracking.confirmed_obstacles import confirmed_only
 from cosme_ros.tracking.continuity import Continuity
 from cosme_ros.tracking.obstacle_tracker import ObstacleTracker, Track
@@ -146,6 +150,8 @@ class _Run:
         self._lowest_line = calibration.threshold(calibration.rates[1])
         self._stream = CameraStream(detector, temporal=task.settings.temporal)
         self._static_mask = load_static_mask(task.settings.static_mask)
+        self._health = HealthTracker(health_reference(detector.bundle.manifest["calibration"]))
+        self._explainer = FrameExplainer(detector)
         self._rule = obstacle_rule(
             detector.bundle,
             region=task.settings.region,
@@ -248,6 +254,9 @@ class _Run:
                 label=label,
                 labelled=None if label is None else self._obstacles,
             )
+        why = ""
+        if mask is not None and obstacles:
+            (why,) = self._explainer.notes(detection, obstacles[:1], mask)
         seen = FrameFigures(
             frame=frame.index,
             stamp=frame.stamp,
@@ -260,6 +269,8 @@ class _Run:
             missed=sum(not sighting.found for sighting in shown),
             false_obstacles=len(false),
             alarm_score=self._alarm_score(detection, label),
+            health=self._health_of(frame, detection),
+            why=why,
         )
         figures.scores.add(
             _values(detection.raw_score_grid, self._static_mask), known_normal=seen.known_normal
@@ -293,6 +304,23 @@ class _Run:
             score, region=area.region, minimum_area=self._rule.minimum_area
         )
         return highest * self._detector.threshold
+
+    def _health_of(self, frame: BagFrame, detection: Detection) -> str:
+        """Return the name of the camera's health state at a frame."""
+        measures = frame_measures(
+            frame.image,
+            detection.grids,
+            input_size=self._detector.bundle.input_size,
+            static_mask=self._static_mask,
+        )
+        health = self._health.update(measures, frame.stamp)
+        if health.state == HealthState.OUT_OF_DOMAIN:
+            self._figures.warnings.add(
+                health.state.text,
+                f"frame {frame.index} is out of domain: {health.cause}; the node withholds its "
+                "mask unless out_of_domain is 'publish', and these figures are of the mask itself",
+            )
+        return health.state.text
 
     def _compare_aspect(self, height: int, width: int) -> None:
         # The detector warns too, but once a process, not a bag.
@@ -340,7 +368,7 @@ class _Run:
 
             self._book.offer(kind, group, rank, draw)
 
-        peak = f"peak {seen.peak:.2f}"
+        peak = f"peak {seen.peak:.2f}{f' ({seen.why})' if seen.why else ''}"
         for sighting in shown:
             number = sighting.obstacle
             ever_found = self._obstacles.all[number - 1].found_after is not None
@@ -352,6 +380,7 @@ class _Run:
         if false:
             highest = max(alarm.peak for alarm in false)
             what = f"{counted(len(false), 'obstacle')} on nothing labelled; peak {highest:.2f}"
+            what += f"; highest of the frame: {seen.why}" if seen.why else ""
             offer(FALSE_ALARM, self._false_alarm_runs, highest, what)
         if seen.alarm:
             what = f"{counted(seen.obstacles or 0, 'obstacle')}; {peak}"

@@ -15,6 +15,7 @@ from cosme_ros.evaluation.identity_metrics import IdentityCounts
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
 from cosme_ros.evaluation.score_distribution import ScoreDistribution
 from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
+from cosme_ros.health.state import HealthState
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
 
@@ -45,6 +46,10 @@ class FrameFigures:
     """The highest alarm line, as raw score, at which the frame still shows an obstacle; 0 where it
     is below the calibration table. None where the frame may be abnormal: it is labelled with an
     anomaly, or has no label in a bag that has labels, or its mask is withheld."""
+    health: str = HealthState.NO_REFERENCE.text
+    """Of the camera at the frame: `health.state.HealthState`."""
+    why: str = ""
+    """What the score of the highest obstacle is made of, in a few words; '' without an obstacle."""
 
     @property
     def alarm(self) -> bool:

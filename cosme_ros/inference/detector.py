@@ -98,6 +98,19 @@ class Detection:
         self.score_grid: np.ndarray = scaled
         """The same over the alarm threshold: `score` before it is enlarged."""
 
+    @property
+    def grids(self) -> Mapping[str, np.ndarray]:
+        """Return `mulmem`, `auxcon` and the raw `score` as the graph gives them.
+
+        float32 [h_lh, w_lh] each.
+        """
+        return {**self._grids, "score": self.raw_score_grid}
+
+    @property
+    def class_grid(self) -> np.ndarray:
+        """Return the teacher's class on the same grid, uint8 [h_lh, w_lh]."""
+        return np.asarray(self._class_grid)
+
     def with_raw_score(self, raw_score_grid: np.ndarray) -> Detection:
         """Return the same detection with another score.
 
@@ -266,8 +279,28 @@ class Detector:
         Raises:
             ValueError: no such image.
         """
+        return self.remembered(self.network_outputs(image))
+
+    def network_outputs(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return all outputs of teacher and student for one frame, by name.
+
+        Args:
+            image: uint8 [H, W, 3] BGR, any size.
+
+        Raises:
+            ValueError: no such image.
+        """
         _check_image(image)
-        return memory_features(self.bundle.manifest, self._pipeline.features(image))
+        return self._pipeline.features(image)
+
+    def remembered(self, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return of `network_outputs` the features that `features` returns."""
+        return memory_features(self.bundle.manifest, outputs)
+
+    @property
+    def banks(self) -> dict[str, np.ndarray]:
+        """Return the prototype banks that the next frame uses, as `Bundle.banks`."""
+        return self._pipeline.banks
 
     def detect(
         self, image: np.ndarray, *, banks: Mapping[str, np.ndarray] | None = None

@@ -135,6 +135,11 @@ class InferencePipeline:
             return self._run_networks(image)
         return self._recorder.submit(self._run_networks, image).result()
 
+    @property
+    def banks(self) -> dict[str, np.ndarray]:
+        """Return the banks by name."""
+        return dict(self._banks)
+
     def set_banks(self, banks: Mapping[str, np.ndarray]) -> None:
         """Replace banks by name; those not given stay. A frame under way ends with the old ones."""
         with self._one_at_a_time:

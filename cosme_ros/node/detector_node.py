@@ -10,6 +10,7 @@ so that a long transition is not mute, and a process that hangs ends (`superviso
 """
 
 import gc
+import json
 import logging
 import platform
 import traceback
@@ -25,6 +26,7 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from std_srvs.srv import Trigger
 
 from cosme_ros import topics
 from cosme_ros.adaptation.adaptation import Adaptation
@@ -34,6 +36,7 @@ from cosme_ros.calibration.guarantee import (
     static_mask_sentence,
     temporal_sentence,
 )
+from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.node.camera_channel import CameraChannel
 from cosme_ros.node.log import LogBridge
@@ -90,6 +93,7 @@ class DetectorNode(LifecycleNode):
         self._transforms: CameraTransforms | None = None
         self._marking = Marking(self, self._adaptation, self._is_guarded)
         self._worker: FrameWorker[Any, DetectedFrame] | None = None
+        self.create_service(Trigger, topics.EXPLAIN, self._on_explain)
         # Not lifecycle publishers: diagnostics speak in every state.
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
 
@@ -319,6 +323,8 @@ class DetectorNode(LifecycleNode):
             spread=detected.spread,
             mask_withheld=made.mask_withheld,
             unconfirmed=made.unconfirmed,
+            health=made.health,
+            out_of_domain=made.out_of_domain,
         )
 
     def _failed(self, camera: str, error: Exception) -> str | None:
@@ -331,6 +337,22 @@ class DetectorNode(LifecycleNode):
         sent = stamp.sec * 10**9 + stamp.nanosec
         age = (self.get_clock().now().nanoseconds - sent) * 1e-9
         return age if 0.0 <= age < PLAUSIBLE_AGE else None
+
+    def _on_explain(self, _: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
+        """Answer why the newest frames' obstacles are some, in JSON; frames wait meanwhile."""
+        pipeline = self._pipeline
+        if pipeline is None or self._worker is None:
+            answer.message = f"the detector is {self._state}: there is no frame to explain"
+            return answer
+        try:
+            explained = pipeline.explain()
+        except Exception as error:  # a service that raises ends the executor, and the node with it
+            answer.message = printable(error, MOST_OF_A_SENTENCE)
+            self.get_logger().error(f"cannot explain: {traceback.format_exc()}")
+            return answer
+        answer.success = bool(explained)
+        answer.message = json.dumps(explained) if explained else "no frame has come yet"
+        return answer
 
     # Marks
 

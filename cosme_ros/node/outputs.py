@@ -93,6 +93,7 @@ def _markers(made: FrameOutputs, header: Any, plane_of: PlaneOf) -> MarkerArray 
         height=height,
         width=width,
         ids=made.track_ids,
+        notes=made.notes,
         positions=made.positions,
     )
     return message

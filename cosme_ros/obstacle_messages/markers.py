@@ -40,9 +40,12 @@ def fill_markers(
     height: int,
     width: int,
     ids: Sequence[int] | None = None,
+    notes: Sequence[str] = (),
     positions: Sequence[ObstaclePosition | None] | None = None,
 ) -> None:
     """Fill a MarkerArray: first DELETEALL, then a line and the peak score of each obstacle.
+
+    Below the peak score stands the obstacle's note, where there is one.
 
     `marker_class` and `point_class` are visualization_msgs' Marker and geometry_msgs' Point;
     `header` the image's, which all markers bear; `lines` as `outlines` returns them, in pixels of
@@ -69,7 +72,7 @@ def fill_markers(
         score = _marker(marker_class, header, f"peak score{note}", index)
         score.type = marker_class.TEXT_VIEW_FACING
         score.scale.z = letters / plane.fy * depth
-        score.text = _text(obstacle, place)
+        score.text = _text(obstacle, place, notes[index] if index < len(notes) else "")
         top = min(corners, key=lambda xy: xy[1])
         # RViz centres a text on its position.
         score.pose.position = _point(point_class, plane, top[0], top[1] - letters, depth)
@@ -92,9 +95,10 @@ def _corners(obstacle: Obstacle) -> list[tuple[float, float]]:
     return [(left, top), (right, top), (right, bottom), (left, bottom)]
 
 
-def _text(obstacle: Obstacle, place: ObstaclePosition | None) -> str:
+def _text(obstacle: Obstacle, place: ObstaclePosition | None, note: str) -> str:
     score = f"{obstacle.peak_score:.1f}"
-    return score if place is None else f"{score}, {place.range:.1f} m"
+    first = score if place is None else f"{score}, {place.range:.1f} m"
+    return f"{first}\n{note}" if note else first
 
 
 def _point(point_class: Any, plane: ImagePlane, x: float, y: float, depth: float) -> Any:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from cosme_ros import topics
+from cosme_ros.health.measures import MEASURES
+from cosme_ros.health.state import FrameHealth, HealthState
 from cosme_ros.streaming.frame_statistics import WINDOW, Percentiles, Snapshot
 from cosme_ros.streaming.score_drift import DriftReference, drift_warning
 
@@ -148,6 +150,8 @@ def _judge(
         return Level.ERROR, f"no frame of the last {WINDOW:g} s could be used: {failures}"
     if lost:
         return Level.WARN, f"frames skipped in the last {WINDOW:g} s: {failures}"
+    if s.health.state == HealthState.OUT_OF_DOMAIN:
+        return Level.ERROR, f"out of domain: {s.health.cause}; obstacles are unknown, not clear"
     if s.recent_masks_withheld:
         return Level.WARN, (
             f"no drivable area{' that is looked at' if configured.not_looked_at else ''} in "
@@ -156,6 +160,8 @@ def _judge(
         )
     if s.spread is not None and (warning := drift_warning(s.spread, configured.drift)) is not None:
         return Level.WARN, warning
+    if s.health.state == HealthState.DEGRADED:
+        return Level.WARN, f"degraded: {s.health.cause}"
     if s.received and not s.recent_processed:
         return Level.WARN, f"{s.waiting + s.under_way} frames pending, and no result yet"
     unconfirmed = f", {s.unconfirmed} obstacles not confirmed" if s.unconfirmed else ""
@@ -176,6 +182,8 @@ def _numbers(s: Snapshot, configured: Configured) -> dict[str, str]:
         topics.FRAMES_UNDER_WAY: str(s.under_way),
         PENDING_KEY: f"{s.pending_age:.3f}",
         "masks withheld (no drivable area)": str(s.masks_withheld),
+        "masks withheld (out of domain)": str(s.out_of_domain),
+        **_health(s.health),
     }
     for name, numbers in (
         ("gap between arrivals", s.arrival_gap),
@@ -194,6 +202,15 @@ def _numbers(s: Snapshot, configured: Configured) -> dict[str, str]:
         "score drift expected (share of pixels)": f"{configured.drift.rare_rate:g}",
         "common scores expected (share of pixels)": f"{configured.drift.common_rate:g}",
     }
+
+
+def _health(health: FrameHealth) -> dict[str, str]:
+    values = {topics.HEALTH: health.state.text, topics.HEALTH_CAUSE: health.cause}
+    for measure, value in zip(MEASURES, health.values, strict=bool(health.values)):
+        values[topics.health_key(measure.name)] = f"{value:.4g}"
+    for measure, off in zip(MEASURES, health.excess, strict=bool(health.excess)):
+        values[topics.health_excess_key(measure.name)] = f"{off:.2f}"
+    return values
 
 
 def _percentiles(name: str, numbers: Percentiles | None) -> dict[str, str]:

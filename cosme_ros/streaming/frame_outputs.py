@@ -3,7 +3,7 @@
 
 """From what was detected in a picture to what the node publishes: only what somebody hears."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from cosme_ros.geometry.obstacle_position import (
     ObstaclePosition,
     locate_obstacles,
 )
+from cosme_ros.health.state import NO_HEALTH, FrameHealth, HealthState
 from cosme_ros.inference.detector import Detection
 from cosme_ros.postprocessing.obstacle_decision import (
     ObstacleDecision,
@@ -24,6 +25,9 @@ from cosme_ros.postprocessing.obstacles import Obstacle, contours, outlines
 from cosme_ros.tracking.confirmed_obstacles import confirmed_only
 from cosme_ros.tracking.obstacle_tracker import ObstacleTracker, Track
 from cosme_ros.visualization.overlay import draw_overlay
+
+NotesOf = Callable[[Detection, tuple[Obstacle, ...], NDArray[np.uint8]], tuple[str, ...]]
+"""From a detection, its obstacles and their mask to a few words on each."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,18 @@ class FrameOutputs:
     obstacles: tuple[Obstacle, ...] | None
     outlines: tuple[NDArray[np.int32], ...] | None
     """Of the obstacles, [N, 2] pixels (x, y)."""
+    notes: tuple[str, ...]
+    """Of each of `obstacles`, why it is one, in a few words."""
     mask_withheld: bool
     tracks: tuple[Track, ...] | None = None
     """Of the obstacles, in their order; None where they are not followed."""
     unconfirmed: int = 0
     """Obstacles of the frame that are in no output, because an alarm needs more frames."""
+    """Because it is unknown where an obstacle could be: no drivable area."""
+    out_of_domain: bool = False
+    """Whether mask and obstacles are withheld because the frame is unlike those of calibration."""
+    health: FrameHealth = NO_HEALTH
+    """Of the camera at the frame."""
     ground: GroundGeometry | None = None
     """By which the obstacles were placed on the road; None where that is off or not possible."""
     positions: tuple[ObstaclePosition | None, ...] | None = None
@@ -80,6 +91,9 @@ def compute_outputs(
     score_on_grid: bool = False,
     tracker: ObstacleTracker | None = None,
     stamp: int = 0,
+    health: FrameHealth = NO_HEALTH,
+    out_of_domain: str = "publish",
+    notes: NotesOf | None = None,
     ground: GroundGeometry | None = None,
 ) -> FrameOutputs:
     """Make the wanted outputs of what was detected in a frame.
@@ -95,8 +109,13 @@ def compute_outputs(
         tracker: of the frame's camera; gets every frame, and leaves out what is not confirmed yet.
             None: obstacles are not followed.
         stamp: of the frame, nanoseconds; for the tracker.
+        health: of the camera at this frame.
+        out_of_domain: one of OUT_OF_DOMAIN: 'withhold' makes neither mask nor obstacles where the
+            health says so.
+        notes: says in a few words why obstacles are some; None: nothing is said.
         ground: by which obstacles get a place on the road; None leaves that out.
     """
+    unlike = health.state == HealthState.OUT_OF_DOMAIN and out_of_domain == "withhold"
     withheld = False
     mask: NDArray[np.uint8] | None = None
     overlay: NDArray[np.uint8] | None = None
@@ -116,6 +135,8 @@ def compute_outputs(
             unconfirmed = tracked.unconfirmed
         mask, obstacles = decision.mask, decision.obstacles
         withheld = mask is None
+        if unlike:
+            mask, obstacles = None, ()
         if wanted.overlay:
             overlay = draw_overlay(
                 image,
@@ -125,8 +146,12 @@ def compute_outputs(
                 frame_rate=frame_rate,
                 provider=provider,
                 static_mask=rule.static_mask,
+                health=health,
             )
     lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
+    words: tuple[str, ...] = ()
+    if lines is not None and mask is not None and obstacles and notes is not None:
+        words = notes(detection, obstacles, mask)
     positions = None if lines is None else _positions(ObstacleDecision(mask, obstacles), ground)
     score: NDArray[np.float32] | None = None
     if wanted.score:
@@ -140,9 +165,12 @@ def compute_outputs(
         overlay=overlay,
         obstacles=None if lines is None else obstacles,
         outlines=lines,
+        notes=words,
         mask_withheld=withheld,
         tracks=None if lines is None else tracks,
         unconfirmed=unconfirmed,
+        out_of_domain=unlike,
+        health=health,
         ground=ground,
         positions=positions,
     )

@@ -16,6 +16,9 @@ from cosme_ros.adaptation.marks_file import MarksError
 from cosme_ros.adaptation.recent_frames import RecentFrame
 from cosme_ros.bundle.loading import Bundle, load_bundle
 from cosme_ros.geometry.obstacle_position import GroundGeometry
+from cosme_ros.health.measures import frame_measures
+from cosme_ros.health.reference import health_reference
+from cosme_ros.health.state import FrameHealth, HealthTracker
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.inference.runtime_options import parse_runtime_options
 from cosme_ros.messages.images import BgrImage, decode_compressed, decode_image
@@ -25,6 +28,7 @@ from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_ru
 from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.diagnostics import Configured
+from cosme_ros.streaming.frame_explainer import FrameExplainer
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
 from cosme_ros.streaming.score_drift import ScoreSpread, drift_reference, score_spread
 from cosme_ros.tracking.obstacle_tracker import ObstacleTracker
@@ -73,10 +77,14 @@ class FramePipeline:
         self._static_mask = _static_mask(settings)
         self._choices = _choices(settings, bundle, self._static_mask)
         self._drift = drift_reference(bundle.calibration)
+        self._health_reference = health_reference(bundle.manifest["calibration"])
         compressed = settings.image_transport == "compressed"
         self._decode = decode_compressed if compressed else decode_image
         self._streams: dict[str, CameraStream] = {}
         self._trackers = _trackers(settings)
+        self._health: dict[str, HealthTracker] = {}
+        self._explainer = FrameExplainer(detector)
+        self._newest: dict[str, tuple[DetectedFrame, FrameHealth]] = {}
 
     @property
     def settings(self) -> Settings:
@@ -124,6 +132,8 @@ class FramePipeline:
         }
         for tracker in self._trackers.values():
             tracker.reset()
+        self._health = {camera: HealthTracker(self._health_reference) for camera in self._streams}
+        self._newest = {}
 
     def detect(self, camera: str, message: Any) -> DetectedFrame:
         """Decode a camera's next frame and run the networks on it.
@@ -160,14 +170,22 @@ class FramePipeline:
         frame_rate: float,
         ground: GroundGeometry | None = None,
     ) -> FrameOutputs:
-        """Make what was asked for of a frame.
+        """Make what was asked for of a camera's next frame, and judge the camera's health.
 
         Args:
-            frame: as `detect` returned it.
+            frame: as `detect` returned it; once, in order.
             requested: what is made.
             frame_rate: frames a second, for the overlay to tell.
             ground: by which obstacles get a place on the road; None leaves that out.
         """
+        measures = frame_measures(
+            frame.image,
+            frame.detection.grids,
+            input_size=self.bundle.input_size,
+            static_mask=self._static_mask,
+        )
+        health = self._health[frame.camera].update(measures, frame.stamp)
+        self._newest[frame.camera] = (frame, health)
         return compute_outputs(
             frame.detection,
             frame.image,
@@ -178,8 +196,28 @@ class FramePipeline:
             score_on_grid=frame.choices.settings.score_resolution == "network",
             tracker=self._trackers.get(frame.camera),
             stamp=frame.stamp,
+            health=health,
+            out_of_domain=frame.choices.settings.out_of_domain,
+            notes=self._explainer.notes,
             ground=ground,
         )
+
+    def explain(self) -> dict[str, Any]:
+        """Say why the obstacles of the cameras' newest frames are some; runs the networks again.
+
+        May be called from any thread.
+
+        Returns:
+            By camera what JSON has of it: see `frame_explainer`. A camera without a frame is not
+            in it.
+        """
+        newest = dict(self._newest)
+        return {
+            camera: self._explainer.explain(
+                frame.detection, frame.image, frame.choices.rule, health, frame.stamp
+            )
+            for camera, (frame, health) in newest.items()
+        }
 
 
 def open_pipeline(settings: Settings) -> FramePipeline:

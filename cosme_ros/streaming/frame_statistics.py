@@ -11,6 +11,7 @@ from time import monotonic
 
 import numpy as np
 
+from cosme_ros.health.state import NO_HEALTH, FrameHealth
 from cosme_ros.streaming.score_drift import ScoreSpread, mean_spread
 
 WINDOW = 10.0  # seconds; rates, percentiles and drift are taken over this
@@ -63,6 +64,10 @@ class Snapshot:
     """Obstacles of the newest frame that are not published, because an alarm needs more frames."""
     unconfirmed_frames: int = 0
     """Frames that had such obstacles."""
+    health: FrameHealth = NO_HEALTH
+    """Of the newest frame."""
+    out_of_domain: int = 0
+    """Frames whose mask was withheld for it."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ class Processed:
     mask_withheld: bool
     unconfirmed: int = 0
     """Obstacles that are not published, because an alarm needs more frames."""
+    health: FrameHealth = NO_HEALTH
+    out_of_domain: bool = False
 
 
 class FrameStatistics:
@@ -105,6 +112,8 @@ class FrameStatistics:
         self._masks_withheld = 0
         self._unconfirmed = 0
         self._unconfirmed_frames = 0
+        self._out_of_domain = 0
+        self._health = NO_HEALTH
         self._failed: Counter[str] = Counter()
         self._inputs: deque[tuple[float, None]] = deque()
         self._outputs: deque[tuple[float, Processed]] = deque()
@@ -163,6 +172,8 @@ class FrameStatistics:
             self._masks_withheld += frame.mask_withheld
             self._unconfirmed = frame.unconfirmed
             self._unconfirmed_frames += frame.unconfirmed > 0
+            self._out_of_domain += frame.out_of_domain
+            self._health = frame.health
             self._outputs.append((self._end_one(), frame))
 
     def output_rate(self) -> float:
@@ -203,6 +214,8 @@ class FrameStatistics:
                 recent_masks_withheld=sum(f.mask_withheld for f in frames),
                 unconfirmed=self._unconfirmed,
                 unconfirmed_frames=self._unconfirmed_frames,
+                health=self._health,
+                out_of_domain=self._out_of_domain,
             )
 
     def _end_one(self) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from cosme_ros.health.state import NO_HEALTH, FrameHealth, HealthState
 from cosme_ros.postprocessing.obstacles import Obstacle, outlines
 from cosme_ros.postprocessing.static_mask import StaticMask
 from cosme_ros.visualization.colormap import ALARM_COLOUR, draw_scale, mapped
@@ -41,6 +42,7 @@ def draw_overlay(
     frame_rate: float | None = None,
     provider: str = "",
     static_mask: StaticMask | None = None,
+    health: FrameHealth = NO_HEALTH,
 ) -> np.ndarray:
     """Draw the frame in grey, anomalous pixels in colour, and obstacles with their peak score.
 
@@ -58,6 +60,7 @@ def draw_overlay(
         provider: name of the execution provider.
         static_mask: what of the image is never looked at: it is dark and hatched, without colours,
             and the status has its share of the image.
+        health: of the camera: the status says where it is degraded or out of domain, and why.
 
     Returns:
         A new picture, uint8 [H, W, 3] BGR.
@@ -77,14 +80,15 @@ def draw_overlay(
         _hatch(picture, looked_at, unit)
     lines = () if mask is None else outlines(mask, obstacles)
     draw_outlines(picture, lines, unit)
+    note = f"{health.state.words}: {health.reason}" if health.reason else ""
     speed = "" if frame_rate is None else f"{frame_rate:.1f} frames/s"
     taken = [
         *_draw_status(
             picture,
-            _caption(obstacles, mask, static_mask),
-            "  ".join(filter(None, (speed, provider, not_looked_at_caption(static_mask)))),
+            _caption(obstacles, mask, static_mask, health),
+            ("  ".join(filter(None, (speed, provider, not_looked_at_caption(static_mask)))), note),
             unit,
-            unknown=mask is None,
+            unknown=mask is None or health.state == HealthState.OUT_OF_DOMAIN,
         ),
         *draw_scale(picture, unit),
     ]
@@ -95,8 +99,13 @@ def draw_overlay(
 
 
 def _caption(
-    obstacles: Sequence[Obstacle], mask: np.ndarray | None, static_mask: StaticMask | None
+    obstacles: Sequence[Obstacle],
+    mask: np.ndarray | None,
+    static_mask: StaticMask | None,
+    health: FrameHealth,
 ) -> str:
+    if mask is None and health.state == HealthState.OUT_OF_DOMAIN:
+        return "out of domain: obstacles unknown"
     if mask is None and static_mask is not None:
         return "no drivable area looked at: obstacles unknown"
     if mask is None:
@@ -173,9 +182,9 @@ def _draw_label(
 
 
 def _draw_status(
-    picture: np.ndarray, caption: str, speed: str, unit: float, *, unknown: bool
+    picture: np.ndarray, caption: str, notes: Sequence[str], unit: float, *, unknown: bool
 ) -> list[Box]:
-    """Draw two lines in the upper left corner, the second smaller; none in a small picture.
+    """Draw lines in the upper left corner, the notes smaller; none in a small picture.
 
     They are dark on amber where it is unknown whether there are obstacles: that is no clear road.
 
@@ -183,7 +192,13 @@ def _draw_status(
         The boxes of the lines.
     """
     margin = round(5 * unit)
-    lines = [(caption, 1.2), *([(speed, 0.8)] if speed else [])]
+    lines = [(caption, 1.2), *((note, 0.8) for note in notes if note)]
+    # A note that does not fit is left out: the caption is what must be seen.
+    lines = [
+        (text, size)
+        for text, size in lines
+        if size > 1 or text_width(text, size * unit) + 4 * margin <= picture.shape[1]
+    ]
     sizes = [(text_width(text, size * unit), text_height(size * unit)) for text, size in lines]
     width = max(w for w, _ in sizes) + 2 * margin
     height = sum(h for _, h in sizes) + (len(lines) + 1) * margin

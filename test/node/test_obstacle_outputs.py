@@ -60,7 +60,8 @@ def test_without_camera_info_the_markers_are_guesses_and_say_so(running, expecte
     seen = outline_in_pixels(message.markers, WIDTH, WIDTH, (WIDTH - 1) / 2, (HEIGHT - 1) / 2)
     np.testing.assert_allclose(seen[:-1], line, atol=1e-6)
     (text,) = [m.text for m in message.markers if m.type == Marker.TEXT_VIEW_FACING]
-    assert text == f"{obstacles[0].peak_score:.1f}"
+    assert text.splitlines()[0] == f"{obstacles[0].peak_score:.1f}"
+    assert text.splitlines()[1].startswith("as ")
     assert all(m.ns.endswith("(uncalibrated)") for m in message.markers[1:])
     assert detector.log.count("nothing came on /cosme_detector/input/camera_info") == 1
 

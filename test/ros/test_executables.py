@@ -19,6 +19,8 @@ COMMANDS = (
     "demo",
     "evaluate_bag",
     "calibrate",
+    "explain",
+    "references",
     "mark_normal",
     "snapshot",
     "watch",

@@ -76,7 +76,7 @@ PANELS = {
         *("student_architecture", "student_width", "student_steps", "batch", "crop"),
         *("learning_rate", "workers"),
     ),
-    "Bundle": ("name", "half_weights", "licence"),
+    "Bundle": ("name", "half_weights", "prototype_pictures", "licence"),
     "Run": ("seed", "save_every", "log"),
 }
 """The options by the panel of --help that they stand in."""
@@ -413,6 +413,14 @@ def fit(
         typer.Option(help="Of a scratch student's every step, in OUT.fit/logs."),
     ] = LogFormat.CSV,
     name: Annotated[str | None, typer.Option(help="The bundle's name; OUT's by default.")] = None,
+    prototype_pictures: Annotated[
+        bool,
+        typer.Option(
+            "--prototype-pictures",
+            help="Store a small picture a prototype beside the bundle, for explanations. It shows "
+            "places of these frames to everybody who has the bundle.",
+        ),
+    ] = False,
     half_weights: Annotated[
         bool,
         typer.Option(
@@ -585,6 +593,7 @@ def fit(
         backward_power=of_method.backward_power if backward_power is None else backward_power,
         standardised=(standardisation or of_method.standardisation) is Standardisation.CLASS,
         half_weights=half_weights,
+        prototype_pictures=prototype_pictures,
         calibration_share=calibration_share,
         most_frames=max_frames,
         static_mask=None if static_mask is None else str(static_mask),

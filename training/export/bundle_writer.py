@@ -18,7 +18,14 @@ import onnxruntime
 import torch
 from tqdm import tqdm
 
+from cosme_ros.bundle.loading import SCORE_MAPS
 from cosme_ros.bundle.writing import write_manifest
+from cosme_ros.explanation.part_reference import PartSamples
+from cosme_ros.explanation.prototype_pictures import PrototypePictureMaker
+from cosme_ros.explanation.score_parts import samples_of
+from cosme_ros.health.measures import frame_measures
+from cosme_ros.health.reference import reference_record
+from cosme_ros.inference.memory_features import memory_features
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
 from training.export.calibration_table import calibration_of
@@ -150,8 +157,18 @@ def write_bundle(
     name: str,
     licence: str,
     fitted_on: dict[str, Any],
+    pictured: FitFrames | None = None,
 ) -> dict[str, Any]:
     """Export, check, calibrate and write; `folder` appears whole or not at all.
+
+    Args:
+        folder: of the bundle.
+        method: all that it is made of.
+        calibration_frames: normal frames that nothing was fitted to.
+        name: of the bundle.
+        licence: of the bundle.
+        fitted_on: for the manifest.
+        pictured: normal frames out of which each prototype gets a picture; None: no pictures.
 
     Returns:
         The manifest.
@@ -187,10 +204,22 @@ def write_bundle(
     def looked_at(score: np.ndarray) -> np.ndarray:
         return score if mask is None else mask.values_of(score[0, 0])
 
-    score_maps = [
-        looked_at(runner.run(calibration_frames[index])["score"])
-        for index in tqdm(range(len(calibration_frames)), "calibration", unit="frame")
-    ]
+    method_record = _method_record(method)
+    samples = PartSamples()
+    score_maps, measures = [], []
+    for index in tqdm(range(len(calibration_frames)), "calibration", unit="frame"):
+        image = calibration_frames[index]
+        maps = runner.run(image)
+        score_maps.append(looked_at(maps["score"]))
+        grids = {name: maps[name][0, 0] for name in SCORE_MAPS}
+        measures.append(frame_measures(image, grids, input_size=method.size, static_mask=mask))
+        samples.add(
+            samples_of({"method": method_record}, grids, maps),
+            None if mask is None else mask.places(*grids["score"].shape),
+        )
+    health, parts = reference_record(measures), samples.record()
+    if pictured is not None:
+        _write_pictures(temporary, method, runner, method_record, pictured)
     manifest = {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -205,19 +234,12 @@ def write_bundle(
             "trained_on": method.teacher.trained_on,
         },
         "student": method.student_description,
-        "method": {
-            "layers": list(method.banks),
-            "evaluation_layers": list(method.evaluation_layers),
-            "prototypes": {layer: len(bank) for layer, bank in method.banks.items()},
-            "pooled": method.pooled,
-            "smoothing": method.smoothing,
-            **({} if method.guided is None else {"guided": asdict(method.guided)}),
-            "auxcon_power": method.auxcon_power,
-            "backward_layers": list(method.student.backward),
-            "backward_power": method.backward_power,
-            "standardisation": "none" if method.statistics is None else "class",
+        "method": method_record,
+        "calibration": {
+            **calibration_of(score_maps),
+            **({} if health is None else {"health": health}),
+            **({} if parts is None else {"parts": parts}),
         },
-        "calibration": calibration_of(score_maps),
         "parity": parity,
         **stored,
         "graphs": {
@@ -241,6 +263,38 @@ def write_bundle(
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
     return written
+
+
+def _method_record(method: FittedMethod) -> dict[str, Any]:
+    """Return the manifest's `method`."""
+    return {
+        "layers": list(method.banks),
+        "evaluation_layers": list(method.evaluation_layers),
+        "prototypes": {layer: len(bank) for layer, bank in method.banks.items()},
+        "pooled": method.pooled,
+        "smoothing": method.smoothing,
+        **({} if method.guided is None else {"guided": asdict(method.guided)}),
+        "auxcon_power": method.auxcon_power,
+        "backward_layers": list(method.student.backward),
+        "backward_power": method.backward_power,
+        "standardisation": "none" if method.statistics is None else "class",
+    }
+
+
+def _write_pictures(
+    folder: Path,
+    method: FittedMethod,
+    runner: GraphRunner,
+    record: dict[str, Any],
+    frames: FitFrames,
+) -> None:
+    """Write the pictures of the prototypes, out of normal frames."""
+    manifest = {"method": record, "student": method.student_description}
+    maker = PrototypePictureMaker(runner.banks)
+    for index in tqdm(range(len(frames)), "pictures", unit="frame"):
+        outputs = runner.run(frames[index], graphs=("teacher", "student"))
+        maker.add(frames[index], memory_features(manifest, outputs))
+    maker.write(folder)
 
 
 def relative_error(name: str, value: np.ndarray, reference: np.ndarray) -> float:

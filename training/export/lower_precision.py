@@ -182,6 +182,7 @@ def _write_manifest(
     manifest["files"] = {
         file: {"sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
         for file in manifest["files"]
+        if (folder / file).exists()  # pictures of prototypes stay behind
     }
     jsonschema.validate(manifest, json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
     write_manifest(folder, manifest)

@@ -173,6 +173,7 @@ def fit(
         name=name,
         licence=licence,
         fitted_on=fitted_on,
+        pictured=fitting if settings.prototype_pictures else None,
     )
     facts = FitFacts(len(fitting), similarity_gap)
     sheet = work / SHEET_FILE

@@ -126,6 +126,7 @@ class FitSettings:
         auxcon_power: of Eq. 7 in the product of Eq. 8, > 0; 1 in the paper.
         backward_power: of each backward score in that product, > 0.
         half_weights: store the networks' weights in float16, which halves the bundle's size.
+        prototype_pictures: store a small picture a prototype, for explanations.
         standardised: standardise MulMem per predicted class.
         calibration_share: of the frames, held out of fitting.
         most_frames: use at most this many frames; None uses all.
@@ -144,6 +145,7 @@ class FitSettings:
     auxcon_power: float = 1.0
     backward_power: float = 1.0
     half_weights: bool = False
+    prototype_pictures: bool = False
     standardised: bool = False
     calibration_share: float = 0.2
     most_frames: int | None = None

@@ -82,7 +82,7 @@ def option_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
             defaults[option] = form(source[field])
 
     for field in ("size", "smoothing", "auxcon_power", "backward_power", "half_weights",
-                  "calibration_share"):  # fmt: skip
+                  "calibration_share", "prototype_pictures"):  # fmt: skip
         take(content, field, field)
     take(content, "most_frames", "max_frames")
     for field in ("static_mask", "image_rotation", "image_flip"):

@@ -499,3 +499,28 @@ def test_a_pipe_in_place_of_a_file(folder: Path) -> None:
     os.mkfifo(folder / "student.onnx")
     with pytest.raises(BundleError, match=r"student.onnx is no regular file"):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        (
+            {
+                "health": {
+                    "frames": 9,
+                    "measures": {"sharpness": {"low": 2, "middle": 1, "high": 3}},
+                }
+            },
+            "must not fall",
+        ),
+        ({"parts": {"shares": [0.5, 0.1], "values": {"memory": [1.0]}}}, "each of the 2 shares"),
+        ({"parts": {"shares": [0.5, 0.1], "values": {"memory": [2, 1]}}}, "must not fall"),
+        ({"parts": {"shares": [0.1, 0.5], "values": {"memory": [1, 2]}}}, "shares rise"),
+    ],
+)
+def test_references_that_contradict_themselves(
+    folder: Path, record: Manifest, sentence: str
+) -> None:
+    edit(folder, lambda manifest: manifest["calibration"].update(record))
+    with pytest.raises(BundleError, match=sentence):
+        load_bundle(folder)

@@ -256,10 +256,10 @@ def test_a_session_is_given_the_device_and_what_tensorrt_leaves_too(
     names = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(ort, "get_available_providers", lambda: names)
     own = with_device({}, "cuda", 1)
-    cuda = providers.PREPARATIONS["cuda"](ort.SessionOptions(), 0, own, None)
+    cuda = providers.PREPARATIONS["cuda"](ort.SessionOptions(), 0, own, None, False)
     assert cuda == [("CUDAExecutionProvider", {"device_id": "1"}), "CPUExecutionProvider"]
     for cache in (None, lambda: tmp_path):
-        prepared = providers.PREPARATIONS["tensorrt"](ort.SessionOptions(), 0, own, cache)
+        prepared = providers.PREPARATIONS["tensorrt"](ort.SessionOptions(), 0, own, cache, False)
         assert prepared[0][0] == names[0] and prepared[0][1]["device_id"] == "1"
         assert prepared[1] == (names[1], {"device_id": "1"})
         assert prepared[2] == names[2]

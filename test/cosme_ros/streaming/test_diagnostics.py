@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from cosme_ros import topics
+from cosme_ros.health.measures import MEASURES
+from cosme_ros.health.state import FrameHealth, HealthState
 from cosme_ros.streaming.diagnostics import PENDING_KEY, Configured, Level, Positions, report
 from cosme_ros.streaming.frame_statistics import Percentiles, Snapshot
 from cosme_ros.streaming.score_drift import DriftReference, ScoreSpread
@@ -212,6 +214,36 @@ def test_obstacles_that_are_not_confirmed_are_counted_where_an_alarm_needs_sever
     assert waiting.values[topics.ALARM_RULE] == "3 of 5"
     assert waiting.values[topics.UNCONFIRMED_OBSTACLES] == "2"
     assert waiting.values[topics.UNCONFIRMED_FRAMES] == "7"
+
+
+def health(state, **values):
+    return replace(GOOD, health=FrameHealth(state, **values))
+
+
+def test_health_is_a_value_of_each_measure_and_never_hides():
+    count = len(MEASURES)
+    good = status(health(HealthState.IN_DOMAIN, values=(1.5,) * count, excess=(0.0,) * count))
+    assert good.level == Level.OK
+    assert good.values[topics.HEALTH] == "in_domain" and good.values[topics.HEALTH_CAUSE] == ""
+    for measure in MEASURES:
+        assert good.values[topics.health_key(measure.name)] == "1.5"
+        assert good.values[topics.health_excess_key(measure.name)] == "0.00"
+
+
+def test_degraded_warns_and_out_of_domain_is_an_error_with_its_cause():
+    cause = {"reason": "the image is dark", "measured": "brightness, 1.2 beyond calibration"}
+    degraded = status(health(HealthState.DEGRADED, **cause))
+    assert degraded.level == Level.WARN and "the image is dark" in degraded.message
+    out = status(health(HealthState.OUT_OF_DOMAIN, **cause))
+    assert out.level == Level.ERROR and "unknown, not clear" in out.message
+    assert out.values[topics.HEALTH_CAUSE] == (
+        "the image is dark (brightness, 1.2 beyond calibration)"
+    )
+
+
+def test_a_bundle_without_reference_says_so_and_is_no_fault():
+    older = status(GOOD)
+    assert (older.level, older.values[topics.HEALTH]) == (Level.OK, "no_reference")
 
 
 def test_obstacles_without_a_place_that_is_asked_for_are_a_warning():

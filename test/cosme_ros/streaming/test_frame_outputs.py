@@ -12,6 +12,7 @@ from helpers.tiny_bundle import street_frame, write_tiny_bundle
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.geometry.ground_source import GroundSource, pose_of_settings
 from cosme_ros.geometry.obstacle_position import locate_obstacles
+from cosme_ros.health.state import FrameHealth, HealthState
 from cosme_ros.inference.detector import Detector
 from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
@@ -216,6 +217,54 @@ def test_a_frame_whose_obstacles_are_unknown_does_not_count(detector):
     ]
     assert [bool(m.obstacles) for m in made] == [False, False, True]
     assert [m.mask_withheld for m in made] == [False, True, False]
+
+
+def of_health(detector, state, choice):
+    return compute_outputs(
+        detector.detect(STREET),
+        STREET,
+        EVERYTHING,
+        rule=obstacle_rule(detector.bundle, region="everything", minimum_area=16),
+        provider="cpu",
+        health=FrameHealth(state, "the image is dark", "brightness, 1.2 beyond calibration"),
+        out_of_domain=choice,
+        notes=lambda detection, obstacles, mask: tuple("why" for _ in obstacles),
+    )
+
+
+def test_out_of_domain_the_mask_is_withheld_and_the_scores_are_not(detector):
+    made = of_health(detector, HealthState.OUT_OF_DOMAIN, "withhold")
+    assert made.out_of_domain and not made.mask_withheld
+    assert made.mask is None and made.obstacles is None and made.outlines is None
+    assert made.notes == () and made.score is not None and made.overlay is not None
+
+
+@pytest.mark.parametrize(
+    ("state", "choice"),
+    [
+        (HealthState.OUT_OF_DOMAIN, "publish"),
+        (HealthState.DEGRADED, "withhold"),
+        (HealthState.IN_DOMAIN, "withhold"),
+        (HealthState.NO_REFERENCE, "withhold"),
+    ],
+)
+def test_else_it_is_published_with_a_note_an_obstacle(detector, state, choice):
+    made = of_health(detector, state, choice)
+    assert not made.out_of_domain and made.mask is not None and made.mask.any()
+    assert made.notes == ("why",) * len(made.obstacles)
+
+
+def test_the_overlay_says_that_it_is_out_of_domain_or_degraded(detector):
+    drawn = {
+        (state, choice): of_health(detector, state, choice).overlay
+        for state in HealthState
+        for choice in ("withhold", "publish")
+    }
+    plain = drawn[HealthState.NO_REFERENCE, "publish"]
+    out = HealthState.OUT_OF_DOMAIN
+    assert (drawn[out, "withhold"] != plain).any()
+    assert (drawn[out, "publish"] != plain).any()
+    assert (drawn[out, "publish"] != drawn[out, "withhold"]).any()
 
 
 def test_obstacles_get_a_place_on_the_road_where_the_camera_is_known(detector, ground):

@@ -19,7 +19,8 @@ torch = pytest.importorskip("torch")
 
 import onnx  # noqa: E402
 
-from cosme_ros.bundle.loading import load_bundle  # noqa: E402
+from cosme_ros.bundle.loading import PROTOTYPE_PICTURES, load_bundle  # noqa: E402
+from cosme_ros.explanation.prototype_pictures import read_prototype_pictures  # noqa: E402
 from cosme_ros.inference.detector import Detector  # noqa: E402
 from cosme_ros.messages.image_orientation import ImageOrientation  # noqa: E402
 from cosme_ros.postprocessing.static_mask import StaticMask  # noqa: E402
@@ -156,12 +157,17 @@ def test_what_a_static_mask_hides_is_in_no_part_of_a_fit(
         evaluation_layers=("c4",),
         standardised=True,
     )
-    masked = replace(wanted, static_mask=str(file))
+    masked = replace(wanted, static_mask=str(file), prototype_pictures=True)
     manifest = run(teacher, tmp_path / "bundle", masked)
     whole = run(teacher, tmp_path / "whole", wanted)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     assert manifest["fitted_on"]["static_mask"] == {"sha256": sha256, "hidden_share": 0.25}
     assert "static_mask" not in whole["fitted_on"]
+    bundle = load_bundle(tmp_path / "bundle")
+    pictures = read_prototype_pictures(bundle)
+    assert pictures is not None and PROTOTYPE_PICTURES not in whole["files"]
+    for name, bank in bundle.banks.items():
+        assert all(pictures.jpeg(name.removeprefix("bank_"), row) for row in range(len(bank)))
 
     held_out = split_frames(
         NoiseFrames(), (64, 96), calibration_share=wanted.calibration_share, most=None
@@ -169,6 +175,8 @@ def test_what_a_static_mask_hides_is_in_no_part_of_a_fit(
     runner = GraphRunner(tmp_path / "bundle")
     visible = [runner.run(held_out[index])["score"][0, 0, :12] for index in range(len(held_out))]
     frames, pixels, table = calibration_table(visible)
+    parts = manifest["calibration"].pop("parts")  # too few frames for health
+    assert set(parts["values"]) >= {"memory", "forward consensus"}
     assert manifest["calibration"] == {"frames": frames, "pixels": pixels, "table": table}
     assert whole["calibration"]["pixels"] == pixels * 16 // 12
     with (

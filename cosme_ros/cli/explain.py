@@ -1,0 +1,191 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""`python -m cosme_ros explain`: why a frame raised an alarm, in words and as a picture."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from cosme_ros.atomic_files import write_atomically
+from cosme_ros.bags.labelled_frames import BagFrame, LabelSettings
+from cosme_ros.bags.reading import BagError
+from cosme_ros.bundle.loading import BundleError, load_bundle
+from cosme_ros.cli.options import (
+    DRIVE_HELP,
+    OBSTACLE_PARAMETERS,
+    add_frame_rate_option,
+    add_node_options,
+    at_least,
+    command_parser,
+)
+from cosme_ros.command_frame import run_command
+from cosme_ros.explanation.explanation import explain
+from cosme_ros.explanation.part_reference import part_reference
+from cosme_ros.explanation.prototype_pictures import read_prototype_pictures
+from cosme_ros.explanation.wording import as_content, sentences
+from cosme_ros.inference.detector import Detection, Detector, ScoreFault
+from cosme_ros.inference.providers import ProviderError
+from cosme_ros.postprocessing.obstacle_decision import (
+    ObstacleDecision,
+    ObstacleRule,
+    decide_obstacles,
+    obstacle_rule,
+)
+from cosme_ros.postprocessing.obstacles import outlines
+from cosme_ros.postprocessing.static_mask import load_static_mask
+from cosme_ros.sources.interface import SourceError
+from cosme_ros.sources.labelled import open_labelled_frames
+from cosme_ros.streaming.camera_stream import CameraStream
+from cosme_ros.visualization.explanation_picture import explanation_picture
+
+_QUALITY = 70  # of a JPEG: about 60 kB
+
+
+class ExplainError(Exception):
+    """There is nothing to explain; the sentence says why."""
+
+
+FAILURES = (BagError, BundleError, ExplainError, OSError, ProviderError, SourceError, ValueError)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The frame that is explained."""
+
+    frame: BagFrame
+    detection: Detection
+    decision: ObstacleDecision
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    return run_command("explain", lambda: _run(options), FAILURES)
+
+
+def _run(options: argparse.Namespace) -> None:
+    bundle = load_bundle(options.bundle)
+    rule = obstacle_rule(
+        bundle,
+        region=options.region,
+        minimum_area=options.minimum_area,
+        outline=options.outline,
+        static_mask=load_static_mask(options.static_mask),
+    )
+    detector = Detector(
+        bundle,
+        provider=options.provider,
+        false_positive_rate=options.false_positive_rate,
+        threads=options.threads,
+    )
+    found = _find(options, detector, rule)
+    frame, decision = found.frame, found.decision
+    if decision.mask is None or not decision.obstacles:
+        raise ExplainError(f"frame {frame.index} of {options.drive} has no obstacle to explain")
+    reference = part_reference(bundle.manifest["calibration"])
+    if reference is None:
+        print(
+            f"bundle {bundle.name} has no reference of the parts of a score, so that neither their "
+            "shares nor how rare they are is known; `python -m cosme_ros references` measures it",
+            file=sys.stderr,
+        )
+    explanations = explain(
+        detector, reference, found.detection, frame.image, decision.obstacles, decision.mask
+    )
+    pictures = read_prototype_pictures(bundle)
+    for explanation in explanations:
+        print("\n".join(sentences(explanation)), end="\n\n")
+    if options.json is not None:
+        content = {"frame": frame.index, "stamp": frame.stamp}
+        obstacles = as_content(explanations, pictures)
+        text = json.dumps({**content, "obstacles": obstacles}, indent=1, allow_nan=False)
+        write_atomically(options.json, f"{text}\n")
+    if options.picture is not None:
+        line = outlines(decision.mask, decision.obstacles)[0]
+        caption = f"frame {frame.index}: why this is an alarm"
+        drawn = explanation_picture(frame.image, explanations[0], line, pictures, caption=caption)
+        _write_picture(options.picture, drawn)
+
+
+def _write_picture(file: Path, picture: np.ndarray) -> None:
+    try:
+        written = cv2.imwrite(str(file), picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    except cv2.error as error:
+        raise ExplainError(f"{file} is no JPEG or PNG file's name: {error}") from error
+    if not written:
+        raise OSError(f"{file} cannot be written")
+
+
+def _find(options: argparse.Namespace, detector: Detector, rule: ObstacleRule) -> _Found:
+    """Return the frame that is asked for, or the one with the highest obstacle."""
+    best: _Found | None = None
+    stream = CameraStream(detector, temporal=options.temporal)
+
+    def report(_kind: str, sentence: str) -> None:
+        tqdm.write(sentence, file=sys.stderr)
+
+    with open_labelled_frames(
+        options.drive.expanduser(),
+        image_topic=options.image_topic,
+        labels=LabelSettings(topic=""),
+        report=report,
+        frame_rate=options.frame_rate,
+    ) as opened:
+        for frame in tqdm(opened.read(), total=opened.count or None, unit=" frames"):
+            single = options.temporal == "none"  # else the frames before are history
+            if options.frame is not None and single and frame.index < options.frame:
+                continue
+            try:
+                detection = stream.detect(frame.image, frame.stamp)
+            except ScoreFault as error:
+                report("score", f"frame {frame.index}: {error}")
+                continue
+            found = _Found(frame, detection, decide_obstacles(detection, frame.image, rule))
+            if options.frame is not None and frame.index >= options.frame:
+                best = found
+                break
+            if options.frame is None and _peak(found) > (0.0 if best is None else _peak(best)):
+                best = found
+    if best is None or (options.frame is not None and best.frame.index != options.frame):
+        which = "with an obstacle" if options.frame is None else f"{options.frame} with a result"
+        raise ExplainError(f"{options.drive} has no frame {which}")
+    return best
+
+
+def _peak(found: _Found) -> float:
+    obstacles = found.decision.obstacles
+    return obstacles[0].peak_score if obstacles else 0.0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "explain",
+        "Say why a frame of a drive raised an alarm: what the score of each obstacle is made of, "
+        "what it was taken for, and what training knew that is most like it.",
+        example="demo/bag --bundle demo/bundle --frame 30 --picture alarm.jpg",
+    )
+    parser.add_argument("drive", type=Path, help=DRIVE_HELP)
+    parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle")
+    parser.add_argument(
+        "--frame", type=at_least(0), help="which, from 0 (default: that with the highest obstacle)"
+    )
+    parser.add_argument(
+        "--picture", type=Path, help="JPEG or PNG file to write: the highest obstacle, explained"
+    )
+    parser.add_argument("--json", type=Path, help="file to write: all of it, as ~/explain answers")
+    parser.add_argument("--image-topic", help="of a bag that has several")
+    add_frame_rate_option(parser)
+    add_node_options(parser, *OBSTACLE_PARAMETERS, "threads")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

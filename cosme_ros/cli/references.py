@@ -1,0 +1,120 @@
+# Copyright 2026 cosme_ros maintainers
+# SPDX-License-Identifier: Apache-2.0
+
+"""`python -m cosme_ros references`: measure what a bundle's normal frames are like.
+
+Health compares frames with it, and explanations say by it how rare a score is. `fit` and
+`calibrate` measure it too; this command is for bundles that are older, for another camera, and for
+pictures of the prototypes. It changes the bundle's manifest and no graph.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from cosme_ros.bags.labelled_frames import LabelSettings
+from cosme_ros.bags.reading import BagError
+from cosme_ros.bundle.loading import BundleError, load_bundle
+from cosme_ros.calibration.references import ReferenceSurvey
+from cosme_ros.cli.options import (
+    DRIVE_HELP,
+    add_frame_rate_option,
+    add_node_options,
+    at_least,
+    command_parser,
+)
+from cosme_ros.command_frame import Interrupted, run_command
+from cosme_ros.inference.detector import Detector, ScoreFault
+from cosme_ros.inference.providers import ProviderError
+from cosme_ros.postprocessing.static_mask import load_static_mask
+from cosme_ros.sources.interface import SourceError
+from cosme_ros.sources.labelled import open_labelled_frames
+
+FAILURES = (BagError, BundleError, OSError, ProviderError, SourceError, ValueError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    return run_command("references", lambda: _run(options), FAILURES)
+
+
+def _run(options: argparse.Namespace) -> None:
+    bundle = load_bundle(options.bundle)
+    detector = Detector(
+        bundle,
+        provider=options.provider,
+        false_positive_rate=bundle.calibration.rates[1],
+        threads=options.threads,
+    )
+    survey = ReferenceSurvey(
+        detector, load_static_mask(options.static_mask), pictures=options.prototype_pictures
+    )
+    frames = 0
+    try:
+        for drive in options.drives:
+            frames += _measure(drive, survey, options)
+    except KeyboardInterrupt:
+        raise Interrupted("the bundle is as it was") from None
+    survey.write()
+    print(f"{options.bundle}: references of {frames} normal frames; its digest has changed:")
+    print(f"bundle_digest {load_bundle(options.bundle).digest}")
+
+
+def _measure(drive: Path, survey: ReferenceSurvey, options: argparse.Namespace) -> int:
+    """Return how many frames of a drive were measured."""
+    frames = 0
+
+    def report(_kind: str, sentence: str) -> None:
+        tqdm.write(sentence, file=sys.stderr)
+
+    with open_labelled_frames(
+        drive.expanduser(),
+        image_topic=options.image_topic,
+        labels=LabelSettings(topic=""),
+        report=report,
+        frame_rate=options.frame_rate,
+    ) as opened:
+        for frame in tqdm(opened.read(), total=opened.count or None, unit=" frames", desc="normal"):
+            if frame.index % options.every:
+                continue
+            try:
+                survey.add(frame.image)
+            except ScoreFault as error:
+                tqdm.write(f"frame {frame.index} is left out: {error}", file=sys.stderr)
+            else:
+                frames += 1
+    return frames
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "references",
+        "Measure what normal frames are like, for health and explanations, and write it into the "
+        "bundle's manifest. Its graphs, banks and alarm line stay as they are.",
+        example="my_bundle normal_drive --every 5",
+    )
+    parser.add_argument("bundle", type=Path, help="folder of the bundle, which is changed")
+    parser.add_argument(
+        "drives", type=Path, nargs="+", help=f"drives in which nothing was wrong: {DRIVE_HELP}"
+    )
+    parser.add_argument(
+        "--every", type=at_least(1), default=1, help="measure every such frame, from the first on"
+    )
+    parser.add_argument(
+        "--prototype-pictures",
+        action="store_true",
+        help="store a small picture a prototype beside the bundle, for explanations: it shows "
+        "places of these drives to everybody who has the bundle",
+    )
+    parser.add_argument("--image-topic", help="of a bag that has several")
+    add_frame_rate_option(parser)
+    add_node_options(parser, "provider", "threads", "static_mask")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
