@@ -24,7 +24,7 @@ from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.static_mask import StaticMask
 from cosme_ros.sources.interface import FRAME_RATE, SourceError
 from cosme_ros.sources.labelled import FRAME_ID, open_labelled_frames
-from cosme_ros.sources.opening import is_bag
+from cosme_ros.sources.opening import is_read_as_bag
 from cosme_ros.visualization.text import counted
 
 _RARE = 0.05  # share of a topic's pictures
@@ -205,7 +205,7 @@ def is_recorded_bag(path: Path) -> bool:
     """Return whether a path is read as a bag, and not as a folder of images or a video file."""
     path = path.expanduser()
     try:
-        return not path.exists() or is_bag(path)
+        return not path.exists() or is_read_as_bag(path)
     except OSError as error:
         raise BagError(f"{path} cannot be read: {error}") from error
 

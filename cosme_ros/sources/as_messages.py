@@ -11,7 +11,7 @@ from pathlib import Path
 from cosme_ros.bags.reading import IMAGE, Bag, BagMessage, image_message
 from cosme_ros.sources.interface import FRAME_RATE, FrameSource
 from cosme_ros.sources.labelled import FRAME_ID
-from cosme_ros.sources.opening import is_bag, open_source
+from cosme_ros.sources.opening import is_read_as_bag, open_source
 from cosme_ros.sources.video import VIDEO_DEVICE
 
 
@@ -67,7 +67,7 @@ def is_recording_of_ros(text: str) -> bool:
     if "://" in text or text.startswith(VIDEO_DEVICE):
         return False
     path = Path(text).expanduser()
-    return not path.exists() or is_bag(path)
+    return not path.exists() or is_read_as_bag(path)
 
 
 def open_messages(

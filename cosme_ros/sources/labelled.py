@@ -20,7 +20,7 @@ from cosme_ros.bags.labelled_frames import (
 )
 from cosme_ros.bags.reading import TYPES, BagError
 from cosme_ros.sources.interface import FRAME_RATE, FrameSource, SourceError, SourceFrame
-from cosme_ros.sources.opening import is_bag, open_source
+from cosme_ros.sources.opening import is_read_as_bag, open_source
 from cosme_ros.sources.video import VIDEO_DEVICE
 
 FRAME_ID = "camera"
@@ -160,7 +160,7 @@ def open_labelled_frames(
             f"{path} does not exist; a bag, a folder of images or a video file is right"
         )
     try:
-        if is_bag(path):
+        if is_read_as_bag(path):
             return BagFrames(path, image_topic=image_topic, labels=labels, tell=report)
         source = open_source(
             str(path), frame_rate=frame_rate, report=lambda sentence: report("image", sentence)

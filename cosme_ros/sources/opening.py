@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cosme_ros.bags import storage_mcap, storage_rosbag1, storage_sqlite
 from cosme_ros.bags.metadata import METADATA
+from cosme_ros.bags.recognition import is_bag
 from cosme_ros.sources.bag import BagSource
 from cosme_ros.sources.folder import SUFFIXES, FolderSource
 from cosme_ros.sources.interface import FRAME_RATE, FrameSource, SourceError
 from cosme_ros.sources.video import VIDEO_DEVICE, VideoSource
-
-_BAG_SUFFIXES = (".mcap", ".db3", ".bag", ".mcap.zstd", ".db3.zstd")
-_BAG_BEGINNINGS = (storage_mcap.MAGIC, storage_sqlite.MAGIC, storage_rosbag1.MAGIC)
 
 
 def open_source(
@@ -49,25 +46,19 @@ def open_source(
             f"there is no {text}; a bag, a folder of images, a video file, /dev/videoN or the "
             "address of a stream is right"
         )
-    if is_bag(path):
+    if is_read_as_bag(path):
         return BagSource(path, image_topic=image_topic, report=report)
     if path.is_dir():
         return FolderSource(path, frame_rate=frame_rate, report=report)
     return VideoSource(text, live=False, report=report)
 
 
-def is_bag(path: Path) -> bool:
+def is_read_as_bag(path: Path) -> bool:
     """Return whether a file or folder that exists is to be read as a bag."""
-    if path.is_dir():
-        files = list(path.iterdir())
-        if any(file.name == METADATA or file.name.endswith(_BAG_SUFFIXES) for file in files):
-            return True
-        # Of a folder with bags in it, the reader of bags says which they are.
-        images = any(file.suffix.lower() in SUFFIXES for file in files)
-        return not images and any(path.glob(f"*/{METADATA}"))
-    if path.name.endswith(_BAG_SUFFIXES):
+    if is_bag(path):
         return True
-    if not path.is_file():
+    if not path.is_dir():
         return False
-    with path.open("rb") as file:
-        return file.read(16).startswith(_BAG_BEGINNINGS)
+    # Of a folder with bags in it, the reader of bags says which they are.
+    images = any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
+    return not images and any(path.glob(f"*/{METADATA}"))

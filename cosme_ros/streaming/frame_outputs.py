@@ -60,11 +60,11 @@ class FrameOutputs:
     notes: tuple[str, ...]
     """Of each of `obstacles`, why it is one, in a few words."""
     mask_withheld: bool
+    """Because it is unknown where an obstacle could be: no drivable area."""
     tracks: tuple[Track, ...] | None = None
     """Of the obstacles, in their order; None where they are not followed."""
     unconfirmed: int = 0
     """Obstacles of the frame that are in no output, because an alarm needs more frames."""
-    """Because it is unknown where an obstacle could be: no drivable area."""
     out_of_domain: bool = False
     """Whether mask and obstacles are withheld because the frame is unlike those of calibration."""
     health: FrameHealth = NO_HEALTH

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cosme_ros.bags.recognition import is_bag
 from training.datasets.interface import FrameSource, crop_to_aspect
 from training.datasets.label_masks import refuse_label_masks
 from training.datasets.readers.pictures import read_image
@@ -43,9 +44,9 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
         raise UsageError(
             f"{path} does not exist; expected a folder of pictures, a video or a rosbag2"
         )
-    from training.datasets.readers.bag import BagFrames, is_bag
-
     if is_bag(path):
+        from training.datasets.readers.bag import BagFrames
+
         return BagFrames(path, topic)
     if topic is not None:
         raise UsageError(f"--topic {topic} is for bags; {path} is none")

@@ -12,6 +12,7 @@ are 0, 1 and 255.
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosme_ros.bags.recognition import is_bag
 from training.datasets.composited import CompositedAnomalies
 from training.datasets.interface import Entry, Kind, NamedSource
 from training.datasets.published import (
@@ -23,7 +24,6 @@ from training.datasets.published import (
     segment_me_if_you_can,
     streethazards,
 )
-from training.datasets.readers.bag import is_bag
 from training.datasets.readers.class_list import ClassList, read_class_list
 from training.datasets.readers.folder import LabelledFolder
 from training.datasets.readers.label_map import IGNORE, LabelMap, parse_label_map

@@ -18,17 +18,12 @@ import onnxruntime
 import torch
 from tqdm import tqdm
 
-from cosme_ros.bundle.loading import SCORE_MAPS
 from cosme_ros.bundle.writing import write_manifest
-from cosme_ros.explanation.part_reference import PartSamples
 from cosme_ros.explanation.prototype_pictures import PrototypePictureMaker
-from cosme_ros.explanation.score_parts import samples_of
-from cosme_ros.health.measures import frame_measures
-from cosme_ros.health.reference import reference_record
 from cosme_ros.inference.memory_features import memory_features
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
-from training.export.calibration_table import calibration_of
+from training.export.calibration_record import calibration_record
 from training.export.graph_runner import PROVIDER, GraphRunner
 from training.export.half_weights import store_half
 from training.export.onnx_writer import OPSET, write_image_graph, write_memory_graph
@@ -199,32 +194,22 @@ def write_bundle(
                 single.run, runner, calibration_frames, "rounded weights"
             ),
         }
-    mask = calibration_frames.static_mask
-
-    def looked_at(score: np.ndarray) -> np.ndarray:
-        return score if mask is None else mask.values_of(score[0, 0])
-
     method_record = _method_record(method)
-    samples = PartSamples()
-    score_maps, measures = [], []
-    for index in tqdm(range(len(calibration_frames)), "calibration", unit="frame"):
-        image = calibration_frames[index]
-        maps = runner.run(image)
-        score_maps.append(looked_at(maps["score"]))
-        grids = {name: maps[name][0, 0] for name in SCORE_MAPS}
-        measures.append(frame_measures(image, grids, input_size=method.size, static_mask=mask))
-        samples.add(
-            samples_of({"method": method_record}, grids, maps),
-            None if mask is None else mask.places(*grids["score"].shape),
-        )
-    health, parts = reference_record(measures), samples.record()
+    input_size = {"height": method.size[0], "width": method.size[1]}
+    calibration = calibration_record(
+        runner,
+        calibration_frames,
+        tqdm(range(len(calibration_frames)), "calibration", unit="frame"),
+        {"method": method_record, "input_size": input_size},
+        static_mask=calibration_frames.static_mask,
+    )
     if pictured is not None:
         _write_pictures(temporary, method, runner, method_record, pictured)
     manifest = {
         "format_version": FORMAT_VERSION,
         "name": name,
         "licence": licence,
-        "input_size": {"height": method.size[0], "width": method.size[1]},
+        "input_size": input_size,
         "classes": [asdict(c) | {"colour": list(c.colour)} for c in method.teacher.classes],
         "teacher": {
             "architecture": method.teacher.architecture,
@@ -235,11 +220,7 @@ def write_bundle(
         },
         "student": method.student_description,
         "method": method_record,
-        "calibration": {
-            **calibration_of(score_maps),
-            **({} if health is None else {"health": health}),
-            **({} if parts is None else {"parts": parts}),
-        },
+        "calibration": calibration,
         "parity": parity,
         **stored,
         "graphs": {

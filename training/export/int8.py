@@ -19,13 +19,8 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from cosme_ros.bundle.loading import SCORE_MAPS
-from cosme_ros.explanation.part_reference import PartSamples
-from cosme_ros.explanation.score_parts import samples_of
-from cosme_ros.health.measures import frame_measures
-from cosme_ros.health.reference import reference_record
 from training.datasets.interface import FrameSource
-from training.export.calibration_table import calibration_of
+from training.export.calibration_record import calibration_record
 from training.export.graph_runner import GraphRunner
 from training.export.half_weights import load_unpacked
 from training.export.lower_precision import NETWORKS, Convert
@@ -66,24 +61,9 @@ def to_int8(frames: FrameSource, count: Callable[[str, Iterable[int]], Iterable[
             )
         for file in ("memory.onnx", "prototypes.npz"):
             shutil.copyfile(bundle / file, folder / file)
-        runner = GraphRunner(folder)
-        samples = PartSamples()
-        score_maps, measures = [], []
-        for index in count("calibration", range(len(frames))):
-            maps = runner.run(frames[index])
-            score_maps.append(maps["score"])
-            size = manifest["input_size"]
-            grids = {name: maps[name][0, 0] for name in SCORE_MAPS}
-            measures.append(
-                frame_measures(frames[index], grids, input_size=(size["height"], size["width"]))
-            )
-            samples.add(samples_of(manifest, grids, maps))
-        health, parts = reference_record(measures), samples.record()
-        manifest["calibration"] = {
-            **calibration_of(score_maps),
-            **({} if health is None else {"health": health}),
-            **({} if parts is None else {"parts": parts}),
-        }
+        manifest["calibration"] = calibration_record(
+            GraphRunner(folder), frames, count("calibration", range(len(frames))), manifest
+        )
 
     return convert
 

@@ -17,19 +17,8 @@ from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 from cosme_ros.metrics.labels import ids_of_message
 from training.errors import UsageError
 
-BAG_SUFFIXES = (".mcap", ".db3", ".bag")
-
 LABEL_ENDING = "/labels"
 """Ends the name of a topic whose images are of class ids, not of the world."""
-
-
-def is_bag(path: Path) -> bool:
-    """Tell a bag (a file, or a folder with one or its metadata) from a folder of pictures."""
-    if path.is_dir():
-        return (path / "metadata.yaml").is_file() or any(
-            child.suffix in BAG_SUFFIXES for child in path.iterdir()
-        )
-    return path.suffix in BAG_SUFFIXES
 
 
 class BagFrames:

@@ -12,7 +12,8 @@ from rosbags import rosbag1
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from training.datasets.readers.bag import BagFrames, is_bag
+from cosme_ros.bags.recognition import is_bag
+from training.datasets.readers.bag import BagFrames
 from training.errors import UsageError
 
 TYPES = get_typestore(Stores.ROS2_HUMBLE)
