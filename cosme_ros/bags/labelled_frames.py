@@ -322,7 +322,16 @@ class BagFrames:
 
 
 def at_size(label: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """The label in another size in pixels, each the value at its centre."""
+    """Return a label image resized by nearest neighbour at pixel centres.
+
+    Args:
+        label: uint8 [H, W].
+        height: of the result, in pixels.
+        width: of the result, in pixels.
+
+    Returns:
+        uint8 [height, width]; `label` itself where it already has this size.
+    """
     if label.shape == (height, width):
         return label
     resized = cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)

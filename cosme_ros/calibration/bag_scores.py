@@ -313,7 +313,7 @@ def _scores_file(
 
 
 def _keep(file: Path, progress: _Progress) -> None:
-    """The file appears, or is replaced, when it is whole."""
+    """Write the progress to `file` atomically: it never holds a part of it."""
     arrays: dict[str, Any] = {}
     cameras = []
     for number, (camera, gathered) in enumerate(progress.frames.items()):
@@ -340,9 +340,10 @@ def _keep(file: Path, progress: _Progress) -> None:
 
 
 def _kept(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
-    """What `_keep` wrote; `streams` then go on from there.
+    """Return the progress that `_keep` wrote, and restore the state of `streams` from it.
 
-    None where there is nothing, or a computer that fell has spoilt it.
+    Returns:
+        None where there is no file, or a system crash has damaged it.
     """
     try:
         with np.load(file, allow_pickle=False) as arrays:

@@ -151,7 +151,7 @@ def _surveyed(
 
 
 def _rare_cameras(path: Path, by_topic: Mapping[str, Counter[str]]) -> list[tuple[str, str]]:
-    """A sentence and the frame_id, for each that no topic has often."""
+    """Return a warning and the frame_id, for each frame_id that is rare on all topics."""
     often, rare = set(), {}
     for topic, counts in by_topic.items():
         for camera, count in counts.items():
@@ -189,7 +189,7 @@ def check_distinct(bags: Sequence[SurveyedBag]) -> None:
             if other is not bag.path:
                 raise BagError(
                     f"bags {other} and {bag.path} hold the same frames; a drive that is counted "
-                    "twice would promise what it cannot, so give each once"
+                    "twice would guarantee what it cannot, so give each once"
                 )
 
 

@@ -53,6 +53,7 @@ class FrameFigures:
 
     @property
     def alarm(self) -> bool:
+        """Whether the frame has an obstacle."""
         return bool(self.obstacles)
 
     @property
@@ -76,10 +77,12 @@ class WarningLog:
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, kind: str, sentence: str) -> None:
+        """Count a warning; of each kind, the first sentence is stored."""
         self.first.setdefault(kind, sentence)
         self.counts[kind] += 1
 
     def sentences(self) -> list[str]:
+        """Return one sentence a kind, with the number of further ones."""
         return [
             sentence
             + (f" (and {count - 1} more like it)" if (count := self.counts[kind]) > 1 else "")
@@ -143,7 +146,7 @@ class Unreadable:
 
 
 def named(name: str, path: Path, sentence: str) -> str:
-    """The sentence under the bag's name, unless it names the bag or a file of it itself."""
+    """Return the sentence with the bag's name before it, unless it begins with the bag's path."""
     told = sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
     return printable(told, MOST_OF_A_SENTENCE)
 

@@ -122,21 +122,27 @@ class DetectorNode(LifecycleNode):
         return ended
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and warm up the bundle; a failure leaves the node unconfigured."""
         return self._attempt(CONFIGURE, self._configure, self._release, state, "inactive")
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe and start to process frames."""
         return self._attempt(ACTIVATE, self._activate, self._deactivate, state, "active")
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop processing frames."""
         return self._attempt(DEACTIVATE, self._deactivate, None, state, "inactive")
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release what configure created."""
         return self._attempt(CLEAN_UP, self._release, None, state, "unconfigured")
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release what configure created, for good."""
         return self._attempt(SHUT_DOWN, self._release, None, state, "finalized")
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything after a failed transition; the node can be configured again."""
         self._release(state)
         self._state = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
@@ -328,8 +334,11 @@ class DetectorNode(LifecycleNode):
         )
 
     def _failed(self, camera: str, error: Exception) -> str | None:
-        """Whatever is wrong with a frame, it is skipped and counted. No fault is what fails because
-        the process is ending, and publishers with it."""
+        """Log a frame that failed and return the reason under which it is counted.
+
+        Returns:
+            None while the process ends: publishers that are gone are no fault of the frame.
+        """
         return self._cameras[camera].log_skipped_frame(error) if self.context.ok() else None
 
     def _age(self, stamp: Any) -> float | None:
@@ -424,8 +433,10 @@ class DetectorNode(LifecycleNode):
         )
 
     def _camera_names(self) -> tuple[str, ...]:
-        """Of the cameras there are, or would be: no entry on /diagnostics goes silent because the
-        node has been configured."""
+        """Return the names of the cameras, also before the node is configured.
+
+        The entries on /diagnostics thus have the same names in every state.
+        """
         try:
             return topics.cameras(self.get_parameter("cameras").value)
         except ValueError:
@@ -433,8 +444,12 @@ class DetectorNode(LifecycleNode):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM. Returns the process's exit code: 0, or 2 for
-    parameters that cannot even be declared. A node that hangs ends with `supervisor.HANGING`."""
+    """Run the node until SIGINT or SIGTERM.
+
+    Returns:
+        Exit code of the process: 0, or 2 for parameters that cannot be declared. A node that hangs
+        ends with `supervisor.HANGING`.
+    """
     take_arguments(
         "detector_node",
         "Finds unknown obstacles in camera images: a lifecycle node that brings itself up.",

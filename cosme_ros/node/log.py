@@ -45,6 +45,7 @@ class LogBridge(logging.Handler):
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Log a record of Python's logging by rclpy, with its severity."""
         # One line of code a severity: rclpy forbids changing it.
         if record.levelno >= logging.ERROR:
             self._logger.error(record.getMessage())

@@ -114,7 +114,11 @@ class Recorder(Node):
         self.create_subscription(message_class, topic, callback, QOS, raw=True)
 
     def _heed_refusal(self, message: DiagnosticArray) -> None:
-        """A detector that cannot be configured will never publish: raises RecorderError."""
+        """Stop waiting for a detector that cannot be configured and will never publish.
+
+        Raises:
+            RecorderError: the diagnostics report that the detector cannot be configured.
+        """
         for status in message.status:
             refused = any(entry.key == topics.REFUSAL for entry in status.values)
             if refused and status.name == topics.status(topics.resolve(topics.DETECTOR_NODE)):

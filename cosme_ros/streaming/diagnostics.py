@@ -69,6 +69,8 @@ class Positions:
 
 @dataclass(frozen=True)
 class Report:
+    """Level, message and values of one entry on /diagnostics."""
+
     level: Level
     message: str
     values: dict[str, str]
