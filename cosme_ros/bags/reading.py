@@ -62,7 +62,7 @@ STAMPED_TYPES = (IMAGE, COMPRESSED_IMAGE, CAMERA_INFO, *PACKET_TYPES)
 
 
 TYPES = get_typestore(Stores.ROS2_HUMBLE)
-"""Definitions of the above, the same in every ROS 2: what a bag says of them need not be parsed."""
+"""Definitions of the above, the same in every ROS 2: those in a bag need not be parsed."""
 for _name, _definition in PACKET_DEFINITIONS.items():
     TYPES.register(get_types_from_msg(_definition, _name))
 
@@ -81,14 +81,14 @@ JOIN_WINDOW = 32
 
 
 class BagError(Exception):
-    """A bag, or something in it, cannot be used; the sentence says what would be right."""
+    """A bag, or something in it, cannot be used; the message states what would be right."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(printable(sentence, MOST_OF_A_SENTENCE))
 
 
 class HeaderError(Exception):
-    """The bytes of a message do not begin with a std_msgs/Header; the sentence says why."""
+    """The bytes of a message do not begin with a std_msgs/Header; the message states why."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Bag:
 
     A vehicle that loses its power leaves a bag without index or metadata, or cut in the middle of a
     message. No message definition of the bag is interpreted, so that an unknown type on one topic
-    does not keep anybody from the others. The files of the bag stay as they are.
+    does not prevent reading the others. The files of the bag are not changed.
 
     Args:
         path: the folder or the file.
@@ -150,7 +150,7 @@ class Bag:
         self.topics: dict[str, str] = {}
         """Topic to message type."""
         self.counts: Counter[str] = Counter()
-        """Topic to number of messages, as far as that can be told beforehand."""
+        """Topic to number of messages, as far as it is known before reading."""
         self._packet_types: dict[str, str] = {}
         """Of the topics of video packets, which are in `topics` as Image."""
         self._key_frames: dict[str, list[tuple[int, Access]]] = {}
@@ -333,7 +333,7 @@ class Bag:
                 )
 
     def _complain(self, sentence: str) -> None:
-        """Say it, unless it is one of thousands: their number is said when all is read."""
+        """Report a warning; beyond _MOST_COMPLAINTS, only their number is reported at the end."""
         self._complaints += 1
         if self._complaints <= _MOST_COMPLAINTS:
             self._listener(printable(sentence, MOST_OF_A_SENTENCE))

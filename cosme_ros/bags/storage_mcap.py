@@ -33,7 +33,7 @@ _FOOTER_SIZE = _PREFIX.size + 20 + len(MAGIC)
 
 @dataclass
 class _Names:
-    """Who sent a message: what schemas and channels say."""
+    """Topics and types of messages, by the schemas and channels of the file."""
 
     schemas: dict[int, str] = field(default_factory=dict)
     channels: dict[int, tuple[str, int]] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class McapFile:
             self._names, self._chunks = _Names(), None
             statistics, reason = None, reason_of(error)
         else:
-            reason = ""  # a recorder may be told to write no index
+            reason = ""  # a recorder may be configured to write no index
         if statistics is not None:
             for channel, count in statistics.channel_message_counts.items():
                 name = self._names.of(channel)

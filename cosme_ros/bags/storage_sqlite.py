@@ -108,7 +108,7 @@ class SqliteFile:
         # quote: '#', '?' and '%' in a name have a meaning of their own in a URI.
         name = quote(os.fsencode(file.absolute()))
         connection = sqlite3.connect(f"file:{name}?{mode}", uri=True, check_same_thread=False)
-        # Without it SQLite opens no file that is shorter than its header says.
+        # Without it SQLite opens no file that is shorter than its header states.
         connection.execute("PRAGMA writable_schema = ON")
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         return connection

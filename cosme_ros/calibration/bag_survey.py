@@ -76,7 +76,7 @@ def survey(
     on_frames: Callable[[int], object],
     complain: Callable[[str], object],
 ) -> SurveyedBag:
-    """Look through a bag as far as it can be read; what cannot be is told at once, a sentence each.
+    """Look through a bag as far as it can be read; each part that cannot is reported at once.
 
     A frame_id that hardly any picture of a topic has is a damaged one: one flipped bit would be a
     camera of its own, with too little drive for anything.
@@ -108,7 +108,7 @@ def survey(
         _check_stamps(path, by_topic, stamps)
         return _surveyed(path, stamps, frames, pictures, complaints, complain)
     with Bag(path, tell) as bag:
-        if scoring.label_topic in bag.topics:  # said now, and not after hours
+        if scoring.label_topic in bag.topics:  # reported now, and not after hours
             type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
         for message in bag.messages(topics_of(bag, scoring), decode_video=False):
             camera = frame_id_of(message.cdr)

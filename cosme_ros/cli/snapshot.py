@@ -54,7 +54,7 @@ CONTENTS = ("frame_*.png",)
 
 
 class SnapshotError(Exception):
-    """No picture can be made as asked; the sentence says what would be right."""
+    """No picture can be made as asked; the message states what would be right."""
 
 
 FAILURES = (BagError, BundleError, OSError, ProviderError, SnapshotError, SourceError, ValueError)

@@ -113,7 +113,7 @@ class LabelledObstacles:
         self.all: list[LabelledObstacle] = []
 
     def cut(self) -> None:
-        """Say that the drive goes on elsewhere: what the next frame shows is new."""
+        """Start a new scene: obstacles of the next frame are new."""
         self._before = np.zeros((0, 0), np.int32)
 
     def covered_shares(

@@ -22,7 +22,7 @@ from cosme_ros.metrics.component_metrics import ComponentAccumulator
 
 @dataclass(frozen=True)
 class FrameFigures:
-    """What is kept of one frame."""
+    """The results of one frame."""
 
     frame: int
     """Counted from 0 in the order of the bag."""
@@ -95,7 +95,7 @@ class BagFigures:
     """One bag."""
 
     name: str
-    """As short as it can be told from the others."""
+    """The shortest name that differs from those of the other bags."""
     path: Path
     image_topic: str
     labels: str
@@ -123,7 +123,7 @@ class BagFigures:
     failed: int = 0
     """Frames that have no result: the score was not finite."""
     expected: int = 0
-    """Pictures that the bag says it has; 0 where that is not known."""
+    """Number of pictures that the bag lists; 0 where that is not known."""
     interrupted: bool = False
     """Whether somebody wanted no more of it."""
     seconds: float = 0.0

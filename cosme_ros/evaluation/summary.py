@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The figures of one bag, or of several together: what report.json and the page both tell."""
+"""The figures of one bag, or of several together: the content of report.json and of the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

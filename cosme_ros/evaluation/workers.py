@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 class ClusterError(Exception):
-    """The workers cannot be had; the sentence says what would be right."""
+    """The workers cannot be had; the message states what would be right."""
 
 
 class Workers:

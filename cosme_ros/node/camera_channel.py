@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""One camera's side of the detector node: its topics in and out, and what is said about them."""
+"""One camera's side of the detector node: its topics in and out, and their log messages."""
 
 import traceback
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class CameraChannel:
     """Advertises a camera's outputs, listens to its inputs, and publishes what is made of a frame.
 
     `camera` is its name, `topics.ONLY_CAMERA` where it needs none. `transforms` are asked for its
-    pose, where the settings say so. `statistics` counts its frames
+    pose, where the settings require it. `statistics` counts its frames
     since it was last listened to. The node's one executor thread opens and closes; `ground`,
     `publish`, `requested` and `log_skipped_frame` are for the threads that work on frames.
     """

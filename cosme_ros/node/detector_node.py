@@ -58,7 +58,7 @@ from cosme_ros.streaming.frame_queue import QueuedFrame
 from cosme_ros.streaming.frame_statistics import Processed
 from cosme_ros.streaming.frame_worker import FrameWorker
 
-# What keeps a node from being configured, and is the user's to put right.
+# Errors at configure that the user can correct.
 CONFIGURATION_ERRORS = (ParameterError, BundleError, ProviderError)
 PLAUSIBLE_AGE = 60.0  # seconds; a stamp further off is not of this node's clock
 
@@ -79,7 +79,7 @@ SHUT_DOWN = Transition("shut down", "shutting down")
 
 
 class DetectorNode(LifecycleNode):
-    """Loads and warms up in configure, works while active, says all the time how it is."""
+    """Loads and warms up in configure, works while active, publishes diagnostics in every state."""
 
     def __init__(self) -> None:
         super().__init__(topics.DETECTOR_NODE)
@@ -102,7 +102,7 @@ class DetectorNode(LifecycleNode):
     def start(self) -> None:
         """Configure and activate, as a lifecycle manager would.
 
-        A node that cannot be configured stays, says why on /diagnostics, and can be configured
+        A node that cannot be configured stays, reports why on /diagnostics, and can be configured
         again through its lifecycle services once the cause is put right.
         """
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
@@ -155,7 +155,7 @@ class DetectorNode(LifecycleNode):
         previous: LifecycleState,
         reached: str,
     ) -> TransitionCallbackReturn:
-        """Run a transition and say why it failed: rclpy swallows whatever a transition raises."""
+        """Run a transition and log why it failed: rclpy swallows whatever a transition raises."""
         before, self._state = self._state, transition.state
         self._transition_since = monotonic()
         try:

@@ -25,7 +25,7 @@ class LogThrottle:
         self._kept_back: dict[str, int] = {}
 
     def admit(self, kind: str) -> int | None:
-        """How many of this kind were kept back since the last one let through; None: keep back."""
+        """Return how many of this kind were suppressed since the last; None: suppress this one."""
         with self._lock:
             now = self._clock()
             if kind in self._last_said and now - self._last_said[kind] < self._period:

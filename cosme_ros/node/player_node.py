@@ -46,7 +46,7 @@ REMEMBERED_FRAMES = 64  # whose new stamps are kept for the messages that belong
 
 
 class PlayerError(Exception):
-    """The source cannot be played as asked; the sentence says what would be right."""
+    """The source cannot be played as asked; the message states what would be right."""
 
 
 class BagPlayer(Node):

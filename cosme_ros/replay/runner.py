@@ -43,7 +43,7 @@ CONTENTS = (RECORDING, LOGS, SETTINGS, REPORT, PAGE, CONTACT_SHEET, VIDEO, PICTU
 
 
 class ReplayError(Exception):
-    """There can be no such replay; the sentence says what would be right."""
+    """There can be no such replay; the message states what would be right."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
 from cosme_ros.evaluation.score_distribution import Exceedance, ScoreDistribution
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics, Curve
 
-# Okabe and Ito's palette, made to be told apart by the colour-blind (https://jfly.uni-koeln.de/color).
+# Okabe and Ito's palette, distinguishable for the colour-blind (https://jfly.uni-koeln.de/color).
 _BLUE, _ORANGE, _VERMILLION, _GREEN, _GREY = "#0072b2", "#e69f00", "#d55e00", "#009e73", "#6b7682"
 _INK = "#33414f"
 _ON_A_PAGE = {
