@@ -1,9 +1,9 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Every picture of a bag with its labels, and a sentence for each thing that is not as it should.
+"""Every picture of a bag with its labels, and a warning for each part that is damaged or missing.
 
-What cannot be read is left out and told; nothing of that ends the reading.
+What cannot be read is skipped with a warning; reading continues.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -50,7 +50,7 @@ class LabelSettings:
     topic: str | None = None
     """None: the usual one, if the bag has it; empty: none."""
     folder: Path | None = None
-    """PNG files named by the stamp of their frame in nanoseconds, or as `sources` says."""
+    """PNG files named by the stamp of their frame in nanoseconds, or as `sources` defines."""
     anomaly_ids: tuple[int, ...] = (1,)
     ignored_ids: tuple[int, ...] = (255,)
 
@@ -68,7 +68,7 @@ PICTURE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 LABEL_SUFFIX = ".png"
 
 Tell = Callable[[str, str], None]
-"""Takes a kind of trouble and a sentence: of many of a kind the first is told, and how many."""
+"""Takes a kind of warning and a sentence; of each, the first one and the number are reported."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class BagFrames:
             self._bag.__exit__(None, None, None)
             raise
         self.count = self._bag.counts[self.image_topic]
-        """How many there are, as far as that can be told beforehand."""
+        """Number of pictures, as far as it is known before reading."""
         self._reader = LabelReader(labels, self._bag.path, max_pixels=max_pixels)
 
     def __enter__(self) -> "BagFrames":
@@ -322,7 +322,16 @@ class BagFrames:
 
 
 def at_size(label: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """The label in another size in pixels, each the value at its centre."""
+    """Return a label image resized by nearest neighbour at pixel centres.
+
+    Args:
+        label: uint8 [H, W].
+        height: of the result, in pixels.
+        width: of the result, in pixels.
+
+    Returns:
+        uint8 [height, width]; `label` itself where it already has this size.
+    """
     if label.shape == (height, width):
         return label
     resized = cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)

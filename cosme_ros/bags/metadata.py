@@ -1,9 +1,9 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the metadata.yaml of a rosbag2 folder says of the bag.
+"""Reads the metadata.yaml of a rosbag2 folder.
 
-The recorder writes it last: a bag may be without it, or hold less than it says. Of what it says of
+The recorder writes it last: a bag may be without it, or hold less than it lists. Of its entries on
 topics only the counts are used. Quality of service matters to who plays a bag, not to who reads it.
 """
 
@@ -20,7 +20,7 @@ _NEWEST_VERSION = 9
 
 
 class MetadataError(Exception):
-    """There is no metadata.yaml, or it is damaged; the sentence says what is wrong."""
+    """There is no metadata.yaml, or it is damaged; the message states what is wrong."""
 
 
 @dataclass(frozen=True)

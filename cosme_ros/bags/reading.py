@@ -62,7 +62,7 @@ STAMPED_TYPES = (IMAGE, COMPRESSED_IMAGE, CAMERA_INFO, *PACKET_TYPES)
 
 
 TYPES = get_typestore(Stores.ROS2_HUMBLE)
-"""Definitions of the above, the same in every ROS 2: what a bag says of them need not be parsed."""
+"""Definitions of the above, the same in every ROS 2: those in a bag need not be parsed."""
 for _name, _definition in PACKET_DEFINITIONS.items():
     TYPES.register(get_types_from_msg(_definition, _name))
 
@@ -81,14 +81,14 @@ JOIN_WINDOW = 32
 
 
 class BagError(Exception):
-    """A bag, or something in it, cannot be used; the sentence says what would be right."""
+    """A bag, or something in it, cannot be used; the message states what would be right."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(printable(sentence, MOST_OF_A_SENTENCE))
 
 
 class HeaderError(Exception):
-    """The bytes of a message do not begin with a std_msgs/Header; the sentence says why."""
+    """The bytes of a message do not begin with a std_msgs/Header; the message states why."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Bag:
 
     A vehicle that loses its power leaves a bag without index or metadata, or cut in the middle of a
     message. No message definition of the bag is interpreted, so that an unknown type on one topic
-    does not keep anybody from the others. The files of the bag stay as they are.
+    does not prevent reading the others. The files of the bag are not changed.
 
     Args:
         path: the folder or the file.
@@ -150,7 +150,7 @@ class Bag:
         self.topics: dict[str, str] = {}
         """Topic to message type."""
         self.counts: Counter[str] = Counter()
-        """Topic to number of messages, as far as that can be told beforehand."""
+        """Topic to number of messages, as far as it is known before reading."""
         self._packet_types: dict[str, str] = {}
         """Of the topics of video packets, which are in `topics` as Image."""
         self._key_frames: dict[str, list[tuple[int, Access]]] = {}
@@ -175,26 +175,34 @@ class Bag:
         return (max(last) - min(first)) / _NANOSECONDS if first and last else 0.0
 
     def count(self, topic: str) -> int:
-        """Number of messages on `topic`."""
+        """Return the number of messages on `topic`."""
         return self.counts[topic]
 
     def type_of(self, topic: str, *, among: Sequence[str] = ()) -> str:
-        """The message type of `topic`. Raises BagError, which lists the bag's topics."""
+        """Return the message type of `topic`.
+
+        Args:
+            topic: name of the topic.
+            among: types that are accepted; empty accepts all.
+
+        Raises:
+            BagError: the bag has no such topic, or its type is not accepted.
+        """
         return type_of(self.path, self.topics, topic, among=among)
 
     def messages(
         self, topics: Collection[str], *, start: int = 0, decode_video: bool = True
     ) -> Iterator[BagMessage]:
-        """The messages of `topics` in the order of the bag, from bag time `start` (ns) on.
+        """Yield the messages of `topics` in the order of the bag, from bag time `start` on.
 
         A video packet comes as the Image of its picture, or with an `error`. Where there are
         B-frames, this is not the order of the packets: the first picture has the bag time of the
         first packet, and so on.
 
         Args:
-            topics: of the bag.
-            start: nanoseconds.
-            decode_video: False leaves video packets as they are: as many, and sooner.
+            topics: names of topics of the bag.
+            start: bag time in nanoseconds.
+            decode_video: False yields video packets undecoded, which is faster.
 
         Raises:
             BagError: the bag lacks a topic, or has to be sound and is not.
@@ -216,7 +224,7 @@ class Bag:
     def _stored(
         self, topics: Collection[str], start: int, read: Counter[str]
     ) -> Iterator[BagMessage]:
-        """The messages as the bag holds them; of video from a key frame on."""
+        """Yield the messages as they are stored; video starts at a key frame."""
         begin = min((self._key_frame_before(topic, start) for topic in topics), default=start)
         for file in self._files:
             for stored in file.messages(topics, begin):
@@ -267,10 +275,10 @@ class Bag:
             )
 
     def _key_frame_before(self, topic: str, start: int) -> int:
-        """The bag time from which the messages of a topic have to be read for those from `start`.
+        """Return the bag time from which a topic must be read to decode messages from `start` on.
 
-        Pictures near a key frame that is not clean may refer to what was before it: of such, the
-        one before is taken.
+        Pictures near a key frame that is not clean may refer to pictures before it. In this case
+        the key frame before it is used.
         """
         if topic not in self._packet_types or not start:
             return start
@@ -290,7 +298,7 @@ class Bag:
         return before[-2:][0][0] if before else start
 
     def _message(self, stored: StoredMessage) -> BagMessage | None:
-        """A stored message with its stamp; None where it is none."""
+        """Return a stored message with its stamp; None where it cannot be read."""
         data = stored.data
         try:
             if data.startswith(ZSTD_MAGIC):
@@ -300,7 +308,7 @@ class Bag:
                 stamp = stamp_of(data)
             else:
                 stamp = stored.bag_time
-        # A message too short for its header, or not what its first bytes promise.
+        # A message too short for its header, or not what its first bytes declare.
         except (UnpackingError, HeaderError, struct.error) as error:
             self._complain(
                 f"{self.path}: a message on '{stored.topic}' recorded at {stored.bag_time} ns is "
@@ -313,11 +321,11 @@ class Bag:
         counts = self.counts if self._metadata is None else self._metadata.counts
         source = "its index" if self._metadata is None else METADATA
         for topic in topics:
-            promised = counts.get(topic, 0)
-            if read[topic] < promised:
+            listed = counts.get(topic, 0)
+            if read[topic] < listed:
                 sentence = (
-                    f"{self.path}: {source} lists {counted(promised, 'message')} on '{topic}', "
-                    f"and {read[topic]} can be read: {promised - read[topic]} missing."
+                    f"{self.path}: {source} lists {counted(listed, 'message')} on '{topic}', "
+                    f"and {read[topic]} can be read: {listed - read[topic]} missing."
                 )
                 # All that is there was given, so that a sound reader's work need not be lost.
                 (_log.warning if self._strict else self._listener)(
@@ -325,7 +333,7 @@ class Bag:
                 )
 
     def _complain(self, sentence: str) -> None:
-        """Say it, unless it is one of thousands: their number is said when all is read."""
+        """Report a warning; beyond _MOST_COMPLAINTS, only their number is reported at the end."""
         self._complaints += 1
         if self._complaints <= _MOST_COMPLAINTS:
             self._listener(printable(sentence, MOST_OF_A_SENTENCE))
@@ -381,7 +389,7 @@ class Bag:
         return present
 
     def _instead(self) -> str:
-        """What to do with a folder that holds no storage file."""
+        """Return a hint for the user on a folder that holds no storage file."""
         bags = sorted(file.parent.name for file in self.path.glob(f"*/{METADATA}"))
         if bags:
             return f"the bags in it are {', '.join(bags)}; give these"
@@ -423,7 +431,7 @@ class Bag:
     def joined(
         self, topics: Sequence[str], *, window: int = JOIN_WINDOW
     ) -> Iterator[dict[str, BagMessage]]:
-        """The messages of `topics` by frame: one dictionary, topic to message, for each stamp.
+        """Yield the messages of `topics` by frame: a dictionary, topic to message, a stamp.
 
         Frames come in the order in which the bag first mentions them. A topic is missing from a
         dictionary when it has no message of that stamp within `window` frames of the others, which
@@ -432,7 +440,11 @@ class Bag:
         yield from join_by_stamp(self.messages(topics), len(topics), window=window)
 
     def decode(self, message: BagMessage) -> Any:
-        """The message with its fields as attributes. Raises BagError."""
+        """Return the deserialized message, with its fields as attributes.
+
+        Raises:
+            BagError: the message is damaged, or its type is unknown.
+        """
         if message.error is not None:
             raise BagError(
                 f"the packet on '{message.topic}' with stamp {message.stamp} ns of bag "
@@ -452,7 +464,14 @@ class Bag:
             ) from error
 
     def picture(self, message: BagMessage) -> BgrImage:
-        """The camera picture in `message`, uint8 [H, W, 3] BGR. Raises BagError."""
+        """Return the camera picture in `message`.
+
+        Returns:
+            uint8 [H, W, 3] BGR.
+
+        Raises:
+            BagError: the picture is damaged.
+        """
         try:
             return picture_of(message)
         except DecodeError as error:
@@ -462,9 +481,17 @@ class Bag:
             ) from error
 
     def plane(self, message: BagMessage, encoding: str) -> NDArray[Any]:
-        """The one channel of an Image: [H, W] uint8 for mono8, float32 for 32FC1.
+        """Return the single channel of an Image.
 
-        Raises BagError for another encoding, or when size and data do not agree.
+        Args:
+            message: a sensor_msgs/Image.
+            encoding: the only one accepted, mono8 or 32FC1.
+
+        Returns:
+            [H, W], uint8 for mono8 and float32 for 32FC1.
+
+        Raises:
+            BagError: the encoding is another one, or size and data do not agree.
         """
         try:
             return decode_plane(self.decode(message), {encoding: _PLANES[encoding]})
@@ -478,9 +505,18 @@ class Bag:
 def read_frames(
     bag: str | Path, image_topic: str, label_topic: str = ""
 ) -> Iterator[LabelledFrame]:
-    """The pictures of a bag in order, each with the labels of the same stamp.
+    """Yield the pictures of a bag in order, each with the label of the same stamp.
 
-    `label` is None without `label_topic`, or where no label has the stamp. Raises BagError.
+    Args:
+        bag: folder or file of the bag.
+        image_topic: of sensor_msgs/Image or CompressedImage.
+        label_topic: of sensor_msgs/Image; '' reads no labels.
+
+    Yields:
+        The frames; `label` is None without `label_topic`, or where no label has the stamp.
+
+    Raises:
+        BagError: the bag cannot be read, or lacks a topic.
     """
     with Bag(bag) as opened:
         opened.type_of(image_topic, among=(IMAGE, COMPRESSED_IMAGE))
@@ -498,7 +534,17 @@ def read_frames(
 
 
 def type_of(path: Path, topics: Mapping[str, str], topic: str, *, among: Sequence[str] = ()) -> str:
-    """The message type of one of a bag's `topics`. Raises BagError, which lists them."""
+    """Return the message type of one of a bag's topics.
+
+    Args:
+        path: of the bag, for error messages.
+        topics: topic to message type.
+        topic: name of the topic.
+        among: types that are accepted; empty accepts all.
+
+    Raises:
+        BagError: the bag has no such topic, or its type is not accepted.
+    """
     kind = topics.get(topic)
     if kind is None:
         listed = "; ".join(
@@ -513,7 +559,11 @@ def type_of(path: Path, topics: Mapping[str, str], topic: str, *, among: Sequenc
 
 
 def content_of(message: BagMessage) -> Any:
-    """The fields of a message of one of STAMPED_TYPES. Raises DecodeError."""
+    """Return the deserialized message, which is of one of STAMPED_TYPES.
+
+    Raises:
+        DecodeError: the message is damaged.
+    """
     if message.error is not None:
         raise message.error
     try:
@@ -526,7 +576,14 @@ def content_of(message: BagMessage) -> Any:
 
 
 def picture_of(message: BagMessage) -> BgrImage:
-    """The picture in an Image or CompressedImage, uint8 [H, W, 3] BGR. Raises DecodeError."""
+    """Return the picture in an Image or CompressedImage.
+
+    Returns:
+        uint8 [H, W, 3] BGR.
+
+    Raises:
+        DecodeError: the message or its picture is damaged.
+    """
     decode = decode_compressed if message.message_type == COMPRESSED_IMAGE else decode_image
     return decode(content_of(message))
 
@@ -534,7 +591,7 @@ def picture_of(message: BagMessage) -> BgrImage:
 def image_message(
     topic: str, image: BgrImage, frame_id: str, *, stamp: int, bag_time: int
 ) -> BagMessage:
-    """The message of an image, as a bag holds a sensor_msgs/Image (bgr8).
+    """Return a serialized sensor_msgs/Image (bgr8) of an image, as a bag stores it.
 
     Args:
         topic: of the message.
@@ -557,7 +614,7 @@ def image_message(
 
 
 def _picture_message(packet: DecodedPacket[BagMessage], bag_time: int) -> BagMessage:
-    """A video packet's picture as an Image."""
+    """Return the decoded picture of a video packet as an Image message."""
     message = packet.item
     if packet.image is None:
         return replace(message, message_type=IMAGE, bag_time=bag_time, error=packet.error)
@@ -587,7 +644,7 @@ def join_by_stamp(
 
 
 def stamp_of(cdr: bytes) -> int:
-    """The stamp in nanoseconds of a serialised message that begins with a std_msgs/Header."""
+    """Return the stamp (ns) of a serialized message that begins with a std_msgs/Header."""
     # With the length of the frame_id: what ends before it is no header.
     seconds, nanoseconds, _ = struct.unpack_from(_byte_order(cdr) + "iII", cdr, 4)
     return int(seconds) * _NANOSECONDS + int(nanoseconds)
@@ -617,14 +674,19 @@ def check_header(cdr: bytes) -> None:
 
 
 def frame_id_of(cdr: bytes) -> str:
-    """The frame_id of a serialised message that begins with a std_msgs/Header."""
+    """Return the frame_id of a serialized message that begins with a std_msgs/Header."""
     (length,) = struct.unpack_from(_byte_order(cdr) + "I", cdr, 12)
     # The length counts the NUL that ends the text.
     return bytes(cdr[16 : 16 + max(length - 1, 0)]).decode("utf-8", "replace")
 
 
 def with_stamp(cdr: bytes, stamp: int) -> bytes:
-    """A copy of such a message that bears `stamp` (nanoseconds since the epoch)."""
+    """Return a copy of a serialized message with another stamp.
+
+    Args:
+        cdr: the message, which begins with a std_msgs/Header.
+        stamp: nanoseconds since the epoch.
+    """
     patched = bytearray(cdr)
     struct.pack_into(_byte_order(cdr) + "iI", patched, 4, *divmod(stamp, _NANOSECONDS))
     return bytes(patched)

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Where a bag says that another scene begins: a drive that was cut says so.
+"""Reads where the scenes of a bag begin, for drives that are made of several recordings.
 
 A scene is a std_msgs/String with its title, at the bag time of its first picture or just before.
 """
@@ -38,12 +38,12 @@ class Scene:
 
 
 def scenes_of(bag: str | Path, topic: str = topics.CAMERA_SCENE) -> tuple[Scene, ...]:
-    """Return the scenes of a bag in their order; none where it says nothing of scenes.
+    """Return the scenes of a bag in their order; none where it has no scenes.
 
-    A bag that is damaged there says nothing either: scenes are a help, and no more.
+    A bag that is damaged there has none either, because scenes are optional.
     """
     try:
-        # Whoever reads the pictures says what is damaged.
+        # The reader of the pictures reports what is damaged.
         with Bag(bag, lambda _: None) as opened:
             if opened.topics.get(topic) != STRING:
                 return ()

@@ -48,16 +48,18 @@ class StorageFile(Protocol):
     """One open storage file."""
 
     @property
-    def contents(self) -> Contents: ...
+    def contents(self) -> Contents:
+        """Return what the file holds."""
 
     def messages(self, topics: Collection[str], start: int) -> Iterator[StoredMessage]:
-        """The messages of `topics` from bag time `start` on, as many as can be read."""
+        """Yield the readable messages of `topics` from bag time `start` (ns) on."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the file."""
 
 
 def reason_of(error: Exception) -> str:
-    """An exception as a sentence."""
+    """Return the message of an exception as one sentence of at most 300 characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     text = text if len(text) <= 300 else f"{text[:297]}..."
     return text if text.endswith(".") else f"{text}."

@@ -33,7 +33,7 @@ _FOOTER_SIZE = _PREFIX.size + 20 + len(MAGIC)
 
 @dataclass
 class _Names:
-    """Who sent a message: what schemas and channels say."""
+    """Topics and types of messages, by the schemas and channels of the file."""
 
     schemas: dict[int, str] = field(default_factory=dict)
     channels: dict[int, tuple[str, int]] = field(default_factory=dict)
@@ -80,6 +80,7 @@ class McapFile:
             raise
 
     def close(self) -> None:
+        """Close the file."""
         self._stream.close()
 
     def messages(self, topics: Collection[str], start: int) -> Iterator[StoredMessage]:
@@ -94,7 +95,7 @@ class McapFile:
             self._names, self._chunks = _Names(), None
             statistics, reason = None, reason_of(error)
         else:
-            reason = ""  # a recorder may be told to write no index
+            reason = ""  # a recorder may be configured to write no index
         if statistics is not None:
             for channel, count in statistics.channel_message_counts.items():
                 name = self._names.of(channel)
@@ -121,7 +122,11 @@ class McapFile:
             self._complain(f"{self._named}: nothing in it can be read: {reason}")
 
     def _read_summary(self) -> Statistics | None:
-        """The statistics; None where the file has no whole index. Raises anything."""
+        """Return the statistics; None where the file has no complete index.
+
+        Raises:
+            Exception: of any kind, where the index is damaged.
+        """
         self._stream.seek(max(self._size - _FOOTER_SIZE, 0))
         end = self._stream.read(_FOOTER_SIZE)
         if not end.endswith(MAGIC) or end[:1] != bytes([Opcode.FOOTER]):
@@ -267,7 +272,7 @@ class McapFile:
     def _message(
         self, operation: int, content: bytes, topics: Collection[str] | None, complain: Complain
     ) -> Iterator[StoredMessage]:
-        """The message in a record; what a schema or a channel says is taken in."""
+        """Yield the message in a record, or register the schema or channel in it."""
         try:
             if operation != Opcode.MESSAGE:
                 self._names.learn(operation, content)
@@ -287,7 +292,11 @@ class McapFile:
 
 
 def _unpacked(record: bytes) -> bytes:
-    """What a chunk holds. Raises anything where it is damaged."""
+    """Return the uncompressed content of a chunk.
+
+    Raises:
+        Exception: of any kind, where the chunk is damaged.
+    """
     chunk = Chunk.read(ReadDataStream(BytesIO(record)))
     if chunk.uncompressed_size > MOST_UNPACKED:
         raise UnpackingError(f"it unpacks to {chunk.uncompressed_size} bytes, which is too many")
@@ -300,7 +309,7 @@ def _unpacked(record: bytes) -> bytes:
 
 
 def _cut_chunk(record: bytes) -> bytes:
-    """What can be unpacked of a chunk at the end of whose file it is cut off."""
+    """Return the readable part of a chunk that is cut off by the end of the file."""
     try:
         chunk = Chunk.read(ReadDataStream(BytesIO(record)))
         if not chunk.compression:

@@ -59,6 +59,7 @@ class SqliteFile:
             raise
 
     def close(self) -> None:
+        """Close the database, and delete the unpacked copy if there is one."""
         self._connection.close()
         if self._copy is not None:
             self._copy.cleanup()
@@ -107,7 +108,7 @@ class SqliteFile:
         # quote: '#', '?' and '%' in a name have a meaning of their own in a URI.
         name = quote(os.fsencode(file.absolute()))
         connection = sqlite3.connect(f"file:{name}?{mode}", uri=True, check_same_thread=False)
-        # Without it SQLite opens no file that is shorter than its header says.
+        # Without it SQLite opens no file that is shorter than its header states.
         connection.execute("PRAGMA writable_schema = ON")
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         return connection
@@ -174,7 +175,7 @@ class SqliteFile:
 
 
 def _missing_bytes(file: Path) -> str:
-    """A sentence where the file is shorter than its header says, else ''."""
+    """Return a sentence if the file is shorter than its header states, else ''."""
     size = file.stat().st_size
     with file.open("rb") as stream:
         header = stream.read(100)

@@ -19,7 +19,7 @@ _BLOCK = 1 << 20
 
 
 class UnpackingError(Exception):
-    """Compressed bytes are damaged, or unpack to more than is sensible; the sentence says which."""
+    """Compressed bytes are damaged, or unpack to more than is sensible; the message states it."""
 
 
 def unpack(data: bytes, compression: str, most: int = MOST_UNPACKED) -> bytes:

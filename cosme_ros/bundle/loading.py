@@ -269,8 +269,8 @@ def check_graph(
                 dtype == tensor["dtype"]
                 and len(shape) == len(tensor["shape"])
                 and all(
-                    _keeps_promise(promised, length, may_be_definite=side == "outputs")
-                    for promised, length in zip(tensor["shape"], shape, strict=True)
+                    _matches_declared(expected, length, may_be_definite=side == "outputs")
+                    for expected, length in zip(tensor["shape"], shape, strict=True)
                 )
             ):
                 raise BundleError(
@@ -279,9 +279,11 @@ def check_graph(
                 )
 
 
-def _keeps_promise(promised: int | str, length: int | str | None, *, may_be_definite: bool) -> bool:
-    if isinstance(promised, int):
-        return promised == length
+def _matches_declared(
+    expected: int | str, length: int | str | None, *, may_be_definite: bool
+) -> bool:
+    if isinstance(expected, int):
+        return expected == length
     return may_be_definite or not isinstance(length, int)
 
 

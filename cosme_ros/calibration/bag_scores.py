@@ -1,9 +1,9 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Runs a detector over bags of normal driving, and keeps what a calibration needs of each frame.
+"""Runs a detector over bags of normal driving, and stores what a calibration needs of each frame.
 
-What is done is kept in a file for each bag: whoever is interrupted goes on from there.
+The progress is stored in a file for each bag: an interrupted run continues from there.
 """
 
 import hashlib
@@ -88,9 +88,9 @@ def score_bag(
 ) -> dict[str, DriveScores]:
     """Run the detector on every normal frame of these cameras that is not done yet.
 
-    What is done is kept in `folder`, every CHECKPOINT_SECONDS and at the end: whoever is stopped
-    goes on from there, to the same scores. What was kept of other files, another bundle or other
-    settings is left alone. Raises BagError.
+    The progress is stored in `folder`, every CHECKPOINT_SECONDS and at the end: an interrupted run
+    continues from there, to the same scores. Scores of other files, another bundle or other
+    settings are left alone. Raises BagError.
     """
     file = _scores_file(folder, bag, detector, scoring, cameras)
     streams = {
@@ -144,7 +144,7 @@ class _Frames:
             self.left_out[reason] += 1
 
     def _score(self, path: Path, picture: "_Picture", detector: Detector, scoring: Scoring) -> str:
-        """Keep the frame's scores, or say why not."""
+        """Store the scores of a frame, or return why it is left out."""
         try:
             image = picture.decode()
         except DecodeError:
@@ -290,7 +290,7 @@ def _not_normal(label: BagMessage | None) -> str:
 def _scores_file(
     folder: Path, bag: SurveyedBag, detector: Detector, scoring: Scoring, cameras: Sequence[str]
 ) -> Path:
-    """Where the scores of a bag are kept: another name whenever they would be others."""
+    """Return the file of a bag's scores; its name depends on all that the scores depend on."""
     key = {
         "cosme_ros": __version__,
         "measures": [measure.name for measure in MEASURES],
@@ -313,7 +313,7 @@ def _scores_file(
 
 
 def _keep(file: Path, progress: _Progress) -> None:
-    """The file appears, or is replaced, when it is whole."""
+    """Write the progress to `file` atomically: it never holds a part of it."""
     arrays: dict[str, Any] = {}
     cameras = []
     for number, (camera, gathered) in enumerate(progress.frames.items()):
@@ -340,9 +340,10 @@ def _keep(file: Path, progress: _Progress) -> None:
 
 
 def _kept(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
-    """What `_keep` wrote; `streams` then go on from there.
+    """Return the progress that `_keep` wrote, and restore the state of `streams` from it.
 
-    None where there is nothing, or a computer that fell has spoilt it.
+    Returns:
+        None where there is no file, or a system crash has damaged it.
     """
     try:
         with np.load(file, allow_pickle=False) as arrays:

@@ -76,7 +76,7 @@ def survey(
     on_frames: Callable[[int], object],
     complain: Callable[[str], object],
 ) -> SurveyedBag:
-    """Look through a bag as far as it can be read; what cannot be is told at once, a sentence each.
+    """Look through a bag as far as it can be read; each part that cannot is reported at once.
 
     A frame_id that hardly any picture of a topic has is a damaged one: one flipped bit would be a
     camera of its own, with too little drive for anything.
@@ -108,7 +108,7 @@ def survey(
         _check_stamps(path, by_topic, stamps)
         return _surveyed(path, stamps, frames, pictures, complaints, complain)
     with Bag(path, tell) as bag:
-        if scoring.label_topic in bag.topics:  # said now, and not after hours
+        if scoring.label_topic in bag.topics:  # reported now, and not after hours
             type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
         for message in bag.messages(topics_of(bag, scoring), decode_video=False):
             camera = frame_id_of(message.cdr)
@@ -151,7 +151,7 @@ def _surveyed(
 
 
 def _rare_cameras(path: Path, by_topic: Mapping[str, Counter[str]]) -> list[tuple[str, str]]:
-    """A sentence and the frame_id, for each that no topic has often."""
+    """Return a warning and the frame_id, for each frame_id that is rare on all topics."""
     often, rare = set(), {}
     for topic, counts in by_topic.items():
         for camera, count in counts.items():
@@ -189,7 +189,7 @@ def check_distinct(bags: Sequence[SurveyedBag]) -> None:
             if other is not bag.path:
                 raise BagError(
                     f"bags {other} and {bag.path} hold the same frames; a drive that is counted "
-                    "twice would promise what it cannot, so give each once"
+                    "twice would guarantee what it cannot, so give each once"
                 )
 
 

@@ -1,8 +1,9 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Calibrates a bundle on drives in which nothing was wrong: its alarm threshold, and what it
-guarantees. `cosme_ros/calibration/false_alarms.py` states the guarantee and why it holds.
+"""Calibrates the alarm threshold of a bundle on normal drives, with a guarantee of false alarms.
+
+`cosme_ros/calibration/false_alarms.py` states the guarantee and why it holds.
 """
 
 import shutil
@@ -21,14 +22,15 @@ from cosme_ros.calibration.bag_scores import DriveScores, score_bag
 from cosme_ros.calibration.bag_survey import Scoring, SurveyedBag, check_distinct, survey
 from cosme_ros.calibration.false_alarms import (
     ALARM_GAP,
+    GuaranteeError,
     NormalDrive,
-    PromiseError,
     allowed_alarms,
     count_alarms,
     hours_of,
     score_to_stay_above,
     seconds_of_frames,
 )
+from cosme_ros.calibration.guarantee import GUARANTEE_KEY
 from cosme_ros.calibration.score_histogram import ScoreHistogram, line_above, with_row
 from cosme_ros.foreign_text import printable
 from cosme_ros.health.reference import reference_record
@@ -50,7 +52,7 @@ class FalseAlarmGuarantee:
         gap: seconds; alarming frames no further apart are one alarm.
 
     Raises:
-        PromiseError: nothing can raise as many alarms with such a gap.
+        GuaranteeError: nothing can raise as many alarms with such a gap.
 
     >>> FalseAlarmGuarantee(rate=1.0).confidence
     0.95
@@ -63,7 +65,7 @@ class FalseAlarmGuarantee:
     def __post_init__(self) -> None:
         most = 3600 / self.gap
         if self.rate >= most:
-            raise PromiseError(
+            raise GuaranteeError(
                 f"{self.rate:g} false alarms an hour guarantee nothing: alarming frames no more "
                 f"than {self.gap:g} s apart are one alarm, so that nothing raises {most:g} an "
                 "hour; ask for fewer, or give a shorter --alarm-gap"
@@ -122,7 +124,7 @@ class Calibrator:
 
     Args:
         bundle: its folder.
-        guarantee: what the node shall keep to on drives like these.
+        guarantee: the limit of false alarms on drives like these.
         scoring: the topics, and the node's parameters that the guarantee is about.
         provider: execution provider, as the node's parameter.
         threads: of ONNX Runtime; 0 for all cores.
@@ -180,7 +182,7 @@ class Calibrator:
 
         Raises:
             BagError: a bag cannot be used.
-            PromiseError: the drives do not support the guarantee.
+            GuaranteeError: the drives do not support the guarantee.
             ProviderError: the bundle does not run on the provider.
         """
         scores = Path(scores)
@@ -240,8 +242,8 @@ class Calibrator:
                 hours,
                 most_rate=3600 / self.guarantee.gap,
             )
-        except PromiseError as error:
-            raise PromiseError(f"camera '{camera}': {error}") from error
+        except GuaranteeError as error:
+            raise GuaranteeError(f"camera '{camera}': {error}") from error
 
     def _calibrate(
         self,
@@ -266,10 +268,10 @@ class Calibrator:
         hours = hours_of(drives)
         try:
             allowed = self._allowed(camera, hours)
-        except PromiseError as error:
-            raise PromiseError(f"{error} (left out: {listed(left_out)})") from error
+        except GuaranteeError as error:
+            raise GuaranteeError(f"{error} (left out: {listed(left_out)})") from error
         table = counts.table()
-        # A higher line keeps the guarantee too, and below the table's first nothing was measured.
+        # A higher line meets the guarantee too, and below the table's first nothing was measured.
         line = max(
             line_above(score_to_stay_above(drives, allowed, gap=guarantee.gap)),
             table[0]["raw_score"],
@@ -283,7 +285,7 @@ class Calibrator:
             "false_positive_rate": rate,
             **({} if health is None else {"health": health}),
             **({"parts": parts} if (parts := _parts(detector.bundle)) is not None else {}),
-            "promise": {
+            GUARANTEE_KEY: {
                 "false_positive_rate": rate,
                 "false_alarms_per_hour": guarantee.rate,
                 "confidence": guarantee.confidence,
@@ -365,7 +367,7 @@ def _folders(cameras: Sequence[str]) -> dict[str, str]:
         for name in cameras
     }
     if len(set(folders.values())) < len(cameras):
-        raise PromiseError(
+        raise GuaranteeError(
             f"cameras {', '.join(cameras)} would be written to the same folder; name them one by "
             "one with --camera"
         )

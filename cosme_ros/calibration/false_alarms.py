@@ -1,16 +1,16 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""From frames known to be normal to an alarm line, and what may be promised of it.
+"""From frames known to be normal to an alarm line, and the guarantee that it supports.
 
 **What is counted.** A false alarm is an obstacle in a frame where there is nothing wrong. Alarming
 frames no further apart than a gap of some seconds are one alarm, however long it lasts. Any one
-bin, shadow or shop sign is in view for seconds and sets off many frames; such neighbours say
-nothing new. Of a stationary drive, what is left after they are taken together comes as a Poisson
+bin, shadow or shop sign is in view for seconds and sets off many frames; such neighbours add
+no information. Of a stationary drive, what is left after they are taken together comes as a Poisson
 process where alarms are rare (Leadbetter 1983, "Extremes and local dependence in stationary
 sequences"). The independent thing is therefore the alarm, never the frame.
 
-**What is promised.** Let N(s) be the number of alarms in the T hours measured that a line just
+**What is guaranteed.** Let N(s) be the number of alarms in the T hours measured that a line just
 above s raises, and r(s) the rate per hour at which such a line raises them on any such drive. The
 line is put above the highest s at which N(s) exceeds `allowed`, the largest x with
 P(Poisson(F T) <= x) <= 1 - confidence: an exact bound on a Poisson rate (Garwood 1936), which is to
@@ -24,8 +24,8 @@ that is at most 1 - confidence. The score's distribution does not matter.
 
 With no alarm allowed this takes T = -ln(1 - confidence) / F hours: 3.0 for one an hour at 95 %.
 
-**What is not promised.** Anything about roads, light, weather or a camera unlike those measured; or
-about one particular hour: F is the long-run mean.
+**What is not guaranteed.** Anything about roads, light, weather or a camera unlike those
+measured; or about one particular hour: F is the long-run mean.
 """
 
 import bisect
@@ -53,9 +53,11 @@ _MOST_PERIODS = 2.0
 
 
 def alarms_of(alarming: NDArray[np.int64], *, gap: float) -> int:
-    """Number of alarms that frames with these stamps are: [n], nanoseconds, rising.
+    """Return the number of alarms that a sequence of alarming frames forms.
 
-    Frames no more than `gap` seconds after the one before belong to its alarm.
+    Args:
+        alarming: int64 [n], stamps of the alarming frames in nanoseconds, ascending.
+        gap: seconds; a frame at most this long after the one before belongs to its alarm.
     """
     return int(alarming.size > 0) + int(np.count_nonzero(np.diff(alarming) > gap * _NANOSECONDS))
 
@@ -75,12 +77,12 @@ def seconds_of_frames(stamps: NDArray[np.int64]) -> NDArray[np.float64]:
 
 _NANOSECONDS = 1_000_000_000
 _SECONDS_AN_HOUR = 3600.0
-# A detector that never falls silent raises one single alarm, and would keep any promise.
+# A detector that alarms all the time raises one single alarm, which would meet any guarantee.
 MOST_ALARMING_FRAMES = 0.1
 
 
-class PromiseError(Exception):
-    """The drives do not support what was to be promised; the sentence says what they do."""
+class GuaranteeError(Exception):
+    """The drives do not support the guarantee; the message states which one they support."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,12 @@ def hours_of(drives: Sequence[NormalDrive]) -> float:
 
 
 def least_hours(rate: float, confidence: float) -> float:
-    """Hours that it takes to promise `rate` alarms an hour, if none of them is alarming."""
+    """Return the hours needed to guarantee `rate` alarms an hour, if none of them has an alarm."""
     return -math.log1p(-confidence) / rate
 
 
 def least_rate(hours: float, confidence: float) -> float:
-    """The lowest number of alarms an hour that can be promised of so many hours."""
+    """Return the lowest number of alarms an hour that so many hours can guarantee."""
     return -math.log1p(-confidence) / hours
 
 
@@ -121,28 +123,34 @@ def highest_rate(alarms: int, hours: float, confidence: float) -> float:
 def allowed_alarms(
     rate: float, confidence: float, hours: float, *, most_rate: float = math.inf
 ) -> int:
-    """How many alarms the line may raise in so many hours for `rate` an hour to be promised.
+    """Return how many alarms the measured hours may have to support a guarantee.
 
-    `most_rate` is the number an hour that cannot be reached, and is no promise therefore.
-    Raises PromiseError, which says what it would take, where not even their absence suffices.
+    Args:
+        rate: alarms an hour to be guaranteed, > 0.
+        confidence: of the guarantee, in 0..1.
+        hours: that were measured.
+        most_rate: alarms an hour that cannot be exceeded, so that it guarantees nothing.
+
+    Raises:
+        GuaranteeError: the hours are too few even without an alarm.
     """
     expected = rate * hours
     if poisson.cdf(0, expected) > 1 - confidence:
         wanted = (
-            f"to promise {rate:g} false alarm{'' if rate == 1 else 's'} an hour at "
+            f"to guarantee {rate:g} false alarm{'' if rate == 1 else 's'} an hour at "
             f"{100 * confidence:g} % confidence takes at least "
             f"{_round_up(least_hours(rate, confidence))} h of normal drive"
         )
         if hours <= 0:
-            raise PromiseError(f"{wanted}, and there is none")
+            raise GuaranteeError(f"{wanted}, and there is none")
         if float(_round_up(least_rate(hours, confidence))) >= most_rate:
-            raise PromiseError(
+            raise GuaranteeError(
                 f"{wanted}, and there are {hours:.2g} h, which are too few for any number: more "
-                f"than {most_rate:g} an hour cannot be told apart, and a promise below that takes "
-                f"at least {_round_up(least_hours(most_rate, confidence))} h"
+                f"than {most_rate:g} an hour cannot be told apart, and a guarantee below that "
+                f"takes at least {_round_up(least_hours(most_rate, confidence))} h"
             )
-        raise PromiseError(
-            f"{wanted}, and there are {hours:.2g} h; the least that these can promise is "
+        raise GuaranteeError(
+            f"{wanted}, and there are {hours:.2g} h; the least that these can guarantee is "
             f"--false-alarms-per-hour {_round_up(least_rate(hours, confidence))}"
         )
     allowed = 0
@@ -163,9 +171,17 @@ def count_alarms(drives: Sequence[NormalDrive], line: float, *, gap: float) -> i
 
 
 def score_to_stay_above(drives: Sequence[NormalDrive], allowed: int, *, gap: float) -> float:
-    """The lowest score such that every line above it raises `allowed` alarms at most.
+    """Return the lowest score such that every line above it raises at most `allowed` alarms.
 
-    `gap` as in `count_alarms`. Nor does a line above it set off more than one frame in ten.
+    A line above it also alarms at most the share MOST_ALARMING_FRAMES of the frames.
+
+    Args:
+        drives: normal drives, with the alarm score of each frame.
+        allowed: number of alarms in all drives together.
+        gap: seconds, as in `count_alarms`.
+
+    Raises:
+        GuaranteeError: there are no frames.
     """
     scores = np.concatenate([drive.alarm_scores for drive in drives])
     stamps = np.concatenate([drive.stamps for drive in drives])
@@ -179,7 +195,7 @@ def score_to_stay_above(drives: Sequence[NormalDrive], allowed: int, *, gap: flo
         alarms += _added(alarming[owners[index]], int(stamps[index]), gap * _NANOSECONDS)
         if alarms > allowed:
             return float(scores[index])
-    raise PromiseError("there are no normal frames to choose an alarm line by")
+    raise GuaranteeError("there are no normal frames to choose an alarm line by")
 
 
 def _added(alarming: list[int], stamp: int, gap: float) -> int:

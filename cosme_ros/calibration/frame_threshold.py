@@ -11,13 +11,21 @@ from numpy.typing import NDArray
 def frame_alarm_threshold(
     score: NDArray[np.float32], *, region: NDArray[np.bool_] | None, minimum_area: int
 ) -> float:
-    """The highest alarm line at which a frame still shows an obstacle.
+    """Return the highest alarm line at which a frame still shows an obstacle.
 
-    `score` is float32 [H, W], finite, 0 or more, in any unit; `region` is bool [H, W], or None for
-    everywhere; `minimum_area` is in pixels, 1 or more. What is returned is a value of `score`: with
-    the line there or below, `obstacles.find_obstacles` finds an obstacle, and with the line above
-    it finds none, because the pixels above a line only become fewer as it rises. 0.0 where no line
-    above 0 finds one. Raises ValueError.
+    With the line at the returned score or below, `obstacles.find_obstacles` finds an obstacle. With
+    the line above, it finds none: the set of pixels above a line only shrinks as the line rises.
+
+    Args:
+        score: float32 [H, W], finite, 0 or more, in any unit.
+        region: bool [H, W]; None is the whole image.
+        minimum_area: pixels, 1 or more.
+
+    Returns:
+        A value of `score`; 0.0 where no line above 0 finds an obstacle.
+
+    Raises:
+        ValueError: an argument has a wrong type, shape or range.
     """
     if score.dtype != np.float32 or score.ndim != 2:
         raise ValueError(f"score is {score.dtype} {list(score.shape)}; float32 [H, W] is right")

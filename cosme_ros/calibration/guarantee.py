@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Whether the node runs, and alarms are counted, as a bundle's promise of false alarms supposes."""
+"""Checks whether the node runs, and alarms are counted, as a bundle's guarantee requires."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,39 +9,46 @@ from typing import Any
 from cosme_ros import topics
 from cosme_ros.parameters import Settings
 
+# The key of the guarantee in a manifest's calibration. It stays, because older bundles have it.
+GUARANTEE_KEY = "promise"
+
 
 def guarantee_status(
     calibration: Mapping[str, Any], settings: Settings, *, static_mask_sha256: str = ""
 ) -> tuple[str, bool] | None:
-    """What to say of the promise in a bundle's `calibration`, and whether it holds.
+    """Return a sentence on the guarantee in a bundle's calibration, and whether it holds.
 
-    `static_mask_sha256` is of the static mask's file, '' where there is none. None where there is
-    no promise, or the node was given another rate than the promised one.
+    Args:
+        calibration: of the bundle's manifest.
+        settings: of the node.
+        static_mask_sha256: of the static mask's file; '' for none.
+
+    Returns:
+        None where there is no guarantee, or it is of another rate than the node's.
     """
-    promise = calibration.get("promise")
-    if promise is None or promise["false_positive_rate"] != settings.false_positive_rate:
+    guarantee = calibration.get(GUARANTEE_KEY)
+    if guarantee is None or guarantee["false_positive_rate"] != settings.false_positive_rate:
         return None
-    said = (
-        f"no more than {promise['false_alarms_per_hour']:g} false alarm(s) an hour promised at "
-        f"{100 * promise['confidence']:g} % confidence"
+    sentence = (
+        f"no more than {guarantee['false_alarms_per_hour']:g} false alarm(s) an hour guaranteed at "
+        f"{100 * guarantee['confidence']:g} % confidence"
     )
     # With fewer alarming frames, alarms that a gap joined can count as several.
-    measured = {"temporal": _measured_temporal(calibration), "alarm_min_seen": 1, **promise}
+    measured = {"temporal": _measured_temporal(calibration), "alarm_min_seen": 1, **guarantee}
     differing = [
         f"{name} {measured[name]} (it is {getattr(settings, name)})"
         for name in ("region", "minimum_area", "temporal", "alarm_min_seen")
         if measured[name] != getattr(settings, name)
     ]
-    if promise.get("static_mask", "") != static_mask_sha256:
-        differing.append(
-            f"{_mask_name(promise.get('static_mask', ''))} (it is {_mask_name(static_mask_sha256)})"
-        )
+    mask_sha256 = guarantee.get("static_mask", "")
+    if mask_sha256 != static_mask_sha256:
+        differing.append(f"{_mask_name(mask_sha256)} (it is {_mask_name(static_mask_sha256)})")
     cameras = len(topics.cameras(settings.cameras))
     if cameras > 1:  # each of them may raise as many
         differing.append(f"one camera (there are {cameras})")
     if differing:
-        return f"{said}, but for {' and '.join(differing)}: the promise does not hold", False
-    return f"{said}, on drives like those of the calibration", True
+        return f"{sentence}, but for {' and '.join(differing)}: the guarantee does not hold", False
+    return f"{sentence}, on drives like those of the calibration", True
 
 
 def _mask_name(sha256: str) -> str:
@@ -49,7 +56,7 @@ def _mask_name(sha256: str) -> str:
 
 
 def static_mask_sentence(fitted_on: Mapping[str, Any], *, static_mask_sha256: str) -> str | None:
-    """Return what to say where a bundle was fitted with another static mask than is used now.
+    """Return a warning if a bundle was fitted with another static mask than is used now.
 
     Args:
         fitted_on: of the bundle's manifest.
@@ -71,7 +78,7 @@ def static_mask_sentence(fitted_on: Mapping[str, Any], *, static_mask_sha256: st
 def temporal_sentence(
     calibration: Mapping[str, Any], *, temporal: str, false_positive_rate: float
 ) -> str | None:
-    """Return what to say where the alarm line was measured on scores of another kind than these.
+    """Return a warning if the alarm line was measured on scores of another kind than these.
 
     Args:
         calibration: of the bundle's manifest.
@@ -93,17 +100,25 @@ def temporal_sentence(
 
 
 def _measured_temporal(calibration: Mapping[str, Any]) -> str:
-    """What the calibration's scores were; `fit` measures on single frames."""
-    return str(calibration.get("promise", {}).get("temporal", "none"))
+    """Return the `temporal` of the calibration's scores; `fit` measures on single frames."""
+    return str(calibration.get(GUARANTEE_KEY, {}).get("temporal", "none"))
 
 
 def counting_sentence(calibration: Mapping[str, Any], alarm_gap: float) -> str | None:
-    """What to say where alarms are told apart by another gap (seconds) than the promise's."""
-    promise = calibration.get("promise")
-    if promise is None or promise["alarm_gap"] == alarm_gap:
+    """Return a warning if alarms are counted by another gap than the guarantee's.
+
+    Args:
+        calibration: of the bundle's manifest.
+        alarm_gap: seconds.
+
+    Returns:
+        None where the gap is the same, or there is no guarantee.
+    """
+    guarantee = calibration.get(GUARANTEE_KEY)
+    if guarantee is None or guarantee["alarm_gap"] == alarm_gap:
         return None
     return (
-        f"the bundle's promise of {promise['false_alarms_per_hour']:g} false alarm(s) an hour "
-        f"counts alarms by a gap of {promise['alarm_gap']:g} s, and here it is {alarm_gap:g} s; "
-        f"--alarm-gap {promise['alarm_gap']:g} counts as it does"
+        f"the bundle's guarantee of {guarantee['false_alarms_per_hour']:g} false alarm(s) an hour "
+        f"counts alarms by a gap of {guarantee['alarm_gap']:g} s, and here it is {alarm_gap:g} s; "
+        f"--alarm-gap {guarantee['alarm_gap']:g} counts as it does"
     )

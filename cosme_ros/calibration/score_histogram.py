@@ -16,7 +16,7 @@ FEWEST_REACHING = 100
 # bits of its fraction, neighbouring lines are 0.05 % apart, and any drive takes 4 MB.
 _DROPPED_BITS = 12
 _BINS = 1 << (31 - _DROPPED_BITS)
-# A line is kept this much above what it must clear: dividing by it and resizing happen in float32,
+# A line is this much above what it must clear: dividing by it and resizing happen in float32,
 # whose error is a few parts in 10 million.
 _CLEARANCE = 1e-5
 
@@ -68,25 +68,25 @@ class ScoreHistogram:
         return table
 
     def to_sparse(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The bins that hold something, and how many pixels each."""
+        """Return the indices of the bins that are not empty, and their counts, int64 [n] each."""
         bins = np.flatnonzero(self._counts)
         return bins, self._counts[bins]
 
     @classmethod
     def from_sparse(cls, bins: NDArray[np.int64], counts: NDArray[np.int64]) -> "ScoreHistogram":
-        """The inverse of `to_sparse`."""
+        """Return the histogram that `to_sparse` was called on."""
         made = cls()
         made._counts[bins] = counts
         return made
 
 
 def line_above(score: float) -> float:
-    """The lowest line that a raw score does not reach, by a margin for float32's rounding."""
+    """Return the lowest line above a raw score, with a margin for float32 rounding."""
     return _edge(_bin(score * (1 + _CLEARANCE)) + 1)
 
 
 def with_row(table: list[dict[str, float]], rate: float, line: float) -> list[dict[str, float]]:
-    """The table with one more row, which displaces those that would contradict it."""
+    """Return the table with one more row; rows that contradict it are removed."""
     row = {"false_positive_rate": rate, "raw_score": line}
     before = [r for r in table if r["false_positive_rate"] > rate and r["raw_score"] < line]
     after = [r for r in table if r["false_positive_rate"] < rate and r["raw_score"] > line]
@@ -98,5 +98,5 @@ def _bin(score: float) -> int:
 
 
 def _edge(number: int) -> float:
-    """The lowest score in a bin."""
+    """Return the lowest score of a bin."""
     return float(np.uint32(number << _DROPPED_BITS).view(np.float32))

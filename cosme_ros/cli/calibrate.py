@@ -32,10 +32,11 @@ from cosme_ros.calibration.calibrator import (
 from cosme_ros.calibration.false_alarms import (
     ALARM_GAP,
     MOST_ALARMING_FRAMES,
-    PromiseError,
+    GuaranteeError,
     count_alarms,
     highest_rate,
 )
+from cosme_ros.calibration.guarantee import GUARANTEE_KEY
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     add_frame_rate_option,
@@ -52,7 +53,7 @@ from cosme_ros.inference.providers import ProviderError
 from cosme_ros.output_folder import check_output_dir
 from cosme_ros.postprocessing.static_mask import load_static_mask
 
-FAILURES = (BagError, BundleError, OSError, PromiseError, ProviderError, ValueError)
+FAILURES = (BagError, BundleError, OSError, GuaranteeError, ProviderError, ValueError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,7 +123,7 @@ def _summary(
     camera: str, found: CameraCalibration, folder: Path, guarantee: FalseAlarmGuarantee
 ) -> str:
     calibration = found.calibration
-    record = calibration["promise"]
+    record = calibration[GUARANTEE_KEY]
     hours, confidence = record["hours"], 100 * guarantee.confidence
     height, width = record["image_size"]["height"], record["image_size"]["width"]
     rate = decimal_rate(record["false_positive_rate"])

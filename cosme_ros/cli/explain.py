@@ -50,7 +50,7 @@ _QUALITY = 70  # of a JPEG: about 60 kB
 
 
 class ExplainError(Exception):
-    """There is nothing to explain; the sentence says why."""
+    """There is nothing to explain; the message states why."""
 
 
 FAILURES = (BagError, BundleError, ExplainError, OSError, ProviderError, SourceError, ValueError)

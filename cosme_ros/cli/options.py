@@ -129,17 +129,17 @@ def _number(row: Parameter) -> Callable[[str], float | int]:
 
 
 def positive(text: str) -> float:
-    """A finite number above 0."""
+    """Return the finite number above 0 that an option gives."""
     return _between(text, 0, math.inf)
 
 
 def probability(text: str) -> float:
-    """A number between 0 and 1, neither of which it is."""
+    """Return the number in the open interval (0, 1) that an option gives."""
     return _between(text, 0, 1)
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
-    """The type of a whole number that is not below `lowest`."""
+    """Return the argparse type of an integer not below `lowest`."""
 
     def whole(text: str) -> int:
         try:

@@ -54,7 +54,7 @@ CONTENTS = ("frame_*.png",)
 
 
 class SnapshotError(Exception):
-    """No picture can be made as asked; the sentence says what would be right."""
+    """No picture can be made as asked; the message states what would be right."""
 
 
 FAILURES = (BagError, BundleError, OSError, ProviderError, SnapshotError, SourceError, ValueError)
@@ -178,10 +178,11 @@ def _open(options: argparse.Namespace, *, report: Report) -> LabelledFrames:
 
 
 def _wanted(options: argparse.Namespace, total: int) -> Callable[[int], bool] | None:
-    """Return which indices are asked for; None where the scores decide.
+    """Return whether a frame index is requested; None where the scores decide.
 
     Args:
-        total: of the frames; 0 where it is not known.
+        options: of the command line.
+        total: number of frames; 0 where it is not known.
     """
     if options.every is not None:
         every = options.every

@@ -28,7 +28,7 @@ from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics
 from cosme_ros.visualization.text import counted
 
 NO_SUCH_RATE = "none in the calibration table"
-"""What to say where an AdvisedRate has no setting."""
+"""The text where an AdvisedRate has no setting."""
 
 _DIGITS = 4
 

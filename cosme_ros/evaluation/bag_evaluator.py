@@ -441,7 +441,7 @@ def _to_size(grid: NDArray[np.float32], label: NDArray[np.uint8]) -> NDArray[np.
 def _ahead(
     frames: Generator[BagFrame, None, None],
 ) -> Generator[BagFrame, None, None]:
-    """The same frames; the next is read and decoded while somebody works on this one."""
+    """Yield the same frames; a thread reads and decodes the next one in advance."""
     with ThreadPoolExecutor(1, thread_name_prefix="cosme_reader") as reader:
         coming = reader.submit(next, frames, None)
         try:

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The few frames worth looking at, kept small while a drive goes by."""
+"""The few frames worth looking at, selected while a drive goes by."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class Picture:
 
 
 class PictureBook:
-    """Keeps the `most` highest-ranking frames of each kind, one of a group.
+    """Selects the `most` highest-ranking frames of each kind, one of a group.
 
     A group is what would look alike: the frames of one alarm, or of one missed obstacle.
     """
@@ -44,7 +44,7 @@ class PictureBook:
         self._groups: dict[str, dict[int, Picture]] = {kind: {} for kind in KINDS}
 
     def offer(self, kind: str, group: int, rank: float, draw: Callable[[], Picture]) -> None:
-        """`draw` is called only if the frame is kept."""
+        """Add a frame if it ranks high enough; `draw` is called only then."""
         kept = self._groups[kind]
         if group in kept:
             if rank > kept[group].rank:

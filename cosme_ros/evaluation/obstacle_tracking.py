@@ -113,7 +113,7 @@ class LabelledObstacles:
         self.all: list[LabelledObstacle] = []
 
     def cut(self) -> None:
-        """Say that the drive goes on elsewhere: what the next frame shows is new."""
+        """Start a new scene: obstacles of the next frame are new."""
         self._before = np.zeros((0, 0), np.int32)
 
     def covered_shares(
@@ -170,7 +170,7 @@ class LabelledObstacles:
         return tuple(sightings)
 
     def _numbered(self, frame: int, stamp: int, anomalous: NDArray[np.bool_]) -> NDArray[np.int32]:
-        """Number of each pixel's obstacle, int32 [H, W]; 0 is outside of all."""
+        """Return the number of each pixel's obstacle, int32 [H, W]; 0 is the background."""
         count, regions, boxes, _ = cv2.connectedComponentsWithStats(
             anomalous.view(np.uint8), connectivity=8, ltype=cv2.CV_32S
         )

@@ -85,8 +85,16 @@ class BagOutputs:
         scene: Scene | None,
         label: NDArray[np.uint8] | None,
     ) -> None:
-        """One frame, under the header and the time that its picture has in the bag; `label` is its
-        label at the picture's size."""
+        """Write the outputs of one frame, with the header and bag time of its picture.
+
+        Args:
+            frame: with its picture, uint8 [H, W, 3] BGR.
+            score: float32 [H, W].
+            mask: uint8 [H, W]; None where there is none.
+            obstacles: of the frame.
+            scene: that the frame belongs to, if any.
+            label: uint8 [H, W]; None where there is none.
+        """
         if self._writer is not None:
             self._write_message(SCORE, frame, score, "32FC1")
             if mask is not None:

@@ -22,7 +22,7 @@ from cosme_ros.metrics.component_metrics import ComponentAccumulator
 
 @dataclass(frozen=True)
 class FrameFigures:
-    """What is kept of one frame."""
+    """The results of one frame."""
 
     frame: int
     """Counted from 0 in the order of the bag."""
@@ -53,6 +53,7 @@ class FrameFigures:
 
     @property
     def alarm(self) -> bool:
+        """Whether the frame has an obstacle."""
         return bool(self.obstacles)
 
     @property
@@ -76,10 +77,12 @@ class WarningLog:
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, kind: str, sentence: str) -> None:
+        """Count a warning; of each kind, the first sentence is stored."""
         self.first.setdefault(kind, sentence)
         self.counts[kind] += 1
 
     def sentences(self) -> list[str]:
+        """Return one sentence a kind, with the number of further ones."""
         return [
             sentence
             + (f" (and {count - 1} more like it)" if (count := self.counts[kind]) > 1 else "")
@@ -92,7 +95,7 @@ class BagFigures:
     """One bag."""
 
     name: str
-    """As short as it can be told from the others."""
+    """The shortest name that differs from those of the other bags."""
     path: Path
     image_topic: str
     labels: str
@@ -120,7 +123,7 @@ class BagFigures:
     failed: int = 0
     """Frames that have no result: the score was not finite."""
     expected: int = 0
-    """Pictures that the bag says it has; 0 where that is not known."""
+    """Number of pictures that the bag lists; 0 where that is not known."""
     interrupted: bool = False
     """Whether somebody wanted no more of it."""
     seconds: float = 0.0
@@ -143,7 +146,7 @@ class Unreadable:
 
 
 def named(name: str, path: Path, sentence: str) -> str:
-    """The sentence under the bag's name, unless it names the bag or a file of it itself."""
+    """Return the sentence with the bag's name before it, unless it begins with the bag's path."""
     told = sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
     return printable(told, MOST_OF_A_SENTENCE)
 

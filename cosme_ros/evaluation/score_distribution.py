@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""How raw scores are distributed, beside what the bundle's calibration promised of them."""
+"""How raw scores are distributed, beside the shares in the bundle's calibration table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ _BINS_A_DECADE = 20
 class Exceedance:
     """One row of the calibration table, and what was seen of it; shares of 0..1."""
 
+    # The name is a key in report.json, which older reports have too.
     promised_rate: float
     raw_score: float
     observed: float

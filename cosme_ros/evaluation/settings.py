@@ -70,7 +70,7 @@ _MOST_LISTED = 20  # instance ids run to thousands
 
 
 def taken_for(labels: LabelSettings, held: Sequence[int]) -> dict[str, list[int]]:
-    """The values that labels hold, by what they mean: normal, anomaly or ignored."""
+    """Return the label values that occur, grouped by meaning: normal, anomaly or ignored."""
     return {
         "normal": [
             value for value in held if value not in (*labels.anomaly_ids, *labels.ignored_ids)

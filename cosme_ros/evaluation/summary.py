@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The figures of one bag, or of several together: what report.json and the page both tell."""
+"""The figures of one bag, or of several together: the content of report.json and of the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,8 +90,11 @@ class BagEvaluation:
 def summarised(
     bags: Sequence[BagFigures], settings: EvaluationSettings
 ) -> tuple[Summary, Curve | None]:
-    """Of all frames of all bags together, and the curves; those None without labels of both
-    kinds."""
+    """Return the summary of all frames of all bags, and the curves.
+
+    Returns:
+        The curves are None unless there are labels of both kinds, normal and anomaly.
+    """
     histogram = pooled_histogram(bags)
     normal, anomalous = histogram.pixels
     both = bool(normal and anomalous)

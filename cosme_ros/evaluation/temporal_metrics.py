@@ -45,6 +45,7 @@ class AlarmFigures:
 
     @property
     def alarms_a_minute(self) -> float | None:
+        """Alarms a minute; None where the duration is zero."""
         return 60 * self.alarms / self.seconds if self.seconds else None
 
 
@@ -80,10 +81,13 @@ def times(frames: Sequence[FrameFigures]) -> list[float]:
 
 
 def clock(frames: Sequence[FrameFigures]) -> NDArray[np.int64]:
-    """Nanoseconds since the first frame, strictly rising: by stamp, or by the recorder's clock if
-    stamps do not rise.
+    """Return the time of each frame since the first one, strictly rising.
 
-    Where neither does, frames are taken to follow each other as stamps mostly do.
+    The stamps give the time, or the recorder's clock if the stamps do not rise. Where neither
+    rises, the frames are spaced by the median difference of their stamps.
+
+    Returns:
+        int64 [n], nanoseconds.
     """
     for name in ("stamp", "bag_time"):
         values = np.array([getattr(frame, name) for frame in frames], np.int64)

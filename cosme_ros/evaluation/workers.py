@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 class ClusterError(Exception):
-    """The workers cannot be had; the sentence says what would be right."""
+    """The workers cannot be had; the message states what would be right."""
 
 
 class Workers:
@@ -54,8 +54,15 @@ def ignore_interrupts(owner: int) -> None:
 
 @contextmanager
 def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]:
-    """`jobs` at a time on one of BACKENDS; `scheduler` is the address of a running cluster, None
-    starts one on this machine. Raises ClusterError.
+    """Start the workers, and stop them when the context ends.
+
+    Args:
+        jobs: number of workers.
+        backend: one of BACKENDS.
+        scheduler: address of a running cluster; None starts one on this machine.
+
+    Raises:
+        ClusterError: the backend is unknown, or its cluster cannot be used.
     """
     if backend not in BACKENDS:
         raise ClusterError(f"there is no backend {backend!r}; known are {', '.join(BACKENDS)}")
@@ -74,7 +81,7 @@ def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started meanwhile ignore Ctrl-C from their first moment on."""
+    """Make processes that are started in this context ignore Ctrl-C from their start."""
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -123,6 +130,7 @@ class WorkFolder:
         self.path.mkdir(parents=True)
 
     def remove(self) -> None:
+        """Delete the folder."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def ask_to_stop(self) -> None:
@@ -130,6 +138,7 @@ class WorkFolder:
         self._stop.touch()
 
     def is_to_stop(self) -> bool:
+        """Return whether the workers have been asked to stop."""
         return self._stop.exists()
 
     def open_progress(self, bag: int) -> BinaryIO:
@@ -137,7 +146,7 @@ class WorkFolder:
         return (self.path / f"{bag}.frames").open("wb", buffering=0)
 
     def expect(self, bag: int, frames: int) -> None:
-        """The bag of that number says that it has so many."""
+        """Store the number of frames that a bag is expected to have."""
         (self.path / f"{bag}.expected").write_text(str(frames), encoding="utf-8")
 
     def frames_expected(self) -> int:
@@ -154,7 +163,7 @@ class WorkFolder:
         return self._scores(bag).open("wb")
 
     def labelled(self, bag: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-        """What `write_labelled` wrote: raw score grid float32 [h, w] and label uint8 [H, W]."""
+        """Yield what `write_labelled` wrote: raw score grid float32 [h, w], label uint8 [H, W]."""
         with self._scores(bag).open("rb") as file:
             end = file.seek(0, 2)
             file.seek(0)
@@ -172,7 +181,7 @@ class WorkFolder:
 
 
 def write_labelled(file: BinaryIO, grid: NDArray[np.float32], label: NDArray[np.uint8]) -> None:
-    """The label as PNG: a thousandth of its size."""
+    """Append a raw score grid and a label; the label as PNG, a thousandth of its size."""
     np.save(file, grid, allow_pickle=False)
     _, png = cv2.imencode(".png", label)
     np.save(file, png.reshape(-1), allow_pickle=False)

@@ -13,8 +13,8 @@ from rclpy.subscription import Subscription
 def gives_message_info() -> bool:
     """Whether rclpy calls a callback of two parameters with the message's information.
 
-    Humble's calls every callback with the message alone. rclpy has told the two kinds of callbacks
-    apart since Iron, and has had a name for them since then.
+    Humble's calls every callback with the message alone. rclpy has distinguished the two kinds of
+    callbacks since Iron, and has had a name for them since then.
     """
     return hasattr(Subscription, "CallbackType")
 
@@ -23,8 +23,8 @@ def with_time_of_arrival(callback: Callable[[Any, int], None], clock: Clock) -> 
     """Return a subscription's callback that calls `callback` with the message and its arrival.
 
     The arrival is in nanoseconds since 1970: when the middleware received the message. On Humble,
-    where rclpy does not tell, it is the time of the call by `clock`, which is later by as long as
-    the message waited for its executor.
+    where rclpy does not give it, it is the time of the call by `clock`, which is later by the time
+    that the message waited for its executor.
     """
     if gives_message_info():
 

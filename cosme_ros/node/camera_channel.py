@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""One camera's side of the detector node: its topics in and out, and what is said about them."""
+"""One camera's side of the detector node: its topics in and out, and their log messages."""
 
 import traceback
 from collections.abc import Callable
@@ -43,7 +43,10 @@ _NO_PLACE = "no place on the road"
 
 
 def input_qos() -> QoSProfile:
-    """The newest frame is the only one of interest, and best effort hears every publisher."""
+    """Return the QoS of the input: depth 1, because only the newest frame is of use.
+
+    Best effort is compatible with every publisher.
+    """
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=1,
@@ -56,7 +59,7 @@ class CameraChannel:
     """Advertises a camera's outputs, listens to its inputs, and publishes what is made of a frame.
 
     `camera` is its name, `topics.ONLY_CAMERA` where it needs none. `transforms` are asked for its
-    pose, where the settings say so. `statistics` counts its frames
+    pose, where the settings require it. `statistics` counts its frames
     since it was last listened to. The node's one executor thread opens and closes; `ground`,
     `publish`, `requested` and `log_skipped_frame` are for the threads that work on frames.
     """
@@ -83,6 +86,7 @@ class CameraChannel:
     # Configured, and active
 
     def advertise(self) -> None:
+        """Create the publishers of all outputs."""
         # One by one, so that an override that cannot be leaves those before it to be released.
         for output in OUTPUTS:
             self._outputs[output.topic] = self._node.create_lifecycle_publisher(
@@ -93,6 +97,7 @@ class CameraChannel:
             )
 
     def release(self) -> None:
+        """Destroy the publishers."""
         for publisher in self._outputs.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self._outputs = {}
@@ -103,6 +108,12 @@ class CameraChannel:
         self._camera_info = self._guess_reason = self._incompatible = self.positions = None
 
     def listen(self, on_image: Callable[[Any], None], *, compressed: bool) -> None:
+        """Create the subscriptions.
+
+        Args:
+            on_image: called with each image message.
+            compressed: subscribe to CompressedImage instead of Image.
+        """
         message_type = CompressedImage if compressed else Image
         self._input_type = f"sensor_msgs/msg/{message_type.__name__}"
         self._input = self._node.create_subscription(
@@ -123,6 +134,7 @@ class CameraChannel:
         self._node.get_logger().info(f"listening to {self._input.topic_name}")
 
     def stop_listening(self) -> None:
+        """Destroy the subscriptions."""
         for subscription in (self._input, self._camera_info_input):
             if subscription is not None:
                 self._node.destroy_subscription(subscription)

@@ -58,7 +58,7 @@ from cosme_ros.streaming.frame_queue import QueuedFrame
 from cosme_ros.streaming.frame_statistics import Processed
 from cosme_ros.streaming.frame_worker import FrameWorker
 
-# What keeps a node from being configured, and is the user's to put right.
+# Errors at configure that the user can correct.
 CONFIGURATION_ERRORS = (ParameterError, BundleError, ProviderError)
 PLAUSIBLE_AGE = 60.0  # seconds; a stamp further off is not of this node's clock
 
@@ -79,7 +79,7 @@ SHUT_DOWN = Transition("shut down", "shutting down")
 
 
 class DetectorNode(LifecycleNode):
-    """Loads and warms up in configure, works while active, says all the time how it is."""
+    """Loads and warms up in configure, works while active, publishes diagnostics in every state."""
 
     def __init__(self) -> None:
         super().__init__(topics.DETECTOR_NODE)
@@ -102,7 +102,7 @@ class DetectorNode(LifecycleNode):
     def start(self) -> None:
         """Configure and activate, as a lifecycle manager would.
 
-        A node that cannot be configured stays, says why on /diagnostics, and can be configured
+        A node that cannot be configured stays, reports why on /diagnostics, and can be configured
         again through its lifecycle services once the cause is put right.
         """
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
@@ -122,21 +122,27 @@ class DetectorNode(LifecycleNode):
         return ended
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and warm up the bundle; a failure leaves the node unconfigured."""
         return self._attempt(CONFIGURE, self._configure, self._release, state, "inactive")
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe and start to process frames."""
         return self._attempt(ACTIVATE, self._activate, self._deactivate, state, "active")
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop processing frames."""
         return self._attempt(DEACTIVATE, self._deactivate, None, state, "inactive")
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release what configure created."""
         return self._attempt(CLEAN_UP, self._release, None, state, "unconfigured")
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release what configure created, for good."""
         return self._attempt(SHUT_DOWN, self._release, None, state, "finalized")
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything after a failed transition; the node can be configured again."""
         self._release(state)
         self._state = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
@@ -149,7 +155,7 @@ class DetectorNode(LifecycleNode):
         previous: LifecycleState,
         reached: str,
     ) -> TransitionCallbackReturn:
-        """Run a transition and say why it failed: rclpy swallows whatever a transition raises."""
+        """Run a transition and log why it failed: rclpy swallows whatever a transition raises."""
         before, self._state = self._state, transition.state
         self._transition_since = monotonic()
         try:
@@ -328,8 +334,11 @@ class DetectorNode(LifecycleNode):
         )
 
     def _failed(self, camera: str, error: Exception) -> str | None:
-        """Whatever is wrong with a frame, it is skipped and counted. No fault is what fails because
-        the process is ending, and publishers with it."""
+        """Log a frame that failed and return the reason under which it is counted.
+
+        Returns:
+            None while the process ends: publishers that are gone are no fault of the frame.
+        """
         return self._cameras[camera].log_skipped_frame(error) if self.context.ok() else None
 
     def _age(self, stamp: Any) -> float | None:
@@ -424,8 +433,10 @@ class DetectorNode(LifecycleNode):
         )
 
     def _camera_names(self) -> tuple[str, ...]:
-        """Of the cameras there are, or would be: no entry on /diagnostics goes silent because the
-        node has been configured."""
+        """Return the names of the cameras, also before the node is configured.
+
+        The entries on /diagnostics thus have the same names in every state.
+        """
         try:
             return topics.cameras(self.get_parameter("cameras").value)
         except ValueError:
@@ -433,8 +444,12 @@ class DetectorNode(LifecycleNode):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM. Returns the process's exit code: 0, or 2 for
-    parameters that cannot even be declared. A node that hangs ends with `supervisor.HANGING`."""
+    """Run the node until SIGINT or SIGTERM.
+
+    Returns:
+        Exit code of the process: 0, or 2 for parameters that cannot be declared. A node that hangs
+        ends with `supervisor.HANGING`.
+    """
     take_arguments(
         "detector_node",
         "Finds unknown obstacles in camera images: a lifecycle node that brings itself up.",

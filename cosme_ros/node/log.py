@@ -25,7 +25,7 @@ class LogThrottle:
         self._kept_back: dict[str, int] = {}
 
     def admit(self, kind: str) -> int | None:
-        """How many of this kind were kept back since the last one let through; None: keep back."""
+        """Return how many of this kind were suppressed since the last; None: suppress this one."""
         with self._lock:
             now = self._clock()
             if kind in self._last_said and now - self._last_said[kind] < self._period:
@@ -45,6 +45,7 @@ class LogBridge(logging.Handler):
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Log a record of Python's logging by rclpy, with its severity."""
         # One line of code a severity: rclpy forbids changing it.
         if record.levelno >= logging.ERROR:
             self._logger.error(record.getMessage())

@@ -44,9 +44,11 @@ PlaneOf = Callable[[int, int], ImagePlane]
 
 
 def output_qos() -> QoSProfile:
-    """Reliable, so that every subscriber hears it: RViz and `ros2 bag record` ask for reliable by
-    default, and would silently get nothing from a best-effort publisher. With a depth of 1 a slow
-    listener still cannot make anything queue here."""
+    """Return the QoS of the outputs: reliable, depth 1.
+
+    RViz and `ros2 bag record` request reliable by default, and would silently receive nothing from
+    a best-effort publisher. With a depth of 1, a slow subscriber cannot make messages queue here.
+    """
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=1,

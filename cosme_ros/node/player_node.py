@@ -46,7 +46,7 @@ REMEMBERED_FRAMES = 64  # whose new stamps are kept for the messages that belong
 
 
 class PlayerError(Exception):
-    """The source cannot be played as asked; the sentence says what would be right."""
+    """The source cannot be played as asked; the message states what would be right."""
 
 
 class BagPlayer(Node):
@@ -153,7 +153,7 @@ class BagPlayer(Node):
         )
 
     def _in_time(self) -> Iterator[BagMessage]:
-        """The bag's messages, each when it is due and with the stamp it is to bear."""
+        """Yield the messages of the bag, each when it is due and with its new stamp."""
         rate, restamp = self._value("rate"), self._value("restamp")
         stamps: OrderedDict[int, int] = OrderedDict()
         first_time, began, last_due = None, monotonic(), 0.0

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The node `/recorder`: writes what a detector hears and says to a rosbag2 bag (MCAP).
+"""The node `/recorder`: writes what a detector receives and publishes to a rosbag2 bag (MCAP).
 
 Messages are stored as they arrive, serialised, with the time of their arrival as bag time
 (`arrival.py`): latency is bag time less stamp. `cosme_ros/replay/recording.py` reads such a bag.
@@ -40,7 +40,7 @@ QOS = QoSProfile(depth=30, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class RecorderError(Exception):
-    """Nothing can be recorded as asked; the sentence says what would be right."""
+    """Nothing can be recorded as asked; the message states what would be right."""
 
 
 class Recorder(Node):
@@ -114,7 +114,11 @@ class Recorder(Node):
         self.create_subscription(message_class, topic, callback, QOS, raw=True)
 
     def _heed_refusal(self, message: DiagnosticArray) -> None:
-        """A detector that cannot be configured will never publish: raises RecorderError."""
+        """Stop waiting for a detector that cannot be configured and will never publish.
+
+        Raises:
+            RecorderError: the diagnostics report that the detector cannot be configured.
+        """
         for status in message.status:
             refused = any(entry.key == topics.REFUSAL for entry in status.values)
             if refused and status.name == topics.status(topics.resolve(topics.DETECTOR_NODE)):

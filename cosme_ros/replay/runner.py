@@ -43,7 +43,7 @@ CONTENTS = (RECORDING, LOGS, SETTINGS, REPORT, PAGE, CONTACT_SHEET, VIDEO, PICTU
 
 
 class ReplayError(Exception):
-    """There can be no such replay; the sentence says what would be right."""
+    """There can be no such replay; the message states what would be right."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,11 @@ class Replay:
 
     @classmethod
     def read(cls, folder: Path) -> "Replay":
-        """The one that wrote `folder`. Raises ReplayError."""
+        """Return the replay that wrote `folder`.
+
+        Raises:
+            ReplayError: it is not the folder of a replay.
+        """
         try:
             values = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
             paths = {name: Path(values[name]) for name in ("bundle", "bag")}
@@ -130,7 +134,7 @@ class Replay:
         )
 
     def recorder(self, folder: Path) -> NodeCall:
-        """Ends by itself, `silence` after the player has."""
+        """Return the recorder, which ends by itself `silence` seconds after the last message."""
         return NodeCall(
             "recorder_node",
             {
@@ -145,7 +149,7 @@ class Replay:
         )
 
     def player(self) -> NodeCall:
-        """Waits for detector and recorder, and stamps each frame as it is played."""
+        """Return the player, which waits for detector and recorder, and restamps each frame."""
         return NodeCall(
             "bag_player_node",
             {

@@ -23,7 +23,7 @@ from cosme_ros.visualization.text import counted
 TEMPLATE = "bag_report.html.j2"
 MOST_OBSTACLE_ROWS = 200
 DRIFT_FACTOR = 10
-"""Times the promised share from which on the page warns, as the node's diagnostics do."""
+"""Times the calibrated share from which on the page warns, as the node's diagnostics do."""
 
 
 def write_page(folder: Path, evaluation: BagEvaluation) -> Path:
@@ -67,7 +67,7 @@ def page_content(evaluation: BagEvaluation) -> dict[str, Any]:
         "obstacles_left_out": f"{left_out} more" if left_out > 0 else "",
         "calibration": (
             charts.score_distribution(pooled_scores(bags), evaluation.alarm_threshold),
-            charts.promised_and_observed(total.exceedance, settings.false_positive_rate),
+            charts.calibrated_and_observed(total.exceedance, settings.false_positive_rate),
         ),
     }
 
@@ -75,7 +75,7 @@ def page_content(evaluation: BagEvaluation) -> dict[str, Any]:
 def _chosen_pictures(evaluation: BagEvaluation) -> dict[str, list[Picture]]:
     """Return the highest ranks of all bags, by kind.
 
-    Without labels, the highest scores stand for what cannot be told.
+    Without labels, the frames with the highest scores are taken instead.
     """
     labelled = evaluation.total.labelled_frames
     kinds = [MISS, LAPSE, FALSE_ALARM, ALARM] if labelled else [ALARM, HIGHEST]
@@ -131,7 +131,7 @@ def _warnings(evaluation: BagEvaluation) -> list[str]:
 
 
 def _calibration_warning(evaluation: BagEvaluation) -> list[str]:
-    """Warn where far more places alarm than the bundle promises on frames that should be normal.
+    """Warn where far more places alarm than the calibration states on frames that should be normal.
 
     Those are the frames known to be so, or all where nothing is known.
     """
@@ -142,8 +142,8 @@ def _calibration_warning(evaluation: BagEvaluation) -> list[str]:
     if observed is None or observed <= DRIFT_FACTOR * row.promised_rate:
         return []
     return [
-        f"{100 * observed:.3g} % of the score's places reach a score that the bundle promises of "
-        f"{100 * row.promised_rate:g} %: this is not what it was fitted on (another camera, "
+        f"{100 * observed:.3g} % of the score's places reach a score that the calibration states "
+        f"for {100 * row.promised_rate:g} %: this is not what it was fitted on (another camera, "
         "country, light or weather), or it is full of anomalies. If these are ordinary drives, fit "
         "a bundle to their pictures (python -m training start); calibrate would only raise the "
         "alarm line, and lose obstacles with it."

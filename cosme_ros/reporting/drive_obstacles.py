@@ -42,7 +42,7 @@ _WITHOUT_SCENES = 6
 
 @dataclass(frozen=True)
 class _Frame:
-    """What is kept of a frame."""
+    """The data of one frame."""
 
     number: int
     stamp: int
@@ -289,7 +289,7 @@ def _regions(mask: NDArray[np.uint8]) -> int:
 
 
 def _middles(size: int, wanted: int) -> list[int]:
-    # The middles of equal parts: the first and the last frames of a drive tell least.
+    # The middles of equal parts: the first and the last frames of a drive show least.
     count = min(wanted, size)
     return [int((part + 0.5) * size / count) for part in range(count)]
 

@@ -18,7 +18,7 @@ from cosme_ros.evaluation.obstacle_tracking import LabelledObstacle
 from cosme_ros.evaluation.score_distribution import Exceedance, ScoreDistribution
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics, Curve
 
-# Okabe and Ito's palette, made to be told apart by the colour-blind (https://jfly.uni-koeln.de/color).
+# Okabe and Ito's palette, distinguishable for the colour-blind (https://jfly.uni-koeln.de/color).
 _BLUE, _ORANGE, _VERMILLION, _GREEN, _GREY = "#0072b2", "#e69f00", "#d55e00", "#009e73", "#6b7682"
 _INK = "#33414f"
 _ON_A_PAGE = {
@@ -160,20 +160,20 @@ def score_distribution(scores: ScoreDistribution, alarm_threshold: float) -> str
     return _svg(figure, "scores")
 
 
-def promised_and_observed(rows: Sequence[Exceedance], chosen_rate: float) -> str:
+def calibrated_and_observed(rows: Sequence[Exceedance], chosen_rate: float) -> str:
     """Return a plot of the calibration's rates against those seen; they agree on the diagonal."""
     figure, axes = _axes((4.4, 3.6))
-    promised = [row.promised_rate for row in rows]
-    ends = (min(promised) / 2, max(promised) * 2)
-    axes.plot(ends, ends, color=_GREY, linewidth=0.8, label="as promised")
+    calibrated = [row.promised_rate for row in rows]
+    ends = (min(calibrated) / 2, max(calibrated) * 2)
+    axes.plot(ends, ends, color=_GREY, linewidth=0.8, label="as calibrated")
     lowest = ends[0] / 10
-    axes.plot(promised, [max(row.observed, lowest) for row in rows], "o-", color=_BLUE,
+    axes.plot(calibrated, [max(row.observed, lowest) for row in rows], "o-", color=_BLUE,
               label="all frames")  # fmt: skip
     if any(row.observed_normal is not None for row in rows):
         normal = [max(row.observed_normal or 0.0, lowest) for row in rows]
-        axes.plot(promised, normal, "s--", color=_GREEN, label="frames with nothing wrong")
+        axes.plot(calibrated, normal, "s--", color=_GREEN, label="frames with nothing wrong")
     axes.axvline(chosen_rate, color=_VERMILLION, linewidth=1.2, linestyle="--", label="alarm line")
-    axes.set(xscale="log", yscale="log", xlabel="promised share of places",
+    axes.set(xscale="log", yscale="log", xlabel="calibrated share of places",
              ylabel="share observed")  # fmt: skip
     axes.legend(fontsize=8)
     return _svg(figure, "calibration")

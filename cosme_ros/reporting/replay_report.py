@@ -73,7 +73,7 @@ def report_of(result: ReplayResult, timeline: Timeline, counts: DetectorCounts) 
 
 
 def tables(report: Mapping[str, Any]) -> list[Table]:
-    """The same as `report_of` gives, to be looked at."""
+    """Return the content of a report, as `report_of` gives it, as tables of text."""
     frames, aware = report["frames"], report["latency_aware"]
     ways = (
         ("every frame at once (offline)", report["offline"]),

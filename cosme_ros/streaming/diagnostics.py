@@ -7,7 +7,7 @@ Two rules stand above all others:
 
 - **Input without output is never OK.** Frames that fail, come late, hang, or wait for one that
   hangs, are a warning or an error, and so is an input that has stopped.
-- **Unknown is never clear.** No valid score, no road, or scores that say nothing are never OK.
+- **Unknown is never clear.** No valid score, no road, or scores without information are never OK.
 """
 
 from dataclasses import dataclass
@@ -69,6 +69,8 @@ class Positions:
 
 @dataclass(frozen=True)
 class Report:
+    """Level, message and values of one entry on /diagnostics."""
+
     level: Level
     message: str
     values: dict[str, str]

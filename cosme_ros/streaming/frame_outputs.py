@@ -103,8 +103,8 @@ def compute_outputs(
         image: the frame itself, uint8 [H, W, 3] BGR.
         wanted: what is made. All of it has the image's size.
         rule: what makes an obstacle. Where the obstacles are unknown, the mask is withheld.
-        provider: for the overlay to tell.
-        frame_rate: frames a second, for the overlay to tell.
+        provider: shown in the overlay.
+        frame_rate: frames a second, shown in the overlay.
         score_on_grid: gives the score as the networks do instead.
         tracker: of the frame's camera; gets every frame, and leaves out what is not confirmed yet.
             None: obstacles are not followed.

@@ -103,7 +103,7 @@ class FramePipeline:
         return choice == "always" or (choice == "auto" and self.detector.device != "cpu")
 
     def configured(self) -> Configured:
-        """Return what /diagnostics tells of it."""
+        """Return the configuration that /diagnostics shows."""
         return Configured(
             bundle=f"{self.bundle.name} ({self.bundle.path})",
             provider=self.detector.provider,
@@ -175,7 +175,7 @@ class FramePipeline:
         Args:
             frame: as `detect` returned it; once, in order.
             requested: what is made.
-            frame_rate: frames a second, for the overlay to tell.
+            frame_rate: frames a second, shown in the overlay.
             ground: by which obstacles get a place on the road; None leaves that out.
         """
         measures = frame_measures(
@@ -203,7 +203,7 @@ class FramePipeline:
         )
 
     def explain(self) -> dict[str, Any]:
-        """Say why the obstacles of the cameras' newest frames are some; runs the networks again.
+        """Explain the obstacles of the cameras' newest frames; runs the networks again.
 
         May be called from any thread.
 

@@ -54,8 +54,12 @@ class FrameQueue(Generic[T]):
         self._closed = False
 
     def put(self, camera: str, frame: T) -> T | None:
-        """Offer a frame that has just arrived; returns what will never be taken: the frame it
-        displaced, None if there was none, or `frame` itself once all is closed."""
+        """Add a frame that has just arrived.
+
+        Returns:
+            The frame that will never be taken: the one displaced, None if there was none, or
+            `frame` itself once the queue is closed.
+        """
         with self._changed:
             if self._closed:
                 return frame

@@ -121,6 +121,7 @@ class FrameStatistics:
         self._failures: deque[tuple[float, str]] = deque()
 
     def receive(self) -> None:
+        """Count a frame that has arrived and now waits."""
         with self._lock:
             self._received += 1
             self._waiting += 1
@@ -131,14 +132,14 @@ class FrameStatistics:
             self._forget(self._last_input)
 
     def drop(self) -> None:
-        """A newer frame came, or the end, before a waiting frame was begun."""
+        """Count a waiting frame that was displaced by a newer one, or by the end."""
         with self._lock:
             self._waiting -= 1
             self._dropped += 1
             self._forget_pending()
 
     def miss(self) -> None:
-        """A waiting frame was older than the deadline when it was taken."""
+        """Count a waiting frame that was older than the deadline when it was taken."""
         with self._lock:
             self._waiting -= 1
             self._late += 1
@@ -151,21 +152,21 @@ class FrameStatistics:
             self._under_way += 1
 
     def abandon(self) -> None:
-        """The end came before a frame under way was done with."""
+        """Count a frame under way that the end of processing interrupted."""
         with self._lock:
             self._under_way -= 1
             self._dropped += 1
             self._forget_pending()
 
     def fail(self, reason: str) -> None:
-        """A frame under way failed."""
+        """Count a frame under way that failed for `reason`."""
         with self._lock:
             self._under_way -= 1
             self._failed[reason] += 1
             self._failures.append((self._end_one(), reason))
 
     def process(self, frame: Processed) -> None:
-        """A frame under way is done with."""
+        """Count a frame under way that is processed."""
         with self._lock:
             self._under_way -= 1
             self._processed += 1
@@ -184,6 +185,7 @@ class FrameStatistics:
             return len(self._outputs) / self._span(now)
 
     def snapshot(self) -> Snapshot:
+        """Return the statistics now: totals, and rates over the recent window."""
         with self._lock:
             now = self._clock()
             self._forget(now)

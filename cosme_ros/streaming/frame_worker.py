@@ -25,7 +25,7 @@ Detected = TypeVar("Detected")
 class FrameWorker(Generic[Frame, Detected]):
     """Works on frames of one camera or several, from `start` until `close`.
 
-    `statistics` are the cameras' by name, and are told of every frame. `detect` makes of a queued
+    `statistics` are the cameras' by name, and count every frame. `detect` makes of a queued
     frame what `finish` needs; `finish` publishes and tells how it went, or returns None where
     `closing` kept it from publishing. Both may raise: `failed` then says under which reason the
     frame is counted, or None where it is no failure but the end. `deadline` is that of FrameQueue.

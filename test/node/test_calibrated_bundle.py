@@ -32,10 +32,10 @@ def calibrated(tmp_path_factory, bundle) -> Path:
     return folder / "mine"
 
 
-def test_the_node_runs_at_the_promised_line(start, calibrated) -> None:
-    promise = json.loads((calibrated / "manifest.json").read_bytes())["calibration"]["promise"]
-    assert promise["alarms_allowed"] == 0
-    rate = promise["false_positive_rate"]
+def test_the_node_runs_at_the_guaranteed_line(start, calibrated) -> None:
+    guarantee = json.loads((calibrated / "manifest.json").read_bytes())["calibration"]["promise"]
+    assert guarantee["alarms_allowed"] == 0
+    rate = guarantee["false_positive_rate"]
     detector, camera = start(bundle=calibrated, false_positive_rate=rate, minimum_area=AREA)
     camera.listen("score", "mask")
 
@@ -54,5 +54,5 @@ def test_the_node_runs_at_the_promised_line(start, calibrated) -> None:
     score, mask = ask(street_frame(160, 240, box=(60, 100, 40, 30), seed=1))
     assert mask[105:125, 65:95].all() and score[115, 80] > 1
     line = load_bundle(calibrated).calibration.threshold(rate)
-    assert "no more than 500 false alarm(s) an hour promised" in detector.log
+    assert "no more than 500 false alarm(s) an hour guaranteed" in detector.log
     assert f"alarm at a raw score of {line:.4g} (false_positive_rate {rate:g})" in detector.log

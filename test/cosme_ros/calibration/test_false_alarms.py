@@ -9,8 +9,8 @@ from scipy.stats import binom
 
 from cosme_ros.calibration.false_alarms import (
     MOST_ALARMING_FRAMES,
+    GuaranteeError,
     NormalDrive,
-    PromiseError,
     allowed_alarms,
     count_alarms,
     highest_rate,
@@ -38,7 +38,7 @@ def poisson_at_most(count: int, expected: float) -> float:
 @pytest.mark.parametrize("hours", [5.0, 12.0, 47.0])
 def test_the_allowed_count_is_the_largest_that_would_surprise(confidence, hours) -> None:
     allowed = allowed_alarms(1.0, confidence, hours)
-    # The rate promised, or a higher one, shows so few alarms with at most this probability ...
+    # The rate guaranteed, or a higher one, shows so few alarms with at most this probability ...
     assert poisson_at_most(allowed, hours) <= 1 - confidence
     # ... and one alarm more would not be as rare.
     assert poisson_at_most(allowed + 1, hours) > 1 - confidence
@@ -48,7 +48,7 @@ def test_one_an_hour_takes_three_hours_of_silence() -> None:
     assert least_hours(1.0, 0.95) == pytest.approx(2.9957, abs=1e-4)
     assert allowed_alarms(1.0, 0.95, 3.0) == 0
     assert least_rate(2.0, 0.95) == pytest.approx(2.9957 / 2, abs=1e-4)
-    with pytest.raises(PromiseError):
+    with pytest.raises(GuaranteeError):
         allowed_alarms(1.0, 0.95, 2.99)
 
 
@@ -58,20 +58,22 @@ def test_the_upper_limit_is_the_rate_that_shows_so_few_with_the_rest_of_the_conf
         assert poisson_at_most(alarms, limit * 4.0) == pytest.approx(0.1, rel=1e-9)
 
 
-def test_a_promise_too_much_says_what_it_takes_and_what_there_is() -> None:
-    with pytest.raises(PromiseError) as refused:
+def test_a_guarantee_too_much_says_what_it_takes_and_what_there_is() -> None:
+    with pytest.raises(GuaranteeError) as refused:
         allowed_alarms(1.0, 0.95, 0.2)
     assert str(refused.value) == (
-        "to promise 1 false alarm an hour at 95 % confidence takes at least 3 h of normal drive, "
-        "and there are 0.2 h; the least that these can promise is --false-alarms-per-hour 15"
+        "to guarantee 1 false alarm an hour at 95 % confidence takes at least 3 h of normal drive, "
+        "and there are 0.2 h; the least that these can guarantee is --false-alarms-per-hour 15"
     )
-    with pytest.raises(PromiseError, match="takes at least 3 h of normal drive, and there is none"):
+    with pytest.raises(
+        GuaranteeError, match="takes at least 3 h of normal drive, and there is none"
+    ):
         allowed_alarms(1.0, 0.95, 0.0)
 
 
 @pytest.mark.parametrize("hours", [0.2, 0.0123, 1.7, 2.9, 33.0])
 def test_who_follows_the_advice_is_not_refused_again(hours: float) -> None:
-    with pytest.raises(PromiseError) as refused:
+    with pytest.raises(GuaranteeError) as refused:
         allowed_alarms(1e-3, 0.95, hours)
     advised = float(str(refused.value).rsplit(maxsplit=1)[1])
     assert allowed_alarms(advised, 0.95, hours) == 0
@@ -120,7 +122,7 @@ def test_the_line_is_the_lowest_with_no_more_alarms_than_allowed(allowed: int, g
         assert found == lowest_by_trial(drives, allowed, gap)
 
 
-def test_a_detector_that_never_falls_silent_keeps_no_promise() -> None:
+def test_a_detector_that_never_falls_silent_meets_no_guarantee() -> None:
     """All frames alarm at once: a single alarm, by the letter."""
     humming = drive(np.linspace(1, 2, 100))
     assert count_alarms([humming], 0.5, gap=5.0) == 1
@@ -145,12 +147,12 @@ def passing_things(random: np.random.Generator, hours: float) -> NormalDrive:
     return drive(scores)
 
 
-def test_the_promise_is_kept_on_other_drives_of_the_same_kind() -> None:
-    """Of many calibrations, no more break their promise than the confidence allows.
+def test_the_guarantee_holds_on_other_drives_of_the_same_kind() -> None:
+    """Of many calibrations, no more break their guarantee than the confidence allows.
 
     An hour at 12 alarms an hour allows six, judged on 150 hours of other driving, whose own
     statistical error in the rate is 2 %. The plain choice, the line at which the hour shows the
-    promised rate, breaks it every other time: which shows that this test would notice.
+    guaranteed rate, breaks it every other time: which shows that this test would notice.
     """
     rate, confidence, gap, seeds = 12.0, 0.95, 5.0, 200
     held_out = passing_things(np.random.default_rng(1_000_000), 150.0)
@@ -162,14 +164,16 @@ def test_the_promise_is_kept_on_other_drives_of_the_same_kind() -> None:
             above = score_to_stay_above([measured], alarms, gap=gap)
             found = count_alarms([held_out], np.nextafter(above, np.inf), gap=gap) / 150.0
             broken[alarms] += found > rate
-    # Were the true share of broken promises 5 %, as many would be seen in 1 of 1000 runs.
+    # Were the true share of broken guarantees 5 %, as many would be seen in 1 of 1000 runs.
     assert broken[allowed] <= binom.ppf(0.999, seeds, 1 - confidence)
     assert broken[round(rate)] > seeds / 4
 
 
 def test_no_number_is_advised_that_would_be_refused() -> None:
-    with pytest.raises(PromiseError, match="too few for any number: more than 720 an hour") as few:
+    with pytest.raises(
+        GuaranteeError, match="too few for any number: more than 720 an hour"
+    ) as few:
         allowed_alarms(1.0, 0.95, 0.0025, most_rate=720)
     assert "--false-alarms-per-hour" not in str(few.value)
-    with pytest.raises(PromiseError, match="--false-alarms-per-hour 600"):
+    with pytest.raises(GuaranteeError, match="--false-alarms-per-hour 600"):
         allowed_alarms(1.0, 0.95, 0.005, most_rate=720)

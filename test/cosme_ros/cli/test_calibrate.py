@@ -67,7 +67,7 @@ def manifest_of(folder: Path) -> dict:
     return json.loads((folder / MANIFEST).read_bytes())
 
 
-def test_a_bundle_with_the_promised_line(bundle, bags, tmp_path, capsys) -> None:
+def test_a_bundle_with_the_guaranteed_line(bundle, bags, tmp_path, capsys) -> None:
     out = tmp_path / "new" / "mine"
     assert run(*bags, bundle=bundle, out=out) == 0
 
@@ -81,9 +81,9 @@ def test_a_bundle_with_the_promised_line(bundle, bags, tmp_path, capsys) -> None
     assert new.pop("content_sha256") != old.pop("content_sha256")
     assert new == old
 
-    # The node at the promised rate raises as many alarms as it says, and no more than allowed.
-    promise = calibration["promise"]
-    rate = promise["false_positive_rate"]
+    # The node at the guaranteed rate raises as many alarms as it says, and no more than allowed.
+    guarantee = calibration["promise"]
+    rate = guarantee["false_positive_rate"]
     detector = Detector(load_bundle(out), provider="cpu", false_positive_rate=rate, threads=1)
     drives = []
     for bag in bags:
@@ -94,10 +94,10 @@ def test_a_bundle_with_the_promised_line(bundle, bags, tmp_path, capsys) -> None
         ]
         stamps = np.array([frame.stamp for frame in frames])
         drives.append(NormalDrive(stamps, np.array(alarming, np.float64), 30.0))
-    assert promise["alarms_measured"] == count_alarms(drives, 1.0, gap=GAP)
-    assert promise["alarms_measured"] <= promise["alarms_allowed"]
-    assert promise["alarms_allowed"] == allowed_alarms(RATE, 0.95, 1 / 60) > 0
-    assert promise["hours"] == pytest.approx(1 / 60)
+    assert guarantee["alarms_measured"] == count_alarms(drives, 1.0, gap=GAP)
+    assert guarantee["alarms_measured"] <= guarantee["alarms_allowed"]
+    assert guarantee["alarms_allowed"] == allowed_alarms(RATE, 0.95, 1 / 60) > 0
+    assert guarantee["hours"] == pytest.approx(1 / 60)
 
     # The table holds that line to the bit of a float32, in which the detector divides by it.
     (row,) = (r for r in calibration["table"] if r["false_positive_rate"] == rate)
@@ -131,14 +131,14 @@ def test_what_the_drives_do_not_support_is_refused_before_the_work(
     monkeypatch.setattr(calibrator, "Detector", None)  # not even started
     assert run(*bags, bundle=bundle, out=tmp_path / "out", rate=1) == 1
     assert (
-        "camera 'camera': to promise 1 false alarm an hour at 95 % confidence takes at least 3 h "
-        "of normal drive, and there are 0.017 h; the least that these can promise is "
+        "camera 'camera': to guarantee 1 false alarm an hour at 95 % confidence takes at least 3 h "
+        "of normal drive, and there are 0.017 h; the least that these can guarantee is "
         "--false-alarms-per-hour 180"
     ) in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_no_detector_can_break_is_no_promise(bundle, bags, tmp_path, capsys) -> None:
+def test_what_no_detector_can_break_is_no_guarantee(bundle, bags, tmp_path, capsys) -> None:
     assert run(*bags, bundle=bundle, out=tmp_path / "out", rate=3600 / GAP) == 1
     assert (
         "1800 false alarms an hour guarantee nothing: alarming frames no more than 2 s apart are "
@@ -162,10 +162,10 @@ def test_a_static_mask_counts_what_the_node_alarms_on(bundle, tmp_path, capsys) 
     assert f"and static_mask:={file}" in capsys.readouterr().out
 
     masked, whole = (manifest_of(path)["calibration"] for path in (out, tmp_path / "whole"))
-    promise = masked["promise"]
-    assert promise["static_mask"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    guarantee = masked["promise"]
+    assert guarantee["static_mask"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert "static_mask" not in whole["promise"]
-    rate = promise["false_positive_rate"]
+    rate = guarantee["false_positive_rate"]
     detector = Detector(load_bundle(out), provider="cpu", false_positive_rate=rate, threads=1)
     mask = load_static_mask(str(file))
     rule = ObstacleRule(None, AREA, static_mask=mask)
@@ -175,7 +175,7 @@ def test_a_static_mask_counts_what_the_node_alarms_on(bundle, tmp_path, capsys) 
         stamps.append(frame.stamp)
         alarming.append(bool(decide_obstacles(detection, frame.image, rule).obstacles))
     drive = NormalDrive(np.array(stamps), np.where(alarming, 1.0, 0.0), 30.0)
-    assert count_alarms([drive], 0.5, gap=GAP) == promise["alarms_measured"]
+    assert count_alarms([drive], 0.5, gap=GAP) == guarantee["alarms_measured"]
     places = np.count_nonzero(mask.at(*detection.raw_score_grid.shape))
     assert masked["pixels"] == 30 * places < whole["pixels"]
     # The thing itself would have been learned as normal.
@@ -307,7 +307,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(bundle, bags, tmp_path) -> No
     assert (out / MANIFEST).read_bytes() == (tmp_path / "whole" / MANIFEST).read_bytes()
 
 
-def test_kept_scores_serve_another_promise(bundle, bags, tmp_path, monkeypatch) -> None:
+def test_kept_scores_serve_another_guarantee(bundle, bags, tmp_path, monkeypatch) -> None:
     keep = ("--keep-scores", str(tmp_path / "kept"))
     assert run(*bags, bundle=bundle, out=tmp_path / "one", more=keep) == 0
     monkeypatch.setattr(Detector, "detect", None)

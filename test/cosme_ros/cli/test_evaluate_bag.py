@@ -365,27 +365,27 @@ def test_a_drive_unlike_the_calibration_is_warned_of(bundle: Path, tmp_path: Pat
         connection = writer.add_connection("/image", COMPRESSED_IMAGE, typestore=TYPES)
         writer.write(connection, START, TYPES.serialize_cdr(message, COMPRESSED_IMAGE))
     evaluate(bundle, tmp_path / "out", folder)
-    warning = "100 % of the score&#39;s places reach a score that the bundle promises of 1 %"
+    warning = "100 % of the score&#39;s places reach a score that the calibration states for 1 %"
     assert warning in (tmp_path / "out" / "report.html").read_text()
     ordinary = write_small_bag(tmp_path / "ordinary", frames=2)
     evaluate(bundle, tmp_path / "out", ordinary)
-    assert "bundle promises of 1 %" not in (tmp_path / "out" / "report.html").read_text()
+    assert "calibration states for 1 %" not in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_the_gap_says_which_frames_are_one_alarm(bundle: Path, tmp_path: Path, capsys) -> None:
     """Every other frame alarms, 0.2 s apart."""
-    promising = tmp_path / "promising"
-    shutil.copytree(bundle, promising)
-    manifest = json.loads((promising / MANIFEST).read_bytes())
+    guaranteeing = tmp_path / "guaranteeing"
+    shutil.copytree(bundle, guaranteeing)
+    manifest = json.loads((guaranteeing / MANIFEST).read_bytes())
     manifest["calibration"]["promise"] = {
         "false_positive_rate": FPR, "false_alarms_per_hour": 1.0, "confidence": 0.95,
         "alarm_gap": 0.1, "hours": 3.0, "alarms_allowed": 0, "alarms_measured": 0,
         "region": "everything", "minimum_area": 64, "image_size": {"height": 180, "width": 320},
     }  # fmt: skip
-    write_manifest(promising, manifest)
+    write_manifest(guaranteeing, manifest)
     bag = write_small_bag(tmp_path / "bag", frames=FRAMES)
     for options, gap, alarms in (((), 5.0, 1), (("--alarm-gap", "0.1"), 0.1, FRAMES // 2)):
-        report = evaluate(promising, tmp_path / "out", bag, options=options)
+        report = evaluate(guaranteeing, tmp_path / "out", bag, options=options)
         assert report["total"]["alarms"]["alarms"] == alarms
         assert report["settings"]["alarm_gap"] == gap
         page = (tmp_path / "out" / "report.html").read_text()
