@@ -40,9 +40,9 @@ from training.street_renderer.drive import StreetDrive
 RULE = ObstacleRule(None, minimum_area=64)
 HEIGHT, WIDTH = 180, 320
 FOCAL = 300.0
-MIDDLE = (140, 120, 40, 30)
-"""In front of the vehicle, 5 to 8 m ahead, and half a metre to both sides."""
-SIDE = (250, 120, 40, 30)
+MIDDLE = (140, 130, 40, 30)
+"""In front of the vehicle, 4 to 7 m ahead, and half a metre to both sides."""
+SIDE = (250, 130, 40, 30)
 STREET = street_frame(HEIGHT, WIDTH, box=MIDDLE)
 SECOND = 10**9
 
@@ -218,7 +218,8 @@ def stained(tmp_path_factory):
 def write_stained_bundle(folder):
     write_tiny_bundle(folder)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["classes"][2]["drivable"] = True
+    for magenta in (2, 3):
+        manifest["classes"][magenta]["drivable"] = True
     seal(folder, manifest)
     return folder
 
@@ -227,7 +228,7 @@ def seen(detector, image=STREET, stamp=0):
     return RecentFrame("", stamp, image, detector.detect(image), RULE)
 
 
-def straight(frame, metres=20.0, width=2.4, **more):
+def straight(frame, metres=20.0, width=3.0, **more):
     way = np.stack([np.arange(0.0, metres, 0.2), np.zeros(len(np.arange(0.0, metres, 0.2)))], 1)
     return DrivenFrame(frame, ground_of(**more), VehiclePose(0, 0.0, 0.0, 0.0), way, width)
 
@@ -257,7 +258,7 @@ def test_a_stain_that_was_driven_over_is_marked_and_silent(stained, tmp_path):
     [
         lambda frame: straight(frame, metres=5.0),
         lambda frame: straight(frame, width=0.3),
-        lambda frame: replace(straight(frame), way=straight(frame).way + [0.0, 2.5]),
+        lambda frame: replace(straight(frame), way=straight(frame).way + np.array([0.0, 2.5])),
         lambda frame: straight(frame, pitch_sigma=0.2),
     ],
     ids=["not reached", "wider than the strip", "driven around", "uncertain"],
@@ -278,10 +279,10 @@ def test_of_two_alarms_the_one_that_was_driven_over_is_in_the_mask(stained):
 
 
 def test_what_is_not_taken_for_road_is_not_in_the_mask(bundle):
-    """Somebody who walked away before the vehicle came: the place was driven over, they were not."""
+    """Somebody who walked away before the vehicle came: their place was driven over."""
     frame = seen(Detector(bundle, provider="cpu"))
     driven = straight(frame)
-    assert driven_over_mask(driven, (0, 2)).any()
+    assert driven_over_mask(driven, (0, 2, 3)).any()
     assert not driven_over_mask(driven, bundle.drivable_class_ids).any()
 
 
@@ -289,7 +290,7 @@ def test_the_guard_refuses_though_it_was_driven_over(stained, bundle, tmp_path):
     """By its own knowledge of the road: here it is asked about a thing that stands there."""
     detector = Detector(bundle, provider="cpu")
     marks = open_adaptation(detector, tmp_path / "marks.jsonl", who="a test", limit=50)
-    answer = learn(straight(seen(detector)), (0, 2), marks)
+    answer = learn(straight(seen(detector)), (0, 2, 3), marks)
     assert answer is not None and not answer.success
     assert "may be an obstacle on the road" in answer.message
     detector = Detector(stained, provider="cpu")
@@ -340,14 +341,14 @@ def alarm(stained):
 
 def test_a_frame_is_due_when_the_vehicle_is_far_enough(alarm):
     driven = DrivenOver(width=1.5, period=0.0)
-    (due,) = waiting(alarm, driven, 20.0)
+    (due,) = waiting(alarm, driven, 13.0)
     assert due.frame.stamp == SECOND // 10
     assert due.way[0].tolist() == [due.pose.x, due.pose.y]
     gone = math.hypot(*(due.way[-1] - due.way[0]))
     assert REACH_M <= gone < REACH_M + 1.0
     # While it is judged there is no other; afterwards the next, SPACING_M of way later.
     driven.judged(tried=False)
-    (after,) = waiting(alarm, driven, 0.5, start=4 * SECOND)
+    (after,) = waiting(alarm, driven, 2.0, start=26 * SECOND // 10)
     assert after.pose.x - due.pose.x == pytest.approx(SPACING_M)
 
 
@@ -378,7 +379,7 @@ def test_what_waits_is_bounded_and_grows_old(alarm, monkeypatch):
     waiting(alarm, driven, 10.0, start=40 * SECOND)
     assert len(driven._waiting[""]) == 2
     for number in range(MOST_AGE // SECOND * 2 + 2):
-        driven.moved(VehiclePose(42 * SECOND + number * SECOND // 2, 210.0, 0.0, 0.0))
+        driven.moved(VehiclePose(42 * SECOND + (number + 1) * SECOND // 2, 210.0, 0.0, 0.0))
     assert len(driven._waiting[""]) == 0
 
 
