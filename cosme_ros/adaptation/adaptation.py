@@ -171,7 +171,12 @@ class Adaptation:
             frame: of a camera that had a result.
             mask: bool [H, W] of the frame's size, at least one pixel.
         """
-        return self._answer(lambda: self._mark(frame, mask, DRIVEN_OVER, guard=True))
+
+        def marked() -> str:
+            self._recent(frame.camera)  # the self-test needs what was stored of this camera
+            return self._mark(frame, mask, DRIVEN_OVER, guard=True)
+
+        return self._answer(marked)
 
     def undo(self) -> Answer:
         """Take the newest mark back."""

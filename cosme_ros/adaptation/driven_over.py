@@ -39,8 +39,8 @@ MOST_BYTES = 128 << 20
 """Of the images of one camera that wait."""
 MOST_AGE = 30_000_000_000
 """Nanoseconds between a frame and its judgement: until then things may move, odometry drifts."""
-SIGMAS = 2.0
-"""Standard deviations of the pitch, upwards and downwards, with which a pixel stays inside."""
+PITCHES = (0.0, -1.0, 1.0, -2.0, 2.0)
+"""Standard deviations of the pitch with all of which a pixel has to be inside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +198,7 @@ def driven_over_mask(driven: DrivenFrame, drivable: tuple[int, ...]) -> NDArray[
 def inside_strip(pixels: Floats, driven: DrivenFrame) -> NDArray[np.bool_]:
     """Return which pixels of a frame show the strip that was driven over since, if they show road.
 
-    A pixel has to be inside with the pitch as it is, and SIGMAS standard deviations up and down.
+    A pixel has to be inside with each of PITCHES, because its place is not certain.
 
     Args:
         pixels: float64 [N, 2] of (x, y).
@@ -209,7 +209,7 @@ def inside_strip(pixels: Floats, driven: DrivenFrame) -> NDArray[np.bool_]:
     """
     directions = driven.ground.rays.of_pixels(pixels) @ driven.ground.pose.rotation.T
     inside = np.ones(len(pixels), bool)
-    for sigmas in (0.0, -SIGMAS, SIGMAS):
+    for sigmas in PITCHES:
         points = _on_the_road(directions, sigmas * driven.ground.pitch_sigma, driven.ground.pose)
         inside &= _along(driven.pose.of_vehicle(points), driven.way, driven.width / 2)
     return inside

@@ -40,9 +40,9 @@ from training.street_renderer.drive import StreetDrive
 RULE = ObstacleRule(None, minimum_area=64)
 HEIGHT, WIDTH = 180, 320
 FOCAL = 300.0
-MIDDLE = (140, 130, 40, 30)
-"""In front of the vehicle, 4 to 7 m ahead, and half a metre to both sides."""
-SIDE = (250, 130, 40, 30)
+MIDDLE = (150, 138, 20, 16)
+"""In front of the vehicle, 4 to 6 m ahead, and some decimetres to both sides."""
+SIDE = (260, 138, 20, 16)
 STREET = street_frame(HEIGHT, WIDTH, box=MIDDLE)
 SECOND = 10**9
 
@@ -136,8 +136,8 @@ def test_what_is_uncertain_is_outside():
         driven = DrivenFrame(None, ground_of(pitch_sigma=sigma), pose, path.since(pose), 1.6)
         inside = inside_strip(every_pixel(), driven)
         assert before is None or not (inside & ~before).any()
+        before = inside if before is None else before
         counts.append(int(inside.sum()))
-        before = inside
     assert counts[0] > counts[1] > counts[2] > counts[3] > 0
 
 
@@ -197,7 +197,7 @@ def test_on_streets_no_obstacle_beside_or_beyond_the_driven_strip_is_inside():
                     assert not whole, (road, t, place)
                 elif whole:
                     over += 1
-    assert outside >= 50
+    assert outside >= 30
     assert over >= 1, "nothing was ever inside: the test could not fail"
 
 
@@ -275,7 +275,7 @@ def test_of_two_alarms_the_one_that_was_driven_over_is_in_the_mask(stained):
     image[y : y + h, x : x + w] = (230, 20, 230)
     frame = seen(Detector(stained, provider="cpu"), image)
     mask = driven_over_mask(straight(frame), stained.drivable_class_ids)
-    assert mask[135, 160] and not mask[:, 220:].any()
+    assert mask[146, 160] and not mask[:, 220:].any()
 
 
 def test_what_is_not_taken_for_road_is_not_in_the_mask(bundle):
@@ -290,33 +290,49 @@ def test_the_guard_refuses_though_it_was_driven_over(stained, bundle, tmp_path):
     """By its own knowledge of the road: here it is asked about a thing that stands there."""
     detector = Detector(bundle, provider="cpu")
     marks = open_adaptation(detector, tmp_path / "marks.jsonl", who="a test", limit=50)
-    answer = learn(straight(seen(detector)), (0, 2, 3), marks)
+    frame = seen(detector)
+    marks.remember(frame)
+    answer = learn(straight(frame), (0, 2, 3), marks)
     assert answer is not None and not answer.success
     assert "may be an obstacle on the road" in answer.message
     detector = Detector(stained, provider="cpu")
     marks = open_adaptation(detector, tmp_path / "marks.jsonl", who="a test", limit=50)
-    frame = seen(detector, street_frame(HEIGHT, WIDTH, box=(20, 110, 280, 68)))
-    answer = learn(straight(frame, width=100.0), stained.drivable_class_ids, marks)
+    frame = seen(detector, street_frame(HEIGHT, WIDTH, box=(20, 130, 280, 48)))
+    marks.remember(frame)
+    answer = learn(straight(frame, metres=200.0, width=100.0), (0, 1, 2, 3), marks)
     assert answer is not None and "of the drivable area" in answer.message
     assert marks.marks == ()
+
+
+def test_a_mark_of_a_camera_without_a_result_is_refused_whole(stained, tmp_path):
+    detector = Detector(stained, provider="cpu")
+    marks = open_adaptation(detector, tmp_path / "marks.jsonl", who="a test", limit=50)
+    answer = learn(straight(seen(detector)), stained.drivable_class_ids, marks)
+    assert answer is not None and not answer.success and "no result yet" in answer.message
+    assert marks.marks == () and marks.unsaved == 0
 
 
 def test_marks_that_nobody_made_leave_half_of_the_limit_to_people(stained, tmp_path):
     detector = Detector(stained, provider="cpu")
     frame = seen(detector)
-    need = {}
-    for limit in range(1, 30):
-        for guarded in (True, False):
-            marks = open_adaptation(detector, tmp_path / "no.jsonl", who="a test", limit=limit)
-            if guarded:
-                answer = learn(straight(frame), stained.drivable_class_ids, marks)
-            else:
-                marks.remember(frame)
-                answer = marks.mark_alarms("", guard=True)
-            if answer.success:
-                need.setdefault(guarded, limit)
-            marks.forget()
-    assert need[True] == 2 * need[False]
+
+    def learned(limit):
+        marks = open_adaptation(detector, tmp_path / "no.jsonl", who="a test", limit=limit)
+        marks.remember(frame)
+        answer = learn(straight(frame), stained.drivable_class_ids, marks)
+        found = marks.marks
+        marks.forget()
+        return answer, found
+
+    _, (mark,) = learned(1000)
+    most = max(len(rows) for rows in mark.prototypes.values())
+    assert learned(2 * most)[0].success
+    answer, found = learned(2 * most - 1)
+    assert not answer.success and f"at most {most - 1} may be added" in answer.message
+    assert found == ()
+    marks = open_adaptation(detector, tmp_path / "no.jsonl", who="a test", limit=most)
+    marks.remember(frame)
+    assert marks.mark_alarms("", guard=True).success
 
 
 # Waiting
