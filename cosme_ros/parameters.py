@@ -216,6 +216,29 @@ class Settings:
         minimum=1,
         maximum=65536,
     )
+    driven_over: bool = _row(
+        False,
+        "Whether alarms on road that the vehicle has since driven over are marked as normal by "
+        "themselves. Needs ~/input/odometry about 'vehicle_frame', 'marks', the camera's pose and "
+        "camera_info. The guard of marks is always on for them.",
+        Changeable.UNCONFIGURED,
+    )
+    driven_over_width: float = _row(
+        1.5,
+        "Width of the strip that counts as driven over, metres, about the middle of "
+        "'vehicle_frame': that of the vehicle from tyre to tyre, or less.",
+        Changeable.UNCONFIGURED,
+        minimum=0.1,
+        maximum=10.0,
+    )
+    driven_over_period: float = _row(
+        10.0,
+        "Seconds between two marks by 'driven_over', at least; a mark that the guard refuses "
+        "counts too.",
+        Changeable.UNCONFIGURED,
+        minimum=0.0,
+        maximum=86400.0,
+    )
     temporal: str = _row(
         "none",
         "Whether a frame's score stands for itself ('none') or is averaged with those of the "
@@ -628,6 +651,16 @@ def check_together(settings: Settings) -> None:
                 f"parameter 'camera_height' is of one camera, but 'cameras' names {len(several)}; "
                 "start a node for each camera, or take their poses from tf2 (camera_pose:=tf)"
             )
+    if settings.driven_over and not settings.marks:
+        raise ParameterError(
+            "parameter 'driven_over' is true, and nothing can be marked; 'marks' with the name of "
+            "a file is right with it"
+        )
+    if settings.driven_over and settings.camera_pose == "parameters" and not settings.camera_height:
+        raise ParameterError(
+            "parameter 'driven_over' is true, and the camera's pose is not known; the height of "
+            "the camera as 'camera_height', or 'camera_pose' tf, is right with it"
+        )
     if not settings.vehicle_frame:
         raise ParameterError(
             "parameter 'vehicle_frame' is empty, but must be the name of a frame, as in 'base_link'"

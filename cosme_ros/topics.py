@@ -16,6 +16,7 @@ DETECTOR_NODE = "cosme_detector"
 INPUT_IMAGE = "~/input/image"  # sensor_msgs/Image, or CompressedImage
 INPUT_CAMERA_INFO = "~/input/camera_info"  # sensor_msgs/CameraInfo
 INPUT_NORMAL_MASK = "~/input/normal_mask"  # sensor_msgs/Image, mono8, not 0 where it is normal
+INPUT_ODOMETRY = "~/input/odometry"  # nav_msgs/Odometry, with the parameter driven_over
 OUTPUT_SCORE = "~/output/anomaly_score"  # sensor_msgs/Image, 32FC1, 1.0 is the alarm line
 OUTPUT_MASK = "~/output/obstacle_mask"  # sensor_msgs/Image, mono8, 0 or 255
 OUTPUT_OVERLAY = "~/output/overlay"  # sensor_msgs/Image, bgr8

@@ -46,6 +46,9 @@ from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obst
 SIMILARITY_THRESHOLD = 0.95
 """tau of Algorithm 1 for marks. docs/adaptation.md has the measurement that chose it."""
 
+DRIVEN_OVER = "driven over"
+"""Source of the marks that nobody made. They may add half of the limit: people have the rest."""
+
 MOST_WAITING = 4
 """Requests at a time: a sender that floods a topic with masks must not fill the memory."""
 
@@ -161,6 +164,20 @@ class Adaptation:
 
         return self._answer(marked)
 
+    def mark_driven_over(self, frame: RecentFrame, mask: NDArray[np.bool_]) -> Answer:
+        """Mark pixels of a frame that the vehicle has driven over since. The guard may refuse.
+
+        Args:
+            frame: of a camera that had a result.
+            mask: bool [H, W] of the frame's size, at least one pixel.
+        """
+
+        def marked() -> str:
+            self._recent(frame.camera)  # the self-test needs what was stored of this camera
+            return self._mark(frame, mask, DRIVEN_OVER, guard=True)
+
+        return self._answer(marked)
+
     def undo(self) -> Answer:
         """Take the newest mark back."""
 
@@ -234,11 +251,12 @@ class Adaptation:
                 added[name] = rows
         if not added:
             raise MarkRefused("the memory holds all of this already, and nothing was added")
+        limit = self._limit // 2 if source == DRIVEN_OVER else self._limit
         for name, rows in added.items():
             total = len(before[name]) - len(bundle.banks[name]) + len(rows)
-            if total > self._limit:
+            if total > limit:
                 raise MarkRefused(
-                    f"marks would add {total} prototypes to {name}, and at most {self._limit} may "
+                    f"marks would add {total} prototypes to {name}, and at most {limit} may "
                     "be added; undo or forget marks, or fit the bundle anew with such frames"
                 )
         number = self._journal.next_number

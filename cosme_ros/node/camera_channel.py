@@ -151,11 +151,12 @@ class CameraChannel:
     ) -> GroundGeometry | None:
         """Return what places the obstacles of a frame of height x width pixels on the road.
 
-        None where nobody listens to it, and where it is not possible: that is logged, and is a
-        warning on /diagnostics.
+        None where nobody listens to it and driven_over is off, and where it is not possible: that
+        is logged, and is a warning on /diagnostics.
         """
         places = (topics.OUTPUT_POINTS, topics.OUTPUT_DETECTIONS_3D)
         is_asked = any(self._is_heard(output) for output in OUTPUTS if output.topic in places)
+        is_asked = is_asked or settings.driven_over
         if not (is_asked or (has_pose(settings) and self.requested().obstacles)):
             self.positions = None
             return None

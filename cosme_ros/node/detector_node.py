@@ -194,6 +194,7 @@ class DetectorNode(LifecycleNode):
         for camera in topics.cameras(settings.cameras):
             self._cameras[camera] = CameraChannel(self, camera, self._transforms)
             self._cameras[camera].advertise()
+        self._marking.configure(settings, bundle.drivable_class_ids)
         self._marking.advertise(topics.cameras(settings.cameras))
         self.get_logger().info(
             f"ready: bundle {bundle.name} (bundle_digest {bundle.digest}), provider "
@@ -312,11 +313,13 @@ class DetectorNode(LifecycleNode):
     ) -> Processed | None:
         camera = self._cameras[queued.camera]
         settings, header = detected.choices.settings, queued.frame.header
+        ground = camera.ground(settings, header, *detected.image.shape[:2])
+        self._marking.see(detected.as_recent(), ground)
         made = pipeline.outputs(
             detected,
             camera.requested(),
             frame_rate=camera.statistics.output_rate(),
-            ground=camera.ground(settings, header, *detected.image.shape[:2]),
+            ground=ground,
         )
         assert self._worker is not None
         if self._worker.closing:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.task import Future
 from sensor_msgs.msg import Image
@@ -22,7 +22,14 @@ from std_srvs.srv import Trigger
 
 from cosme_ros import topics
 from cosme_ros.adaptation.adaptation import Adaptation, Answer
+from cosme_ros.adaptation.driven_over import DrivenOver, learn
+from cosme_ros.adaptation.recent_frames import RecentFrame
+from cosme_ros.adaptation.vehicle_path import pose_of_odometry
+from cosme_ros.foreign_text import printable
+from cosme_ros.geometry.obstacle_position import GroundGeometry
 from cosme_ros.messages.images import DecodeError, decode_plane
+from cosme_ros.node.log import LogThrottle
+from cosme_ros.parameters import ParameterError, Settings
 
 NOTHING_TO_MARK = Answer(
     False,
@@ -30,6 +37,8 @@ NOTHING_TO_MARK = Answer(
     "file with it",
 )
 _MASK_DEPTH = 10
+_ODOMETRY_DEPTH = 10
+_COMPLAINT_PERIOD = 5.0  # seconds between two log lines about odometry that cannot be used
 
 
 class Marking:
@@ -55,6 +64,11 @@ class Marking:
         self._guard = guard
         self._services: dict[str, Any] = {}
         self._inputs: list[Any] = []
+        self._settings: Settings | None = None
+        self._drivable: tuple[int, ...] = ()
+        self._odometry_type: Any = None
+        self._driven_over: DrivenOver | None = None
+        self._throttle = LogThrottle(_COMPLAINT_PERIOD)
 
     def advertise(self, cameras: Sequence[str]) -> None:
         """Offer the services that are not there yet."""
@@ -67,7 +81,7 @@ class Marking:
         self._offer(topics.FORGET_MARKS, lambda marks: marks.forget())
 
     def listen(self, cameras: Sequence[str]) -> None:
-        """Take masks."""
+        """Take masks, and odometry where it is needed."""
         for camera in cameras:
             self._inputs.append(
                 self._node.create_subscription(
@@ -79,8 +93,62 @@ class Marking:
                 )
             )
 
+        self._driven_over = None
+        if self._settings is not None and self._odometry_type is not None:
+            self._driven_over = driven_over = DrivenOver(
+                width=self._settings.driven_over_width, period=self._settings.driven_over_period
+            )
+            vehicle_frame = self._settings.vehicle_frame
+            self._inputs.append(
+                self._node.create_subscription(
+                    self._odometry_type,
+                    topics.INPUT_ODOMETRY,
+                    partial(self._on_odometry, driven_over, vehicle_frame, self._drivable),
+                    QoSProfile(depth=_ODOMETRY_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT),
+                    qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+                )
+            )
+
+    def configure(self, settings: Settings, drivable: tuple[int, ...]) -> None:
+        """Prepare to mark what is driven over, where the settings say so.
+
+        Args:
+            settings: of the node.
+            drivable: classes of the bundle.
+
+        Raises:
+            ParameterError: the bundle knows no drivable class, or nav_msgs is not installed.
+        """
+        self._settings, self._drivable, self._odometry_type = settings, drivable, None
+        if not settings.driven_over:
+            return
+        if not drivable:
+            raise ParameterError(
+                "parameter 'driven_over' is true, but the bundle knows no drivable class, by which "
+                "road is told from what stands on it; false is right"
+            )
+        try:
+            from nav_msgs.msg import Odometry
+        except ImportError as error:
+            raise ParameterError(
+                "parameter 'driven_over' is true, but the package nav_msgs is not installed "
+                f"({error}); false is right without it"
+            ) from error
+        self._odometry_type = Odometry
+
+    def see(self, frame: RecentFrame, ground: GroundGeometry | None) -> None:
+        """Keep a frame that may be driven over. For the threads that work on frames.
+
+        Args:
+            frame: with its result.
+            ground: by which its pixels are placed; None where they cannot be.
+        """
+        driven_over = self._driven_over
+        if driven_over is not None and ground is not None:
+            driven_over.see(frame, ground)
+
     def stop_listening(self) -> None:
-        """Take no more masks."""
+        """Take no more masks and no more odometry."""
         for subscription in self._inputs:
             self._node.destroy_subscription(subscription)
         self._inputs = []
@@ -111,8 +179,40 @@ class Marking:
             topic, lambda marks: marks.mark_pixels(camera, stamp, mask, guard=self._guard())
         )
 
-    def _start(self, name: str, action: Callable[[Adaptation], Answer]) -> Any:
-        """Start an action in a thread of its own; its answer, for which one can wait, is logged."""
+    def _on_odometry(
+        self, driven_over: DrivenOver, vehicle_frame: str, drivable: tuple[int, ...], message: Any
+    ) -> None:
+        try:
+            pose = pose_of_odometry(message, vehicle_frame)
+        except ValueError as error:
+            self._complain(f"odometry refused: {printable(error)}")
+            return
+        without_pose = driven_over.without_pose
+        driven = driven_over.moved(pose)
+        if driven_over.without_pose > without_pose:
+            self._complain(
+                f"{self._node.resolve_topic_name(topics.INPUT_ODOMETRY)} has no pose at the stamp "
+                "of a frame; stamps of one clock, and odometry from before the frame on, are right"
+            )
+        if driven is None:
+            return
+
+        def action(marks: Adaptation) -> Answer | None:
+            answer = None
+            try:
+                answer = learn(driven, drivable, marks)
+            finally:
+                driven_over.judged(tried=answer is not None)
+            return answer
+
+        self._start(topics.INPUT_ODOMETRY, action)
+
+    def _complain(self, sentence: str) -> None:
+        if self._throttle.admit(sentence) is not None:
+            self._node.get_logger().warning(sentence)
+
+    def _start(self, name: str, action: Callable[[Adaptation], Answer | None]) -> Any:
+        """Start an action in a thread of its own; an answer, for which one can wait, is logged."""
         executor = self._node.executor
         answered: Any = Future(executor=executor)
         marks = self._adaptation()
@@ -122,7 +222,7 @@ class Marking:
                 answer = NOTHING_TO_MARK if marks is None else action(marks)
             except Exception as error:
                 answer = Answer(False, f"{type(error).__name__}: {error}")
-            if self._node.context.ok():
+            if answer is not None and self._node.context.ok():
                 self._log(f"{self._node.resolve_topic_name(name)}: {answer.message}", answer)
             answered.set_result(answer)
             if executor is not None:

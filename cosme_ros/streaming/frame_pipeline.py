@@ -54,6 +54,10 @@ class DetectedFrame:
     stamp: int
     """Nanoseconds."""
 
+    def as_recent(self) -> RecentFrame:
+        """Return it as what a mark may be about."""
+        return RecentFrame(self.camera, self.stamp, self.image, self.detection, self.choices.rule)
+
 
 class FramePipeline:
     """Decodes frames of one camera or several, detects, and makes outputs.
