@@ -226,7 +226,10 @@ def test_what_is_no_bag_is_refused_in_a_sentence(tmp_path: Path, content: bytes)
     complaints: list[str] = []
     with pytest.raises(BagError, match=r"nothing of .* can be read"):
         Bag(file, complaints.append)
-    assert "begins neither as MCAP nor as SQLite does" in complaints[0] or b"SQLite" in content
+    assert (
+        "begins neither as MCAP nor as SQLite nor as a ROS 1 bag" in complaints[0]
+        or b"SQLite" in content
+    )
     with pytest.raises(BagError, match="does not exist"):
         Bag(tmp_path / "absent", complaints.append)
 
