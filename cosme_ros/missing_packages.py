@@ -69,6 +69,7 @@ ROS_PACKAGES = frozenset(
         "builtin_interfaces",
         "diagnostic_msgs",
         "geometry_msgs",
+        "nav_msgs",
         "lifecycle_msgs",
         "rcl_interfaces",
         "rclpy",

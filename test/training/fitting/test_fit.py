@@ -176,6 +176,7 @@ def test_what_a_static_mask_hides_is_in_no_part_of_a_fit(
     visible = [runner.run(held_out[index])["score"][0, 0, :12] for index in range(len(held_out))]
     frames, pixels, table = calibration_table(visible)
     parts = manifest["calibration"].pop("parts")  # too few frames for health
+    assert manifest["calibration"].pop("false_positive_rate") == table[-1]["false_positive_rate"]
     assert set(parts["values"]) >= {"memory", "forward consensus"}
     assert manifest["calibration"] == {"frames": frames, "pixels": pixels, "table": table}
     assert whole["calibration"]["pixels"] == pixels * 16 // 12
