@@ -75,7 +75,6 @@ def seconds_of_frames(stamps: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.append(np.minimum(periods, _MOST_PERIODS * period), period)
 
 
-_NANOSECONDS = 1_000_000_000
 _SECONDS_AN_HOUR = 3600.0
 # A detector that alarms all the time raises one single alarm, which would meet any guarantee.
 MOST_ALARMING_FRAMES = 0.1

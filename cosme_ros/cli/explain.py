@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from cosme_ros.adaptation.adaptation import apply_marks
 from cosme_ros.atomic_files import write_atomically
 from cosme_ros.bags.labelled_frames import BagFrame, LabelSettings
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import BundleError, load_bundle
+from cosme_ros.cli.detector_options import detector_of, rule_of
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     OBSTACLE_PARAMETERS,
@@ -37,10 +39,8 @@ from cosme_ros.postprocessing.obstacle_decision import (
     ObstacleDecision,
     ObstacleRule,
     decide_obstacles,
-    obstacle_rule,
 )
 from cosme_ros.postprocessing.obstacles import outlines
-from cosme_ros.postprocessing.static_mask import load_static_mask
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.labelled import open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
@@ -73,19 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     bundle = load_bundle(options.bundle)
-    rule = obstacle_rule(
-        bundle,
-        region=options.region,
-        minimum_area=options.minimum_area,
-        outline=options.outline,
-        static_mask=load_static_mask(options.static_mask),
-    )
-    detector = Detector(
-        bundle,
-        provider=options.provider,
-        false_positive_rate=options.false_positive_rate,
-        threads=options.threads,
-    )
+    rule = rule_of(options, bundle)
+    detector = detector_of(options, bundle)
+    apply_marks(detector, options.marks)
     found = _find(options, detector, rule)
     frame, decision = found.frame, found.decision
     if decision.mask is None or not decision.obstacles:

@@ -23,13 +23,13 @@ from cosme_ros.adaptation.recent_frames import RecentFrame
 from cosme_ros.bags.labelled_frames import BagFrame, LabelSettings
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
+from cosme_ros.cli.detector_options import detector_of
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     add_frame_rate_option,
     add_node_options,
     at_least,
     command_parser,
-    orientation_of,
 )
 from cosme_ros.command_frame import UsageError, run_command
 from cosme_ros.inference.detector import Detector, ScoreFault
@@ -75,14 +75,7 @@ def _run(options: argparse.Namespace) -> None:
         raise UsageError("a drive to mark is missing; or give --list, --undo or --forget")
     if options.mask is not None and (options.frame is None or len(options.frame) != 1):
         raise UsageError("--mask is of one frame: give it with one --frame")
-    detector = Detector(
-        bundle,
-        provider=options.provider,
-        false_positive_rate=options.false_positive_rate,
-        threads=options.threads,
-        device_index=options.device,
-        orientation=orientation_of(options),
-    )
+    detector = detector_of(options, bundle)
     adaptation = open_adaptation(
         detector, options.marks, who=author("mark_normal"), limit=options.marks_limit
     )

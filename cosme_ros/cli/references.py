@@ -19,6 +19,7 @@ from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import BundleError, load_bundle
 from cosme_ros.calibration.references import ReferenceSurvey
+from cosme_ros.cli.detector_options import detector_of
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     add_frame_rate_option,
@@ -27,7 +28,7 @@ from cosme_ros.cli.options import (
     command_parser,
 )
 from cosme_ros.command_frame import Interrupted, run_command
-from cosme_ros.inference.detector import Detector, ScoreFault
+from cosme_ros.inference.detector import ScoreFault
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.postprocessing.static_mask import load_static_mask
 from cosme_ros.sources.interface import SourceError
@@ -44,12 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     bundle = load_bundle(options.bundle)
-    detector = Detector(
-        bundle,
-        provider=options.provider,
-        false_positive_rate=bundle.calibration.rates[1],
-        threads=options.threads,
-    )
+    detector = detector_of(options, bundle, false_positive_rate=bundle.calibration.rates[1])
     survey = ReferenceSurvey(
         detector, load_static_mask(options.static_mask), pictures=options.prototype_pictures
     )
@@ -112,7 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--image-topic", help="of a bag that has several")
     add_frame_rate_option(parser)
-    add_node_options(parser, "provider", "threads", "static_mask")
+    add_node_options(
+        parser, "provider", "device", "threads", "static_mask", "image_rotation", "image_flip"
+    )
     return parser
 
 

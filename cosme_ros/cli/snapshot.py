@@ -25,6 +25,7 @@ from cosme_ros.adaptation.adaptation import apply_marks
 from cosme_ros.bags.labelled_frames import LabelSettings
 from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
+from cosme_ros.cli.detector_options import detector_of
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     OBSTACLE_PARAMETERS,
@@ -33,7 +34,6 @@ from cosme_ros.cli.options import (
     add_overwrite_option,
     at_least,
     command_parser,
-    orientation_of,
 )
 from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
@@ -105,14 +105,7 @@ def _draw(options: argparse.Namespace) -> int:
             "'everything' is right for it"
         )
     options.static_mask = load_static_mask(options.static_mask)  # once, not for each frame
-    detector = Detector(
-        bundle,
-        provider=options.provider,
-        false_positive_rate=options.false_positive_rate,
-        threads=options.threads,
-        device_index=options.device,
-        orientation=orientation_of(options),
-    )
+    detector = detector_of(options, bundle)
     apply_marks(detector, options.marks)
     prepare_output_dir(options.out, CONTENTS, overwrite=options.overwrite)
     frames = _frames(options, total)

@@ -14,19 +14,16 @@ from pathlib import Path
 
 from cosme_ros.adaptation.adaptation import apply_marks
 from cosme_ros.bundle.loading import BundleError, load_bundle
+from cosme_ros.cli.detector_options import detector_of, rule_of
 from cosme_ros.cli.options import (
     OBSTACLE_PARAMETERS,
     add_frame_rate_option,
     add_node_options,
     command_parser,
-    orientation_of,
     positive,
 )
 from cosme_ros.command_frame import run_command
-from cosme_ros.inference.detector import Detector
 from cosme_ros.inference.providers import ProviderError
-from cosme_ros.postprocessing.obstacle_decision import obstacle_rule
-from cosme_ros.postprocessing.static_mask import load_static_mask
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.opening import open_source
 from cosme_ros.watching.server import serve
@@ -44,21 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     bundle = load_bundle(options.bundle)
-    rule = obstacle_rule(
-        bundle,
-        region=options.region,
-        minimum_area=options.minimum_area,
-        outline=options.outline,
-        static_mask=load_static_mask(options.static_mask),
-    )
-    detector = Detector(
-        bundle,
-        provider=options.provider,
-        false_positive_rate=options.false_positive_rate,
-        threads=options.threads,
-        device_index=options.device,
-        orientation=orientation_of(options),
-    )
+    rule = rule_of(options, bundle)
+    detector = detector_of(options, bundle)
     apply_marks(detector, options.marks)
     session = WatchSession(detector, rule, temporal=options.temporal)
     with (

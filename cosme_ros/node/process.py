@@ -56,7 +56,8 @@ def ros_process(args: list[str] | None = None) -> Iterator[None]:
     SIGINT and SIGTERM do the same: they shut the context down, whoever spins gets rclpy's
     ExternalShutdownException, and that ends the block without an error, as does whatever else the
     middleware raises once it is gone. To be entered in the main thread, which Python gives its
-    signals to, and before there are others: freed memory is kept for the process (`freed_memory`).
+    signals to, and before there are others: freed memory is kept for the process
+    (`configure_malloc`).
     Both signals may be blocked until then, and are let through. From its end on they are ignored:
     the process has only to go.
 

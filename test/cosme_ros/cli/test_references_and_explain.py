@@ -74,6 +74,42 @@ def test_explain_writes_words_picture_and_json(bundle, tmp_path, capsys):
         assert sentence in capsys.readouterr().err
 
 
+def one_frame(folder: Path, image: np.ndarray) -> Path:
+    folder.mkdir()
+    cv2.imwrite(str(folder / "0.png"), image)
+    return folder
+
+
+def test_explain_turns_the_image_as_the_node_does(bundle, tmp_path):
+    """The networks would see the image of a camera on its side stretched."""
+    upright = street_frame(90, 160, box=(70, 50, 24, 20))
+    on_its_side = cv2.rotate(upright, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    content = tmp_path / "alarm.json"
+
+    def score(name: str, image: np.ndarray, *options: str) -> float:
+        drive = one_frame(tmp_path / name, image)
+        arguments = [str(drive), "--bundle", str(bundle), "--provider", "cpu"]
+        assert explain.main([*arguments, *options, "--json", str(content)]) == 0
+        return json.loads(content.read_text())["obstacles"][0]["obstacle"]["peak_score"]
+
+    wanted = score("upright", upright)
+    assert score("turned", on_its_side, "--image-rotation", "90") == pytest.approx(wanted, rel=1e-3)
+    assert score("as it comes", on_its_side) != pytest.approx(wanted, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [("--marks", "missing.jsonl", "missing.jsonl"), ("--device", "1", "device is 1")],
+)
+def test_explain_takes_the_options_that_it_offers(
+    bundle, tmp_path, capsys, option, value, sentence
+):
+    drive = one_frame(tmp_path / "drive", street_frame(90, 160, box=(70, 50, 24, 20)))
+    arguments = [str(drive), "--bundle", str(bundle), "--provider", "cpu"]
+    assert explain.main([*arguments, option, value]) == 1
+    assert sentence in capsys.readouterr().err
+
+
 def test_explain_names_what_an_older_bundle_lacks(drive, tmp_path, capsys):
     folder = tmp_path / "drive"
     folder.mkdir()
