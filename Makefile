@@ -112,8 +112,7 @@ GPU_PYTHON = python3
 bench-gpu:
 	PYTHONPATH=. $(GPU_PYTHON) test/benchmark/run.py --bundle $(BUNDLE) --bag $(BAG) \
 		--out bench_output_gpu --provider cuda --torch-device cuda --full --half \
-		--runtime-options prefer_nhwc=1 prefer_nhwc=1,fuse_conv_bias=1 \
-		prefer_nhwc=1,fuse_conv_bias=1,enable_cuda_graph=1 $(OPTIONS)
+		--runtime-options prefer_nhwc=0,fuse_conv_bias=0 enable_cuda_graph=1 $(OPTIONS)
 
 # Each step goes on where it was stopped, so the whole does too.
 table: $(VENV)/.development

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime as ort
 
 from cosme_ros.bundle.loading import GRAPHS, Bundle
-from cosme_ros.inference.runtime_options import NO_OPTIONS
+from cosme_ros.inference.runtime_options import NO_OPTIONS, float16_options
 from cosme_ros.inference.sessions import Session, open_session
 from cosme_ros.inference.tensorrt_cache import engine_cache_folder
 
@@ -104,15 +104,14 @@ class BareSessions:
 
         for graph in GRAPHS:
             path = bundle.graph_path(graph)
+            # As `Detector` opens it, or the two could not be compared.
+            own = float16_options(provider, ort.__version__) if bundle.gives_float16(graph) else {}
+            options = {**own, **runtime_options}
             session = open_session(
-                path,
-                provider,
-                threads=threads,
-                runtime_options=runtime_options,
-                engine_cache=engines,
+                path, provider, threads=threads, runtime_options=options, engine_cache=engines
             )
             if provider in _ON_GPU:
-                self.by_graph[graph] = GpuSession(path, provider, engines, runtime_options)
+                self.by_graph[graph] = GpuSession(path, provider, engines, options)
             else:
                 self.by_graph[graph] = HostSession(session)
         place = self.by_graph["memory"].place

@@ -332,7 +332,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE,...",
         help="time Detector with each of these beside the one without: options of ONNX Runtime, as "
-        "the node's parameter runtime_options takes them; prefer_nhwc=1 for one on a GPU",
+        "the node's parameter runtime_options takes them; enable_cuda_graph=1 for one on a GPU",
     )
     parser.add_argument(
         "--no-compile", action="store_true", help="leave torch.compile out, as --quick does"
