@@ -39,6 +39,8 @@ NOTHING_TO_MARK = Answer(
 _MASK_DEPTH = 10
 _ODOMETRY_DEPTH = 10
 _COMPLAINT_PERIOD = 5.0  # seconds between two log lines about odometry that cannot be used
+_ODOMETRY_REFUSED = "odometry refused"
+_WITHOUT_POSE = "no pose at a frame's stamp"
 
 
 class Marking:
@@ -92,7 +94,6 @@ class Marking:
                     qos_overriding_options=QoSOverridingOptions.with_default_policies(),
                 )
             )
-
         self._driven_over = None
         if self._settings is not None and self._odometry_type is not None:
             self._driven_over = driven_over = DrivenOver(
@@ -185,14 +186,15 @@ class Marking:
         try:
             pose = pose_of_odometry(message, vehicle_frame)
         except ValueError as error:
-            self._complain(f"odometry refused: {printable(error)}")
+            self._complain(_ODOMETRY_REFUSED, f"{_ODOMETRY_REFUSED}: {printable(error)}")
             return
         without_pose = driven_over.without_pose
         driven = driven_over.moved(pose)
         if driven_over.without_pose > without_pose:
             self._complain(
+                _WITHOUT_POSE,
                 f"{self._node.resolve_topic_name(topics.INPUT_ODOMETRY)} has no pose at the stamp "
-                "of a frame; stamps of one clock, and odometry from before the frame on, are right"
+                "of a frame; stamps of one clock, and odometry from before the frame on, are right",
             )
         if driven is None:
             return
@@ -207,8 +209,8 @@ class Marking:
 
         self._start(topics.INPUT_ODOMETRY, action)
 
-    def _complain(self, sentence: str) -> None:
-        if self._throttle.admit(sentence) is not None:
+    def _complain(self, kind: str, sentence: str) -> None:
+        if self._throttle.admit(kind) is not None:
             self._node.get_logger().warning(sentence)
 
     def _start(self, name: str, action: Callable[[Adaptation], Answer | None]) -> Any:

@@ -108,6 +108,11 @@ def test_an_obstacle_is_not_marked_and_odometry_of_another_frame_is_refused(
     vehicle.drive(0.6)
     camera.spin_until(lambda: "odometry refused" in detector.log, "the refusal")
     assert "the odometry is about the frame 'imu'" in detector.log
+    for number in range(3):
+        vehicle.child = f"imu{number}"
+        vehicle.drive(STEP)
+    camera.spin_for(0.5)
+    assert detector.log.count("odometry refused") == 1, "a kind is throttled, not a sentence"
     assert camera.transition("deactivate") and camera.transition("activate")
     vehicle.child = "base_link"
     assert vehicle.sees() >= 1.0
