@@ -68,6 +68,9 @@ $(VENV)/.demo: $(describes_environment) | $(bin)/python
 $(VENV)/.development: $(describes_environment) | $(bin)/python
 	@echo "Installing ROS 2, ONNX Runtime, PyTorch and the tools into $(VENV), some minutes ..."
 	$(pip) -c $(constraints) -e '.[$(TEST_EXTRAS)]'
+	@# `python -m training` from any folder: it is not installed, but found in this checkout.
+	@$(bin)/python -c 'import pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "cosme_ros_checkout.pth").write_text("$(CURDIR)\n")'
 	@touch $(VENV)/.demo $@
 
 env: $(VENV)/.development

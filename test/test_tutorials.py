@@ -45,8 +45,9 @@ def run(name: str, folder: Path) -> str:
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": str(REPOSITORY),
     }
+    # `make env` has to be enough for `python -m training` outside of the checkout.
+    environment.pop("PYTHONPATH", None)
     printed = ""
     for block in found:
         done = subprocess.run(
