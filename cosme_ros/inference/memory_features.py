@@ -71,17 +71,20 @@ def memory_features(
     Returns:
         Layer to float32 [C, h, w].
     """
-    layers = manifest["method"]["layers"]
+    method = manifest["method"]
+    layers = method["layers"]
     places = _generalist_places(manifest)
-    of_teacher = {layer: outputs[layer][0] for layer in layers if layer not in places}
-    if manifest["method"].get("pooled", False) and of_teacher:
-        height = min(x.shape[1] for x in of_teacher.values())
-        width = min(x.shape[2] for x in of_teacher.values())
-        of_teacher = {layer: _pooled(x, height, width) for layer, x in of_teacher.items()}
-    return {
-        layer: np.array(
-            of_teacher[layer] if layer in of_teacher else outputs[GENERALIST][0, places[layer]]
+    # A layer of the generalist that comes by itself is on the memory's grid already.
+    single = {layer: outputs[layer][0] for layer in layers if layer in outputs}
+    of_teacher = {layer: x for layer, x in single.items() if layer not in places}
+    if method.get("pooled", False) and of_teacher:
+        height, width = method.get("memory_grid") or (
+            min(x.shape[1] for x in of_teacher.values()),
+            min(x.shape[2] for x in of_teacher.values()),
         )
+        single |= {layer: _pooled(x, height, width) for layer, x in of_teacher.items()}
+    return {
+        layer: np.array(single[layer] if layer in single else outputs[GENERALIST][0, places[layer]])
         for layer in layers
     }
 

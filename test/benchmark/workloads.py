@@ -282,6 +282,8 @@ def _method_like(bundle: Bundle) -> FittedMethod:
         statistics=None,
         size=bundle.input_size,
         pooled=method["pooled"],
+        memory_grid=tuple(method["memory_grid"]) if "memory_grid" in method else None,
+        layer_powers=method.get("layer_powers", {}),
         smoothing=method["smoothing"],
         guided=GuidedFilter(**method["guided"]) if "guided" in method else None,
         auxcon_power=method["auxcon_power"],

@@ -62,9 +62,11 @@ PANELS = {
             "memory_layers",
             "prototypes",
             "similarity_threshold",
+            "layer_power",
             "momentum",
             "memory_epochs",
             "pooled",
+            "memory_stride",
         ),
         "standardisation",
     ),
@@ -139,32 +141,37 @@ def _memory_layers(
     return wanted
 
 
-def _thresholds(text: str | None, remembered: tuple[str, ...]) -> dict[str, float]:
-    """Return layer to tau of `lh=0.95,c5=0.9`.
+def _by_layer(
+    option: str, text: str | None, remembered: tuple[str, ...], least: float, most: float
+) -> dict[str, float]:
+    """Return layer to number of `lh=0.95,c5=0.9`.
 
     Args:
+        option: its name, for the error.
         text: as given; None for none.
         remembered: the layers that have a bank.
+        least: that a number may be.
+        most: that a number may be.
 
     Raises:
-        UsageError: something else, another layer, or a tau outside -1..1.
+        UsageError: something else, another layer, or a number out of range.
     """
     from training.errors import UsageError
 
-    thresholds = {}
+    numbers = {}
     for entry in _layers(text or ""):
         layer, _, value = (part.strip() for part in entry.partition("="))
         try:
-            tau = float(value)
+            number = float(value)
         except ValueError:
-            tau = math.nan
-        if layer not in remembered or not -1.0 <= tau <= 1.0:
+            number = math.nan
+        if layer not in remembered or not least <= number <= most:
             raise UsageError(
-                f"--similarity-threshold {entry!r}; LAYER=TAU is right, as in lh=0.95, with a "
-                f"cosine of -1..1 for one of {', '.join(remembered)}"
+                f"{option} {entry!r}; LAYER=NUMBER is right, as in lh=0.95, with {least:g} to "
+                f"{most:g} for one of {', '.join(remembered)}"
             )
-        thresholds[layer] = tau
-    return thresholds
+        numbers[layer] = number
+    return numbers
 
 
 def _guided(radius: float, epsilon: float) -> GuidedFilter | None:
@@ -261,6 +268,14 @@ def fit(
             "smaller than wanted is filled at a higher one: lh=0.95.",
         ),
     ] = None,
+    layer_power: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER=POWER,...",
+            help="Power of single layers in the product of Eq. 4; 1 for the others. What a layer "
+            "tells best gets a higher one: c4=1.5.",
+        ),
+    ] = None,
     momentum: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="m of Eq. 2.")
     ] = MemorySettings.momentum,
@@ -281,6 +296,15 @@ def fit(
         bool | None,
         typer.Option(
             "--pooled/--no-pooled", help="MulMem reads all layers on the grid of the coarsest."
+        ),
+    ] = None,
+    memory_stride: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Pool only layers that are finer, to this stride in pixels of the network input, "
+            "the generalist's too; the others stay on their own grid. 8 finds smaller things than "
+            "--pooled alone, for more time.",
         ),
     ] = None,
     smoothing: Annotated[
@@ -582,7 +606,11 @@ def fit(
             momentum=momentum,
             epochs=memory_epochs,
             seed=seed,
-            layer_thresholds=_thresholds(similarity_threshold, remembered),
+            layer_thresholds=_by_layer(
+                "--similarity-threshold", similarity_threshold, remembered, -1.0, 1.0
+            ),
+            stride=memory_stride,
+            layer_powers=_by_layer("--layer-power", layer_power, remembered, 0.01, 10.0),
             **of_memory,
         ),
         student=student_settings,

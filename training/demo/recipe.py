@@ -35,8 +35,12 @@ GENERALIST_LAYERS = ("c2", "c3", "c4")
 SIMILARITY_THRESHOLDS = {"lh": 0.95}
 """Synthetic streets are alike to the teacher's head: at 0.85 its bank stays at 192 prototypes."""
 
-REMEMBERED = ("c3", "c4")
+REMEMBERED = ("c2",)
 """Layers of the generalist with a bank."""
+
+MEMORY_STRIDE = 8
+LAYER_POWERS = {"c4": 1.5, "c5": 0.5, generalist_layer("c2"): 1.5}
+"""Chosen on other drives than the demo's (docs/method.md)."""
 
 FIRST_ROAD = 710_000
 FRAMES_A_ROAD = 16
@@ -129,6 +133,8 @@ def fit_settings(seed: int) -> FitSettings:
             prototypes=PROTOTYPES,
             seed=seed,
             layer_thresholds=SIMILARITY_THRESHOLDS,
+            stride=MEMORY_STRIDE,
+            layer_powers=LAYER_POWERS,
         ),
         student=RidgeSettings(
             backbone=GENERALIST, backbone_layers=GENERALIST_LAYERS, layers=("c4", "c5")

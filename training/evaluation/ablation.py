@@ -4,7 +4,7 @@
 """Table 4 of the paper for a bundle: which layers are remembered, and which are compared."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class ScoreArithmetic:
 
     Attributes:
         pooled: the banks are of layers that were pooled to the grid of the coarsest.
+        memory_grid: that finer layers were pooled to instead; None for none.
+        layer_powers: layer to the power of its score in Eq. 4; 1 for the others.
         auxcon_power: of Eq. 7 in the product of Eq. 8.
         smoothing: standard deviation of the score's Gaussian, in places of `lh`.
         evaluation_layers: L_e of Eq. 7.
@@ -50,6 +52,8 @@ class ScoreArithmetic:
     evaluation_layers: LayerSet
     backward_layers: LayerSet = ()
     guided: tuple[int, float] | None = None
+    memory_grid: tuple[int, int] | None = None
+    layer_powers: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "ScoreArithmetic":
@@ -59,6 +63,8 @@ class ScoreArithmetic:
         of_guide = method.get("guided")
         return cls(
             pooled=method.get("pooled", False),
+            memory_grid=tuple(method["memory_grid"]) if "memory_grid" in method else None,
+            layer_powers=method.get("layer_powers", {}),
             auxcon_power=method.get("auxcon_power", 1.0),
             smoothing=method.get("smoothing", 0.0) / stride,
             evaluation_layers=tuple(method["evaluation_layers"]),
@@ -72,7 +78,7 @@ class LayerMaps:
     """The scores of single layers of one frame, float32 [1, 1, h, w] at the stride of `lh`.
 
     Attributes:
-        gamma: Eq. 3 by layer with a bank, before any standardisation.
+        gamma: Eq. 3 by layer with a bank, to the bundle's power, before any standardisation.
         psi: Eq. 6 by layer that the student knows.
         backward: the product of the backward scores, as the bundle weighs them; 1 without any.
         guide: the picture float32 [1, 3, h, w], 0..1; None where the score does not follow it.
@@ -155,6 +161,8 @@ class LayerScores:
             compared,
             None,
             pooled=self.arithmetic.pooled,
+            memory_grid=self.arithmetic.memory_grid,
+            layer_powers=self.arithmetic.layer_powers,
             consensus=Consensus(channels, {}),
         )
 

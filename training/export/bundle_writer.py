@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,9 @@ class FittedMethod:
         statistics: MulMem is standardised by them; None leaves it as it is.
         size: (height, width) of the network input in pixels.
         pooled: the banks remember all layers on the grid of the coarsest.
+        memory_grid: (height, width) on which they remember layers that are finer, and the others
+            as they are; None: as `pooled` says.
+        layer_powers: layer to the power of its score in Eq. 4; 1 for the others.
         smoothing: of CosMe's score, standard deviation in pixels of the network input; 0 for none.
         guided: makes CosMe's score follow the picture's edges; None for none.
         auxcon_power: of Eq. 7 in the product of Eq. 8.
@@ -91,6 +94,8 @@ class FittedMethod:
     guided: GuidedFilter | None = None
     auxcon_power: float = 1.0
     backward_power: float = 1.0
+    memory_grid: tuple[int, int] | None = None
+    layer_powers: Mapping[str, float] = field(default_factory=dict)
     half_weights: bool = False
 
     def graphs(self) -> tuple[TeacherGraph, StudentGraph, MemoryGraph]:
@@ -102,6 +107,8 @@ class FittedMethod:
             self.evaluation_layers,
             self.statistics,
             pooled=self.pooled,
+            memory_grid=self.memory_grid,
+            layer_powers=self.layer_powers,
             smoothing=self.smoothing / stride,
             guided=None if self.guided is None else self.guided.places(stride),
             auxcon_power=self.auxcon_power,
@@ -112,6 +119,8 @@ class FittedMethod:
             self.evaluation_layers,
             self.size,
             with_generalist=memory.reads_generalist,
+            remembered=memory.single_layers,
+            memory_grid=self.memory_grid,
         )
         return (
             TeacherGraph(
@@ -253,6 +262,8 @@ def _method_record(method: FittedMethod) -> dict[str, Any]:
         "evaluation_layers": list(method.evaluation_layers),
         "prototypes": {layer: len(bank) for layer, bank in method.banks.items()},
         "pooled": method.pooled,
+        **({} if method.memory_grid is None else {"memory_grid": list(method.memory_grid)}),
+        **({"layer_powers": dict(method.layer_powers)} if method.layer_powers else {}),
         "smoothing": method.smoothing,
         **({} if method.guided is None else {"guided": asdict(method.guided)}),
         "auxcon_power": method.auxcon_power,

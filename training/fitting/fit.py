@@ -136,6 +136,7 @@ def fit(
             fitting,
             held_out,
             pooled=settings.memory.pooled,
+            grid=settings.memory.grid(settings.size),
         )
         similarity_gap = suitability.similarity_gap
         fitted_on["suitability"] = suitability.as_dict()
@@ -160,6 +161,8 @@ def fit(
         statistics=statistics,
         size=settings.size,
         pooled=settings.memory.pooled,
+        memory_grid=settings.memory.grid(settings.size),
+        layer_powers=settings.memory.layer_powers,
         smoothing=settings.smoothing,
         guided=settings.guided,
         auxcon_power=settings.auxcon_power,
@@ -196,7 +199,14 @@ def class_statistics(
     """
     layers = tuple(banks)
     device = next(teacher.network.parameters()).device
-    scorer = MemoryGraph(layers, (), None, pooled=settings.memory.pooled)
+    scorer = MemoryGraph(
+        layers,
+        (),
+        None,
+        pooled=settings.memory.pooled,
+        memory_grid=settings.memory.grid(settings.size),
+        layer_powers=settings.memory.layer_powers,
+    )
     teacher_graph = TeacherGraph(teacher.network, scorer.features, settings.size)
     teacher_graph = teacher_graph.to(device).eval()
     banks = {layer: bank.to(device) for layer, bank in banks.items()}

@@ -58,7 +58,7 @@ def fit_memory(
         layer to bank, float32 [K, C] with rows of norm 1, on the CPU; the same in all processes.
     """
     device = fabric.device
-    remember = _Remembered(teacher, generalist, settings, fabric, frames.resize_to)
+    remember = _Remembered(teacher, generalist, settings, fabric, frames)
 
     def features(indices: np.ndarray) -> dict[str, torch.Tensor]:
         images = torch.from_numpy(np.stack([frames[int(index)] for index in indices]))
@@ -122,8 +122,9 @@ class _Remembered:
         generalist: Generalist | None,
         settings: MemorySettings,
         fabric: Fabric,
-        size: tuple[int, int] | None,
+        frames: FitFrames,
     ) -> None:
+        size = frames.resize_to
         self._teacher = teacher
         self._teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation, size).to(
             fabric.device
@@ -139,6 +140,7 @@ class _Remembered:
         self._teacher_layers = [layer for layer in settings.layers if layer not in self._places]
         self._layers = settings.layers
         self._pooled = settings.pooled
+        self._grid = settings.grid(frames.size)
         self._fabric = fabric
 
     def __call__(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -149,11 +151,19 @@ class _Remembered:
                 maps = self._teacher(self._teacher_input(images))
                 remembered = {layer: maps[layer].float() for layer in self._teacher_layers}
                 if self._pooled:
-                    remembered = memory.pooled(remembered)
+                    remembered = memory.pooled(remembered, self._grid)
             if self._places and self._generalist is not None:
-                features = self._generalist(self._generalist_input(images)).float()
-                remembered |= split_layers(features, self._places)
+                remembered |= self._of_generalist(self._generalist, images)
         return {layer: remembered[layer] for layer in self._layers}
+
+    def _of_generalist(
+        self, generalist: Generalist, images: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        pixels = self._generalist_input(images)
+        if self._grid is None:
+            return split_layers(generalist(pixels).float(), self._places)
+        by_layer = generalist.by_layer(pixels)
+        return memory.pooled({x: by_layer[x].float() for x in self._places}, self._grid)
 
 
 def _looked_at(feature_map: torch.Tensor, static_mask: StaticMask | None) -> torch.Tensor:

@@ -21,10 +21,13 @@ class MemorySettings:
     Attributes:
         layers: L of Eq. 4.
         pooled: all layers are read on the grid of the coarsest.
+        stride: in pixels of the network input; layers of both networks that are finer are pooled
+            to it, and the others are read as they are. None: as `pooled` says.
         prototypes: K for each layer.
         similarity_threshold: tau of Algorithm 1, in -1..1.
         layer_thresholds: layer to its own tau; a layer whose features are all alike fills its
             bank at a higher one only.
+        layer_powers: layer to the power of its score in Eq. 4; 1 for the others.
         momentum: m of Eq. 2, in 0..1.
         epochs: passes of Algorithm 2 over the frames.
         batch: frames a step of Algorithm 2.
@@ -40,10 +43,22 @@ class MemorySettings:
     batch: int = 4
     seed: int = 0
     layer_thresholds: Mapping[str, float] = field(default_factory=dict)
+    stride: int | None = None
+    layer_powers: Mapping[str, float] = field(default_factory=dict)
 
     def threshold_of(self, layer: str) -> float:
         """Return tau of a layer."""
         return self.layer_thresholds.get(layer, self.similarity_threshold)
+
+    def grid(self, size: tuple[int, int]) -> tuple[int, int] | None:
+        """Return the grid of `stride` for an input (height, width); None without a stride.
+
+        >>> MemorySettings(stride=8).grid((360, 636))
+        (45, 80)
+        """
+        if self.stride is None:
+            return None
+        return -(-size[0] // self.stride), -(-size[1] // self.stride)
 
 
 @dataclass(frozen=True)

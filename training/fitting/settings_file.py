@@ -94,7 +94,9 @@ def option_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
     take(content, "standardised", "standardisation", _standardisation)
     take(memory, "layers", "memory_layers", _joined)
     take(memory, "epochs", "memory_epochs")
-    take(memory, "layer_thresholds", "similarity_threshold", _thresholds)
+    take(memory, "layer_thresholds", "similarity_threshold", _by_layer)
+    take(memory, "layer_powers", "layer_power", _by_layer)
+    take(memory, "stride", "memory_stride")
     for field in ("pooled", "prototypes", "momentum", "seed"):
         take(memory, field, field)
     take(student, _KIND, "student")
@@ -153,8 +155,8 @@ def _joined(layers: list[str]) -> str:
     return ",".join(layers)
 
 
-def _thresholds(thresholds: Mapping[str, float]) -> str:
-    return ",".join(f"{layer}={tau!r}" for layer, tau in thresholds.items())
+def _by_layer(numbers: Mapping[str, float]) -> str:
+    return ",".join(f"{layer}={number!r}" for layer, number in numbers.items())
 
 
 def _standardisation(standardised: bool) -> str:

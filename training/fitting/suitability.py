@@ -59,6 +59,7 @@ def measure_suitability(
     held_out: FitFrames,
     *,
     pooled: bool,
+    grid: tuple[int, int] | None = None,
 ) -> Suitability:
     """Look at some frames of both parts.
 
@@ -68,9 +69,10 @@ def measure_suitability(
         fitted: frames that the banks were made from.
         held_out: frames of the same camera that were not.
         pooled: whether the banks are of pooled layers.
+        grid: that finer layers were pooled to; None: that of the coarsest.
     """
-    seen = _Sums(banks, pooled)
-    unseen = _Sums(banks, pooled)
+    seen = _Sums(banks, pooled, grid)
+    unseen = _Sums(banks, pooled, grid)
     for features in _features(teacher, fitted, "suitability, fitted frames"):
         seen.add(features)
     for features in _features(teacher, held_out, "suitability, held-out frames"):
@@ -89,9 +91,12 @@ def measure_suitability(
 class _Sums:
     """Of one part's frames, by layer."""
 
-    def __init__(self, banks: dict[str, torch.Tensor], pooled: bool) -> None:
+    def __init__(
+        self, banks: dict[str, torch.Tensor], pooled: bool, grid: tuple[int, int] | None
+    ) -> None:
         self._banks = banks
         self._pooled = pooled
+        self._grid = grid
         self._positions = dict.fromkeys(banks, 0)
         self._similarity = dict.fromkeys(banks, 0.0)
         self._norm = dict.fromkeys(banks, 0.0)
@@ -105,7 +110,7 @@ class _Sums:
         self._pixels += confidence.numel()
         remembered = {layer: features[layer] for layer in self._banks}
         if self._pooled:
-            remembered = memory.pooled(remembered)
+            remembered = memory.pooled(remembered, self._grid)
         for layer, bank in self._banks.items():
             vectors = memory.as_vectors(remembered[layer])
             nearest = memory.cosine_similarity(vectors, bank).max(dim=1)

@@ -51,10 +51,16 @@ class Generalist(nn.Module):
         Args:
             x: float32 [N, 3, H, W], normalised RGB.
         """
+        return self.side_by_side(self.by_layer(x))
+
+    def by_layer(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the layers' features, each on its own grid, by the layer's name in the memory."""
         features = self.encoder(x)
-        return torch.cat(
-            [on_grid(features[name], self.grid) for name in self.layer_channels], dim=1
-        )
+        return {generalist_layer(name): features[name] for name in self.layer_channels}
+
+    def side_by_side(self, by_layer: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return what `forward` does, of features from `by_layer`."""
+        return torch.cat([on_grid(features, self.grid) for features in by_layer.values()], dim=1)
 
     def slices(self) -> dict[str, slice]:
         """Return where each layer stands among the channels, by its name in the memory."""

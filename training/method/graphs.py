@@ -10,7 +10,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
-from training.layers import GENERALIST, GUIDE, LAST_HIDDEN, NOTHING, OUTPUT, bank_of, student_layer
+from training.layers import (
+    GENERALIST,
+    GUIDE,
+    LAST_HIDDEN,
+    NOTHING,
+    OUTPUT,
+    bank_of,
+    is_generalist_layer,
+    student_layer,
+)
 from training.method import memory, student
 from training.method.consensus import BackwardMap, backward_score
 from training.method.generalist import layer_slices, on_grid, split_layers
@@ -96,13 +105,16 @@ def _guide(pixels: torch.Tensor, grid: torch.Size) -> torch.Tensor:
 class StudentGraph(nn.Module):
     """image uint8 [1, h, w, 3] BGR to the student's view of the evaluation layers.
 
-    A student on a frozen generalist can give the generalist's own features too.
+    A student on a frozen generalist can give the generalist's own features too: all layers side
+    by side on one grid, and single layers for a memory that has a finer grid.
 
     Args:
         network: the student.
         layers: L_e of Eq. 7.
         size: (height, width) of the network input in pixels, unless the generalist has its own.
         with_generalist: whether the generalist's features come out.
+        remembered: `generalist_<layer>` of each layer that comes out by itself.
+        memory_grid: (height, width) that these are pooled to where they are finer.
     """
 
     def __init__(
@@ -112,6 +124,8 @@ class StudentGraph(nn.Module):
         size: tuple[int, int],
         *,
         with_generalist: bool = False,
+        remembered: tuple[str, ...] = (),
+        memory_grid: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.preprocessing = Preprocessing(
@@ -120,9 +134,12 @@ class StudentGraph(nn.Module):
         self.network = network
         self.layers = layers
         self.with_generalist = with_generalist
+        self.remembered = remembered
+        self.memory_grid = memory_grid
         self.output_names = (
             *(student_layer(layer) for layer in layers),
             *((GENERALIST,) if with_generalist else ()),
+            *remembered,
         )
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -131,11 +148,17 @@ class StudentGraph(nn.Module):
         if not isinstance(self.network, RidgeStudent):
             views = self.network(x)
             return tuple(views[layer] for layer in self.layers)
-        features = self.network.generalist(x)
+        generalist = self.network.generalist
+        by_layer = generalist.by_layer(x)
+        features = generalist.side_by_side(by_layer)
         views = self.network.views(features)
+        remembered = memory.pooled(
+            {layer: by_layer[layer] for layer in self.remembered}, self.memory_grid
+        )
         return (
             *(views[layer] for layer in self.layers),
             *((features,) if self.with_generalist else ()),
+            *remembered.values(),
         )
 
 
@@ -170,6 +193,9 @@ class MemoryGraph(nn.Module):
         statistics: standardise MulMem per predicted class; None leaves it as it is.
         pooled: MulMem reads all layers of the teacher on the grid of the coarsest, as the banks
             were made.
+        memory_grid: (height, width); with `pooled`, layers of both networks that are finer are
+            read on this grid and the others on their own. None: as `pooled` says.
+        layer_powers: layer to the power of its score in Eq. 4; 1 for the others, as in the paper.
         smoothing: standard deviation, in places of `lh`, of the Gaussian that CosMe's score is
             averaged by; 0 leaves it as it is.
         guided: radius in places of `lh` and epsilon of the guided filter that makes CosMe's score
@@ -187,6 +213,8 @@ class MemoryGraph(nn.Module):
         statistics: ClassStatistics | None,
         *,
         pooled: bool,
+        memory_grid: tuple[int, int] | None = None,
+        layer_powers: Mapping[str, float] | None = None,
         smoothing: float = 0.0,
         guided: tuple[int, float] | None = None,
         auxcon_power: float = 1.0,
@@ -198,6 +226,8 @@ class MemoryGraph(nn.Module):
         self.auxcon_power = auxcon_power
         self.layers = layers
         self.pooled = pooled
+        self.memory_grid = memory_grid
+        self.layer_powers = dict(layer_powers or {})
         self.evaluation_layers = evaluation_layers
         self.standardised = statistics is not None
         self.class_mean: torch.Tensor
@@ -206,7 +236,10 @@ class MemoryGraph(nn.Module):
             self.register_buffer("class_mean", statistics.mean)
             self.register_buffer("class_deviation", statistics.deviation)
         self.places = layer_slices(consensus.channels) if consensus is not None else {}
-        self.teacher_layers = tuple(layer for layer in layers if layer not in self.places)
+        self.teacher_layers = tuple(layer for layer in layers if not is_generalist_layer(layer))
+        of_generalist = tuple(layer for layer in layers if is_generalist_layer(layer))
+        self.single_layers = of_generalist if memory_grid is not None else ()
+        """Of the generalist, that are read by themselves and not out of its one map."""
         self.backward_layers = tuple(consensus.backward) if consensus is not None else ()
         self.backward_power = consensus.power if consensus is not None else 1.0
         for layer, fitted in (consensus.backward if consensus is not None else {}).items():
@@ -218,11 +251,14 @@ class MemoryGraph(nn.Module):
             dict.fromkeys((*self.teacher_layers, *evaluation_layers, *explaining, LAST_HIDDEN))
         )
         """The teacher's layers that are read."""
-        self.reads_generalist = bool(self.backward_layers or len(self.teacher_layers) < len(layers))
+        self.reads_generalist = bool(
+            self.backward_layers or len(of_generalist) > len(self.single_layers)
+        )
         self.input_names = (
             *self.features,
             *(student_layer(layer) for layer in evaluation_layers),
             *((GENERALIST,) if self.reads_generalist else ()),
+            *self.single_layers,
             *((GUIDE,) if guided is not None else ()),
             *(bank_of(layer) for layer in layers),
             *((CLASS_ID,) if self.standardised else ()),
@@ -257,22 +293,25 @@ class MemoryGraph(nn.Module):
         factors = []
         forward = list(self.forward_scores(tensors).values())
         if forward:
-            product = _product(forward, grid)
-            factors.append(product if self.auxcon_power == 1.0 else product.pow(self.auxcon_power))
+            factors.append(_to_power(_product(forward, grid), self.auxcon_power))
         for score in self.backward_scores(tensors).values():
-            factors.append(score if self.backward_power == 1.0 else score.pow(self.backward_power))
+            factors.append(_to_power(score, self.backward_power))
         return _product(factors, grid)
 
     def layer_mulmem(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Return gamma of Eq. 3 by layer, each on the grid of its bank."""
+        """Return gamma of Eq. 3 by layer, to its power, each on the grid of its bank."""
         features = {layer: tensors[layer] for layer in self.teacher_layers}
         if self.pooled and features:
-            features = memory.pooled(features)
+            features = memory.pooled(features, self.memory_grid)
+        features |= {layer: tensors[layer] for layer in self.single_layers}
         remembered = {x: place for x, place in self.places.items() if x in self.layers}
-        if remembered:
+        if remembered and not self.single_layers:
             features |= split_layers(tensors[GENERALIST], remembered)
         return {
-            layer: memory.layer_score(features[layer], tensors[bank_of(layer)])
+            layer: _to_power(
+                memory.layer_score(features[layer], tensors[bank_of(layer)]),
+                self.layer_powers.get(layer, 1.0),
+            )
             for layer in self.layers
         }
 
@@ -298,6 +337,10 @@ class MemoryGraph(nn.Module):
             self.get_buffer(f"{layer}_of_teacher"),
             self.get_buffer(f"{layer}_offset"),
         )
+
+
+def _to_power(score: torch.Tensor, power: float) -> torch.Tensor:
+    return score if power == 1.0 else score.pow(power)
 
 
 def _product(scores: list[torch.Tensor], size: torch.Size) -> torch.Tensor:

@@ -146,21 +146,26 @@ def update(
     return torch.where(count[:, None] > 0, moved, prototypes)
 
 
-def pooled(features: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Average-pool every layer to the grid of the coarsest.
+def pooled(
+    features: Mapping[str, torch.Tensor], grid: tuple[int, int] | None = None
+) -> dict[str, torch.Tensor]:
+    """Average-pool every layer to the grid of the coarsest, or every finer one to a given grid.
 
     A decoder's features on a fine grid vary with edges and texture, which says little of what a
     thing is; pooled ones are remembered better (training/README.md) and cost a sixteenth.
 
     Args:
         features: layer to float32 [N, C, h, w].
+        grid: (height, width); layers that are not finer stay as they are. None: the coarsest's.
 
     Returns:
-        layer to float32 [N, C, h', w'], h' and w' the least among the layers. Where they do not
-        divide h and w, the last rows and columns are repeated.
+        layer to float32 [N, C, h', w']. Where h' and w' do not divide h and w, the last rows and
+        columns are repeated.
     """
-    height = min(x.shape[2] for x in features.values())
-    width = min(x.shape[3] for x in features.values())
+    height, width = grid or (
+        min(x.shape[2] for x in features.values()),
+        min(x.shape[3] for x in features.values()),
+    )
     return {layer: _pooled_to(x, height, width) for layer, x in features.items()}
 
 

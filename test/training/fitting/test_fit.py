@@ -319,6 +319,47 @@ def test_two_way_consensus_and_banks_of_the_generalist_make_a_bundle(
     assert load_bundle(tmp_path / "bundle").banks["bank_generalist_c3"].shape[1] == 16
 
 
+@pytest.mark.parametrize("size", [None, (96, 144)], ids=["teachers_size", "own_size"])
+def test_a_memory_of_stride_8_holds_fine_layers_of_both_networks(
+    teacher: TeacherCheckpoint, tmp_path: Path, size: tuple[int, int] | None
+) -> None:
+    weights = tmp_path / "backbone.pt"
+    torch.manual_seed(5)
+    other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
+    save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    powers = {"c4": 1.5, "generalist_c2": 0.5}
+    wanted = settings(
+        memory=MemorySettings(
+            layers=("c4", "lh", "generalist_c2"), prototypes=16, stride=8, layer_powers=powers
+        ),
+        student=RidgeSettings(weights=str(weights), layers=("c4",), size=size),
+        evaluation_layers=("c4",),
+    )
+    manifest = run(teacher, tmp_path / "bundle", wanted)
+    assert manifest["method"]["memory_grid"] == [8, 12]
+    assert manifest["method"]["layer_powers"] == powers
+    assert max(manifest["parity"]["relative_error"].values()) <= 1e-3
+    image = NoiseFrames()[0]
+    outputs = GraphRunner(tmp_path / "bundle").run(image)
+    assert "generalist" not in outputs
+    assert outputs["generalist_c2"].shape[2:] == (8, 12)
+    bundle = load_bundle(tmp_path / "bundle")
+    features = Detector(bundle, provider="cpu").features(image)
+    assert features["lh"].shape[1:] == features["generalist_c2"].shape[1:] == (8, 12)
+    assert features["c4"].shape[1:] == outputs["c4"].shape[2:] == (4, 6)
+    product = np.ones(outputs["mulmem"].shape[2:], np.float32)
+    for layer, feature in features.items():
+        unit = feature / np.linalg.norm(feature, axis=0)
+        nearest = np.einsum("kc,chw->khw", bundle.banks[f"bank_{layer}"], unit).max(axis=0)
+        gamma = np.maximum(1 - nearest, 0) ** powers.get(layer, 1)
+        product *= cv2.resize(gamma, product.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(outputs["mulmem"][0, 0], product, rtol=2e-3, atol=1e-5)
+    scorer = FrameScorer(tmp_path / "bundle", teacher, ("score",))
+    gammas = LayerScores(scorer, None, ScoreArithmetic.of(manifest))(image).gamma
+    whole = np.prod([gamma.numpy() for gamma in gammas.values()], axis=0)
+    np.testing.assert_allclose(whole, outputs["mulmem"], rtol=2e-3, atol=1e-5)
+
+
 def test_weights_stored_in_half_are_read_as_they_were(
     teacher: TeacherCheckpoint, bundle: Path, tmp_path: Path
 ) -> None:

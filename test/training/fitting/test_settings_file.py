@@ -22,6 +22,8 @@ RIDGE = FitSettings(
         similarity_threshold=0.7,
         seed=3,
         layer_thresholds={"c5": 0.95},
+        stride=8,
+        layer_powers={"c5": 1.5},
     ),
     student=RidgeSettings(size=(96, 128), backbone_layers=("c2", "c3"), backward_layers=("c5",)),
     evaluation_layers=("c4",),

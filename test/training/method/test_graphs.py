@@ -69,6 +69,55 @@ def test_pooled_mulmem_is_that_of_averaged_features() -> None:
             )
 
 
+def test_only_finer_layers_are_pooled_to_the_memory_grid_and_scores_get_their_powers() -> None:
+    generator = torch.Generator().manual_seed(4)
+    maps = {
+        "c5": torch.randn(1, 4, 2, 3, generator=generator),
+        "lh": torch.randn(1, 5, 8, 12, generator=generator),
+        # By itself, on the memory's grid as the student graph gives it.
+        "generalist_c2": torch.randn(1, 3, 4, 6, generator=generator),
+    }
+    powers = {"c5": 0.5, "lh": 1.0, "generalist_c2": 1.5}
+    banks = {
+        layer: torch.nn.functional.normalize(torch.randn(7, x.shape[1], generator=generator), dim=1)
+        for layer, x in maps.items()
+    }
+    graph = MemoryGraph(
+        tuple(maps),
+        (),
+        None,
+        pooled=True,
+        memory_grid=(4, 6),
+        layer_powers={"c5": 0.5, "generalist_c2": 1.5},
+    )
+    assert "generalist" not in graph.input_names
+    assert "generalist_c2" in graph.input_names
+    found = graph.mulmem({**maps, **{f"bank_{layer}": bank for layer, bank in banks.items()}})
+
+    def vector(layer: str, i: int, j: int) -> list[float]:
+        if layer != "lh":
+            return maps[layer][0, :, i, j].double().tolist()
+        block = maps[layer][0, :, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].double()
+        return block.mean(dim=(1, 2)).tolist()
+
+    def score(layer: str, rows: int, columns: int) -> list[list[float]]:
+        bank = banks[layer].double().tolist()
+        grid = [
+            [
+                (1 - max(cosine(p, vector(layer, i, j)) for p in bank)) ** powers[layer]
+                for j in range(columns)
+            ]
+            for i in range(rows)
+        ]
+        return bilinear(grid, 8, 12)
+
+    wanted = [score("c5", 2, 3), score("lh", 4, 6), score("generalist_c2", 4, 6)]
+    for i in range(8):
+        for j in range(12):
+            product = wanted[0][i][j] * wanted[1][i][j] * wanted[2][i][j]
+            assert float(found[0, 0, i, j]) == pytest.approx(product, rel=1e-4)
+
+
 def test_scores_are_equations_3_to_8() -> None:
     generator = torch.Generator().manual_seed(0)
 
