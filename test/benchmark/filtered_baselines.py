@@ -15,7 +15,8 @@ Example:
 
     PYTHONPATH=. python test/benchmark/filtered_baselines.py --out /tmp/filtered \
         --run bundle0 teacher0.pt --run bundle1 teacher1.pt --normal camvid=/data/camvid:train \
-        --data road_anomaly=/data/road_anomaly --data composited:0:camvid=/data/camvid:test
+        --data "Road Anomaly=road_anomaly=/data/road_anomaly" \
+        --data "composited=composited:0:camvid=/data/camvid:test"
 """
 
 import argparse
@@ -28,6 +29,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from score_parts import DataSpelling, parse_data
 from tqdm import tqdm
 
 from cosme_ros.metrics.labels import to_size
@@ -81,15 +83,15 @@ def follow_edges(
     return result
 
 
-def measure(spelling: str, scorer: FrameScorer, manifest: Mapping[str, Any]) -> Figures:
+def measure(data: DataSpelling, scorer: FrameScorer, manifest: Mapping[str, Any]) -> Figures:
     """Return the figures of every method on one data set."""
     stride = manifest["teacher"]["strides"][LAST_HIDDEN]
     radius, epsilon = GuidedFilter(**manifest["method"]["guided"]).places(stride)
     grid = (scorer.input_size[0] // stride, scorer.input_size[1] // stride)
-    source = Cropped(open_dataset(spelling).source, *scorer.input_size)
+    source = Cropped(open_dataset(data.spelling).source, *scorer.input_size)
     plain = {method: SizedHistogram() for method in scorer.methods}
     filtered = {method: SizedHistogram() for method in scorer.methods if method != OWN_SCORE}
-    for index in tqdm(range(len(source)), spelling, unit="frame"):
+    for index in tqdm(range(len(source))[data.frames], data.title, unit="frame"):
         image, label = source[index]
         judged = label[::STEP, ::STEP]
         masks = {size: mask[::STEP, ::STEP] for size, (mask, _) in split_by_size(label).items()}
@@ -145,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--normal", help="frames for methods that learn from some")
     parser.add_argument("--normal-frames", type=int, default=100)
-    parser.add_argument("--data", action="append", required=True)
+    parser.add_argument("--data", type=parse_data, action="append", required=True)
     parser.add_argument("--methods", default=",".join(TITLES))
     parser.add_argument("--layers", help="of a teacher that is a module, as in `fit`")
     parser.add_argument("--classes")
@@ -153,8 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     runs = [_run(Path(bundle), teacher, options) for bundle, teacher in options.run]
-    for spelling in options.data:
-        print(f"\n{spelling}\n\n{as_table([run[spelling] for run in runs])}")
+    for data in options.data:
+        print(f"\n{data.title}\n\n{as_table([run[data.title] for run in runs])}")
     return 0
 
 
@@ -180,7 +182,7 @@ def _run(bundle: Path, teacher: str, options: argparse.Namespace) -> dict[str, F
         most_normal_frames=options.normal_frames,
     )
     scorer.learn(lambda: None)
-    figures = {spelling: measure(spelling, scorer, manifest) for spelling in options.data}
+    figures = {data.title: measure(data, scorer, manifest) for data in options.data}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return figures
