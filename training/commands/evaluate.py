@@ -84,8 +84,9 @@ def evaluate(
     with labelled anomalies.
 
     Comes out: in OUT, evaluation.md and evaluation.json with AP, AUROC and FPR95 over the pixels
-    of each set, sIoU, PPV and mean F1 over its components as SegmentMeIfYouCan defines them, and
-    the paper's rows where the set is the paper's; for each set a folder with roc.png, pr.png and
+    of each set, AP and FPR95 with its small things alone and its large ones alone, sIoU, PPV and
+    mean F1 over its components as SegmentMeIfYouCan defines them, and the paper's rows where the
+    set is the paper's; for each set a folder with roc.png, pr.png and
     the frames that CosMe (or the last method) judges worst. All of them name the command, the
     commit, the bundle's hash and the seed.
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram, AnomalyMetrics, Curve
+from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics, Curve
 from cosme_ros.metrics.component_metrics import (
     ANOMALY_TRACK,
     OBSTACLE_TRACK,
@@ -22,6 +22,7 @@ from cosme_ros.metrics.labels import to_size
 from training.datasets.registry import Dataset
 from training.errors import UsageError
 from training.evaluation.frame_scores import FrameScorer
+from training.evaluation.thing_sizes import Size, SizedHistogram, SizedThings, split_by_size
 
 
 class ScoreStore:
@@ -63,9 +64,17 @@ with the anomaly track's."""
 
 @dataclass(frozen=True)
 class MethodFigures:
-    """One method on one data set."""
+    """One method on one data set.
+
+    Attributes:
+        pixels: all judged pixels.
+        by_size: with the things of one size alone; None where the set has none of it.
+        components: at the threshold of best pixel F1.
+        curve: of all judged pixels.
+    """
 
     pixels: AnomalyMetrics
+    by_size: dict[Size, AnomalyMetrics | None]
     components: ComponentMetrics
     curve: Curve
 
@@ -93,6 +102,7 @@ class DatasetFigures:
         frames: number of frames.
         normal_pixels: judged, over all frames.
         anomalous_pixels: over all frames.
+        things: how many small and large ones there are, and their pixels.
         sizes: what components had to have at least.
         methods: by name, in the order of tables.
         errors: by method, of each frame.
@@ -101,6 +111,7 @@ class DatasetFigures:
     frames: int
     normal_pixels: int
     anomalous_pixels: int
+    things: dict[Size, SizedThings]
     sizes: MinimumSizes
     methods: dict[str, MethodFigures]
     errors: dict[str, tuple[FrameErrors, ...]]
@@ -134,20 +145,25 @@ def measure_dataset(
             f"{dataset.spelling} is labelled with classes; to evaluate, labels have to say what "
             "is an anomaly, for example NAME=PATH?0:0,1:1"
         )
-    histograms = {method: AnomalyHistogram() for method in scorer.methods}
+    histograms = {method: SizedHistogram() for method in scorer.methods}
+    things = dict.fromkeys(Size, SizedThings(0, 0))
     frames = range(len(dataset.source))
     for index in count(f"{dataset.name}: scores", frames):
         image, label = dataset.source[index]
+        masks = {}
+        for size, (masks[size], of_frame) in split_by_size(label).items():
+            things[size] += of_frame
         for method, score in scorer.maps(image).items():
             try:
-                histograms[method].add(to_size(score, label.shape), label)
+                histograms[method].add(to_size(score, label.shape), label, masks)
             except ValueError as error:
                 raise UsageError(
                     f"{method} on {dataset.name} {dataset.frame_name(index)}: {error}"
                 ) from error
             store.put(method, index, score)
     try:
-        pixels = {method: histogram.result() for method, histogram in histograms.items()}
+        together = {method: histogram.all() for method, histogram in histograms.items()}
+        pixels = {method: histogram.result() for method, histogram in together.items()}
     except ValueError as error:
         raise UsageError(f"the labels of {dataset.spelling} hold {error}") from error
     sizes = OBSTACLE_TRACK if dataset.name in OBSTACLE_SETS else ANOMALY_TRACK
@@ -160,15 +176,19 @@ def measure_dataset(
             detected = score >= np.float32(pixels[method].best_f1_threshold)
             components[method].add(detected, label)
             errors[method].append(_errors(index, detected, label))
-    normal, anomalous = histograms[scorer.methods[0]].pixels
+    normal, anomalous = together[scorer.methods[0]].pixels
     return DatasetFigures(
         len(frames),
         normal,
         anomalous,
+        things,
         sizes,
         {
             method: MethodFigures(
-                pixels[method], components[method].result(), histograms[method].curve()
+                pixels[method],
+                {size: histograms[method].of_size(size) for size in Size},
+                components[method].result(),
+                together[method].curve(),
             )
             for method in scorer.methods
         },

@@ -4,6 +4,7 @@
 """The figures as Markdown and JSON."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 from cosme_ros.atomic_files import write_atomically
 from cosme_ros.metrics.component_metrics import THRESHOLDS
 from training.datasets.registry import Dataset
-from training.evaluation.dataset_figures import DatasetFigures
+from training.evaluation.dataset_figures import DatasetFigures, MethodFigures
 from training.evaluation.frame_scores import TITLES
 from training.evaluation.paper_tables import QUOTED, QuotedRow
+from training.evaluation.thing_sizes import SMALL_PIXELS, Size
 
 JSON_FILE = "evaluation.json"
 MARKDOWN_FILE = "evaluation.md"
@@ -55,9 +57,15 @@ def as_content(evaluation: Evaluation) -> dict[str, Any]:
                 "normal_pixels": figures.normal_pixels,
                 "anomalous_pixels": figures.anomalous_pixels,
                 "minimum_sizes": asdict(figures.sizes),
+                "small_below_pixels": SMALL_PIXELS,
+                "things": {size.value: asdict(of) for size, of in figures.things.items()},
                 "methods": {
                     method: {
                         **asdict(of_method.pixels),
+                        "by_size": {
+                            size.value: None if of_size is None else asdict(of_size)
+                            for size, of_size in of_method.by_size.items()
+                        },
                         "components": asdict(of_method.components),
                     }
                     for method, of_method in figures.methods.items()
@@ -79,6 +87,10 @@ def as_markdown(evaluation: Evaluation) -> str:
         "are SegmentMeIfYouCan's, over components, at the threshold of best pixel F1; "
         f"F1 is the mean over sIoU and PPV thresholds from {THRESHOLDS[0]} to {THRESHOLDS[-1]}.",
         "",
+        "Small and large: AP and FPR95 of all normal pixels and of the things of that size alone; "
+        "things of the other size are not judged. AP falls with the share of anomalous pixels, so "
+        "compare it between methods, not between sizes.",
+        "",
     ]
     left_out = skipped_lines(evaluation.skipped)
     lines += [f"- {line}" for line in left_out] + [""] * bool(left_out)
@@ -94,10 +106,11 @@ def dataset_table(dataset: Dataset, figures: DatasetFigures) -> list[str]:
         "",
         f"`{dataset.spelling}`: {figures.frames} frames, {100 * share:.2f} % of their judged "
         f"pixels anomalous. Components from {figures.sizes.true} (labelled) and "
-        f"{figures.sizes.detected} (detected) pixels on.",
+        f"{figures.sizes.detected} (detected) pixels on. {_things_line(figures)}",
         "",
-        "| method | AP | AUROC | FPR95 | sIoU | PPV | mean F1 |",
-        "|---|---|---|---|---|---|---|",
+        "| method | AP | AUROC | FPR95 | sIoU | PPV | mean F1 | small: AP | FPR95 | large: AP "
+        "| FPR95 |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for method, of_method in figures.methods.items():
         pixels, components = of_method.pixels, of_method.components
@@ -108,6 +121,7 @@ def dataset_table(dataset: Dataset, figures: DatasetFigures) -> list[str]:
             components.siou,
             components.ppv,
             components.f1,
+            *_shares_by_size(of_method),
         )
         cells = ["-" if value is None else f"{100 * value:.2f}" for value in shares]
         lines.append(f"| {TITLES[method]} | " + " | ".join(cells) + " |")
@@ -125,7 +139,23 @@ def _quoted_line(row: QuotedRow) -> str:
     figures = row.figures
     values = (figures.average_precision, figures.auroc, figures.fpr95)
     cells = " | ".join(f"*{value:g}*" for value in values)
-    return f"| *{row.method}*{marks} (quoted) | {cells} | - | - | - |"
+    return f"| *{row.method}*{marks} (quoted) | {cells} | - | - | - | - | - | - | - |"
+
+
+def _shares_by_size(of_method: MethodFigures) -> Iterator[float | None]:
+    for size in Size:
+        of_size = of_method.by_size[size]
+        yield None if of_size is None else of_size.average_precision
+        yield None if of_size is None else of_size.fpr95
+
+
+def _things_line(figures: DatasetFigures) -> str:
+    small, large = (figures.things[size] for size in (Size.SMALL, Size.LARGE))
+    share = 100 * small.pixels / figures.anomalous_pixels
+    return (
+        f"Things: {small.things} small ones (fewer than {SMALL_PIXELS} pixels; {share:.1f} % of "
+        f"the anomalous pixels) and {large.things} large ones."
+    )
 
 
 def skipped_lines(skipped: dict[str, str]) -> list[str]:

@@ -69,6 +69,19 @@ def test_table_and_json_hold_the_figures(dataset, measured, tmp_path):
         )
     ]
     assert f"| CosMe | {' | '.join(cells)} |" in text
+    assert score.by_size["large"] is None
+    small = score.by_size["small"]
+    of_sizes = f"{100 * small.average_precision:.2f} | {100 * small.fpr95:.2f} | - | - |"
+    (line,) = (line for line in text.splitlines() if line.startswith("| CosMe |"))
+    assert line.endswith(of_sizes)
+    assert entry["methods"]["score"]["by_size"]["small"]["fpr95"] == small.fpr95
+    assert entry["methods"]["score"]["by_size"]["large"] is None
+    # Each box has 24x16 pixels, fewer than 500.
+    assert entry["things"] == {
+        "small": {"things": 2, "pixels": 2 * 24 * 16},
+        "large": {"things": 0, "pixels": 0},
+    }
+    assert "Things: 2 small ones (fewer than 500 pixels; 100.0 %" in text
     # Two boxes of 24x16 among three frames whose five top rows are not judged.
     share = 100 * 2 * 24 * 16 / (3 * 91 * 144)
     assert f"3 frames, {share:.2f} % of their judged pixels anomalous" in text
@@ -81,8 +94,11 @@ def test_the_papers_rows_stand_beside_ours_where_the_set_is_the_same(dataset, me
     _, figures = measured
     same = open_dataset(dataset.spelling.replace("streets=", "fishyscapes_lost_and_found=", 1))
     text, content = report(tmp_path / "out", same, figures, {})
-    assert "| *CosMe* (quoted) | *50.22* | *98.11* | *11.65* | - | - | - |" in text
-    assert "| *LDN_BIN* ‡ # (quoted) | *45.71* | *95.59* | *23.97* | - | - | - |" in text
+    assert "| *CosMe* (quoted) | *50.22* | *98.11* | *11.65* | - | - | - | - | - | - | - |" in text
+    assert (
+        "| *LDN_BIN* ‡ # (quoted) | *45.71* | *95.59* | *23.97* | - | - | - | - | - | - | - |"
+        in text
+    )
     assert "quoted from the paper, Table 2" in text
     quoted = content["datasets"][same.spelling]["quoted"]
     assert len(quoted) == 8
