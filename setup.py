@@ -64,6 +64,7 @@ EXTRAS = {
         "typer",
         "zstandard",
     ],
+    "tensorboard": ["tensorboard"],
     "test": [
         "dask[distributed]",
         "import-linter",
@@ -74,6 +75,7 @@ EXTRAS = {
         "pytest",
         "ruff",
         "scikit-learn",
+        "tensorboard",
     ],
     "colcon": ["colcon-common-extensions", "colcon-ros"],
 }

@@ -25,6 +25,7 @@ from cosme_ros.cli.options import (
     add_overwrite_option,
     command_line,
     command_parser,
+    orientation_of,
     positive,
 )
 from cosme_ros.cli.progress import ProgressBars
@@ -59,6 +60,7 @@ def run_replay(options: argparse.Namespace, command: str) -> None:
         provider=options.provider,
         false_positive_rate=options.false_positive_rate,
         threads=options.threads,
+        orientation=orientation_of(options),
     )
     seconds_a_frame = _time_one_frame(detector, options)
     say(f"provider {detector.provider}, about {1000 * seconds_a_frame:.0f} ms a frame")
@@ -73,6 +75,8 @@ def run_replay(options: argparse.Namespace, command: str) -> None:
         rate=options.rate,
         seconds_a_frame=seconds_a_frame,
         overlay=options.pictures,
+        image_rotation=options.image_rotation,
+        image_flip=options.image_flip,
     )
     replay.image_transport()  # raises for topics that are not as they should be, before `out`
     prepare_output_dir(out, CONTENTS, overwrite=options.overwrite)
@@ -130,7 +134,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=positive, default=1.0, help="multiple of the speed of recording"
     )
-    add_node_options(parser, "provider", "false_positive_rate", "threads")
+    add_node_options(
+        parser, "provider", "false_positive_rate", "image_rotation", "image_flip", "threads"
+    )
     parser.add_argument(
         "--keep-recording",
         action="store_true",

@@ -16,22 +16,8 @@ from cosme_ros.bundle.loading import MANIFEST
 from cosme_ros.launching import launch_arguments
 from cosme_ros.launching.launch_arguments import ArgumentError
 from cosme_ros.launching.parameter_file import ParameterFileError, parameters_in
-from cosme_ros.parameters import PARAMETERS_BY_NAME, Settings
+from cosme_ros.parameters import PARAMETERS, Settings
 
-# Launch arguments that stand for a parameter of the same name. They have no default of their own:
-# one that is not given must not override params_file.
-_PARAMETERS = (
-    "bundle",
-    "image_transport",
-    "provider",
-    "device",
-    "false_positive_rate",
-    "region",
-    "image_rotation",
-    "image_flip",
-    "cameras",
-    "autostart",
-)
 _OTHERS = {
     "image_topic": (
         "",
@@ -48,6 +34,7 @@ _OTHERS = {
         "Topic of the camera's calibration, for the markers. {camera} as above. Empty: camera_info "
         "beside image_topic",
     ),
+    "odometry_topic": ("/odom", "Topic of the vehicle's odometry, for driven_over"),
     "namespace": ("", "Namespace of the node, for example /front"),
     "log_level": ("info", "debug, info, warn, error or fatal"),
     "respawn": ("true", "Whether a node that has died is started again"),
@@ -89,12 +76,13 @@ class DetectorLaunch:
 
 
 def declared_arguments(default_params_file: Path) -> dict[str, tuple[str, str]]:
-    """Return default and description of every launch argument, by name."""
+    """Return default and description of every launch argument, by name.
+
+    Every parameter of the node is one. It has no default of its own: an argument that is not given
+    must not override params_file.
+    """
     return {
-        **{
-            name: ("", f"{PARAMETERS_BY_NAME[name].help_text()} Empty: as in params_file")
-            for name in _PARAMETERS
-        },
+        **{row.name: ("", f"{row.help_text()} Empty: as in params_file") for row in PARAMETERS},
         **_OTHERS,
         "params_file": (str(default_params_file), "YAML file with parameters of the node"),
     }
@@ -105,7 +93,9 @@ def detector_launch(given: Mapping[str, str]) -> DetectorLaunch:
     namespace = launch_arguments.namespace("namespace", given["namespace"])
     params_file, in_file = _params_file(given["params_file"], namespace)
     parameters = {
-        name: launch_arguments.parameter(name, given[name]) for name in _PARAMETERS if given[name]
+        row.name: launch_arguments.parameter(row.name, given[row.name])
+        for row in PARAMETERS
+        if given[row.name]
     }
     if "bundle" in parameters:
         launch_arguments.folder("bundle", given["bundle"], holding=MANIFEST)
@@ -125,12 +115,18 @@ def detector_launch(given: Mapping[str, str]) -> DetectorLaunch:
         namespace=namespace,
         log_level=launch_arguments.log_level("log_level", given["log_level"]),
         remappings=[
-            (topics.of_camera(name, camera), of_camera[camera])
-            for camera in cameras
-            for name, of_camera in (
-                (topics.INPUT_IMAGE, inputs),
-                (topics.INPUT_CAMERA_INFO, infos),
-            )
+            *(
+                (topics.of_camera(name, camera), of_camera[camera])
+                for camera in cameras
+                for name, of_camera in (
+                    (topics.INPUT_IMAGE, inputs),
+                    (topics.INPUT_CAMERA_INFO, infos),
+                )
+            ),
+            (
+                topics.INPUT_ODOMETRY,
+                launch_arguments.topic("odometry_topic", given["odometry_topic"]),
+            ),
         ],
         respawn=launch_arguments.flag("respawn", given["respawn"]),
         respawn_delay=launch_arguments.number(

@@ -21,6 +21,7 @@ from cosme_ros.parameters import PARAMETERS_BY_NAME, PLAYER_PARAMETERS, Paramete
 from cosme_ros.replay.runner import CONTENTS, HIGHEST_DOMAIN, Replay, domain_of_our_own
 
 _PLAYER = {row.name: row for row in PLAYER_PARAMETERS}
+_OF_DETECTOR = ("provider", "false_positive_rate", "image_rotation", "image_flip")
 
 
 def _of(row: Parameter) -> tuple[str, str]:
@@ -34,7 +35,7 @@ ARGUMENTS: dict[str, tuple[str | None, str]] = {
     "out": ("replay_output", "Folder to write to"),
     "overwrite": ("false", "Whether to replace what an earlier replay wrote to it"),
     **{name: _of(_PLAYER[name]) for name in ("rate", "image_topic", "label_topic")},
-    **{name: _of(PARAMETERS_BY_NAME[name]) for name in ("provider", "false_positive_rate")},
+    **{name: _of(PARAMETERS_BY_NAME[name]) for name in _OF_DETECTOR},
     "seconds_a_frame": (
         "1.0",
         "Upper limit of the detector's time for a frame. The replay waits 4 times as long at the "
@@ -96,7 +97,7 @@ def replay_launch(
     detector = detector_launch(
         {
             **{name: default for name, (default, _) in detector_arguments.items()},
-            **{name: given[name] for name in ("bundle", "provider", "false_positive_rate", "rviz")},
+            **{name: given[name] for name in ("bundle", *_OF_DETECTOR, "rviz")},
             "image_transport": transport,
             "image_topic": image_topic,
             "compressed_topic": image_topic if compressed else "",
@@ -115,6 +116,8 @@ def replay_launch(
         rate=rate,
         seconds_a_frame=seconds_a_frame,
         overlay=flags["pictures"],
+        image_rotation=int(given["image_rotation"]),
+        image_flip=given["image_flip"],
     )
     try:
         prepare_output_dir(out, CONTENTS, overwrite=flags["overwrite"])

@@ -125,13 +125,14 @@ class Recorder(Node):
                 raise RecorderError(f"{topics.DETECTOR_NODE} is {status.message}")
 
     def _is_over(self) -> bool:
-        patience = self._value("stop_after")
-        return bool(
-            patience
-            and self._frames
-            and monotonic() - self._last_message > patience
-            and not self.count_publishers(self._value("image_topic"))
-        )
+        patience: float = self._value("stop_after")
+        if not patience or not self._frames:
+            return False
+        if self.count_publishers(self._value("image_topic")):
+            # The player may wait for acknowledgements for seconds after its last message. It has
+            # to end before the recorder does.
+            self._last_message = monotonic()
+        return monotonic() - self._last_message > patience
 
     def _is_full(self) -> bool:
         if self._bytes <= self._value("maximum_bytes"):

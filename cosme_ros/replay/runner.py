@@ -19,6 +19,7 @@ from cosme_ros import topics
 from cosme_ros.atomic_files import write_atomically
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag
 from cosme_ros.dds_profile import profile_path, profile_variable
+from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from cosme_ros.replay.recording import Recording
 from cosme_ros.replay.subprocesses import Child, ChildProcesses
 
@@ -76,6 +77,9 @@ class Replay:
     """How often the bag is played."""
     overlay: bool = True
     """Whether the overlay is listened to, and hence drawn."""
+    image_rotation: int = AS_IT_IS.rotation
+    """Degrees clockwise."""
+    image_flip: str = AS_IT_IS.flip
 
     @classmethod
     def read(cls, folder: Path) -> "Replay":
@@ -101,6 +105,11 @@ class Replay:
         absolute = {name: str(getattr(self, name).resolve()) for name in ("bundle", "bag")}
         text = json.dumps({**asdict(self), **absolute}, indent=2)
         write_atomically(folder / SETTINGS, text + "\n")
+
+    @property
+    def orientation(self) -> ImageOrientation:
+        """How the camera's image becomes upright."""
+        return ImageOrientation(self.image_rotation, self.image_flip)
 
     @property
     def silence(self) -> float:
@@ -130,6 +139,8 @@ class Replay:
                 "false_positive_rate": self.false_positive_rate,
                 "threads": self.threads,
                 "image_transport": self.image_transport(),
+                "image_rotation": self.image_rotation,
+                "image_flip": self.image_flip,
             },
         )
 

@@ -67,6 +67,7 @@ def evaluate_recording(
             provider=replay.provider,
             false_positive_rate=replay.false_positive_rate,
             threads=replay.threads,
+            orientation=replay.orientation,
         )
     recording = Recording(folder / RECORDING, replay.image_topic, replay.label_topic)
     counts = recording.counts()

@@ -66,7 +66,7 @@ def image_message(stamp: int, array: np.ndarray, encoding: str):
         width=array.shape[1],
         encoding=encoding,
         is_bigendian=0,
-        step=array.strides[0],
+        step=array.shape[1] * array.itemsize * (array.shape[2] if array.ndim == 3 else 1),
         data=np.ascontiguousarray(array).reshape(-1).view(np.uint8),
     )
 
@@ -109,32 +109,31 @@ def write_small_bag(
     boxes: Callable[[int], Box | None] = in_odd_frames,
     image_topic: str = topics.CAMERA_IMAGE,
     scenes: Mapping[int, str] | None = None,
+    raw: bool = False,
+    upside_down: bool = False,
 ) -> Path:
     """Frames show an obstacle at `boxes`. Labels come `labels_lag` frames late, some never.
-    `scenes` are titles of those that begin, by frame."""
+    `scenes` are titles of those that begin, by frame. `raw` images are not compressed."""
     messages = []
+    turned = (slice(None, None, -1),) * 2 if upside_down else ()
     for index in range(frames):
         stamp = stamp_of_frame(index, rate)
         if index in (scenes or {}):
             title = TYPES.types[STRING](data=(scenes or {})[index])
             messages.append((stamp, topics.CAMERA_SCENE, title))
-        messages.append(
-            (
-                stamp,
-                image_topic,
-                compressed_message(stamp, picture(index, height, width, boxes)),
-            )
-        )
+        shown = picture(index, height, width, boxes)[turned]
+        image = image_message(stamp, shown, "bgr8") if raw else compressed_message(stamp, shown)
+        messages.append((stamp, image_topic, image))
         messages.append((stamp, topics.CAMERA_INFO, camera_info_message(stamp, height, width)))
         if index not in skipped_labels:
             late = stamp_of_frame(index + labels_lag, rate)
-            labels = image_message(stamp, label(index, height, width, boxes), "mono8")
+            labels = image_message(stamp, label(index, height, width, boxes)[turned], "mono8")
             messages.append((late, topics.CAMERA_LABELS, labels))
     with Writer(folder, version=9, storage_plugin=storage) as writer:
         connections = {
             topic: writer.add_connection(topic, kind, typestore=TYPES)
             for topic, kind in (
-                (image_topic, COMPRESSED_IMAGE),
+                (image_topic, IMAGE if raw else COMPRESSED_IMAGE),
                 (topics.CAMERA_LABELS, IMAGE),
                 (topics.CAMERA_INFO, CAMERA_INFO),
                 *([(topics.CAMERA_SCENE, STRING)] if scenes else []),

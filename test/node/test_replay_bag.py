@@ -15,13 +15,13 @@ from time import monotonic
 import numpy as np
 import pytest
 from helpers.command_process import finish, processes_about, start_command, wait_for_log
-from helpers.small_bag import label, moving_on, write_small_bag
+from helpers.small_bag import label, moving_on, picture, write_small_bag
 from sklearn.metrics import average_precision_score
 
 from cosme_ros.bags.reading import Bag, read_frames
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
-from cosme_ros.metrics.labels import ANOMALY
+from cosme_ros.metrics.labels import ANOMALY, IGNORED
 from cosme_ros.replay.runner import ros_environment
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
@@ -94,6 +94,28 @@ def test_in_time_for_the_next_frame_is_one_frame_late(
         expected = average_precision_score(anomalous[counted], np.stack(judges)[counted])
         assert found == pytest.approx(expected, abs=1e-9)
     assert aware["ap"] < report["offline"]["ap"]
+
+
+def test_a_camera_upside_down_has_the_figures_of_an_upright_one(
+    bundle: Path, tmp_path: Path
+) -> None:
+    topic = "/camera/image_raw"
+    bag = write_small_bag(
+        tmp_path / "bag", frames=4, rate=2.0, image_topic=topic, raw=True, upside_down=True
+    )
+    out = tmp_path / "out"
+    options = ("--image-topic", topic, "--image-rotation", "180")
+    status, said = finish(start(bundle, bag, out, *options))
+    assert status == 0, said
+    report = report_of(out)
+    assert report["published_equals_detector"] is True
+    detector = Detector(load_bundle(bundle), provider="cpu", threads=1)
+    scores = np.stack([detector.detect(picture(index, 180, 320)).score for index in range(4)])
+    truth = np.stack([label(index, 180, 320) for index in range(4)])
+    counted = truth != IGNORED
+    expected = average_precision_score(truth[counted] == ANOMALY, scores[counted])
+    for found in (report["offline"]["ap"], report["ap"]):
+        assert found == pytest.approx(expected, rel=1e-3)
 
 
 def test_at_twice_its_capacity_all_drops_are_reported_and_lateness_costs(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ jazzy)
 esac
 
 names=(rclpy rmw-fastrtps-cpp std-msgs sensor-msgs geometry-msgs diagnostic-msgs visualization-msgs
-    std-srvs lifecycle-msgs action-msgs)
+    std-srvs nav-msgs lifecycle-msgs action-msgs)
 "$python" -m venv "$dir/venv"
 # setuptools 80 has no `develop` any more that colcon --symlink-install could use.
 "$dir/venv/bin/python" -m pip install --quiet --disable-pip-version-check "${constraints[@]}" \

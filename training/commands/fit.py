@@ -229,20 +229,8 @@ def fit(
             "node the same file.",
         ),
     ] = None,
-    image_rotation: Annotated[
-        int,
-        typer.Option(
-            help="Degrees clockwise by which the frames are turned to be upright: 0, 90, 180 or "
-            "270. Give the node the same value."
-        ),
-    ] = 0,
-    image_flip: Annotated[
-        str,
-        typer.Option(
-            help="Whether the frames are then mirrored: none, horizontal or vertical. Give the "
-            "node the same value."
-        ),
-    ] = "none",
+    image_rotation: options.ImageRotation = 0,
+    image_flip: options.ImageFlip = "none",
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Use at most this many, evenly spread.")
     ] = None,
@@ -628,10 +616,7 @@ def fit(
         image_rotation=image_rotation,
         image_flip=image_flip,
     )
-    try:
-        orientation = settings.orientation
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    orientation = options.orientation_of(image_rotation, image_flip)
     source = open_frames(frames, topic)
     if orientation.turns:
         source = TurnedFrames(source, orientation)
@@ -671,8 +656,7 @@ def fit(
     bundle = shlex.quote(str(out.resolve()))
     typer.echo(
         f"next: ros2 launch cosme_ros detector.launch.py bundle:={bundle}"
-        + (f" image_rotation:={image_rotation}" if image_rotation else "")
-        + (f" image_flip:={image_flip}" if image_flip != "none" else "")
+        + options.as_launch_arguments(orientation)
     )
 
 

@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
+from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
+
 _PANEL = "Where to compute"
 
 SPREADING = """
@@ -95,6 +97,36 @@ CostOption = Annotated[
 ]
 
 
+def orientation_of(image_rotation: int, image_flip: str) -> ImageOrientation:
+    """Return what `--image-rotation` and `--image-flip` say.
+
+    Raises:
+        UsageError: another value.
+    """
+    from training.errors import UsageError
+
+    try:
+        return ImageOrientation(image_rotation, image_flip)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def as_options(orientation: ImageOrientation) -> str:
+    """Return the options of a command for a camera of this orientation; empty if it is upright."""
+    return _named(orientation, " --image-rotation {}", " --image-flip {}")
+
+
+def as_launch_arguments(orientation: ImageOrientation) -> str:
+    """Return the launch arguments for a camera of this orientation; empty if it is upright."""
+    return _named(orientation, " image_rotation:={}", " image_flip:={}")
+
+
+def _named(orientation: ImageOrientation, rotation: str, flip: str) -> str:
+    return (rotation.format(orientation.rotation) if orientation.rotation else "") + (
+        flip.format(orientation.flip) if orientation.flip != AS_IT_IS.flip else ""
+    )
+
+
 TEACHER_PANEL = "Teacher"
 
 OverwriteOption = Annotated[
@@ -142,6 +174,24 @@ Classes = Annotated[
     typer.Option(
         rich_help_panel=TEACHER_PANEL,
         help="The module's class list: a name or a JSON file, as in teacher.",
+    ),
+]
+
+
+ImageRotation = Annotated[
+    int,
+    typer.Option(
+        help="Degrees clockwise by which the frames are turned to be upright: 0, 90, 180 or 270. "
+        "Give the node the same value."
+    ),
+]
+
+
+ImageFlip = Annotated[
+    str,
+    typer.Option(
+        help="Whether the frames are then mirrored: none, horizontal or vertical. Give the node "
+        "the same value."
     ),
 ]
 

@@ -53,6 +53,8 @@ def start(
     max_frames: Annotated[
         int, typer.Option(min=1, help="Use at most this many, evenly spread.")
     ] = USUAL_FRAMES,
+    image_rotation: options.ImageRotation = 0,
+    image_flip: options.ImageFlip = "none",
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     overwrite: options.OverwriteOption = False,
 ) -> None:
@@ -74,10 +76,11 @@ def start(
     from training.errors import UsageError
     from training.teachers.loading import NO_TEACHER
 
+    orientation = options.orientation_of(image_rotation, image_flip)
     source = open_frames(pictures, topic)
     if not len(source):
         raise UsageError(f"{pictures} holds no picture")
-    size = usual_size(*source[0].shape[:2])
+    size = usual_size(*orientation.size(*source[0].shape[:2]))
     used = min(len(source), max_frames)
     typer.echo(
         f"{used} of {len(source)} pictures, network input {size[1]}x{size[0]}, "
@@ -94,6 +97,8 @@ def start(
         topic=topic,
         size=size,
         max_frames=max_frames,
+        image_rotation=image_rotation,
+        image_flip=image_flip,
         seed=seed,
         overwrite=overwrite,
     )
@@ -104,4 +109,7 @@ def start(
             "camera's streets, --teacher finds smaller things."
         )
     shown = shlex.quote(pictures) if Path(pictures).exists() else "SOURCE"
-    typer.echo(f"watch it: python -m cosme_ros watch {shown} --bundle {shlex.quote(str(out))}")
+    typer.echo(
+        f"watch it: python -m cosme_ros watch {shown} --bundle {shlex.quote(str(out))}"
+        + options.as_options(orientation)
+    )

@@ -190,7 +190,11 @@ def teacher(
     def validate(network: Any, *, pictures: bool = False) -> dict[str, Any] | None:
         if held_out is None:
             return None
-        drawn = ValidationPictures(out, class_list.classes, len(held_out)) if pictures else None
+        drawn = None
+        if pictures:
+            drawn = ValidationPictures(
+                out, class_list.classes, len(held_out), log=training.log_picture
+            )
         with tqdm(total=len(held_out), unit="frame", desc="mIoU", leave=False) as bar:
             result = mean_iou(
                 network,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric.loggers import Logger
+from numpy.typing import NDArray
 from torch import nn
 
 from cosme_ros.atomic_files import write_atomically
@@ -31,7 +32,7 @@ from training.datasets.readers.class_list import SegmentationClass
 from training.errors import UsageError
 from training.interrupts import deferred_interrupt
 from training.method.preprocessing import Preprocessing
-from training.run_logs import finish
+from training.run_logs import finish, log_picture
 from training.segmentation.auxiliary_classifiers import AuxiliaryClassifiers, auxiliary_loss
 from training.segmentation.loss import class_weights, segmentation_loss
 from training.segmentation.settings import TeacherSettings
@@ -165,6 +166,10 @@ class TeacherTraining:
         by_class = {f"iou/{name}": iou for name, iou in result["iou"].items() if iou is not None}
         self._fabric.log_dict({"miou": result["miou"], **by_class}, self.step)
         finish(self._fabric)
+
+    def log_picture(self, name: str, picture: NDArray[np.uint8]) -> None:
+        """Log a picture, uint8 [H, W, 3] BGR, where TensorBoard logs."""
+        log_picture(self._fabric, name, picture, self.step)
 
     def _take_step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
         settings = self.settings

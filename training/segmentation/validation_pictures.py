@@ -3,7 +3,7 @@
 
 """Pictures of a validation: the frame, its label and what the network predicted, side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -27,11 +27,20 @@ class ValidationPictures:
         run: folder of the run; earlier pictures in it are replaced.
         classes: whose colours are drawn.
         frames: how many there are.
+        log: called with the name of each picture and the picture, uint8 [H, 3 W, 3] BGR.
     """
 
-    def __init__(self, run: Path, classes: Sequence[SegmentationClass], frames: int) -> None:
+    def __init__(
+        self,
+        run: Path,
+        classes: Sequence[SegmentationClass],
+        frames: int,
+        *,
+        log: Callable[[str, NDArray[np.uint8]], object],
+    ) -> None:
         self.folder = run / FOLDER
         prepare_output_dir(self.folder, ("frame_*.png",), overwrite=True)
+        self._log = log
         self._shown = set(np.linspace(0, frames - 1, min(MOST, frames)).round().astype(int))
         # What has no class stays black.
         self._colours = np.zeros((256, 3), np.uint8)
@@ -67,5 +76,7 @@ class ValidationPictures:
             ),
         ]
         path = self.folder / f"frame_{index:04d}.png"
-        if not cv2.imwrite(str(path), np.hstack(panels)):
+        picture = np.asarray(np.hstack(panels), np.uint8)
+        if not cv2.imwrite(str(path), picture):
             raise OSError(f"{path} cannot be written")
+        self._log(f"{FOLDER}/{path.stem}", picture)

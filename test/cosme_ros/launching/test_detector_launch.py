@@ -15,7 +15,7 @@ from cosme_ros.launching.detector_launch import (
     detector_launch,
 )
 from cosme_ros.launching.launch_arguments import ArgumentError
-from cosme_ros.parameters import PARAMETERS_BY_NAME
+from cosme_ros.parameters import PARAMETERS, check_settings
 
 DEFAULTS_FILE = Path(__file__).parents[3] / "config" / "detector.yaml"
 ARGUMENTS = declared_arguments(DEFAULTS_FILE)
@@ -43,12 +43,33 @@ def test_only_given_arguments_override_the_file():
     }
 
 
-def test_arguments_with_the_name_of_a_parameter_are_described():
-    same = set(ARGUMENTS) & set(PARAMETERS_BY_NAME)
-    assert {"bundle", "provider", "cameras", "autostart"} <= same
-    for name in same:
-        default, text = ARGUMENTS[name]
-        assert default == "" and text.endswith("Empty: as in params_file")
+def test_every_parameter_is_an_argument_with_its_text():
+    for row in PARAMETERS:
+        default, text = ARGUMENTS[row.name]
+        assert default == "" and text == f"{row.help_text()} Empty: as in params_file"
+
+
+def test_every_parameter_reaches_the_node_in_its_own_type(tmp_path):
+    given = {
+        row.name: str(row.choices[-1] if row.choices else row.default)
+        for row in PARAMETERS
+        if row.default != "" or row.choices
+    }
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "manifest.json").touch()
+    texts = {"bundle": str(bundle), "marks": "12", "bundle_digest": "7" * 64}
+    found = launch(**given, **texts).parameters
+    assert found["marks"] == "12" and found["marks_guard"] is True
+    assert found["image_rotation"] == 270 and found["camera_height"] == 0.0
+    defaults = {row.name: row.default for row in PARAMETERS}
+    check_settings({**defaults, **found})
+
+
+def test_odometry_comes_from_where_vehicles_publish_it():
+    assert dict(launch().remappings)["~/input/odometry"] == "/odom"
+    given = launch(odometry_topic="/car/odometry", cameras="front,rear")
+    assert dict(given.remappings)["~/input/odometry"] == "/car/odometry"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +124,7 @@ def test_arguments_with_the_name_of_a_parameter_are_described():
     ],
 )
 def test_every_cameras_inputs_are_remapped(given, image, info):
-    assert set(launch(**given).remappings) == {
+    assert set(launch(**given).remappings) - {(topics.INPUT_ODOMETRY, "/odom")} == {
         (topics.of_camera(name, camera), topic)
         for name, topic_of in ((topics.INPUT_IMAGE, image), (topics.INPUT_CAMERA_INFO, info))
         for camera, topic in topic_of.items()
@@ -154,6 +175,10 @@ def test_camera_info_is_looked_for_beside_the_image(image_topic: str, beside: st
         ({"image_topic": "/{camera}/image_raw"}, "'image_topic' is '/{camera}/image_raw'"),
         ({"image_topic": "/a b"}, "'image_topic' is '/a b'"),
         ({"camera_info_topic": "//info"}, "'camera_info_topic' is '//info'"),
+        ({"odometry_topic": "//odom"}, "'odometry_topic' is '//odom'"),
+        ({"camera_height": "tall"}, "'camera_height' is 'tall'"),
+        ({"minimum_area": "0"}, "'minimum_area' is 0"),
+        ({"tracking": "maybe"}, "'tracking' is 'maybe'"),
         ({"compressed_topic": "/jpeg"}, "image_transport is not compressed"),
         ({"cameras": "a,,b"}, "'cameras' has cameras 'a,,b'"),
         ({"false_positive_rate": "abc"}, "'false_positive_rate' is 'abc'"),

@@ -12,8 +12,9 @@ from helpers.tiny_bundle import write_tiny_bundle
 from cosme_ros.launching.detector_launch import declared_arguments
 from cosme_ros.launching.launch_arguments import ArgumentError
 from cosme_ros.launching.replay_launch import ARGUMENTS, replay_launch
+from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.parameters import Settings
-from cosme_ros.replay.runner import HIGHEST_DOMAIN
+from cosme_ros.replay.runner import HIGHEST_DOMAIN, Replay
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 DETECTOR = declared_arguments(Path(__file__).parents[3] / "config" / "detector.yaml")
@@ -59,6 +60,14 @@ def test_the_detector_hears_what_is_played(places, tmp_path):
     assert raw.detector.parameters["image_transport"] == "raw"
 
 
+def test_the_cameras_orientation_reaches_detector_and_evaluation(places, tmp_path):
+    settings = launch(places, tmp_path / "out", image_rotation="90", image_flip="vertical")
+    assert settings.detector.parameters["image_rotation"] == 90
+    assert settings.detector.parameters["image_flip"] == "vertical"
+    assert settings.replay.orientation == ImageOrientation(90, "vertical")
+    assert Replay.read(settings.out).orientation == settings.replay.orientation
+
+
 def test_a_compressed_topic_need_not_be_called_so(places, tmp_path):
     bag = write_small_bag(tmp_path / "bag", frames=2, image_topic="/front/jpeg")
     settings = launch(places, tmp_path / "out", bag=str(bag), image_topic="/front/jpeg")
@@ -83,6 +92,8 @@ def test_a_replay_has_a_domain_of_its_own(places, tmp_path):
         ({"seconds_a_frame": "-1"}, "'seconds_a_frame' is '-1'"),
         ({"false_positive_rate": "abc"}, "'false_positive_rate' is 'abc'"),
         ({"provider": "abacus"}, "'provider' is 'abacus'"),
+        ({"image_rotation": "45"}, "'image_rotation' is '45'"),
+        ({"image_flip": "both"}, "'image_flip' is 'both'"),
         ({"overwrite": "maybe"}, "'overwrite' is 'maybe'"),
         ({"pictures": "maybe"}, "'pictures' is 'maybe'"),
         ({"keep_recording": "yes"}, "'keep_recording' is 'yes'"),

@@ -168,13 +168,27 @@ def test_no_logs_where_none_are_wanted(tree):
 
 
 def test_tensorboard(tree):
-    result = teacher(tree, "--steps", "1", "--log", "tensorboard")
+    result = teacher(tree, "--steps", "2", "--val", str(tree), "--log", "tensorboard")
     if find_spec("tensorboard") is None and find_spec("tensorboardX") is None:
         assert result.exit_code == 2
         assert "pip install tensorboard" in result.stderr
         return
     assert result.exit_code == 0, result.output
-    assert list((tree / "run/logs/version_0").glob("events.out.tfevents.*"))
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(tree / "run/logs/version_0")).Reload()
+    report = json.loads((tree / "run/report.json").read_text())
+    losses = events.Scalars("loss")
+    assert [event.step for event in losses] == [1, 2]
+    assert [event.value for event in losses] == pytest.approx(report["losses"], abs=1e-5)
+    for name, share in report["validation"]["iou"].items():
+        (event,) = events.Scalars(f"iou/{name}")
+        assert (event.step, event.value) == (2, pytest.approx(share))
+    for number in range(3):
+        (event,) = events.Images(f"pictures/frame_{number:04d}")
+        seen = cv2.imdecode(np.frombuffer(event.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)
+        np.testing.assert_array_equal(
+            seen, cv2.imread(str(tree / f"run/pictures/frame_{number:04d}.png"))
+        )
 
 
 def test_iou_by_class_is_printed_and_predictions_are_drawn(tree):
