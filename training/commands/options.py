@@ -95,6 +95,16 @@ CostOption = Annotated[
 ]
 
 
+StaticMaskOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.png",
+        help="The static mask that `fit` got; none if it got none. What it hides is not judged in "
+        "pictures with its ratio of sides.",
+    ),
+]
+
+
 TEACHER_PANEL = "Teacher"
 
 OverwriteOption = Annotated[
