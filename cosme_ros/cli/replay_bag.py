@@ -31,6 +31,7 @@ from cosme_ros.cli.progress import ProgressBars
 from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.detector import Detector
 from cosme_ros.output_folder import prepare_output_dir
+from cosme_ros.postprocessing.static_mask import load_static_mask
 from cosme_ros.replay.runner import CONTENTS, RECORDING, Replay, ReplayError
 from cosme_ros.replay.subprocesses import ChildError
 from cosme_ros.reporting.replay_evaluator import evaluate_recording
@@ -53,6 +54,7 @@ def run_replay(options: argparse.Namespace, command: str) -> None:
     out: Path = options.out
     bundle = load_bundle(options.bundle)
     say(f"the bundle {bundle.name} in {bundle.path} is sound")
+    load_static_mask(options.static_mask)  # raises for a file that the node would refuse
     # Made before anything is started, because what is wrong with it is best said from here.
     detector = Detector(
         bundle,
@@ -73,6 +75,7 @@ def run_replay(options: argparse.Namespace, command: str) -> None:
         rate=options.rate,
         seconds_a_frame=seconds_a_frame,
         overlay=options.pictures,
+        static_mask=options.static_mask,
     )
     replay.image_transport()  # raises for topics that are not as they should be, before `out`
     prepare_output_dir(out, CONTENTS, overwrite=options.overwrite)
@@ -130,7 +133,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=positive, default=1.0, help="multiple of the speed of recording"
     )
-    add_node_options(parser, "provider", "false_positive_rate", "threads")
+    add_node_options(parser, "provider", "false_positive_rate", "static_mask", "threads")
     parser.add_argument(
         "--keep-recording",
         action="store_true",

@@ -27,6 +27,7 @@ _PARAMETERS = (
     "device",
     "false_positive_rate",
     "region",
+    "static_mask",
     "image_rotation",
     "image_flip",
     "cameras",

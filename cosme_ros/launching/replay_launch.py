@@ -18,9 +18,11 @@ from cosme_ros.launching.detector_launch import DetectorLaunch, detector_launch
 from cosme_ros.launching.launch_arguments import ArgumentError
 from cosme_ros.output_folder import OutputError, prepare_output_dir
 from cosme_ros.parameters import PARAMETERS_BY_NAME, PLAYER_PARAMETERS, Parameter
+from cosme_ros.postprocessing.static_mask import StaticMaskError, load_static_mask
 from cosme_ros.replay.runner import CONTENTS, HIGHEST_DOMAIN, Replay, domain_of_our_own
 
 _PLAYER = {row.name: row for row in PLAYER_PARAMETERS}
+_OF_DETECTOR = ("provider", "false_positive_rate", "static_mask")
 
 
 def _of(row: Parameter) -> tuple[str, str]:
@@ -34,7 +36,7 @@ ARGUMENTS: dict[str, tuple[str | None, str]] = {
     "out": ("replay_output", "Folder to write to"),
     "overwrite": ("false", "Whether to replace what an earlier replay wrote to it"),
     **{name: _of(_PLAYER[name]) for name in ("rate", "image_topic", "label_topic")},
-    **{name: _of(PARAMETERS_BY_NAME[name]) for name in ("provider", "false_positive_rate")},
+    **{name: _of(PARAMETERS_BY_NAME[name]) for name in _OF_DETECTOR},
     "seconds_a_frame": (
         "1.0",
         "Upper limit of the detector's time for a frame. The replay waits 4 times as long at the "
@@ -96,7 +98,7 @@ def replay_launch(
     detector = detector_launch(
         {
             **{name: default for name, (default, _) in detector_arguments.items()},
-            **{name: given[name] for name in ("bundle", "provider", "false_positive_rate", "rviz")},
+            **{name: given[name] for name in ("bundle", *_OF_DETECTOR, "rviz")},
             "image_transport": transport,
             "image_topic": image_topic,
             "compressed_topic": image_topic if compressed else "",
@@ -115,7 +117,12 @@ def replay_launch(
         rate=rate,
         seconds_a_frame=seconds_a_frame,
         overlay=flags["pictures"],
+        static_mask=given["static_mask"],
     )
+    try:
+        load_static_mask(replay.static_mask)
+    except StaticMaskError as error:
+        raise ArgumentError("static_mask", f"cannot be used: {error}") from error
     try:
         prepare_output_dir(out, CONTENTS, overwrite=flags["overwrite"])
     except OutputError as error:

@@ -76,6 +76,8 @@ class Replay:
     """How often the bag is played."""
     overlay: bool = True
     """Whether the overlay is listened to, and hence drawn."""
+    static_mask: str = ""
+    """PNG file, as the node's parameter; empty: the whole image is looked at."""
 
     @classmethod
     def read(cls, folder: Path) -> "Replay":
@@ -99,6 +101,7 @@ class Replay:
         """Make `folder`, and leave there what `read` needs."""
         folder.mkdir(parents=True, exist_ok=True)
         absolute = {name: str(getattr(self, name).resolve()) for name in ("bundle", "bag")}
+        absolute["static_mask"] = self._static_mask_path()
         text = json.dumps({**asdict(self), **absolute}, indent=2)
         write_atomically(folder / SETTINGS, text + "\n")
 
@@ -130,8 +133,13 @@ class Replay:
                 "false_positive_rate": self.false_positive_rate,
                 "threads": self.threads,
                 "image_transport": self.image_transport(),
+                "static_mask": self._static_mask_path(),
             },
         )
+
+    def _static_mask_path(self) -> str:
+        """Absolute, or empty."""
+        return self.static_mask and str(Path(self.static_mask).expanduser().resolve())
 
     def recorder(self, folder: Path) -> NodeCall:
         """Return the recorder, which ends by itself `silence` seconds after the last message."""

@@ -162,7 +162,7 @@ def _compare(
                 tqdm.write(f"{mismatch}; they are judged whole")
             is_other_camera = True
         if mask is not None:
-            label = np.where(mask.at(height, width), label, np.uint8(IGNORED))
+            label = mask.ignoring(label, IGNORED)
         for name in ("mulmem", "auxcon", "score", "class_id"):
             pair = [found[name], wanted[name]]
             if mask is not None:

@@ -5,6 +5,8 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from helpers.small_bag import write_small_bag
 from helpers.tiny_bundle import write_tiny_bundle
@@ -13,7 +15,7 @@ from cosme_ros.launching.detector_launch import declared_arguments
 from cosme_ros.launching.launch_arguments import ArgumentError
 from cosme_ros.launching.replay_launch import ARGUMENTS, replay_launch
 from cosme_ros.parameters import Settings
-from cosme_ros.replay.runner import HIGHEST_DOMAIN
+from cosme_ros.replay.runner import HIGHEST_DOMAIN, Replay
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
 DETECTOR = declared_arguments(Path(__file__).parents[3] / "config" / "detector.yaml")
@@ -65,6 +67,15 @@ def test_a_compressed_topic_need_not_be_called_so(places, tmp_path):
     assert dict(settings.detector.remappings)["~/input/image"] == "/front/jpeg"
 
 
+def test_a_static_mask_is_the_detectors_and_the_judges(places, tmp_path):
+    file = tmp_path / "mask.png"
+    cv2.imwrite(str(file), np.full((180, 320), 255, np.uint8))
+    settings = launch(places, tmp_path / "out", static_mask=str(file))
+    assert settings.detector.parameters["static_mask"] == str(file)
+    assert Replay.read(tmp_path / "out").static_mask == str(file)
+    assert "static_mask" not in launch(places, tmp_path / "whole").detector.parameters
+
+
 def test_a_replay_has_a_domain_of_its_own(places, tmp_path):
     found = {launch(places, tmp_path / f"{number}").domain for number in range(5)}
     assert len(found) > 1 and all(1 <= domain <= HIGHEST_DOMAIN for domain in found)
@@ -82,6 +93,7 @@ def test_a_replay_has_a_domain_of_its_own(places, tmp_path):
         ({"rate": "inf"}, "'rate' is 'inf'"),
         ({"seconds_a_frame": "-1"}, "'seconds_a_frame' is '-1'"),
         ({"false_positive_rate": "abc"}, "'false_positive_rate' is 'abc'"),
+        ({"static_mask": "/no/mask.png"}, "'static_mask' cannot be used: static_mask '/no/mask"),
         ({"provider": "abacus"}, "'provider' is 'abacus'"),
         ({"overwrite": "maybe"}, "'overwrite' is 'maybe'"),
         ({"pictures": "maybe"}, "'pictures' is 'maybe'"),
