@@ -431,6 +431,15 @@ class Settings:
         minimum=0.1,
         maximum=3600.0,
     )
+    stall_exit: float = _row(
+        30.0,
+        "Seconds without a result, while frames wait or are worked on, or while every frame fails "
+        "by an unexpected error, after which the process ends with exit status 70 and the launch "
+        "file starts it again. Only after a first result, not before 'stall_error'. 0.0: never.",
+        Changeable.ALWAYS,
+        minimum=0.0,
+        maximum=3600.0,
+    )
     overlap: str = _row(
         "auto",
         "Whether a second thread makes and publishes a frame's outputs while the networks process "
@@ -469,6 +478,11 @@ class Settings:
         "Configure and activate when the process starts. false: a lifecycle manager does both.",
         Changeable.NEVER,
     )
+
+    @property
+    def exit_after(self) -> float:
+        """Seconds without a result after which the process ends; 0.0 for never."""
+        return self.stall_exit and max(self.stall_exit, self.stall_error)
 
     @property
     def orientation(self) -> ImageOrientation:

@@ -30,7 +30,7 @@ from cosme_ros.replay.runner import (
     ReplayError,
 )
 from cosme_ros.reporting.replay_evaluator import evaluate_recording
-from cosme_ros.reporting.replay_report import as_text, tables
+from cosme_ros.reporting.replay_report import as_text, static_mask_note, tables
 
 FAILURES = (BagError, BundleError, OSError, ProviderError, ReplayError, ScoreFault, ValueError)
 """What an evaluation raises when something given is wrong."""
@@ -77,6 +77,7 @@ def summary(report: Mapping[str, Any], folder: Path, *, pictures: bool) -> str:
             "",
             f"Provider {report['provider']}; the published scores {equal} Detector.detect's to the "
             "bit",
+            *([note] if (note := static_mask_note(report)) else []),
             "",
             "Look at",
             *(f"  {place:{width}}  {what}" for place, what in places.items()),

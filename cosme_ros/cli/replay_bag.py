@@ -32,6 +32,7 @@ from cosme_ros.cli.progress import ProgressBars
 from cosme_ros.command_frame import Interrupted, run_command
 from cosme_ros.inference.detector import Detector
 from cosme_ros.output_folder import prepare_output_dir
+from cosme_ros.postprocessing.static_mask import load_static_mask
 from cosme_ros.replay.runner import CONTENTS, RECORDING, Replay, ReplayError
 from cosme_ros.replay.subprocesses import ChildError
 from cosme_ros.reporting.replay_evaluator import evaluate_recording
@@ -54,6 +55,7 @@ def run_replay(options: argparse.Namespace, command: str) -> None:
     out: Path = options.out
     bundle = load_bundle(options.bundle)
     say(f"the bundle {bundle.name} in {bundle.path} is sound")
+    load_static_mask(options.static_mask)  # raises for a file that the node would refuse
     # Made before anything is started, because what is wrong with it is best said from here.
     detector = Detector(
         bundle,
@@ -77,6 +79,7 @@ def run_replay(options: argparse.Namespace, command: str) -> None:
         overlay=options.pictures,
         image_rotation=options.image_rotation,
         image_flip=options.image_flip,
+        static_mask=options.static_mask,
     )
     replay.image_transport()  # raises for topics that are not as they should be, before `out`
     prepare_output_dir(out, CONTENTS, overwrite=options.overwrite)
@@ -135,7 +138,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--rate", type=positive, default=1.0, help="multiple of the speed of recording"
     )
     add_node_options(
-        parser, "provider", "false_positive_rate", "image_rotation", "image_flip", "threads"
+        parser,
+        "provider",
+        "false_positive_rate",
+        "static_mask",
+        "image_rotation",
+        "image_flip",
+        "threads",
     )
     parser.add_argument(
         "--keep-recording",

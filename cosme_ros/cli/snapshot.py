@@ -154,7 +154,10 @@ def _write(detected: Iterable[_Detected], detector: Detector, options: argparse.
         made = _outputs(detector, each, options, RequestedOutputs(True, True, True, True))
         path = options.out / f"frame_{frame.index:04d}.png"
         caption = _caption(frame, made, detector.bundle, options)
-        if not cv2.imwrite(str(path), snapshot_picture(frame.image, made, caption=caption)):
+        picture = snapshot_picture(
+            frame.image, made, caption=caption, static_mask=options.static_mask
+        )
+        if not cv2.imwrite(str(path), picture):
             raise OSError(f"{path} cannot be written")
         count += 1
     return count

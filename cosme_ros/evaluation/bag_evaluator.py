@@ -58,7 +58,12 @@ from cosme_ros.postprocessing.obstacle_decision import (
     obstacle_rule,
     search_area,
 )
-from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
+from cosme_ros.postprocessing.static_mask import (
+    StaticMask,
+    load_static_mask,
+    looked_at,
+    visible_values,
+)
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.labelled import LabelledFrames, open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
@@ -261,7 +266,7 @@ class _Run:
             frame=frame.index,
             stamp=frame.stamp,
             bag_time=frame.bag_time,
-            peak=float(_values(detection.score, self._static_mask).max()),
+            peak=float(visible_values(detection.score, self._static_mask).max()),
             obstacles=None if mask is None else len(obstacles),
             mask_pixels=None if mask is None else int(np.count_nonzero(mask)),
             mask_iou=_mask_iou(self._mask_before, mask),
@@ -273,7 +278,8 @@ class _Run:
             why=why,
         )
         figures.scores.add(
-            _values(detection.raw_score_grid, self._static_mask), known_normal=seen.known_normal
+            visible_values(detection.raw_score_grid, self._static_mask),
+            known_normal=seen.known_normal,
         )
         before = figures.frames[-1] if figures.frames else None
         figures.frames.append(seen)
@@ -355,7 +361,8 @@ class _Run:
             self._alarm_runs += 1
         if seen.false_obstacles and not (before and before.false_obstacles):
             self._false_alarm_runs += 1
-        view = FrameView(frame.image, detection.score, mask, label)
+        score = detection.score
+        view = FrameView(frame.image, score, mask, label, looked_at(self._static_mask, score))
         scene = "" if self._scene is None else self._scene.caption
 
         def offer(kind: str, group: int, rank: float, caption: str) -> None:
@@ -415,14 +422,7 @@ def _looked_at(frame: BagFrame, static_mask: StaticMask) -> BagFrame:
     """Return the frame with the label ignored where the static mask does not look."""
     if frame.label is None:
         return frame
-    height, width = frame.label.shape
-    label = np.where(static_mask.at(height, width), frame.label, np.uint8(IGNORED))
-    return replace(frame, label=label.astype(np.uint8, copy=False))
-
-
-def _values(scores: NDArray[np.float32], static_mask: StaticMask | None) -> NDArray[np.float32]:
-    """Return the scores that are looked at, float32 of any shape."""
-    return scores if static_mask is None else static_mask.values_of(scores)
+    return replace(frame, label=static_mask.ignoring(frame.label, IGNORED))
 
 
 def _to_size(grid: NDArray[np.float32], label: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from cosme_ros.bags.reading import IMAGE, TYPES
 from cosme_ros.bags.scenes import SCENE_CAPTION_S, Scene
 from cosme_ros.messages.images import BgrImage
 from cosme_ros.postprocessing.obstacles import Obstacle
-from cosme_ros.postprocessing.static_mask import StaticMask
+from cosme_ros.postprocessing.static_mask import StaticMask, looked_at
 from cosme_ros.visualization.overlay import draw_overlay
 from cosme_ros.visualization.panels import VIDEO_WIDTH, FrameView, panel
 from cosme_ros.visualization.video import VideoFile
@@ -135,7 +135,7 @@ class BagOutputs:
             self._scene, self._scene_began = scene, frame.stamp
         since_cut = (frame.stamp - self._scene_began) * 1e-9
         picture = panel(
-            FrameView(frame.image, score, mask, label),
+            FrameView(frame.image, score, mask, label, looked_at(self._static_mask, score)),
             caption="" if scene is None else scene.caption,
             note=f"frame {frame.index}",
             new_scene=scene is not None and 0 <= since_cut < SCENE_CAPTION_S,

@@ -18,10 +18,11 @@ from cosme_ros.launching.detector_launch import DetectorLaunch, detector_launch
 from cosme_ros.launching.launch_arguments import ArgumentError
 from cosme_ros.output_folder import OutputError, prepare_output_dir
 from cosme_ros.parameters import PARAMETERS_BY_NAME, PLAYER_PARAMETERS, Parameter
+from cosme_ros.postprocessing.static_mask import StaticMaskError, load_static_mask
 from cosme_ros.replay.runner import CONTENTS, HIGHEST_DOMAIN, Replay, domain_of_our_own
 
 _PLAYER = {row.name: row for row in PLAYER_PARAMETERS}
-_OF_DETECTOR = ("provider", "false_positive_rate", "image_rotation", "image_flip")
+_OF_DETECTOR = ("provider", "false_positive_rate", "static_mask", "image_rotation", "image_flip")
 
 
 def _of(row: Parameter) -> tuple[str, str]:
@@ -118,7 +119,12 @@ def replay_launch(
         overlay=flags["pictures"],
         image_rotation=int(given["image_rotation"]),
         image_flip=given["image_flip"],
+        static_mask=given["static_mask"],
     )
+    try:
+        load_static_mask(replay.static_mask)
+    except StaticMaskError as error:
+        raise ArgumentError("static_mask", f"cannot be used: {error}") from error
     try:
         prepare_output_dir(out, CONTENTS, overwrite=flags["overwrite"])
     except OutputError as error:

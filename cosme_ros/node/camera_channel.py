@@ -34,10 +34,9 @@ from cosme_ros.node.transforms import CameraTransforms
 from cosme_ros.parameters import Settings
 from cosme_ros.streaming.diagnostics import SCORE_FAULT, Positions
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs
-from cosme_ros.streaming.frame_statistics import FrameStatistics
+from cosme_ros.streaming.frame_statistics import UNEXPECTED, FrameStatistics
 
 COMPLAINT_PERIOD = 5.0  # seconds between two log lines about the same kind of broken frame
-UNEXPECTED = "unexpected error"
 _GUESSED = "guessed directions"
 _NO_PLACE = "no place on the road"
 

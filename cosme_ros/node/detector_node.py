@@ -39,6 +39,7 @@ from cosme_ros.calibration.guarantee import (
 from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.node.camera_channel import CameraChannel
+from cosme_ros.node.free_memory import FreeMemory
 from cosme_ros.node.log import LogBridge
 from cosme_ros.node.marking import Marking
 from cosme_ros.node.parameter_declaration import declare
@@ -57,6 +58,7 @@ from cosme_ros.streaming.frame_pipeline import DetectedFrame, FramePipeline, ope
 from cosme_ros.streaming.frame_queue import QueuedFrame
 from cosme_ros.streaming.frame_statistics import Processed
 from cosme_ros.streaming.frame_worker import FrameWorker
+from cosme_ros.streaming.stall_watch import StallWatch
 
 # Errors at configure that the user can correct.
 CONFIGURATION_ERRORS = (ParameterError, BundleError, ProviderError)
@@ -93,6 +95,8 @@ class DetectorNode(LifecycleNode):
         self._transforms: CameraTransforms | None = None
         self._marking = Marking(self, self._adaptation, self._is_guarded)
         self._worker: FrameWorker[Any, DetectedFrame] | None = None
+        self._stall_watch = StallWatch()
+        self._free_memory = FreeMemory()
         self.create_service(Trigger, topics.EXPLAIN, self._on_explain)
         # Not lifecycle publishers: diagnostics speak in every state.
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
@@ -400,6 +404,20 @@ class DetectorNode(LifecycleNode):
 
     # Diagnostics
 
+    def watch(self) -> None:
+        """End a process that gives no results any more; return the memory that broken frames left.
+
+        For the supervisor's thread.
+        """
+        pipeline = self._pipeline
+        if pipeline is None or self._worker is None:
+            return
+        cameras = [camera.statistics.progress() for camera in list(self._cameras.values())]
+        reason = self._stall_watch.reason_to_end(cameras, pipeline.settings.exit_after)
+        if reason is not None:
+            end_hanging_process(self.get_logger(), reason)
+        self._free_memory.see(sum(camera.failed for camera in cameras))
+
     def publish_diagnostics(self) -> None:
         """Publish how the node is. May be called from any thread."""
         message = DiagnosticArray()
@@ -470,6 +488,7 @@ def main(args: list[str] | None = None) -> int:
             node.context,
             node.get_parameter("diagnostics_period").value,
             publish=node.publish_diagnostics,
+            watch=node.watch,
             wake=executor.wake,
             logger=node.get_logger(),
         )

@@ -21,20 +21,23 @@ HANG_TIMEOUT = 3.0
 """Seconds that the frame under way has to end, once the process is asked to end."""
 _END_TIMEOUT = 4.0
 """Seconds that everything has to end, once the process is asked to."""
+_WATCH_PERIOD = 1.0
+"""Seconds between two calls of `watch`."""
 _STEP = 0.1
 """Seconds between two looks at whether the process is asked to end."""
 
 
 class Supervisor:
-    """Calls `publish` every `period` seconds, until `silence`; ends a process that does not end.
+    """Calls `publish` and `watch` again and again, until `silence`; ends what does not end.
 
     From the moment that the context is shut down, by a signal or by the process itself, the process
     has _END_TIMEOUT seconds to go: then it is ended with HANGING, whatever it waits for.
 
     Args:
         context: the node's.
-        period: in seconds.
+        period: of `publish`, in seconds.
         publish: called in this object's thread. What it raises is logged.
+        watch: the same, every second.
         wake: the executor. A signal may wake it before the context is shut down: then it waits
             again, and without a timer of its own nothing else would wake it.
         logger: the node's.
@@ -46,15 +49,15 @@ class Supervisor:
         period: float,
         *,
         publish: Callable[[], None],
+        watch: Callable[[], None],
         wake: Callable[[], None],
         logger: Any,
     ) -> None:
         self._context = context
-        self._period = period
-        self._publish = publish
+        self._repeated = ((publish, period), (watch, _WATCH_PERIOD))
         self._wake = wake
         self._logger = logger
-        self._publishing = threading.Lock()
+        self._calling = threading.Lock()
         self._silent = False
         # A daemon: it watches until the very end of the process, and does not keep it alive.
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -64,15 +67,15 @@ class Supervisor:
         self._thread.start()
 
     def silence(self) -> None:
-        """Publish no more and wake nobody. The end is still watched.
+        """Call nothing more and wake nobody. The end is still watched.
 
-        Returns when nothing is being published.
+        Returns when nothing is being called.
         """
-        with self._publishing:
+        with self._calling:
             self._silent = True
 
     def _watch(self) -> None:
-        due = monotonic()
+        due = [monotonic()] * len(self._repeated)
         asked_to_end: float | None = None
         while True:
             now = monotonic()
@@ -82,22 +85,25 @@ class Supervisor:
                     end_hanging_process(None, f"asked to end, it has not in {_END_TIMEOUT:g} s")
                 if not self._silent:
                     self._wake()
-            elif now >= due:
-                self._publish_once()
-                due = max(due + self._period, monotonic())
+            else:
+                for place, (call, period) in enumerate(self._repeated):
+                    if now >= due[place]:
+                        self._call(call)
+                        due[place] = max(due[place] + period, monotonic())
             # Relative and monotonic in every version of Python; a lock's timeout goes by the
             # system's clock before 3.11.
-            sleep(min(_STEP, max(due - monotonic(), 0.001)) if asked_to_end is None else _STEP)
+            left = max(min(due) - monotonic(), 0.001)
+            sleep(min(_STEP, left) if asked_to_end is None else _STEP)
 
-    def _publish_once(self) -> None:
-        with self._publishing:
+    def _call(self, call: Callable[[], None]) -> None:
+        with self._calling:
             if self._silent:
                 return
             try:
-                self._publish()
+                call()
             except Exception:
                 if self._context.ok():  # else the publisher went with it
-                    self._logger.error(f"no diagnostics: {traceback.format_exc()}")
+                    self._logger.error(f"{call.__name__} failed: {traceback.format_exc()}")
 
 
 def end_hanging_process(logger: Any | None, reason: str) -> None:

@@ -102,6 +102,11 @@ class StaticMask:
         height, width = scores.shape
         return np.asarray(scores[self.places(height, width)])
 
+    def ignoring(self, label: NDArray[np.uint8], ignored: int) -> NDArray[np.uint8]:
+        """Return a label [H, W] with the value `ignored` where nothing is looked at, uint8."""
+        height, width = label.shape
+        return np.where(self.at(height, width), label, np.uint8(ignored))
+
     def mismatch(self, height: int, width: int, what: str) -> str | None:
         """Return a sentence where the mask was made for images of another ratio of sides.
 
@@ -129,6 +134,20 @@ class StaticMask:
         sentence = self.mismatch(height, width, what)
         if sentence is not None:
             _log.warning("%s", sentence)
+
+
+def looked_at(
+    static_mask: StaticMask | None, score: NDArray[np.float32]
+) -> NDArray[np.bool_] | None:
+    """Return which pixels of a score [H, W] are looked at, bool [H, W]; None for all of them."""
+    return None if static_mask is None else static_mask.at(*score.shape)
+
+
+def visible_values(
+    scores: NDArray[np.float32], static_mask: StaticMask | None
+) -> NDArray[np.float32]:
+    """Return the values of a map [h, w] that are looked at, float32 of any shape."""
+    return scores if static_mask is None else static_mask.values_of(scores)
 
 
 def load_static_mask(path: str) -> StaticMask | None:

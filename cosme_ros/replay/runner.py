@@ -80,6 +80,8 @@ class Replay:
     image_rotation: int = AS_IT_IS.rotation
     """Degrees clockwise."""
     image_flip: str = AS_IT_IS.flip
+    static_mask: str = ""
+    """PNG file, as the node's parameter; empty: the whole image is looked at."""
 
     @classmethod
     def read(cls, folder: Path) -> "Replay":
@@ -103,6 +105,7 @@ class Replay:
         """Make `folder`, and leave there what `read` needs."""
         folder.mkdir(parents=True, exist_ok=True)
         absolute = {name: str(getattr(self, name).resolve()) for name in ("bundle", "bag")}
+        absolute["static_mask"] = self._static_mask_path()
         text = json.dumps({**asdict(self), **absolute}, indent=2)
         write_atomically(folder / SETTINGS, text + "\n")
 
@@ -141,8 +144,13 @@ class Replay:
                 "image_transport": self.image_transport(),
                 "image_rotation": self.image_rotation,
                 "image_flip": self.image_flip,
+                "static_mask": self._static_mask_path(),
             },
         )
+
+    def _static_mask_path(self) -> str:
+        """Absolute, or empty."""
+        return self.static_mask and str(Path(self.static_mask).expanduser().resolve())
 
     def recorder(self, folder: Path) -> NodeCall:
         """Return the recorder, which ends by itself `silence` seconds after the last message."""

@@ -24,6 +24,7 @@ from cosme_ros.evaluation.obstacle_tracking import (
 )
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK
 from cosme_ros.metrics.labels import ANOMALY
+from cosme_ros.postprocessing.static_mask import StaticMask, visible_values
 from cosme_ros.reporting.pictures import ChosenFrame
 from cosme_ros.tracking.continuity import Continuity
 from cosme_ros.visualization.panels import Region
@@ -58,9 +59,14 @@ class _Frame:
 
 
 class DriveObstacles:
-    """Fed with the frames that have a result, in order."""
+    """Fed with the frames that have a result, in order.
 
-    def __init__(self) -> None:
+    Args:
+        static_mask: of the camera. The highest score of a frame is of what it shows.
+    """
+
+    def __init__(self, static_mask: StaticMask | None = None) -> None:
+        self._static_mask = static_mask
         self._followed = LabelledObstacles(ANOMALY_TRACK.true)
         self._continuity = Continuity()
         self._frames: list[_Frame] = []
@@ -104,7 +110,7 @@ class DriveObstacles:
                 labelled=label is not None,
                 normal=label is not None and not bool((label == ANOMALY).any()),
                 regions=_regions(mask) if alarming and mask is not None else 0,
-                peak=float(score.max()),
+                peak=float(visible_values(score, self._static_mask).max()),
             )
         )
 

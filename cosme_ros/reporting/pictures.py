@@ -12,6 +12,7 @@ import numpy as np
 
 from cosme_ros.bags.scenes import SCENE_CAPTION_S, Scene
 from cosme_ros.messages.images import BgrImage
+from cosme_ros.postprocessing.static_mask import StaticMask, looked_at
 from cosme_ros.replay.recording import Output
 from cosme_ros.replay.runner import CONTACT_SHEET, PICTURES, VIDEO
 from cosme_ros.reporting.html import Thumbnail
@@ -53,9 +54,15 @@ class ChosenFrame:
     focus: Region | None = None
 
 
-def view_of(output: Output) -> FrameView:
+def view_of(output: Output, static_mask: StaticMask | None = None) -> FrameView:
     """Return what is to be shown of a recorded frame."""
-    return FrameView(output.image, output.score, output.mask, output.label)
+    return FrameView(
+        output.image,
+        output.score,
+        output.mask,
+        output.label,
+        looked_at(static_mask, output.score),
+    )
 
 
 class DriveVideo:
@@ -64,9 +71,13 @@ class DriveVideo:
     Args:
         folder: that receives it.
         frames_a_second: at which it is to be played.
+        static_mask: of the camera; what it hides is hatched.
     """
 
-    def __init__(self, folder: Path, frames_a_second: float) -> None:
+    def __init__(
+        self, folder: Path, frames_a_second: float, static_mask: StaticMask | None = None
+    ) -> None:
+        self._static_mask = static_mask
         self._video = VideoFile(folder / VIDEO, frames_a_second)
         self._eye_catching = round(SCENE_CAPTION_S * frames_a_second)
         self._scene: Scene | None = None
@@ -84,7 +95,7 @@ class DriveVideo:
         self._scene = scene
         self._video.add(
             panel(
-                view_of(output),
+                view_of(output, self._static_mask),
                 caption="" if scene is None else scene.caption,
                 note=f"frame {frame}, {seconds:.1f} s",
                 new_scene=scene is not None and self._since_cut < self._eye_catching,
@@ -94,7 +105,12 @@ class DriveVideo:
 
 
 def draw_chosen(
-    folder: Path, outputs: Iterable[Output], chosen: Sequence[ChosenFrame], *, heading: str
+    folder: Path,
+    outputs: Iterable[Output],
+    chosen: Sequence[ChosenFrame],
+    *,
+    heading: str,
+    static_mask: StaticMask | None = None,
 ) -> tuple[Thumbnail, ...]:
     """Draw the chosen frames in full size, and the contact sheet of them all.
 
@@ -106,6 +122,7 @@ def draw_chosen(
         outputs: of all frames; those that are not chosen are passed over.
         chosen: in the order of the contact sheet; a frame may be chosen for two reasons.
         heading: of the contact sheet.
+        static_mask: of the camera; what it hides is hatched.
 
     Returns:
         The same for a page, in the order of `chosen`.
@@ -118,7 +135,7 @@ def draw_chosen(
         for place, choice in enumerate(chosen):
             if choice.stamp != output.stamp:
                 continue
-            view = view_of(output)
+            view = view_of(output, static_mask)
             judged = judged and view.label is not None
             large = panel(view, caption=choice.caption, note=choice.note)
             stem = folder / PICTURES / f"frame_{choice.frame:04d}"
@@ -140,18 +157,24 @@ def draw_chosen(
                 f"{choice.caption}. Frame {choice.frame}: {choice.note}",
             )
     if tiles:
-        sheet = contact_sheet([tiles[place] for place in sorted(tiles)], heading, judged=judged)
+        hidden = static_mask is not None and static_mask.hidden_share > 0
+        sheet = contact_sheet(
+            [tiles[place] for place in sorted(tiles)], heading, judged=judged, hidden=hidden
+        )
         _write(folder / CONTACT_SHEET, sheet)
     return tuple(thumbnails[place] for place in sorted(thumbnails))
 
 
-def contact_sheet(tiles: Sequence[BgrImage], heading: str, *, judged: bool) -> BgrImage:
+def contact_sheet(
+    tiles: Sequence[BgrImage], heading: str, *, judged: bool, hidden: bool = False
+) -> BgrImage:
     """Lay out tiles in two columns, under a heading and over what the colours mean.
 
     Args:
         tiles: each uint8 [h, w, 3] BGR; they are brought to the size of the first.
         heading: above all.
         judged: whether there is a truth that the legend has to name.
+        hidden: whether some of the tiles is not looked at.
 
     Returns:
         uint8 [h, w, 3] BGR.
@@ -173,7 +196,7 @@ def contact_sheet(tiles: Sequence[BgrImage], heading: str, *, judged: bool) -> B
         [
             title(heading, "", body.shape[1], unit),
             body,
-            legend(body.shape[1], unit, judged=judged),
+            legend(body.shape[1], unit, judged=judged, hidden=hidden),
         ]
     )
     framed = cv2.copyMakeBorder(

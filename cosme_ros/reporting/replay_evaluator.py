@@ -9,20 +9,23 @@ frame at once, as if time stood still; every frame by the newest result there wa
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cosme_ros.atomic_files import write_atomically
-from cosme_ros.bags.reading import BagError
+from cosme_ros.bags.reading import BagError, LabelledFrame
 from cosme_ros.bags.scenes import Scene, scenes_of_frames
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
+from cosme_ros.metrics.labels import IGNORED
+from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
 from cosme_ros.replay.evaluation import Evaluation
-from cosme_ros.replay.recording import Recording
+from cosme_ros.replay.recording import Output, Recording
 from cosme_ros.replay.runner import LOGS, RECORDING, REPORT, VIDEO, Replay, ReplayError
 from cosme_ros.replay.streaming_accuracy import timeline
 from cosme_ros.reporting.drive_obstacles import DriveObstacles
@@ -31,6 +34,8 @@ from cosme_ros.reporting.html import Thumbnail
 from cosme_ros.reporting.pictures import DriveVideo, draw_chosen
 from cosme_ros.reporting.replay_page import write_page
 from cosme_ros.reporting.replay_report import report_of
+
+_Labelled = TypeVar("_Labelled", Output, LabelledFrame)
 
 
 def evaluate_recording(
@@ -58,6 +63,7 @@ def evaluate_recording(
         BundleError, ProviderError: the detector cannot be made.
         ReplayError: `folder` is not that of a replay, or the detector published no score.
         ScoreFault: the detector's score of a frame is not finite.
+        StaticMaskError: the file of the replay's static mask is gone.
     """
     folder = Path(folder)
     replay = Replay.read(folder)
@@ -69,6 +75,7 @@ def evaluate_recording(
             threads=replay.threads,
             orientation=replay.orientation,
         )
+    mask = load_static_mask(replay.static_mask)
     recording = Recording(folder / RECORDING, replay.image_topic, replay.label_topic)
     counts = recording.counts()
     when = timeline(recording.times)
@@ -80,10 +87,10 @@ def evaluate_recording(
     evaluation = Evaluation(detector)
     numbers = {frame.stamp: number for number, frame in enumerate(recording.times)}
     scenes = _scenes(replay, len(numbers))
-    drive = DriveObstacles()
+    drive = DriveObstacles(mask)
     done, total = 0, len(when.frames)
-    with _video(recording, folder) if pictures else nullcontext() as video:
-        for output in recording.outputs():
+    with _video(recording, folder, mask) if pictures else nullcontext() as video:
+        for output in _judged(recording.outputs(), mask):
             evaluation.add(output)
             number = numbers[output.stamp]
             scene = scenes[number] if scenes else None
@@ -100,16 +107,23 @@ def evaluate_recording(
                 video.add(number, seconds, output, scene)
             done += 1
             on_progress("evaluating", done, total)
-        for frame in recording.unanswered():
+        for frame in _judged(recording.unanswered(), mask):
             evaluation.add_unanswered(frame)
             done += 1
             on_progress("evaluating", done, total)
     for label, newest in recording.judged_by(when.judged_by()):
-        evaluation.add_latency_aware(label, newest)
+        visible = label if mask is None else mask.ignoring(label, IGNORED)
+        evaluation.add_latency_aware(visible, newest)
     thumbnails: tuple[Thumbnail, ...] = ()
     if pictures:
         chosen, heading = drive.chosen()
-        thumbnails = draw_chosen(folder, recording.outputs(), chosen, heading=heading)
+        thumbnails = draw_chosen(
+            folder,
+            _judged(recording.outputs(), mask),
+            chosen,
+            heading=heading,
+            static_mask=mask,
+        )
     report = {
         **report_of(evaluation.result(), when, counts),
         "labelled_obstacles": drive.report(),
@@ -122,6 +136,9 @@ def evaluate_recording(
             "path": str(replay.bundle),
             "sha256": detector.bundle.digest,
         },
+        "static_mask": None
+        if mask is None
+        else {"path": mask.path, "sha256": mask.sha256, "hidden_share": mask.hidden_share},
         "bag": {"path": str(replay.bag), "image_topic": replay.image_topic},
         "command": command,
         "machine": describe_environment(),
@@ -131,10 +148,18 @@ def evaluate_recording(
     return report
 
 
-def _video(recording: Recording, folder: Path) -> DriveVideo:
+def _video(recording: Recording, folder: Path, static_mask: StaticMask | None) -> DriveVideo:
     stamps = np.array([frame.stamp for frame in recording.times if frame.score is not None])
     period = float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 0.0
-    return DriveVideo(folder, frames_a_second=1.0 / period if period > 0 else 1.0)
+    return DriveVideo(folder, 1.0 / period if period > 0 else 1.0, static_mask)
+
+
+def _judged(frames: Iterable[_Labelled], static_mask: StaticMask | None) -> Iterator[_Labelled]:
+    """Yield the frames, their labels ignored where nothing is looked at."""
+    for frame in frames:
+        if static_mask is not None and frame.label is not None:
+            frame = replace(frame, label=static_mask.ignoring(frame.label, IGNORED))
+        yield frame
 
 
 def _scenes(replay: Replay, played: int) -> tuple[Scene | None, ...]:

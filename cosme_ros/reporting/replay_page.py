@@ -10,7 +10,7 @@ from typing import Any
 from cosme_ros.evaluation.obstacle_tracking import FOUND_SHARE
 from cosme_ros.reporting import figures as charts
 from cosme_ros.reporting.html import Thumbnail, write_html
-from cosme_ros.reporting.replay_report import tables
+from cosme_ros.reporting.replay_report import static_mask_note, tables
 
 TEMPLATE = "replay_report.html.j2"
 
@@ -46,6 +46,7 @@ def page_content(report: Mapping[str, Any]) -> dict[str, Any]:
         "report": report,
         "tables": tables(report),
         "warnings": _warnings(report),
+        "static_mask": static_mask_note(report),
         "found_share": FOUND_SHARE,
         "latencies": charts.latencies(latencies),
         "ages": charts.ages_of_newest(seconds, ages, dropped) if known else "",

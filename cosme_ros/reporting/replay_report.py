@@ -126,6 +126,17 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
     ]
 
 
+def static_mask_note(report: Mapping[str, Any]) -> str:
+    """Return a sentence on the static mask of a report; empty where there was none."""
+    mask = report.get("static_mask")
+    if mask is None:
+        return ""
+    return (
+        f"{mask['hidden_share']:.1%} of the image is not looked at (static mask {mask['path']}): "
+        "no obstacle is found there, and its labels are not judged"
+    )
+
+
 def obstacle_table(obstacles: Mapping[str, Any]) -> Table:
     """Return what became of each labelled obstacle, and of all in a note.
 

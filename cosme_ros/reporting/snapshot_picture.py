@@ -8,6 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from cosme_ros.postprocessing.static_mask import StaticMask, looked_at
 from cosme_ros.streaming.frame_outputs import FrameOutputs
 from cosme_ros.visualization.panels import FrameView, heat_map, legend, outlined, title
 from cosme_ros.visualization.text import unit_of
@@ -17,23 +18,27 @@ _PANEL_WIDTHS = (640, 960)
 _PAPER = 248
 
 
-def snapshot_picture(image: np.ndarray, made: FrameOutputs, *, caption: str) -> np.ndarray:
+def snapshot_picture(
+    image: np.ndarray, made: FrameOutputs, *, caption: str, static_mask: StaticMask | None = None
+) -> np.ndarray:
     """Camera and overlay, below them score and mask, and what it all means.
 
     `image` is uint8 [H, W, 3] BGR, `made` what `compute_outputs` made of it with everything wanted;
-    mask and outlines may be withheld. Returns uint8 [h, w, 3] BGR, w 1288 to 1928.
+    mask and outlines may be withheld. What `static_mask` hides is hatched. Returns uint8
+    [h, w, 3] BGR, w 1288 to 1928.
     """
     assert made.score is not None
     assert made.overlay is not None
     width = min(max(image.shape[1], _PANEL_WIDTHS[0]), _PANEL_WIDTHS[1])
-    view = FrameView(image, made.score, made.mask, None)
+    visible = looked_at(static_mask, made.score)
+    view = FrameView(image, made.score, made.mask, None, visible)
     withheld = made.mask is None
     mask = outlined(view, width=width)
     height = mask.shape[0]
     panels = [
         ("Camera", image),
         ("Overlay, as the node publishes it", made.overlay),
-        ("Anomaly score", heat_map(image, made.score)),
+        ("Anomaly score", heat_map(image, made.score, visible)),
         (
             "Obstacle mask: withheld, because no drivable area is seen"
             if withheld
@@ -49,7 +54,8 @@ def snapshot_picture(image: np.ndarray, made: FrameOutputs, *, caption: str) -> 
     gap = np.full((titled[0].shape[0], 8, 3), _PAPER, np.uint8)
     rows = [np.hstack([left, gap, right]) for left, right in (titled[:2], titled[2:])]
     whole = rows[0].shape[1]
-    explained = legend(whole, 0.9 * unit, judged=False, withheld=withheld)
+    hidden = visible is not None and not visible.all()
+    explained = legend(whole, 0.9 * unit, judged=False, withheld=withheld, hidden=hidden)
     return np.vstack([*rows, explained, title(caption, "", whole, 0.8 * unit)])
 
 

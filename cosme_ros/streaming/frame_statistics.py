@@ -15,6 +15,8 @@ from cosme_ros.health.state import NO_HEALTH, FrameHealth
 from cosme_ros.streaming.score_drift import ScoreSpread, mean_spread
 
 WINDOW = 10.0  # seconds; rates, percentiles and drift are taken over this
+UNEXPECTED = "unexpected error"
+"""Reason of a failure that is no fault of the frame: the networks or the device are at fault."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """Whether results come, times in seconds.
+
+    `processed` and `failed` count frames since the start; `pending_age` is as in Snapshot.
+    `failing_age` is for how long frames have failed as UNEXPECTED with no result between them, from
+    the first to the last of these; 0.0 where there is none since the last result.
+    """
+
+    processed: int
+    failed: int
+    pending_age: float
+    failing_age: float
+
+
+@dataclass(frozen=True)
 class Processed:
     """One frame that made it, times in seconds.
 
@@ -109,6 +126,8 @@ class FrameStatistics:
         self._waiting = 0
         self._under_way = 0
         self._pending_since: float | None = None
+        self._failing_since: float | None = None
+        self._failing_until = 0.0
         self._masks_withheld = 0
         self._unconfirmed = 0
         self._unconfirmed_frames = 0
@@ -163,7 +182,12 @@ class FrameStatistics:
         with self._lock:
             self._under_way -= 1
             self._failed[reason] += 1
-            self._failures.append((self._end_one(), reason))
+            now = self._end_one()
+            self._failures.append((now, reason))
+            if reason == UNEXPECTED:
+                self._failing_until = now
+                if self._failing_since is None:
+                    self._failing_since = now
 
     def process(self, frame: Processed) -> None:
         """Count a frame under way that is processed."""
@@ -175,6 +199,7 @@ class FrameStatistics:
             self._unconfirmed_frames += frame.unconfirmed > 0
             self._out_of_domain += frame.out_of_domain
             self._health = frame.health
+            self._failing_since = None
             self._outputs.append((self._end_one(), frame))
 
     def output_rate(self) -> float:
@@ -183,6 +208,18 @@ class FrameStatistics:
             now = self._clock()
             self._forget(now)
             return len(self._outputs) / self._span(now)
+
+    def progress(self) -> Progress:
+        """Return whether results come, without the cost of `snapshot`."""
+        with self._lock:
+            return Progress(
+                processed=self._processed,
+                failed=sum(self._failed.values()),
+                pending_age=self._pending_age(self._clock()),
+                failing_age=0.0
+                if self._failing_since is None
+                else self._failing_until - self._failing_since,
+            )
 
     def snapshot(self) -> Snapshot:
         """Return the statistics now: totals, and rates over the recent window."""
@@ -200,7 +237,7 @@ class FrameStatistics:
                 failed=dict(self._failed),
                 waiting=self._waiting,
                 under_way=self._under_way,
-                pending_age=0.0 if self._pending_since is None else now - self._pending_since,
+                pending_age=self._pending_age(now),
                 masks_withheld=self._masks_withheld,
                 input_rate=len(self._inputs) / span,
                 output_rate=len(frames) / span,
@@ -226,6 +263,9 @@ class FrameStatistics:
         self._pending_since = now
         self._forget_pending()
         return now
+
+    def _pending_age(self, now: float) -> float:
+        return 0.0 if self._pending_since is None else now - self._pending_since
 
     def _forget_pending(self) -> None:
         if self._waiting + self._under_way == 0:

@@ -14,6 +14,7 @@ from cosme_ros.health.state import NO_HEALTH, FrameHealth, HealthState
 from cosme_ros.postprocessing.obstacles import Obstacle, outlines
 from cosme_ros.postprocessing.static_mask import StaticMask
 from cosme_ros.visualization.colormap import ALARM_COLOUR, draw_scale, mapped
+from cosme_ros.visualization.hatching import hatch_hidden
 from cosme_ros.visualization.text import (
     Box,
     counted,
@@ -29,8 +30,6 @@ _FRAME_BRIGHTNESS = 0.8
 _OPACITY = 0.75
 _DARK = (0, 0, 0)  # BGR
 _AMBER = (0, 190, 255)
-_HATCH = (110, 110, 110)
-_HIDDEN_BRIGHTNESS = 0.25
 
 
 def draw_overlay(
@@ -77,7 +76,7 @@ def draw_overlay(
     else:
         looked_at = static_mask.at(height, width)
         _colour_alarms(picture, np.where(looked_at, score, np.float32(0)))
-        _hatch(picture, looked_at, unit)
+        hatch_hidden(picture, looked_at, unit)
     lines = () if mask is None else outlines(mask, obstacles)
     draw_outlines(picture, lines, unit)
     note = f"{health.state.words}: {health.reason}" if health.reason else ""
@@ -119,20 +118,6 @@ def not_looked_at_caption(static_mask: StaticMask | None) -> str:
         return ""
     percent = 100 * static_mask.hidden_share
     return f"{f'{percent:.0f}' if percent >= 1 else 'less than 1'} % not looked at"
-
-
-def _hatch(picture: np.ndarray, looked_at: np.ndarray, unit: float) -> None:
-    """Darken what is not looked at, with light diagonal lines, so that it is not taken for road."""
-    hidden = (~looked_at).view(np.uint8)
-    x, y, width, height = cv2.boundingRect(hidden)
-    if width == 0:
-        return
-    box = np.s_[y : y + height, x : x + width]
-    dark = cv2.convertScaleAbs(picture[box], alpha=_HIDDEN_BRIGHTNESS)
-    thick = max(1, round(2 * unit))
-    for offset in range(0, width + height, max(6, round(14 * unit))):
-        cv2.line(dark, (offset, 0), (offset - height, height), _HATCH, thick)
-    cv2.copyTo(dark, hidden[box], picture[box])
 
 
 def _colour_alarms(picture: np.ndarray, score: np.ndarray) -> None:

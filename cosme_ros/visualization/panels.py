@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from cosme_ros.metrics.labels import ANOMALY, IGNORED
 from cosme_ros.visualization.colormap import MASK_COLOUR, SCALE_END, TRUTH_COLOUR, mapped
+from cosme_ros.visualization.hatching import HATCH_COLOUR, hatch_hidden
 from cosme_ros.visualization.text import text_height, text_width, unit_of, write
 
 PANEL_WIDTH = 1280
@@ -61,12 +62,15 @@ class FrameView:
         score: float32 [H, W], 1.0 is the alarm line.
         mask: uint8 [H, W], 0 or 255; None where it was withheld.
         label: uint8 [H, W], values of `bag_reading`; None where the frame has none.
+        looked_at: bool [H, W], what the static mask shows; the rest is dark and hatched, without
+            the colours of scores and labels. None where all of the frame is looked at.
     """
 
     image: NDArray[np.uint8]
     score: NDArray[np.float32]
     mask: NDArray[np.uint8] | None
     label: NDArray[np.uint8] | None
+    looked_at: NDArray[np.bool_] | None = None
 
 
 def panel(
@@ -107,7 +111,10 @@ def panel(
         row = np.hstack([row, gap, picture])
     strips = [title(caption, note, row.shape[1], unit, new_scene=new_scene), row]
     if with_legend:
-        ignored = view.label is not None and bool((view.label == IGNORED).any())
+        ignored = view.label is not None and view.label == IGNORED
+        hidden = view.looked_at is not None and not view.looked_at.all()
+        if view.looked_at is not None:
+            ignored = ignored & view.looked_at
         strips.append(
             legend(
                 row.shape[1],
@@ -115,7 +122,8 @@ def panel(
                 scale_at=row.shape[1] - own,
                 judged=view.label is not None,
                 withheld=view.mask is None,
-                ignored=ignored,
+                ignored=bool(np.any(ignored)),
+                hidden=hidden,
             )
         )
     return np.vstack(strips)
@@ -131,17 +139,22 @@ def outlined(view: FrameView, *, width: int) -> NDArray[np.uint8]:
     return _outlined(scaled(view, width, height), unit_of(height, width))
 
 
-def heat_map(image: NDArray[np.uint8], score: NDArray[np.float32]) -> NDArray[np.uint8]:
+def heat_map(
+    image: NDArray[np.uint8],
+    score: NDArray[np.float32],
+    looked_at: NDArray[np.bool_] | None = None,
+) -> NDArray[np.uint8]:
     """Draw a score as colours on the grey frame.
 
     Args:
         image: uint8 [H, W, 3] BGR.
         score: float32 [H, W], 1.0 is the alarm line; it stands as a line in the mask's colour.
+        looked_at: bool [H, W], as in FrameView.
 
     Returns:
         uint8 [H, W, 3] BGR.
     """
-    return _heat(FrameView(image, score, None, None))
+    return _heat(FrameView(image, score, None, None, looked_at))
 
 
 def scaled(view: FrameView, width: int, height: int) -> FrameView:
@@ -157,11 +170,14 @@ def scaled(view: FrameView, width: int, height: int) -> FrameView:
     def region(plane: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
         return None if plane is None else resized(plane, cv2.INTER_NEAREST_EXACT)
 
+    looked_at = None if view.looked_at is None else region(view.looked_at.view(np.uint8))
+
     return FrameView(
         resized(view.image, smooth),
         resized(view.score, cv2.INTER_LINEAR),
         region(view.mask),
         region(view.label),
+        None if looked_at is None else looked_at.view(np.bool_),
     )
 
 
@@ -172,9 +188,13 @@ def even(size: float) -> int:
 
 def _outlined(view: FrameView, unit: float) -> NDArray[np.uint8]:
     picture = view.image.copy()
+    if view.looked_at is not None:
+        hatch_hidden(picture, view.looked_at, unit)
     thin = max(2, round(2 * unit))
     if view.label is not None:
         ignored = view.label == IGNORED
+        if view.looked_at is not None:
+            ignored &= view.looked_at
         picture[ignored] = (picture[ignored] // 2 + _NOT_JUDGED // 2).astype(np.uint8)
         around = 2 * round(1.5 * thin) + 3
         truth = (view.label == ANOMALY).astype(np.uint8)
@@ -197,9 +217,13 @@ def _draw_outline(
 
 def _heat(view: FrameView) -> NDArray[np.uint8]:
     grey = cv2.cvtColor(view.image, cv2.COLOR_BGR2GRAY)
-    picture = _covered(np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)), view.score)
-    unit = unit_of(*view.score.shape)
-    alarm = (view.score >= 1.0).astype(np.uint8)
+    score, unit = view.score, unit_of(*view.score.shape)
+    if view.looked_at is not None:
+        score = np.where(view.looked_at, score, np.float32(0))
+    picture = _covered(np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)), score)
+    if view.looked_at is not None:
+        hatch_hidden(picture, view.looked_at, unit)
+    alarm = (score >= 1.0).astype(np.uint8)
     _draw_outline(picture, alarm, MASK_COLOUR, max(2, round(1.3 * unit)))
     return picture
 
@@ -222,6 +246,7 @@ def _enlarged(view: FrameView, focus: Region, side: int, unit: float) -> NDArray
         view.score[part],
         None if view.mask is None else np.ascontiguousarray(view.mask[part]),
         None if view.label is None else np.ascontiguousarray(view.label[part]),
+        None if view.looked_at is None else np.ascontiguousarray(view.looked_at[part]),
     )
     return _outlined(scaled(crop, side, side), unit)
 
@@ -264,6 +289,7 @@ def legend(
     judged: bool = True,
     withheld: bool = False,
     ignored: bool = False,
+    hidden: bool = False,
 ) -> NDArray[np.uint8]:
     """Draw what outlines and colours mean, a line that stands below pictures.
 
@@ -274,6 +300,7 @@ def legend(
         judged: whether the truth is known.
         withheld: whether the obstacle mask was withheld.
         ignored: whether some of the picture is not judged.
+        hidden: whether some of the picture is not looked at.
 
     Returns:
         uint8 [h, width, 3] BGR.
@@ -287,6 +314,8 @@ def legend(
         x = _entry(strip, "truth", TRUTH_COLOUR, x, baseline, small)
     if ignored:
         x = _entry(strip, "not judged", (_NOT_JUDGED,) * 3, x, baseline, small)
+    if hidden:
+        x = _entry(strip, "hatched: not looked at", HATCH_COLOUR, x, baseline, small)
     _draw_scale(strip, x if scale_at is None else scale_at, baseline, small, margin)
     return strip
 

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The tiny bundle with a memory graph at fault: it hangs, or gives scores that mean nothing."""
+"""The tiny bundle with a memory graph at fault: it hangs, raises, or its scores mean nothing."""
 
 import json
 from pathlib import Path
@@ -69,6 +69,35 @@ def write_hanging_bundle(folder: Path, *, at_once: bool = False) -> Path:
             # Depends on the loop, so that no optimisation leaves it out, and changes nothing.
             helper.make_node("Greater", ["end_value", "never_reached"], ["is_reached"]),
             helper.make_node("Where", ["is_reached", "nothing", "score_before"], ["score"]),
+        ]
+    )
+    return _written(folder, model)
+
+
+def write_failing_bundle(folder: Path) -> Path:
+    """Write a bundle whose memory graph raises on a frame of MAGIC, as that of a lost device does
+    on every frame; else it is the tiny one. Returns `folder`."""
+    write_tiny_bundle(folder)
+    model = onnx.load(folder / "memory.onnx")
+    nodes = _renamed_score(model)
+    constants = {
+        "magic_channel": np.array([7], np.int64),
+        "magic_response": np.float32(_MAGIC_RESPONSE),
+        "beyond_the_end": np.int64(1),
+        "first": np.int64(0),
+        "nothing": np.zeros(1, np.float32),
+    }
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
+    )
+    nodes.extend(
+        [
+            helper.make_node("Gather", ["c5", "magic_channel"], ["magenta"], axis=1),
+            helper.make_node("ReduceMax", ["magenta"], ["most_magenta"], keepdims=0),
+            helper.make_node("Greater", ["most_magenta", "magic_response"], ["is_magic"]),
+            helper.make_node("Where", ["is_magic", "beyond_the_end", "first"], ["place"]),
+            helper.make_node("Gather", ["nothing", "place"], ["added"]),
+            helper.make_node("Add", ["score_before", "added"], ["score"]),
         ]
     )
     return _written(folder, model)

@@ -9,11 +9,12 @@ import time
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from helpers.faulty_bundle import MAGIC, write_hanging_bundle
+from helpers.faulty_bundle import MAGIC, write_failing_bundle, write_hanging_bundle
 from helpers.tiny_bundle import street_frame
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
+from cosme_ros import topics
 from cosme_ros.node.supervisor import HANGING
 from cosme_ros.streaming.diagnostics import PENDING_KEY
 
@@ -60,7 +61,7 @@ def test_every_camera_is_in_error_soon_after_the_limit(start, hanging, overlap, 
         **LIMITS,
     )
     hang(front, rear)
-    first_error, levels = {}, []
+    first_error, messages, levels = {}, {}, []
 
     def all_in_error():
         for camera in (front, rear):
@@ -74,6 +75,7 @@ def test_every_camera_is_in_error_soon_after_the_limit(start, hanging, overlap, 
             levels.append((pending, level))
             if level == DiagnosticStatus.ERROR:
                 first_error.setdefault(camera.name, pending)
+                messages[camera.name] = camera.status.message
         return len(first_error) == 2
 
     front.spin_until(all_in_error, "an error of both cameras")
@@ -87,9 +89,86 @@ def test_every_camera_is_in_error_soon_after_the_limit(start, hanging, overlap, 
         assert LIMITS["stall_error"] < pending <= LIMITS["stall_error"] + PERIOD + 1.0
     with capsys.disabled():
         print(f"\noverlap {overlap}: pending at the first error {first_error}")
-    for camera in (front, rear):
-        assert "pending for" in camera.status.message
-        assert "without a result" in camera.status.message
+    for message in messages.values():
+        assert "pending for" in message and "without a result" in message
+
+
+def test_a_node_that_hangs_ends_by_itself_after_the_limit(start, hanging, capsys):
+    """Of two cameras one sends the frame that hangs, and both send on."""
+    limits = {**LIMITS, "stall_exit": 4.0}
+    detector, *cameras = start(
+        bundle=hanging, cameras="front,rear", overlap="always", diagnostics_period=PERIOD, **limits
+    )
+    hang(*cameras)
+    seen = 0.0
+
+    def has_ended():
+        nonlocal seen
+        send_on(*cameras)
+        seen = max(seen, *(float(camera.value(PENDING_KEY) or 0.0) for camera in cameras))
+        return detector.process.poll() is not None
+
+    cameras[0].spin_until(has_ended, "the end")
+    assert detector.wait() == HANGING
+    # Looked at every second, and found twice; a slow machine may be late with that.
+    assert 4.0 <= seen <= 4.0 + 2.0 + 2.0
+    with capsys.disabled():
+        print(f"\nended after {seen:.1f} s without a result")
+    line = detector.log.strip().splitlines()[-1]
+    assert f"the process ends with status {HANGING}: frames have been pending for" in line
+
+
+def test_a_first_frame_that_hangs_is_an_error_and_no_reason_to_start_again(start, hanging):
+    detector, camera = start(bundle=hanging, **LIMITS, stall_exit=2.0)
+    camera.listen("score")
+
+    def pending():
+        camera.send(camera.image(POISON))
+        camera.spin_for(0.1)
+        return float(camera.value(PENDING_KEY) or 0.0)
+
+    camera.spin_until(lambda: pending() > 6.0, "three times the limit")
+    assert detector.process.poll() is None
+    assert camera.status.level == DiagnosticStatus.ERROR
+    assert detector.stop(signal.SIGTERM) == HANGING
+
+
+def test_a_device_that_is_lost_ends_the_process(start, tmp_path):
+    """Every frame fails in the networks from one moment on: an error, no output, and the end."""
+    bundle = write_failing_bundle(tmp_path / "failing")
+    limits = {"stall_warning": 0.5, "stall_error": 1.0, "stall_exit": 3.0}
+    detector, camera = start(bundle=bundle, diagnostics_period=PERIOD, **limits)
+    camera.listen("score")
+    camera.ask(lambda: camera.image(STREET), "score")
+    camera.answers["score"].clear()
+    levels = []
+
+    def has_ended():
+        camera.send(camera.image(POISON))
+        camera.spin_for(0.05)
+        if camera.status is not None and camera.count(topics.FRAMES_FAILED):
+            levels.append(camera.status.level)
+        return detector.process.poll() is not None
+
+    camera.spin_until(has_ended, "the end")
+    assert detector.wait() == HANGING
+    assert not camera.answers["score"]
+    assert DiagnosticStatus.OK not in levels and levels
+    assert "every frame has failed for" in detector.log.strip().splitlines()[-1]
+
+
+def test_broken_frames_are_no_reason_to_start_again(start, hanging):
+    detector, camera = start(bundle=hanging, **LIMITS, stall_exit=2.0)
+    camera.listen("score")
+    camera.ask(lambda: camera.image(STREET), "score")
+    end = time.monotonic() + 5.0
+    while time.monotonic() < end:
+        broken = camera.image(STREET)
+        broken.step = 1
+        camera.send(broken)
+        camera.spin_for(0.05)
+    assert detector.process.poll() is None
+    camera.ask(lambda: camera.image(STREET), "score")
 
 
 def test_a_deactivation_that_cannot_be_ends_the_process(start, hanging):

@@ -3,6 +3,7 @@
 
 """A bag through the live node, judged as the vehicle had it: all processes, over real DDS."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,19 +13,23 @@ import sys
 from pathlib import Path
 from time import monotonic
 
+import cv2
 import numpy as np
 import pytest
 from helpers.command_process import finish, processes_about, start_command, wait_for_log
 from helpers.small_bag import label, moving_on, picture, write_small_bag
 from sklearn.metrics import average_precision_score
 
+from cosme_ros import topics
 from cosme_ros.bags.reading import Bag, read_frames
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
-from cosme_ros.metrics.labels import ANOMALY, IGNORED
+from cosme_ros.metrics.labels import ANOMALY, IGNORED, NORMAL
+from cosme_ros.replay.recording import Recording
 from cosme_ros.replay.runner import ros_environment
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 
+LABELS = {"normal": NORMAL, "anomalous": ANOMALY}
 DEMO = Path(__file__).parents[2] / "demo"
 FRAMES = 8
 
@@ -43,6 +48,43 @@ def start(bundle: Path, bag: Path, out: Path, *more: str, **environment: str):
         *(*places, "--provider", "cpu", "--threads", "1", *more),
         environment=environment,
     )
+
+
+def test_a_replay_with_a_static_mask_is_judged_where_it_looks(
+    bundle: Path, bag: Path, unhurried: tuple[Path, str], tmp_path: Path
+) -> None:
+    """The node runs with it, and its labels, obstacles and pictures are of what is looked at."""
+    looked_at = np.full((180, 320), 255, np.uint8)
+    looked_at[:, 160:] = 0
+    file = tmp_path / "mask.png"
+    cv2.imwrite(str(file), looked_at)
+    out = tmp_path / "out"
+    options = ("--static-mask", str(file), "--keep-recording", "--pictures")
+    status, said = finish(start(bundle, bag, out, *options))
+    assert status == 0, said
+    assert "50.0% of the image is not looked at" in said
+    report, whole = report_of(out), report_of(unhurried[0])
+    assert report["static_mask"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert report["published_equals_detector"]
+    assert float(report["diagnostics"][topics.NOT_LOOKED_AT]) == 0.5
+    left = [frame.label[:, :160] for frame in read_frames(bag, CAMERA_IMAGE, CAMERA_LABELS)]
+    for judged in (report["latency_aware"], report["offline"]):
+        assert judged["labelled_frames"] == FRAMES
+    assert report["frames"]["out"] == FRAMES, "on a machine that keeps up"
+    counted = {name: sum(int((x == i).sum()) for x in left) for name, i in LABELS.items()}
+    assert report["pixels"] == counted != whole["pixels"]
+    assert "50.0% of the image is not looked at" in (out / "report.html").read_text("utf-8")
+    for output in Recording(out / "recording", CAMERA_IMAGE, CAMERA_LABELS).outputs():
+        assert output.mask is not None and not output.mask[:, 160:].any()
+    for file in (out / "pictures").glob("frame_????.png"):
+        shown = cv2.imread(str(file))
+        frame = shown[60:-60, : shown.shape[1] // 2 - 4]
+        right = frame[:, frame.shape[1] // 2 + 4 :]
+        assert right.mean() < 0.6 * frame[:, : frame.shape[1] // 2 - 4].mean()
+    # Judged again, from elsewhere, it is the same.
+    again = finish(start_command("judge_recording", str(out), environment={}))
+    assert again[0] == 0, again[1]
+    assert report_of(out)["offline"] == report["offline"]
 
 
 def report_of(out: Path) -> dict:

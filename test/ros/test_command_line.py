@@ -18,6 +18,8 @@ TOPICS = {
     f"{NODE}/output/obstacle_points": "sensor_msgs/msg/PointCloud2",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
 }
+# Points need a calibrated camera, and the demo's is not: nothing is published there.
+HEARD = {topic: kind for topic, kind in TOPICS.items() if not topic.endswith("obstacle_points")}
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +36,29 @@ def shell(workspace: Workspace, tmp_path_factory) -> Iterator[Shell]:
         *("-p", f"bag:={BAG}", "-p", "rounds:=0", "-p", "label_topic:=''"),
     )
     player.wait_for("for ever")
-    # The first call starts ROS's daemon, which gets to know the nodes in its own time.
-    end = time.monotonic() + PATIENCE
-    while f"{NODE}/output/overlay" not in shell.run("ros2", "topic", "list")[1]:
-        assert time.monotonic() < end
+    wait_until_the_daemon_knows(shell)
     yield shell
     shell.close()
+
+
+def wait_until_the_daemon_knows(shell: Shell) -> None:
+    """Wait until ROS's daemon, which answers `ros2 topic list` and others, has found the node.
+
+    A call that finds no daemon starts one and answers by a node of its own: what that sees says
+    nothing of what the new daemon, which answers the next call, has found by then. So the daemon is
+    started first.
+    """
+    end = time.monotonic() + PATIENCE
+    while "is running" not in shell.run("ros2", "daemon", "status")[1]:
+        assert time.monotonic() < end, "no daemon"
+        shell.run("ros2", "daemon", "start")
+    while True:
+        topics = shell.run("ros2", "topic", "list")[1].split()
+        services = shell.run("ros2", "service", "list")[1].split()
+        nodes = shell.run("ros2", "node", "list")[1].split()
+        if {*TOPICS} <= {*topics} and f"{NODE}/get_state" in services and NODE in nodes:
+            return
+        assert time.monotonic() < end, (topics, services, nodes)
 
 
 # ros2 topic
@@ -52,7 +71,7 @@ def test_topic_list_and_type(shell: Shell, topic: str, kind: str) -> None:
     assert topic in shell.ros2("topic", "find", kind).split()
 
 
-@pytest.mark.parametrize(("topic", "kind"), TOPICS.items())
+@pytest.mark.parametrize(("topic", "kind"), HEARD.items())
 def test_topic_echo_hears_every_output(shell: Shell, topic: str, kind: str) -> None:
     header = "markers:" if kind.endswith("MarkerArray") else "stamp:"
     assert header in shell.ros2("topic", "echo", "--once", "--truncate-length", "8", topic, kind)

@@ -9,12 +9,19 @@ import random
 import re
 import signal
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import pytest
+from helpers.faulty_bundle import MAGIC, write_hanging_bundle
 from helpers.ros2_workspace import BAG, BUNDLE, Command, Shell
+from helpers.small_bag import TYPES, image_message, stamp_of_frame
+from helpers.tiny_bundle import street_frame
+from rosbags.rosbag2 import StoragePlugin, Writer
 
 from cosme_ros import topics
-from cosme_ros.bags.reading import Bag
+from cosme_ros.bags.reading import IMAGE, Bag
 
 INTERRUPTS = int(os.environ.get("INTERRUPTS", "4"))
 """Ctrl-C at so many random moments for each launch file: `make test-ros INTERRUPTS=20`."""
@@ -23,6 +30,8 @@ RESPAWNED_WITHIN = (
 )
 BUSY = 4.0  # processes that want each core; where there are more, everything takes longer
 MASK = "/cosme_detector/output/obstacle_mask"
+HANGING = 70  # exit status of a node that hangs, as docs/troubleshooting.md has it
+POISON = np.full((90, 160, 3), MAGIC, np.uint8)
 
 
 def detector(shell: Shell, *more: str) -> Command:
@@ -166,6 +175,42 @@ def test_a_killed_detector_is_back_and_publishes(shell: Shell) -> None:
     player.interrupt()
     assert player.finish()[0] == 0
     assert_nothing_is_left(shell)
+
+
+def test_a_detector_that_hangs_is_started_again(shell: Shell) -> None:
+    """A frame that takes years: the process ends by itself with 70, and launch brings it back."""
+    bundle = write_hanging_bundle(shell.folder / "bundle")
+    bag = write_bag(shell.folder / "bag", [street_frame(90, 160)] * 20 + [POISON])
+    limits = shell.folder / "limits.yaml"
+    limits.write_text("/**:\n  ros__parameters: {stall_error: 2.0, stall_exit: 3.0}\n")
+    launched = shell.start(
+        *("ros2", "launch", "cosme_ros", "detector.launch.py", f"bundle:={bundle}"),
+        *("provider:=cpu", f"params_file:={limits}"),
+    )
+    launched.wait_for("listening to")
+    player = shell.start(
+        *("ros2", "run", "cosme_ros", "bag_player_node", "--ros-args", "-p", f"bag:={bag}"),
+        *("-p", "image_topic:=/camera/image_raw", "-p", "rounds:=0", "-p", "label_topic:=''"),
+    )
+    launched.wait_for(f"the process ends with status {HANGING}: frames have been pending for")
+    launched.wait_for(f"exit code {HANGING}")
+    launched.wait_for("listening to", times=2)
+    player.interrupt()
+    player.finish()
+    launched.interrupt()
+    launched.finish()
+    assert_nothing_is_left(shell)
+
+
+def write_bag(folder: Path, pictures: Sequence[np.ndarray]) -> Path:
+    """Write raw images of /camera/image_raw, ten a second."""
+    with Writer(folder, version=8, storage_plugin=StoragePlugin.MCAP) as writer:
+        connection = writer.add_connection("/camera/image_raw", IMAGE, typestore=TYPES)
+        for index, pixels in enumerate(pictures):
+            stamp = stamp_of_frame(index)
+            message = image_message(stamp, pixels, "bgr8")
+            writer.write(connection, stamp, TYPES.serialize_cdr(message, IMAGE))
+    return folder
 
 
 def test_without_respawn_a_killed_detector_is_a_failure(shell: Shell) -> None:

@@ -87,8 +87,9 @@ def test_losses_are_those_of_the_whole_batch(learned):
 def test_shares_of_a_batch_make_it_up():
     frames = FitFrames(shared_training.Pictures(), np.arange(19), (64, 96))
     settings = CropSettings(batch=6, height=32, width=40, seed=3)
-    whole = CropBatches(frames, 5, settings)[4]
-    shares = [CropBatches(frames, 5, settings, share)[4] for share in (range(2), range(2, 6))]
+    whole = CropBatches(frames, 5, settings)[4].images
+    halves = (range(2), range(2, 6))
+    shares = [CropBatches(frames, 5, settings, share)[4].images for share in halves]
     assert torch.equal(torch.cat(shares), whole)
 
 

@@ -8,13 +8,19 @@ from typing import Annotated
 
 import typer
 
-from training.commands.options import BundleArgument, CostOption, OverwriteOption
+from training.commands.options import (
+    BundleArgument,
+    CostOption,
+    OverwriteOption,
+    StaticMaskOption,
+)
 
 
 def bfloat16(
     bundle: BundleArgument,
     data: CostOption,
     out: Annotated[Path, typer.Option(help="Folder to write: the bundle for bfloat16.")],
+    static_mask: StaticMaskOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Make a bundle that may compute in bfloat16, for a CPU that has it (provider openvino).
@@ -43,8 +49,10 @@ def bfloat16(
     from training.datasets.registry import open_dataset
     from training.export.bfloat16 import allow_bfloat16, open_rounded
     from training.export.lower_precision import write_faster_bundle
+    from training.export.manifest import read_manifest, static_mask_of_fit
 
     check_output_dir(out, BUNDLE_CONTENTS, overwrite=overwrite)
+    mask = static_mask_of_fit(static_mask, read_manifest(bundle))
     dataset = open_dataset(data)
     cost = write_faster_bundle(
         bundle,
@@ -54,5 +62,6 @@ def bfloat16(
         dataset,
         lambda frames: tqdm(frames, "both precisions", unit="frame"),
         open_rounded,
+        mask,
     )
     typer.echo(f"{out}: {cost.sentence(dataset.title)}")

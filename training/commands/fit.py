@@ -225,8 +225,8 @@ def fit(
         typer.Option(
             metavar="FILE.png",
             help="White where the camera looks, black where it never does (bonnet, rain cover): "
-            "black is left out of memory, a ridge student, calibration and self-test. Give the "
-            "node the same file.",
+            "black is left out of everything that is fitted, measured and judged. Give the node, "
+            "`quantise`, `halve` and `bfloat16` the same file.",
         ),
     ] = None,
     image_rotation: options.ImageRotation = 0,

@@ -8,13 +8,19 @@ from typing import Annotated
 
 import typer
 
-from training.commands.options import BundleArgument, CostOption, OverwriteOption
+from training.commands.options import (
+    BundleArgument,
+    CostOption,
+    OverwriteOption,
+    StaticMaskOption,
+)
 
 
 def halve(
     bundle: BundleArgument,
     data: CostOption,
     out: Annotated[Path, typer.Option(help="Folder to write: the bundle in half precision.")],
+    static_mask: StaticMaskOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Make a bundle that computes in half precision, for a GPU (provider cuda or tensorrt).
@@ -40,8 +46,10 @@ def halve(
     from training.datasets.registry import open_dataset
     from training.export.float16 import halve as to_float16
     from training.export.lower_precision import write_faster_bundle
+    from training.export.manifest import read_manifest, static_mask_of_fit
 
     check_output_dir(out, BUNDLE_CONTENTS, overwrite=overwrite)
+    mask = static_mask_of_fit(static_mask, read_manifest(bundle))
     dataset = open_dataset(data)
     cost = write_faster_bundle(
         bundle,
@@ -50,5 +58,6 @@ def halve(
         to_float16,
         dataset,
         lambda frames: tqdm(frames, "both bundles", unit="frame"),
+        static_mask=mask,
     )
     typer.echo(f"{out}: {cost.sentence(dataset.title)}")

@@ -127,6 +127,16 @@ def _named(orientation: ImageOrientation, rotation: str, flip: str) -> str:
     )
 
 
+StaticMaskOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.png",
+        help="The static mask that `fit` got; none if it got none. What it hides is not judged in "
+        "pictures with its ratio of sides.",
+    ),
+]
+
+
 TEACHER_PANEL = "Teacher"
 
 OverwriteOption = Annotated[

@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
-from training.commands.options import BundleArgument, CostOption, OverwriteOption
+from training.commands.options import (
+    BundleArgument,
+    CostOption,
+    OverwriteOption,
+    StaticMaskOption,
+)
 
 
 def quantise(
@@ -25,6 +30,7 @@ def quantise(
     normal_frames: Annotated[
         int, typer.Option(min=1, help="Use at most this many of them, evenly spread.")
     ] = 100,
+    static_mask: StaticMaskOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Make a bundle that computes in int8, for a CPU and large networks.
@@ -52,25 +58,29 @@ def quantise(
 
     from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
     from training.commands.options import with_bar
-    from training.datasets.normal_frames import FitFrames
+    from training.datasets.normal_frames import FitFrames, open_static_mask
     from training.datasets.opening import open_frames
     from training.datasets.registry import open_dataset
     from training.export.int8 import to_int8
     from training.export.lower_precision import write_faster_bundle
-    from training.export.manifest import read_manifest
+    from training.export.manifest import read_manifest, static_mask_of_fit
 
     check_output_dir(out, BUNDLE_CONTENTS, overwrite=overwrite)
-    size = read_manifest(bundle)["input_size"]
+    manifest = read_manifest(bundle)
+    mask = static_mask_of_fit(static_mask, manifest)
+    size = (manifest["input_size"]["height"], manifest["input_size"]["width"])
     source = open_frames(normal)
     chosen = np.linspace(0, len(source) - 1, min(normal_frames, len(source))).round()
-    frames = FitFrames(source, chosen.astype(np.int64), (size["height"], size["width"]))
+    of_frames = None if mask is None else open_static_mask(str(static_mask), source, size)
+    frames = FitFrames(source, chosen.astype(np.int64), size, static_mask=of_frames)
     dataset = open_dataset(data)
     cost = write_faster_bundle(
         bundle,
         out,
         "int8",
-        to_int8(frames, with_bar),
+        to_int8(frames, with_bar, of_frames),
         dataset,
         lambda numbers: tqdm(numbers, "both bundles", unit="frame"),
+        static_mask=mask,
     )
     typer.echo(f"{out}: {cost.sentence(dataset.title)}")

@@ -19,6 +19,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from cosme_ros.postprocessing.static_mask import StaticMask
 from training.datasets.interface import FrameSource
 from training.export.calibration_record import calibration_record
 from training.export.graph_runner import GraphRunner
@@ -40,7 +41,11 @@ class _Frames(CalibrationDataReader):
         return None if frame is None else {"image": frame[None]}
 
 
-def to_int8(frames: FrameSource, count: Callable[[str, Iterable[int]], Iterable[int]]) -> Convert:
+def to_int8(
+    frames: FrameSource,
+    count: Callable[[str, Iterable[int]], Iterable[int]],
+    static_mask: StaticMask | None = None,
+) -> Convert:
     """Make a `faster_bundle.Convert` to int8 by the ranges that `frames` show.
 
     Scores move by more than rounding, so the calibration table is measured anew, on the same
@@ -49,6 +54,8 @@ def to_int8(frames: FrameSource, count: Callable[[str, Iterable[int]], Iterable[
     Args:
         frames: normal ones, uint8 [H, W, 3] BGR; a dozen show the ranges, the table wants more.
         count: given a title and the numbers of the frames, passes these on, for a progress bar.
+        static_mask: of the frames; what it hides is not in the table. Ranges are of whole frames,
+            which is what the networks see.
     """
 
     def convert(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None:
@@ -62,7 +69,11 @@ def to_int8(frames: FrameSource, count: Callable[[str, Iterable[int]], Iterable[
         for file in ("memory.onnx", "prototypes.npz"):
             shutil.copyfile(bundle / file, folder / file)
         manifest["calibration"] = calibration_record(
-            GraphRunner(folder), frames, count("calibration", range(len(frames))), manifest
+            GraphRunner(folder),
+            frames,
+            count("calibration", range(len(frames))),
+            manifest,
+            static_mask=static_mask,
         )
 
     return convert

@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 import jsonschema
 import numpy as np
+from tqdm import tqdm
 
 from cosme_ros.bundle.writing import write_manifest
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
-from cosme_ros.metrics.labels import to_size
+from cosme_ros.metrics.labels import IGNORED, to_size
+from cosme_ros.postprocessing.static_mask import StaticMask
 from training.datasets.registry import Dataset
 from training.errors import UsageError
 from training.export.bundle_writer import SCHEMA_PATH, relative_error
@@ -84,6 +86,7 @@ def write_faster_bundle(
     dataset: Dataset,
     count: Callable[[Iterable[int]], Iterable[int]],
     open_lower: Callable[[Path], GraphRunner] = GraphRunner,
+    static_mask: StaticMask | None = None,
 ) -> PrecisionCost:
     """Write `bundle` in a lower precision to `out`, which appears whole or not at all.
 
@@ -97,6 +100,8 @@ def write_faster_bundle(
         dataset: with labels 0 normal, 1 anomaly, 255 not judged.
         count: passes the numbers of the frames on, for a progress bar.
         open_lower: opens what was written, as it computes where it is for.
+        static_mask: of the bundle's camera. What it hides of frames with its ratio of sides is
+            neither judged nor compared; other frames are another camera's, and are judged whole.
 
     Raises:
         UsageError: no bundle, one of lower precision already, labels of one kind only, values
@@ -112,7 +117,8 @@ def write_faster_bundle(
     part.mkdir(parents=True)
     try:
         convert(bundle, part, manifest)
-        cost = _compare(GraphRunner(bundle), open_lower(part), precision, dataset, count)
+        runners = (GraphRunner(bundle), open_lower(part))
+        cost = _compare(runners, precision, dataset, count, static_mask)
         if cost.lost > MOST_PRECISION_LOST:
             raise UsageError(
                 f"{precision} would lose {cost.lost:.1%} of the average precision on "
@@ -129,13 +135,14 @@ def write_faster_bundle(
 
 
 def _compare(
-    single: GraphRunner,
-    lower: GraphRunner,
+    runners: tuple[GraphRunner, GraphRunner],
     precision: Precision,
     dataset: Dataset,
     count: Callable[[Iterable[int]], Iterable[int]],
+    static_mask: StaticMask | None,
 ) -> PrecisionCost:
-    runners = (single, lower)
+    """Measure the bundle in float32 and the other one, in this order, on the same frames."""
+    is_other_camera = False
     histograms = (AnomalyHistogram(), AnomalyHistogram())
     largest: dict[str, float] = {}
     for index in count(range(len(dataset.source))):
@@ -147,8 +154,20 @@ def _compare(
                     f"{name} is NaN or infinite in {precision} on {dataset.frame_name(index)}: the "
                     "networks' values are too large for it (float16 ends at 65504)"
                 )
+        height, width = label.shape
+        mask = static_mask
+        if mask is not None and (mismatch := mask.mismatch(height, width, "pictures are")):
+            mask = None
+            if not is_other_camera:
+                tqdm.write(f"{mismatch}; they are judged whole")
+            is_other_camera = True
+        if mask is not None:
+            label = mask.ignoring(label, IGNORED)
         for name in ("mulmem", "auxcon", "score", "class_id"):
-            error = relative_error(name, found[name], wanted[name])
+            pair = [found[name], wanted[name]]
+            if mask is not None:
+                pair = [values[..., mask.places(*values.shape[-2:])] for values in pair]
+            error = relative_error(name, *pair)
             largest[name] = max(error, largest.get(name, 0.0))
         for histogram, maps in zip(histograms, (wanted, found), strict=True):
             histogram.add(to_size(maps["score"][0, 0], label.shape), label)

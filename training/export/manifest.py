@@ -5,9 +5,11 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cosme_ros.postprocessing.static_mask import StaticMask, StaticMaskError, load_static_mask
 from training.errors import UsageError
 
 MANIFEST_FILE = "manifest.json"
@@ -30,6 +32,34 @@ def manifest_sha256(bundle: Path) -> str:
         UsageError: no bundle there.
     """
     return hashlib.sha256(_manifest_path(bundle).read_bytes()).hexdigest()
+
+
+def static_mask_of_fit(path: Path | None, manifest: Mapping[str, Any]) -> StaticMask | None:
+    """Return the static mask that a bundle was fitted with, as its camera's images lie.
+
+    Args:
+        path: the file; None for none.
+        manifest: of the bundle, with the file's SHA-256 in `fitted_on`.
+
+    Raises:
+        UsageError: the file is no static mask, or not the one of the fit; there is one, and the
+            bundle was fitted to whole images, or the other way round.
+    """
+    try:
+        mask = load_static_mask("" if path is None else str(path))
+    except StaticMaskError as error:
+        raise UsageError(f"--static-mask: {error}") from error
+    given = "" if mask is None else mask.sha256
+    fitted = str(manifest["fitted_on"].get("static_mask", {}).get("sha256", ""))
+    if given != fitted:
+        names = [
+            f"a mask with SHA-256 {sha256}" if sha256 else "none" for sha256 in (given, fitted)
+        ]
+        raise UsageError(
+            f"--static-mask: it is {names[0]}, and the bundle was fitted with {names[1]}; the one "
+            "of the fit is right"
+        )
+    return mask
 
 
 def _manifest_path(bundle: Path) -> Path:

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,8 +33,21 @@ class CropSettings:
     seed: int
 
 
-class CropBatches(Dataset[torch.Tensor]):
-    """Batch number `step`: uint8 [batch, height, width, 3] BGR, random crops and flips.
+class Crops(NamedTuple):
+    """One batch.
+
+    Attributes:
+        images: uint8 [batch, height, width, 3] BGR.
+        looked_at: bool [batch, height, width], what the frames' static mask shows of each; None
+            where the frames have no static mask.
+    """
+
+    images: torch.Tensor
+    looked_at: torch.Tensor | None
+
+
+class CropBatches(Dataset[Crops]):
+    """Batch number `step`: random crops and flips.
 
     Args:
         frames: what to cut out of.
@@ -65,23 +79,30 @@ class CropBatches(Dataset[torch.Tensor]):
     def __len__(self) -> int:
         return self._steps
 
-    def __getitem__(self, step: int) -> torch.Tensor:
+    def __getitem__(self, step: int) -> Crops:
         settings = self._settings
         random = np.random.default_rng([settings.seed, step])
-        crops = []
+        crops, visible = [], []
         height, width = self._frames.size
+        mask = self._frames.static_mask
+        looked_at = None if mask is None else mask.at(height, width)
         for place, index in enumerate(random.integers(len(self._frames), size=settings.batch)):
             top = random.integers(height - settings.height + 1)
             left = random.integers(width - settings.width + 1)
             mirrored = random.random() < 0.5
             # Chance is asked for every place, so that a share is what the whole would have there.
             if place in self._share:
-                frame = self._frames[int(index)]
-                crop = frame[top : top + settings.height, left : left + settings.width]
-                crops.append(crop[:, ::-1] if mirrored else crop)
-        return torch.from_numpy(np.stack(crops))
+                part = np.s_[top : top + settings.height, left : left + settings.width]
+                order = slice(None, None, -1) if mirrored else slice(None)
+                crops.append(self._frames[int(index)][part][:, order])
+                if looked_at is not None:
+                    visible.append(looked_at[part][:, order])
+        return Crops(
+            torch.from_numpy(np.stack(crops)),
+            None if looked_at is None else torch.from_numpy(np.stack(visible)),
+        )
 
-    def batches(self, first_step: int, workers: int) -> Iterator[torch.Tensor]:
+    def batches(self, first_step: int, workers: int) -> Iterator[Crops]:
         """Batches from `first_step` on, prepared by `workers` processes."""
         loader = DataLoader(
             self,

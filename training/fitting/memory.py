@@ -63,7 +63,7 @@ def fit_memory(
     def features(indices: np.ndarray) -> dict[str, torch.Tensor]:
         images = torch.from_numpy(np.stack([frames[int(index)] for index in indices]))
         return {
-            layer: _looked_at(x, frames.static_mask)
+            layer: visible_vectors(x, frames.static_mask)
             for layer, x in remember(images.to(device)).items()
         }
 
@@ -166,14 +166,19 @@ class _Remembered:
         return memory.pooled({x: by_layer[x].float() for x in self._places}, self._grid)
 
 
-def _looked_at(feature_map: torch.Tensor, static_mask: StaticMask | None) -> torch.Tensor:
+def visible_vectors(feature_map: torch.Tensor, static_mask: StaticMask | None) -> torch.Tensor:
     """Return the vectors [n, C] of feature maps [N, C, h, w] at places that are looked at."""
     vectors = memory.as_vectors(feature_map)
     if static_mask is None:
         return vectors
-    count, _, height, width = feature_map.shape
-    places = torch.tensor(static_mask.places(height, width), device=vectors.device)
-    return vectors[places.flatten().repeat(count)]
+    places = places_of(feature_map, static_mask)
+    return vectors[places.flatten().repeat(len(feature_map))]
+
+
+def places_of(feature_map: torch.Tensor, static_mask: StaticMask) -> torch.Tensor:
+    """Return the places of maps [..., h, w] that are looked at, bool [h, w] on their device."""
+    height, width = feature_map.shape[-2:]
+    return torch.tensor(static_mask.places(height, width), device=feature_map.device)
 
 
 def _initial_banks(

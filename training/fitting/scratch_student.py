@@ -42,7 +42,7 @@ def train_student(
 
     Args:
         teacher: on the device of `fabric`.
-        frames: normal frames.
+        frames: normal frames; what their static mask hides is not imitated.
         settings: what to compute; `batch` is that of all processes together.
         state_path: keeps the progress; a run that was cut off goes on from there.
         fabric: the processes that share the work.
@@ -87,14 +87,16 @@ def train_student(
     average_loss: float | None = None
     imitate.train()
     with deferred_interrupt() as interrupt:
-        for step, images in enumerate(progress, start=first + 1):
+        for step, (images, looked_at) in enumerate(progress, start=first + 1):
             # Dropout's chance too comes from the step's number, so that a resumed run repeats it.
             torch.manual_seed(step_seed(fabric, settings.seed * settings.steps + step))
             images = images.to(device)
+            looked_at = None if looked_at is None else looked_at.to(device)
             with torch.no_grad(), fabric.autocast():
                 wanted = teacher(_channels_last(teacher_input(images)))
             wanted = {layer: features.float() for layer, features in wanted.items()}
-            loss = imitation_loss(wanted, imitate(_channels_last(student_input(images))))
+            views = imitate(_channels_last(student_input(images)))
+            loss = imitation_loss(wanted, views, looked_at)
             optimiser.zero_grad()
             fabric.backward(loss)
             learner.step()

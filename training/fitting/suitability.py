@@ -14,7 +14,9 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from cosme_ros.postprocessing.static_mask import StaticMask
 from training.datasets.normal_frames import FitFrames
+from training.fitting.memory import places_of, visible_vectors
 from training.layers import OUTPUT
 from training.method import memory
 from training.method.graphs import AnyStudent
@@ -66,13 +68,13 @@ def measure_suitability(
     Args:
         teacher: in evaluation mode, on any device.
         banks: layer to float32 [K, C].
-        fitted: frames that the banks were made from.
+        fitted: frames that the banks were made from; what the static mask hides is left out.
         held_out: frames of the same camera that were not.
         pooled: whether the banks are of pooled layers.
         grid: that finer layers were pooled to; None: that of the coarsest.
     """
-    seen = _Sums(banks, pooled, grid)
-    unseen = _Sums(banks, pooled, grid)
+    seen = _Sums(banks, pooled, grid, fitted.static_mask)
+    unseen = _Sums(banks, pooled, grid, held_out.static_mask)
     for features in _features(teacher, fitted, "suitability, fitted frames"):
         seen.add(features)
     for features in _features(teacher, held_out, "suitability, held-out frames"):
@@ -92,11 +94,16 @@ class _Sums:
     """Of one part's frames, by layer."""
 
     def __init__(
-        self, banks: dict[str, torch.Tensor], pooled: bool, grid: tuple[int, int] | None
+        self,
+        banks: dict[str, torch.Tensor],
+        pooled: bool,
+        grid: tuple[int, int] | None,
+        static_mask: StaticMask | None,
     ) -> None:
         self._banks = banks
         self._pooled = pooled
         self._grid = grid
+        self._static_mask = static_mask
         self._positions = dict.fromkeys(banks, 0)
         self._similarity = dict.fromkeys(banks, 0.0)
         self._norm = dict.fromkeys(banks, 0.0)
@@ -106,13 +113,15 @@ class _Sums:
 
     def add(self, features: dict[str, torch.Tensor]) -> None:
         confidence = features[OUTPUT].softmax(dim=1).amax(dim=1)
+        if self._static_mask is not None:
+            confidence = confidence[..., places_of(confidence, self._static_mask)]
         self._confidence += float(confidence.double().sum())
         self._pixels += confidence.numel()
         remembered = {layer: features[layer] for layer in self._banks}
         if self._pooled:
             remembered = memory.pooled(remembered, self._grid)
         for layer, bank in self._banks.items():
-            vectors = memory.as_vectors(remembered[layer])
+            vectors = visible_vectors(remembered[layer], self._static_mask)
             nearest = memory.cosine_similarity(vectors, bank).max(dim=1)
             self._positions[layer] += len(vectors)
             self._similarity[layer] += float(nearest.values.double().sum())
@@ -148,8 +157,8 @@ def explained_variance(
 ) -> dict[str, float]:
     """Share of the variance of each of the teacher's layers that the student gets right.
 
-    1 is perfect imitation; 0 is no better than each channel's mean over these frames. Works on
-    the device of both networks.
+    1 is perfect imitation; 0 is no better than each channel's mean over these frames. What the
+    frames' static mask hides is left out. Works on the device of both networks.
     """
     device = next(teacher.parameters()).device
     teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation, frames.resize_to)
@@ -166,9 +175,13 @@ def explained_variance(
             wanted, views = teacher(teacher_input(image)), student(student_input(image))
         for layer, view in views.items():
             target = wanted[layer].double()
-            squared_error[layer] += float((target - on_grid_of(target, view)).square().sum())
+            error, count = target - on_grid_of(target, view), target[0, 0].numel()
+            if frames.static_mask is not None:
+                places = places_of(target, frames.static_mask)
+                error, target, count = error * places, target * places, int(places.sum())
+            squared_error[layer] += float(error.square().sum())
             addends = [
-                target.new_tensor(target[0, 0].numel()),
+                target.new_tensor(count),
                 target.sum(dim=(0, 2, 3)),
                 target.square().sum(dim=(0, 2, 3)),
             ]

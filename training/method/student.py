@@ -77,18 +77,43 @@ def on_grid_of(teacher: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
 
 
 def imitation_loss(
-    teacher: dict[str, torch.Tensor], student: dict[str, torch.Tensor]
+    teacher: dict[str, torch.Tensor],
+    student: dict[str, torch.Tensor],
+    looked_at: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Eq. 5 for a batch, averaged over its images.
+    """Compute Eq. 5 for a batch, averaged over its images.
 
     s^(l), the size of the feature map, is its number of elements, so that a layer weighs the
-    same at any resolution and number of channels.
+    same at any resolution and number of channels. Places that are not looked at count in it, with
+    an error of 0: every other place has the same weight in any image.
+
+    Args:
+        teacher: layer to features, float32 [N, C, h, w].
+        student: layer to the student's view of them.
+        looked_at: bool [N, H, W], the pixels of the images that are looked at; a place of a layer
+            has the value at its centre. None: all.
+
+    Returns:
+        float32 [], >= 0.
     """
-    losses = [
-        (teacher[layer] - on_grid_of(teacher[layer], view)).square().mean()
-        for layer, view in student.items()
-    ]
+    losses = []
+    for layer, view in student.items():
+        squares = (teacher[layer] - on_grid_of(teacher[layer], view)).square()
+        if looked_at is not None:
+            squares = squares * on_places(looked_at, *squares.shape[2:])
+        losses.append(squares.mean())
     return torch.stack(losses).sum()
+
+
+def on_places(looked_at: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Return which places of a grid are looked at, float32 [N, 1, height, width] of 0 and 1.
+
+    Args:
+        looked_at: bool [N, H, W], of pixels.
+        height: places of the grid.
+        width: places of the grid.
+    """
+    return F.interpolate(looked_at[:, None].float(), size=(height, width), mode="nearest-exact")
 
 
 def layer_score(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:

@@ -33,8 +33,9 @@ from cosme_ros.bags.reading import COMPRESSED_IMAGE, Bag, read_frames
 from cosme_ros.bundle.loading import MANIFEST, load_bundle
 from cosme_ros.bundle.writing import write_manifest
 from cosme_ros.cli.evaluate_bag import main
-from cosme_ros.evaluation.evaluator import bag_names
-from cosme_ros.evaluation.outputs import MASK, OVERLAY, SCORE
+from cosme_ros.evaluation.evaluator import Evaluator, bag_names
+from cosme_ros.evaluation.outputs import MASK, OVERLAY, SCORE, OutputSettings
+from cosme_ros.evaluation.settings import EvaluationSettings
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import (
@@ -44,6 +45,7 @@ from cosme_ros.postprocessing.obstacle_decision import (
 )
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
+from cosme_ros.visualization.hatching import HATCH_COLOUR
 
 FPR = 0.01  # which the tiny bundle's calibration table has
 FRAMES = 6
@@ -157,6 +159,39 @@ def test_a_static_mask_is_as_labels_that_are_ignored_there(bundle: Path, tmp_pat
         scores += np.count_nonzero(detection.score[hidden] >= 1.0)
     assert masks == sum(pixels) > 0
     assert scores > 0, "scores stay as they are"
+
+
+def test_pictures_and_video_are_hatched_where_nothing_is_looked_at(
+    bundle: Path, tmp_path: Path
+) -> None:
+    bag = write_small_bag(tmp_path / "bag", frames=3)
+    looked_at = np.full((180, 320), 255, np.uint8)
+    looked_at[120:] = 0
+    file = tmp_path / "mask.png"
+    cv2.imwrite(str(file), looked_at)
+    evaluator = Evaluator(bundle, EvaluationSettings(provider="cpu", static_mask=str(file)))
+    evaluation = evaluator.evaluate([bag], outputs=[OutputSettings(video=tmp_path / "drive.webm")])
+    drawn = [each for of_kind in evaluation.bags[0].pictures.values() for each in of_kind]
+    assert drawn
+    for each in drawn:
+        assert is_hatched_below(decoded(each.thumbnail), 120 / 180)
+    opened = cv2.VideoCapture(str(tmp_path / "drive.webm"))
+    found, frame = opened.read()
+    assert found
+    title, legend = 60, 60  # at most, of a panel of this width
+    own = frame[title:-legend, : frame.shape[1] // 2 - 4]
+    assert own[-40:].mean() < 0.6 * own[:40].mean()
+
+
+def decoded(jpeg: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+
+
+def is_hatched_below(picture: np.ndarray, share: float) -> bool:
+    """Whether it is dark, with lines in the colour of a hatch, below this share of its height."""
+    hidden = picture[round(share * picture.shape[0]) + 4 :].astype(int)
+    grey = np.abs(hidden - HATCH_COLOUR).max(axis=2) < 25
+    return bool(hidden.min() < 40 and 0.05 < grey.mean() < 0.8 and hidden.max() < 150)
 
 
 def published_masks(folder: Path):

@@ -144,6 +144,23 @@ def test_a_withheld_mask_is_told_and_empty(bundle) -> None:
     assert not outlined(panels(withheld)[3])
 
 
+def test_a_snapshot_is_hatched_where_nothing_is_looked_at(bag, bundle, tmp_path) -> None:
+    """Overlay, score and mask; the camera's picture stays what it is."""
+    looked_at = np.full((180, 320), 255, np.uint8)
+    looked_at[:, 160:] = 0
+    file = tmp_path / "mask.png"
+    cv2.imwrite(str(file), looked_at)
+    snapshot(bag, bundle, tmp_path / "plain", "--frames", "1")
+    snapshot(bag, bundle, tmp_path / "masked", "--frames", "1", "--static-mask", str(file))
+    plain, masked = (
+        cv2.imread(str(tmp_path / name / "frame_0001.png")) for name in ("plain", "masked")
+    )
+    for number, (before, after) in enumerate(zip(panels(plain), panels(masked), strict=True)):
+        differs = (before != after).any(axis=2)
+        right = differs[:, differs.shape[1] // 2 + 4 :]
+        assert right.mean() > 0.9 if number else not differs.any(), number
+
+
 @pytest.mark.parametrize("size", [(1080, 1920), (180, 320), (300, 100)])
 def test_a_picture_fits_a_screen_whatever_the_camera(bundle, size) -> None:
     detector = Detector(load_bundle(bundle), provider="cpu")

@@ -5,6 +5,8 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from helpers.small_bag import write_small_bag
 from helpers.tiny_bundle import write_tiny_bundle
@@ -74,6 +76,15 @@ def test_a_compressed_topic_need_not_be_called_so(places, tmp_path):
     assert dict(settings.detector.remappings)["~/input/image"] == "/front/jpeg"
 
 
+def test_a_static_mask_is_the_detectors_and_the_judges(places, tmp_path):
+    file = tmp_path / "mask.png"
+    cv2.imwrite(str(file), np.full((180, 320), 255, np.uint8))
+    settings = launch(places, tmp_path / "out", static_mask=str(file))
+    assert settings.detector.parameters["static_mask"] == str(file)
+    assert Replay.read(tmp_path / "out").static_mask == str(file)
+    assert "static_mask" not in launch(places, tmp_path / "whole").detector.parameters
+
+
 def test_a_replay_has_a_domain_of_its_own(places, tmp_path):
     found = {launch(places, tmp_path / f"{number}").domain for number in range(5)}
     assert len(found) > 1 and all(1 <= domain <= HIGHEST_DOMAIN for domain in found)
@@ -91,6 +102,7 @@ def test_a_replay_has_a_domain_of_its_own(places, tmp_path):
         ({"rate": "inf"}, "'rate' is 'inf'"),
         ({"seconds_a_frame": "-1"}, "'seconds_a_frame' is '-1'"),
         ({"false_positive_rate": "abc"}, "'false_positive_rate' is 'abc'"),
+        ({"static_mask": "/no/mask.png"}, "'static_mask' cannot be used: static_mask '/no/mask"),
         ({"provider": "abacus"}, "'provider' is 'abacus'"),
         ({"image_rotation": "45"}, "'image_rotation' is '45'"),
         ({"image_flip": "both"}, "'image_flip' is 'both'"),

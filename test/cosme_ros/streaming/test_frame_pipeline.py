@@ -99,6 +99,24 @@ def test_compressed_frames_where_the_settings_say_so(settings):
         pipeline.detect("", message)
 
 
+@pytest.mark.parametrize("transport", ["raw", "compressed"])
+def test_the_limit_of_pixels_is_the_settings(settings, transport):
+    pixels = STREET.shape[0] * STREET.shape[1]
+    message = image_message(STREET)
+    if transport == "compressed":
+        message = message_class("sensor_msgs/msg/CompressedImage")()
+        message.format = "png"
+        message.data = cv2.imencode(".png", STREET)[1].reshape(-1)
+    limited = replace(settings, image_transport=transport, max_image_pixels=pixels)
+    pipeline = open_pipeline(limited)
+    pipeline.begin()
+    assert pipeline.detect("", message).image.shape == STREET.shape
+    pipeline = open_pipeline(replace(limited, max_image_pixels=pixels - 1))
+    pipeline.begin()
+    with pytest.raises(DecodeError, match=f"at most {pixels - 1} are decoded"):
+        pipeline.detect("", message)
+
+
 def test_other_settings_are_the_next_frames(settings):
     pipeline = open_pipeline(settings)
     pipeline.begin()

@@ -3,7 +3,14 @@
 
 import pytest
 
-from cosme_ros.streaming.frame_statistics import WINDOW, FrameStatistics, Processed, percentiles
+from cosme_ros.streaming.frame_statistics import (
+    UNEXPECTED,
+    WINDOW,
+    FrameStatistics,
+    Processed,
+    Progress,
+    percentiles,
+)
 from cosme_ros.streaming.score_drift import ScoreSpread
 
 
@@ -158,3 +165,28 @@ def test_obstacles_that_are_not_confirmed_are_those_of_the_newest_frame(statisti
         statistics.process(frame(unconfirmed=unconfirmed))
     s = statistics.snapshot()
     assert (s.unconfirmed, s.unconfirmed_frames) == (2, 2)
+
+
+def test_progress_is_of_results(statistics, clock):
+    def one(end):
+        statistics.receive()
+        statistics.begin()
+        clock.now += 1.0
+        end()
+
+    one(lambda: statistics.process(frame()))
+    assert statistics.progress() == Progress(1, 0, 0.0, 0.0)
+    one(lambda: statistics.fail("wrong step"))
+    assert statistics.progress().failing_age == 0.0
+    for _ in range(3):
+        one(lambda: statistics.fail(UNEXPECTED))
+    one(lambda: statistics.fail("wrong step"))
+    clock.now += 60.0
+    # From the first to the last one: what no longer comes does not grow older.
+    assert statistics.progress() == Progress(1, 5, 0.0, 2.0)
+    statistics.receive()
+    clock.now += 5.0
+    assert statistics.progress().pending_age == statistics.snapshot().pending_age == 5.0
+    statistics.begin()
+    statistics.process(frame())
+    assert statistics.progress() == Progress(2, 5, 0.0, 0.0)

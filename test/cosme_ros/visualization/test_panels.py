@@ -5,7 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
+from cosme_ros.metrics.labels import IGNORED, NORMAL
 from cosme_ros.visualization.colormap import MASK_COLOUR, TRUTH_COLOUR
+from cosme_ros.visualization.hatching import HATCH_COLOUR
 from cosme_ros.visualization.panels import (
     FrameView,
     Region,
@@ -13,6 +15,7 @@ from cosme_ros.visualization.panels import (
     legend,
     outlined,
     panel,
+    scaled,
     title,
 )
 
@@ -125,3 +128,50 @@ def test_the_legend_shows_both_colours() -> None:
     strip = legend(800, 1.0)
     assert has(strip, MASK_COLOUR) and has(strip, TRUTH_COLOUR)
     assert not has(legend(800, 1.0, judged=False), TRUTH_COLOUR)
+
+
+def test_what_is_not_looked_at_is_hatched_in_every_part_of_a_panel() -> None:
+    """Scores of an alarm and labels that are not judged lie there, and neither is shown."""
+    looked_at = np.ones((180, 320), bool)
+    looked_at[100:] = False
+    score = np.where(looked_at, 0.1, 1.8).astype(np.float32)
+    label = np.where(looked_at, NORMAL, IGNORED).astype(np.uint8)
+    none = np.zeros((180, 320), np.uint8)
+    image = np.zeros((180, 320, 3), np.uint8)
+    image[:] = (90, 60, 150)  # coloured, so that a grey is a hatch's
+    shown, plain = (
+        FrameView(image, score, none, label, looked_at),
+        FrameView(image, score, none, none),
+    )
+    for picture, before in (
+        (outlined(shown, width=320), outlined(plain, width=320)),
+        (heat_map(image, score, looked_at), heat_map(image, np.full_like(score, 0.1))),
+    ):
+        np.testing.assert_array_equal(picture[:98], before[:98])
+        hidden = picture[102:]
+        assert hidden.min(axis=2).min() < 30, "dark"
+        assert (hidden == HATCH_COLOUR).all(axis=2).mean() > 0.05, "hatched"
+        assert hidden.max() <= max(HATCH_COLOUR), "and nothing else"
+    whole = FrameView(image, score, none, none, np.ones_like(looked_at))
+    np.testing.assert_array_equal(outlined(whole, width=320), outlined(plain, width=320))
+    # The legend has it, and no "not judged": that is of what is looked at.
+    with_legend = panel(shown, caption="")
+    hidden_legend = legend(with_legend.shape[1], 1.0, scale_at=2, hidden=True)
+    assert has(hidden_legend, HATCH_COLOUR) and not has(legend(640, 1.0), HATCH_COLOUR)
+    assert has(with_legend[-30:], HATCH_COLOUR) and not has(with_legend[-30:], (128,) * 3)
+    halved = scaled(shown, 160, 90)
+    assert halved.looked_at is not None
+    np.testing.assert_array_equal(halved.looked_at, np.arange(90)[:, None].repeat(160, 1) < 50)
+
+
+def test_what_is_enlarged_is_hatched_too() -> None:
+    looked_at = np.ones((180, 320), bool)
+    looked_at[:, 160:] = False
+    score = np.zeros((180, 320), np.float32)
+    shown = FrameView(IMAGE, score, None, None, looked_at)
+    focus = Region(150, 80, 20, 20)
+    enlarged = panel(shown, caption="", focus=focus, with_legend=False)
+    plain = panel(FrameView(IMAGE, score, None, None), caption="", focus=focus, with_legend=False)
+    differs = (enlarged != plain).any(axis=2).any(axis=0)
+    changes = np.flatnonzero(np.diff(differs.astype(int)))
+    assert len(changes) >= 5, "in the frame, the enlarged part and the heat map"

@@ -5,9 +5,12 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,16 +18,23 @@ pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
 
 from cosme_ros.bundle.loading import load_bundle  # noqa: E402
+from cosme_ros.bundle.writing import write_manifest  # noqa: E402
 from cosme_ros.inference.detector import Detector  # noqa: E402
+from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask  # noqa: E402
+from training.__main__ import app  # noqa: E402
 from training.datasets.registry import Dataset  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.export import lower_precision  # noqa: E402
+from training.export.calibration_table import calibration_table  # noqa: E402
 from training.export.float16 import halve, halve_inputs, halve_network  # noqa: E402
+from training.export.graph_runner import GraphRunner  # noqa: E402
 from training.export.half_weights import load_unpacked  # noqa: E402
 from training.export.int8 import to_int8  # noqa: E402
-from training.export.lower_precision import write_faster_bundle  # noqa: E402
+from training.export.lower_precision import PrecisionCost, write_faster_bundle  # noqa: E402
+from training.export.manifest import read_manifest, static_mask_of_fit  # noqa: E402
 
 DEMO_BUNDLE = Path(__file__).parents[3] / "demo" / "bundle"
 
@@ -130,6 +140,114 @@ def test_a_quantised_bundle_runs_with_a_table_of_its_own(
     assert bundle.manifest["calibration"]["frames"] == 3
     lowest, _ = bundle.calibration.rates
     assert bundle.false_positive_rate == max(0.001, lowest)
+
+
+@pytest.fixture
+def bonnet(tmp_path: Path) -> Path:
+    """A static mask of Boxes: the lower half of the boxes is hidden."""
+    picture = np.full((360, 640), 255, np.uint8)
+    picture[240:] = 0
+    file = tmp_path / "bonnet.png"
+    cv2.imwrite(str(file), picture)
+    return file
+
+
+@pytest.fixture
+def masked_bundle(tmp_path: Path, bonnet: Path) -> Path:
+    """The demo's bundle, as if it had been fitted with `bonnet`."""
+    bundle = tmp_path / "masked"
+    shutil.copytree(DEMO_BUNDLE, bundle)
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    sha256 = hashlib.sha256(bonnet.read_bytes()).hexdigest()
+    manifest["fitted_on"]["static_mask"] = {"sha256": sha256, "hidden_share": 1 / 3}
+    write_manifest(bundle, manifest)
+    return bundle
+
+
+class SpoiltUnderBonnet(GraphRunner):
+    """A bundle with nonsense in the lower third of all maps.
+
+    A row less of it: scores are interpolated to the labels' size, across the edge of the mask.
+    """
+
+    def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        maps = super().run(image)
+        for name in ("mulmem", "auxcon", "score", "class_id"):
+            maps[name] = maps[name].copy()
+            rows = maps[name].shape[-2]
+            maps[name][..., 1 - rows // 3 :, :] = 99
+        return maps
+
+
+def test_what_a_static_mask_hides_costs_nothing(
+    tmp_path: Path, bonnet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lower_precision, "MOST_PRECISION_LOST", 1.0)
+
+    def cost(open_lower: Any, mask: StaticMask | None) -> PrecisionCost:
+        return write_faster_bundle(
+            *(DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes(), iter, open_lower),
+            static_mask=mask,
+        )
+
+    mask = load_static_mask(str(bonnet))
+    sound = cost(GraphRunner, mask)
+    assert cost(SpoiltUnderBonnet, mask) == sound
+    whole = cost(SpoiltUnderBonnet, None)
+    assert whole.average_precision < sound.average_precision - 0.1
+    assert whole.relative_error["score"] > 10 * sound.relative_error["score"]
+    # A mask of another camera hides nothing of these pictures.
+    square = StaticMask(np.tri(100, dtype=bool))
+    assert cost(SpoiltUnderBonnet, square) == whole
+
+
+def test_a_command_wants_the_static_mask_of_the_fit(
+    tmp_path: Path, bonnet: Path, masked_bundle: Path
+) -> None:
+    other = tmp_path / "other.png"
+    cv2.imwrite(str(other), np.eye(360, 640, dtype=np.uint8) * 255)
+    manifest = read_manifest(masked_bundle)
+    mask = static_mask_of_fit(bonnet, manifest)
+    assert mask is not None and mask.hidden_share == pytest.approx(1 / 3)
+    unmasked = read_manifest(DEMO_BUNDLE)
+    assert static_mask_of_fit(None, unmasked) is None
+    for file, of, sentence in (
+        (None, manifest, "it is none, and the bundle was fitted with a mask with SHA-256"),
+        (other, manifest, "and the bundle was fitted with a mask with SHA-256"),
+        (bonnet, unmasked, "and the bundle was fitted with none"),
+        (tmp_path / "none.png", manifest, "there is no such file"),
+    ):
+        with pytest.raises(UsageError, match=f"--static-mask: .*{sentence}"):
+            static_mask_of_fit(file, of)
+    for command in ("halve", "bfloat16", "quantise"):
+        normal = ["--normal", str(tmp_path)] if command == "quantise" else []
+        out = ["--out", str(tmp_path / "out"), "--data", f"bag={tmp_path}"]
+        result = CliRunner().invoke(app, [command, str(masked_bundle), *normal, *out])
+        assert result.exit_code == 2
+        assert "--static-mask: it is none" in result.output
+
+
+def test_a_quantised_table_is_of_what_is_looked_at(
+    tmp_path: Path, bonnet: Path, masked_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lower_precision, "MOST_PRECISION_LOST", 1.0)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(pictures / f"{index}.png"), Streets()[index])
+    monkeypatch.setattr("training.datasets.registry.open_dataset", lambda spelling: boxes())
+    out = tmp_path / "int8"
+    options = ["--normal", str(pictures), "--data", "boxes", "--out", str(out)]
+    arguments = ["quantise", str(masked_bundle), *options, "--static-mask", str(bonnet)]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    runner, mask = GraphRunner(out), load_static_mask(str(bonnet))
+    assert mask is not None
+    scores = [mask.values_of(runner.run(Streets()[index])["score"][0, 0]) for index in range(3)]
+    frames, pixels, table = calibration_table(scores)
+    calibration = load_bundle(out).manifest["calibration"]
+    assert (calibration["frames"], calibration["pixels"]) == (frames, pixels)
+    assert calibration["table"] == table
 
 
 def test_too_much_lost_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,7 @@ from training.fitting.settings import FitSettings, MemorySettings, RidgeSettings
 from training.method.guided_filter import guided  # noqa: E402
 from training.method.guided_settings import GuidedFilter  # noqa: E402
 from training.method.memory import as_vectors  # noqa: E402
+from training.method.student import on_places  # noqa: E402
 from training.method.tensor_ops import smoothed  # noqa: E402
 from training.teachers.checkpoint import TeacherCheckpoint, load_teacher, save_teacher  # noqa: E402
 from training.teachers.factory import build_teacher  # noqa: E402
@@ -196,8 +197,90 @@ def test_vectors_of_the_memory_are_those_that_are_looked_at() -> None:
     mask = StaticMask(np.array([[True, True, False], [True, False, False]]))
     features = torch.arange(2 * 5 * 2 * 3, dtype=torch.float32).reshape(2, 5, 2, 3)
     expected = [features[n, :, y, x] for n in (0, 1) for y, x in ((0, 0), (0, 1), (1, 0))]
-    torch.testing.assert_close(memory_fitting._looked_at(features, mask), torch.stack(expected))
-    torch.testing.assert_close(memory_fitting._looked_at(features, None), as_vectors(features))
+    torch.testing.assert_close(
+        memory_fitting.visible_vectors(features, mask), torch.stack(expected)
+    )
+    torch.testing.assert_close(memory_fitting.visible_vectors(features, None), as_vectors(features))
+
+
+def test_crops_know_what_of_them_is_looked_at() -> None:
+    """The mask is cut and mirrored with each crop: here each pixel says where it lies."""
+
+    class Places:
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> np.ndarray:
+            frame = np.zeros((64, 96, 3), np.uint8)
+            frame[..., 0], frame[..., 1] = np.arange(64)[:, np.newaxis], np.arange(96)
+            return frame
+
+    looked_at = np.ones((64, 96), bool)
+    looked_at[40:, 30:] = False
+    frames = FitFrames(Places(), np.arange(1), (64, 96), static_mask=StaticMask(looked_at))
+    batch = CropBatches(frames, 1, CropSettings(batch=8, height=32, width=40, seed=1))[0]
+    assert batch.looked_at is not None
+    rows, columns = batch.images[..., 0].numpy(), batch.images[..., 1].numpy()
+    np.testing.assert_array_equal(batch.looked_at.numpy(), looked_at[rows, columns])
+    assert {bool(row[0] > row[-1]) for row in columns[:, 0].astype(int)} == {True, False}
+
+
+def test_a_student_from_scratch_imitates_what_is_looked_at(
+    teacher: TeacherCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the teacher has under the mask, the student becomes the same, weight by weight."""
+    torch.set_num_threads(1)
+    network, wanted = teacher.network, settings().student
+    assert isinstance(wanted, StudentSettings)
+    looked_at = np.ones((64, 96), bool)
+    looked_at[32:] = False
+
+    class Spoilt(torch.nn.Module):
+        """The teacher; nonsense where the pixels that it is shown are hidden."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(network, name)
+
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {layer: self._spoil(values) for layer, values in network(x).items()}
+
+        def _spoil(self, values: torch.Tensor) -> torch.Tensor:
+            (shown,) = batches
+            hidden = 1 - on_places(shown, *values.shape[2:])
+            return values + 100.0 * hidden
+
+    batches: list[torch.Tensor] = []
+    whole_batch = CropBatches.__getitem__
+
+    def noted(self: CropBatches, step: int) -> Any:
+        batch = whole_batch(self, step)
+        batches[:] = [torch.ones(batch.images.shape[:3], dtype=torch.bool)]
+        if batch.looked_at is not None:
+            batches[:] = [batch.looked_at]
+        return batch
+
+    monkeypatch.setattr(CropBatches, "__getitem__", noted)
+    masked = FitFrames(NoiseFrames(), np.arange(8), (64, 96), static_mask=StaticMask(looked_at))
+
+    def student(of: Any, name: str, frames: FitFrames) -> dict[str, torch.Tensor]:
+        fabric = Compute().launch()
+        trained = train_student(of, frames, wanted, tmp_path / f"{name}.pt", fabric=fabric)
+        return dict(trained.state_dict())
+
+    sound = student(network, "sound", masked)
+    spoilt = student(Spoilt(), "spoilt", masked)
+    assert sound.keys() == spoilt.keys()
+    for name, value in sound.items():
+        assert torch.equal(value, spoilt[name]), name
+    unmasked = student(network, "unmasked", FitFrames(NoiseFrames(), np.arange(8), (64, 96)))
+    assert any(not torch.equal(value, sound[name]) for name, value in unmasked.items())
 
 
 def test_a_static_mask_is_turned_as_the_frames_are(tmp_path: Path) -> None:
@@ -533,4 +616,6 @@ def test_workers_do_not_change_the_crops() -> None:
     crops = CropBatches(frames, 6, CropSettings(batch=3, height=32, width=40, seed=1))
     alone, by_two = list(crops.batches(2, workers=0)), list(crops.batches(2, workers=2))
     assert len(alone) == 4
-    assert torch.equal(torch.stack(alone), torch.stack(by_two))
+    images = [torch.stack([batch.images for batch in of]) for of in (alone, by_two)]
+    assert torch.equal(*images)
+    assert all(batch.looked_at is None for batch in (*alone, *by_two))

@@ -8,8 +8,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from cosme_ros.postprocessing.static_mask import StaticMask  # noqa: E402
 from training.datasets.normal_frames import FitFrames  # noqa: E402
-from training.fitting.suitability import measure_suitability  # noqa: E402
+from training.fitting.suitability import (  # noqa: E402
+    Suitability,
+    explained_variance,
+    measure_suitability,
+)
 
 SIZE = (4, 6)
 
@@ -58,3 +63,45 @@ def test_figures_are_those_of_the_definitions() -> None:
     assert found.similarity_gap["c5"] == pytest.approx(0.5, abs=1e-6)
     assert found.norm_ratio["c5"] == pytest.approx((1 + green) / 2, rel=1e-6)
     assert found.dead_prototypes["c5"] == pytest.approx(0.5)
+
+
+def test_what_a_static_mask_hides_is_not_measured() -> None:
+    """The lower half of the frames is of a colour that nothing remembers, and is hidden."""
+
+    class HalfBlue(Plain):
+        def __getitem__(self, index: int) -> np.ndarray:
+            frame = super().__getitem__(index)
+            frame[2:] = (255, 0, 0)
+            return frame
+
+    banks = {"c5": torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])}
+    mask = StaticMask(np.arange(SIZE[0])[:, np.newaxis].repeat(SIZE[1], axis=1) < 2)
+    colours = ((0, 0, 255), (0, 127, 0))
+
+    def half_blue(static_mask: StaticMask | None) -> FitFrames:
+        return FitFrames(HalfBlue(*colours), np.arange(2), SIZE, static_mask=static_mask)
+
+    def measured(of: FitFrames) -> Suitability:
+        return measure_suitability(ColourTeacher(), banks, of, of, pooled=False)
+
+    clean = measured(frames(*colours))
+    assert measured(half_blue(mask)) == clean
+    assert measured(half_blue(None)) != clean
+
+
+def test_variance_under_a_static_mask_is_not_explained() -> None:
+    class Student(ColourTeacher):
+        """Right in the upper half only."""
+
+        layers, input_size = ("c5",), None
+
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            view = x.clone()
+            view[:, :, 2:] += 0.5
+            return {"c5": view}
+
+    colours = ((0, 0, 255), (0, 127, 0))
+    mask = StaticMask(np.arange(SIZE[0])[:, np.newaxis].repeat(SIZE[1], axis=1) < 2)
+    masked = FitFrames(Plain(*colours), np.arange(2), SIZE, static_mask=mask)
+    assert explained_variance(ColourTeacher(), Student(), masked) == {"c5": 1.0}
+    assert explained_variance(ColourTeacher(), Student(), frames(*colours))["c5"] < 0.5

@@ -74,3 +74,26 @@ def test_views_of_another_size_are_interpolated() -> None:
     torch.testing.assert_close(auxcon.layer_score(target, fine), expected)
     loss = auxcon.imitation_loss({"c5": target}, {"c5": fine})
     torch.testing.assert_close(loss, (target - means).square().mean())
+
+
+def test_imitation_loss_is_of_places_that_are_looked_at() -> None:
+    """On grids of half and of a quarter of the images' size, whatever the hidden error is."""
+    teacher = {"c4": random_map(1, 3, 4, 8), "c5": random_map(2)}
+    student = {"c4": random_map(3, 3, 4, 8), "c5": random_map(4)}
+    looked_at = torch.ones(2, 8, 16, dtype=torch.bool)
+    looked_at[0, 4:] = False  # the lower half of the first image
+    looked_at[1, :, :4] = False  # the left quarter of the second one
+    wanted = 0.0
+    for layer in teacher:
+        squares = (teacher[layer] - student[layer]).square()
+        _, _, height, width = squares.shape
+        squares[0, :, height // 2 :] = 0
+        squares[1, :, :, : width // 4] = 0
+        wanted += float(squares.mean())
+    found = auxcon.imitation_loss(teacher, student, looked_at)
+    assert float(found) == pytest.approx(wanted, rel=1e-6)
+    student["c5"][0, :, 1] += 1000.0
+    assert torch.equal(auxcon.imitation_loss(teacher, student, looked_at), found)
+    all_of_it = torch.ones_like(looked_at)
+    whole = auxcon.imitation_loss(teacher, student)
+    assert torch.equal(auxcon.imitation_loss(teacher, student, all_of_it), whole) and whole > found
