@@ -12,38 +12,33 @@ where ROS comes from wheels.
 import argparse
 import shlex
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
 from cosme_ros import topics
 from cosme_ros.bags.reading import read_frames
 from cosme_ros.bundle.loading import load_bundle
-from cosme_ros.cli.judge_recording import FAILURES, summary
+from cosme_ros.cli.detector_options import FAILURES
+from cosme_ros.cli.judge_recording import summary
 from cosme_ros.cli.options import (
     add_node_options,
     add_overwrite_option,
-    command_line,
+    command,
     command_parser,
     positive,
 )
 from cosme_ros.cli.progress import ProgressBars
-from cosme_ros.command_frame import Interrupted, run_command
+from cosme_ros.command_frame import Interrupted
 from cosme_ros.inference.detector import Detector
 from cosme_ros.output_folder import prepare_output_dir
 from cosme_ros.replay.runner import CONTENTS, RECORDING, Replay, ReplayError
 from cosme_ros.replay.subprocesses import ChildError
 from cosme_ros.reporting.replay_evaluator import evaluate_recording
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    command = command_line("replay_bag", arguments)
-    return run_command("replay_bag", lambda: run_replay(options, command), (ChildError, *FAILURES))
+REPLAY_FAILURES = (*FAILURES, ChildError, ReplayError)
 
 
-def run_replay(options: argparse.Namespace, command: str) -> None:
+def run_replay(options: argparse.Namespace) -> None:
     """Play, record and evaluate; `options` as `add_options` names them, and `bag`."""
     began = monotonic()
 
@@ -84,7 +79,7 @@ def run_replay(options: argparse.Namespace, command: str) -> None:
                 out,
                 pictures=options.pictures,
                 detector=detector,
-                command=command,
+                command=options.command,
                 on_progress=bars,
             )
     except KeyboardInterrupt:
@@ -101,8 +96,8 @@ def _after_interrupt(out: Path) -> str:
     ended = "every process that was started has ended"
     if not (out / RECORDING).is_dir():
         return ended
-    command = f"python -m cosme_ros judge_recording {shlex.quote(str(out))}"
-    return f"{ended}; to evaluate what was recorded until then: {command}"
+    evaluate = f"python -m cosme_ros judge_recording {shlex.quote(str(out))}"
+    return f"{ended}; to evaluate what was recorded until then: {evaluate}"
 
 
 def _time_one_frame(detector: Detector, options: argparse.Namespace) -> float:
@@ -154,3 +149,6 @@ def _parser() -> argparse.ArgumentParser:
         "--pictures", action="store_true", help="draw a contact sheet, pictures and a video too"
     )
     return parser
+
+
+main = command("replay_bag", _parser, run_replay, REPLAY_FAILURES)
