@@ -95,15 +95,7 @@ def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
     Raises BundleError, ProviderError and ValueError for settings that fit no bag.
     """
     ignore_interrupts(task.owner)
-    detector = _detector(
-        task.bundle,
-        task.settings.provider,
-        task.settings.false_positive_rate,
-        task.settings.threads,
-        task.settings.device,
-        ImageOrientation(task.settings.image_rotation, task.settings.image_flip),
-        task.settings.marks,
-    )
+    detector = _detector(task.bundle, task.settings)
     warnings = WarningLog()
     began = monotonic()
     try:
@@ -454,23 +446,15 @@ def _ahead(
 
 
 @functools.lru_cache(maxsize=1)
-def _detector(
-    bundle: Path,
-    provider: str,
-    false_positive_rate: float,
-    threads: int,
-    device: int,
-    orientation: ImageOrientation,
-    marks: str,
-) -> Detector:
-    """One for all bags that a process is given."""
+def _detector(bundle: Path, settings: EvaluationSettings) -> Detector:
+    """Return the detector, one for all bags that a process is given."""
     detector = Detector(
         load_bundle(bundle),
-        provider=provider,
-        false_positive_rate=false_positive_rate,
-        threads=threads,
-        device_index=device,
-        orientation=orientation,
+        provider=settings.provider,
+        false_positive_rate=settings.false_positive_rate,
+        threads=settings.threads,
+        device_index=settings.device,
+        orientation=ImageOrientation(settings.image_rotation, settings.image_flip),
     )
-    apply_marks(detector, marks)
+    apply_marks(detector, settings.marks)
     return detector

@@ -4,7 +4,7 @@
 """Figures over time: alarms a minute, and how steady masks are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from statistics import fmean, median
 
@@ -120,14 +120,8 @@ def alarm_figures(frames: Sequence[FrameFigures], *, normal_only: bool, gap: flo
 
 def together(parts: Sequence[AlarmFigures]) -> AlarmFigures:
     """Of several bags: no alarm goes on from one to the next."""
-    return AlarmFigures(
-        frames=sum(part.frames for part in parts),
-        seconds=sum(part.seconds for part in parts),
-        alarm_frames=sum(part.alarm_frames for part in parts),
-        alarms=sum(part.alarms for part in parts),
-        alarm_seconds=sum(part.alarm_seconds for part in parts),
-        withheld=sum(part.withheld for part in parts),
-    )
+    names = (field.name for field in fields(AlarmFigures))
+    return AlarmFigures(**{name: sum(getattr(part, name) for part in parts) for name in names})
 
 
 def stability(bags: Sequence[Sequence[FrameFigures]]) -> Stability:

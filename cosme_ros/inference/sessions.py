@@ -32,6 +32,7 @@ from cosme_ros.inference.providers import (
     REMEDIES,
     EngineCache,
     ProviderError,
+    SessionRequest,
     check_assignment,
     require_started,
 )
@@ -196,8 +197,9 @@ def open_session(
     except ValueError as error:
         raise ProviderError(str(error)) from error
     graph = _graph_file(model)
+    cache = _folder_of_graph(engine_cache, graph)
     runtime_providers = PREPARATIONS[provider](
-        options, threads, of_provider, _folder_of_graph(engine_cache, graph), bfloat16
+        SessionRequest(options, threads, of_provider, cache, bfloat16)
     )
     for name, value in {**_SESSION_DEFAULTS, **of_session}.items():
         options.add_session_config_entry(name, value)
