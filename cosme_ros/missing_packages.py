@@ -142,7 +142,7 @@ def explain_missing_packages() -> None:
 
 
 def _is_own_program() -> bool:
-    """Whether this process runs a command of ours, not somebody's program that imports us."""
+    """Return whether this process runs a command of this package."""
     from cosme_ros.__main__ import COMMANDS
 
     program = Path(sys.argv[0])
@@ -177,7 +177,7 @@ def _pip() -> str:
 
 
 def _kept_numpy(name: str) -> str:
-    """So that pip does not bring NumPy 2 to binaries of apt that were built for NumPy 1."""
+    """Return the constraint that keeps NumPy 1 beside apt's binaries that were built for it."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -472,7 +472,7 @@ class Settings:
 
     @property
     def orientation(self) -> ImageOrientation:
-        """How the camera's image becomes upright."""
+        """Return how the camera's image becomes upright."""
         return ImageOrientation(self.image_rotation, self.image_flip)
 
 

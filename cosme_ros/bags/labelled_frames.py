@@ -201,7 +201,7 @@ class BagFrames:
         self._bag.__exit__(None, None, None)
 
     def read(self) -> Generator[BagFrame, None, None]:
-        """Frame by frame, in the order of the bag."""
+        """Yield the frames in the order of the bag."""
         wanted = [topic for topic in (self.image_topic, self.label_topic) if topic]
         index, latest, unlabelled = -1, None, 0
         for messages in join_by_stamp(self._bag.messages(wanted), len(wanted)):
@@ -241,7 +241,7 @@ class BagFrames:
             )
 
     def label_values(self) -> tuple[int, ...]:
-        """Every value that the labels read so far hold, rising."""
+        """Return every value that the labels read so far hold, rising."""
         return self._reader.held()
 
     def _choose_pictures(self, wanted: str | None) -> str:
@@ -339,7 +339,7 @@ def at_size(label: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
 
 
 def _label_values(labels: LabelSettings) -> NDArray[np.uint8]:
-    """By id, uint8 [65536]: what it means."""
+    """Return the meaning of each id, uint8 [65536]."""
     values = np.full(1 << 16, NORMAL, np.uint8)
     values[list(labels.ignored_ids)] = IGNORED
     values[list(labels.anomaly_ids)] = ANOMALY

@@ -169,7 +169,7 @@ class Bag:
 
     @property
     def duration(self) -> float:
-        """Seconds between the first and the last message of all topics."""
+        """Return the seconds between the first and the last message of all topics."""
         first = [f.contents.first for f in self._files if f.contents.first is not None]
         last = [f.contents.last for f in self._files if f.contents.last is not None]
         return (max(last) - min(first)) / _NANOSECONDS if first and last else 0.0
@@ -627,7 +627,7 @@ def _picture_message(packet: DecodedPacket[BagMessage], bag_time: int) -> BagMes
 def join_by_stamp(
     messages: Iterable[BagMessage], topics: int, *, window: int = JOIN_WINDOW
 ) -> Iterator[dict[str, BagMessage]]:
-    """Messages of that many topics by frame; see `Bag.joined`."""
+    """Yield the messages of that many topics by frame; see `Bag.joined`."""
     pending: OrderedDict[int, dict[str, BagMessage]] = OrderedDict()
     for message in messages:
         frame = pending.setdefault(message.stamp, {})
@@ -699,6 +699,6 @@ def _byte_order(cdr: bytes) -> str:
 
 
 def _splitting_order(file: Path) -> tuple[int, str]:
-    """rosbag2 numbers the files of a split bag at the end of their stems: drive_10.mcap."""
+    """Return a key by which the files of a split bag sort: the number that ends drive_10.mcap."""
     number = file.name.split(".")[0].rsplit("_", 1)[-1]
     return (int(number) if number.isdecimal() else -1, file.name)

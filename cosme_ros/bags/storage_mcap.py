@@ -49,7 +49,7 @@ class _Names:
             self.channels[channel.id] = (channel.topic, channel.schema_id)
 
     def of(self, channel: int) -> tuple[str, str] | None:
-        """Topic and message type; None for a channel that nobody described."""
+        """Return topic and message type; None for a channel that is not described."""
         if channel not in self.channels:
             return None
         topic, schema = self.channels[channel]
@@ -84,7 +84,7 @@ class McapFile:
         self._stream.close()
 
     def messages(self, topics: Collection[str], start: int) -> Iterator[StoredMessage]:
-        """By time where there is an index, else in the order of the file."""
+        """Yield the messages by time where there is an index, else in the order of the file."""
         found = self._scanned(topics) if self._chunks is None else self._indexed(topics, start)
         return (message for message in found if message.bag_time >= start)
 
@@ -156,7 +156,7 @@ class McapFile:
         return statistics
 
     def _records(self, position: int) -> Iterator[tuple[int, int, int]]:
-        """Where the content of each record begins, its operation code and length; up to the end.
+        """Yield the position, operation code and length of each record, up to the end.
 
         The last record may reach beyond the end of the file.
         """
@@ -212,7 +212,7 @@ class McapFile:
         return _unpacked(self._content(position + _PREFIX.size, length))
 
     def _scanned(self, topics: Collection[str] | None) -> Iterator[StoredMessage]:
-        """From the beginning as far as it goes; of all topics if None."""
+        """Yield the messages from the beginning to the last readable one; None: of all topics."""
         # While the file is opened, it is too early to complain: it is read again.
         complain: Complain = (lambda _: None) if topics is None else self._complain
         for position, operation, length in self._records(len(MAGIC)):
@@ -253,7 +253,7 @@ class McapFile:
         *,
         cut: bool = False,
     ) -> Iterator[StoredMessage]:
-        """Those of a chunk; where it is cut, the last record is none."""
+        """Yield the messages of a chunk; where it is cut, the last record is incomplete."""
         position = 0
         while position + _PREFIX.size <= len(content):
             operation, length = _PREFIX.unpack_from(content, position)

@@ -65,7 +65,7 @@ class SqliteFile:
             self._copy.cleanup()
 
     def messages(self, topics: Collection[str], start: int) -> Iterator[StoredMessage]:
-        """By time; of the same time, in the order of recording."""
+        """Yield the messages by time, those of the same time in the order of recording."""
         wanted = [number for number, (topic, _) in self._topics.items() if topic in topics]
         if not wanted:
             return

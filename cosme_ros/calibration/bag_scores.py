@@ -277,7 +277,7 @@ def _same(image: BgrImage) -> BgrImage:
 
 
 def _not_normal(label: BagMessage | None) -> str:
-    """Why a frame with this label is not known to be normal; '' where it is."""
+    """Return why a frame with this label is not known to be normal; '' where it is."""
     if label is None:
         return WITHOUT_LABEL
     try:

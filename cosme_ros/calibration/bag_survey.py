@@ -194,7 +194,7 @@ def check_distinct(bags: Sequence[SurveyedBag]) -> None:
 
 
 def topics_of(bag: Bag, scoring: Scoring) -> list[str]:
-    """Those of the image topics that the bag has: of several cameras, each may have its bags."""
+    """Return the image topics that the bag has; each of several cameras may have its own bags."""
     present = [topic for topic in scoring.image_topics if topic in bag.topics]
     for topic in present or scoring.image_topics:
         type_of(bag.path, bag.topics, topic, among=(IMAGE, COMPRESSED_IMAGE))

@@ -90,7 +90,7 @@ class BagTask:
 
 
 def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
-    """Every frame of the bag, or those until `WorkFolder.ask_to_stop`.
+    """Evaluate every frame of a bag, or those until `WorkFolder.request_stop`.
 
     Raises BundleError, ProviderError and ValueError for settings that fit no bag.
     """
@@ -284,7 +284,7 @@ class _Run:
         return tracked.decision, tracked.tracks
 
     def _alarm_score(self, detection: Detection, label: NDArray[np.uint8] | None) -> float | None:
-        """See `FrameFigures.alarm_score`."""
+        """Return `FrameFigures.alarm_score`."""
         may_be_abnormal = bool(self._figures.labels) if label is None else (label == ANOMALY).any()
         area = None if may_be_abnormal else search_area(detection, self._rule)
         if area is None:
@@ -418,7 +418,7 @@ def _values(scores: NDArray[np.float32], static_mask: StaticMask | None) -> NDAr
 
 
 def _to_size(grid: NDArray[np.float32], label: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Raw scores at the label's size, float32 [H, W].
+    """Return the raw scores at the label's size, float32 [H, W].
 
     From the grid and before the division by the threshold, as `python -m training evaluate` does:
     so the figures are the same, not only nearly.

@@ -131,12 +131,12 @@ class Detection:
 
     @property
     def threshold(self) -> float:
-        """Raw score at the alarm line."""
+        """Return the raw score at the alarm line."""
         return self._threshold
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the frame."""
+        """Return height and width of the frame."""
         width, height = self._size
         return height, width
 
@@ -223,7 +223,7 @@ class Detector:
         self.bundle = bundle
         rate = bundle.rate(false_positive_rate)
         self.threshold: float = bundle.calibration.threshold(rate)
-        """Raw score at the alarm line."""
+        """Return the raw score at the alarm line."""
         try:
             sessions = open_sessions(
                 {graph: read_graph(bundle, graph) for graph in GRAPHS},

@@ -23,7 +23,7 @@ class ArgumentError(ValueError):
     """A launch argument cannot be used; the sentence names it and what would be right."""
 
     def __init__(self, name: str, complaint: object) -> None:
-        """`complaint` is what is wrong, as in "is 2, but must be ..."."""
+        """Take what is wrong, as in "is 2, but must be ..."."""
         super().__init__(f"argument '{name}' {complaint}")
 
 

@@ -11,7 +11,7 @@ from rclpy.subscription import Subscription
 
 
 def gives_message_info() -> bool:
-    """Whether rclpy calls a callback of two parameters with the message's information.
+    """Return whether rclpy passes the message's information to a callback of two parameters.
 
     Humble's calls every callback with the message alone. rclpy has distinguished the two kinds of
     callbacks since Iron, and has had a name for them since then.

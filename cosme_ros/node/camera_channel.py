@@ -216,7 +216,7 @@ class CameraChannel:
         return self._ground_source.geometry(settings, pose, self._camera_info, height, width)
 
     def _plane(self, width: int, height: int) -> ImagePlane:
-        """By the newest camera_info; a guess, which says so, where there is none to go by."""
+        """Return the image plane by the newest camera_info; without one, a guess that is logged."""
         info = self._camera_info
         try:
             if info is None:
@@ -237,7 +237,7 @@ class CameraChannel:
     # Diagnostics
 
     def missing_input_reason(self) -> str:
-        """Why no image may be coming, as far as this node can see."""
+        """Return why no image may be coming, as far as this node can see."""
         topic = self._input_topic()
         if self._incompatible is not None:
             return f"{self._incompatible} on {topic}"

@@ -345,7 +345,7 @@ class DetectorNode(LifecycleNode):
         return self._cameras[camera].log_skipped_frame(error) if self.context.ok() else None
 
     def _age(self, stamp: Any) -> float | None:
-        """Seconds since `stamp`; None where it cannot be of this node's clock."""
+        """Return the seconds since `stamp`; None where it cannot be of this node's clock."""
         sent = stamp.sec * 10**9 + stamp.nanosec
         age = (self.get_clock().now().nanoseconds - sent) * 1e-9
         return age if 0.0 <= age < PLAUSIBLE_AGE else None
@@ -418,7 +418,7 @@ class DetectorNode(LifecycleNode):
         )
 
     def _report(self, camera: CameraChannel | None) -> Report:
-        """Of one camera; None where there are none, because the node is not configured."""
+        """Return the report of a camera; None: the node has none, because it is not configured."""
         snapshot = missing_input_reason = None
         pipeline, transition_since = self._pipeline, self._transition_since
         if camera is not None and self._worker is not None:

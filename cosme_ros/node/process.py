@@ -117,7 +117,7 @@ def take_arguments(
 
 
 def run_to_the_end(name: str, work: Callable[[], None], errors: tuple[type[Exception], ...]) -> int:
-    """All that the process of a node does which ends when its work is done; its exit code.
+    """Run the process of a node that ends when its work is done, and return its exit code.
 
     0, or 1 after one of `errors` or a wrong parameter, which is told in a line under the node's
     `name`.

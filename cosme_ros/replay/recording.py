@@ -67,7 +67,7 @@ class Recording:
 
     @cached_property
     def times(self) -> list[FrameTimes]:
-        """Of every frame, in the order in which the pictures arrived.
+        """Return the times of every frame, in the order in which the pictures arrived.
 
         A score whose picture was not recorded is left out. Raises BagError.
         """
@@ -84,14 +84,14 @@ class Recording:
 
     @property
     def _window(self) -> int:
-        """Frames among which the messages of one lie: outputs come as late as the detector is."""
+        """Return the frames among which the messages of one lie: outputs come late."""
         arrivals = np.array([frame.picture for frame in self.times], np.int64)
         last = [max(frame.score or 0, frame.mask or 0) for frame in self.times]
         lags = np.searchsorted(arrivals, last) - np.arange(len(last))
         return JOIN_WINDOW + int(lags.max(initial=0))
 
     def outputs(self) -> Iterator[Output]:
-        """Frame by frame in order; frames without a score are left out. Raises BagError."""
+        """Yield the outputs in order; frames without a score are left out. Raises BagError."""
         with Bag(self.path) as bag:
             topics = [self._image_topic, SCORE, MASK]
             # Neither overlay nor labels need have been recorded.

@@ -58,14 +58,14 @@ class Timeline:
     """Of each frame, the index of the one whose result was the newest; None before the first."""
 
     def judged_by(self) -> Mapping[int, int | None]:
-        """Stamp of a frame to the stamp of the result that it is judged by."""
+        """Map the stamp of each frame to that of the result that it is evaluated by."""
         return {
             frame.stamp: None if newest is None else self.frames[newest].stamp
             for frame, newest in zip(self.frames, self.newest, strict=True)
         }
 
     def latencies(self) -> NDArray[np.float64]:
-        """Seconds from the moment to the arrival of the last of score and mask: [answered]."""
+        """Return the seconds from the moment to the arrival of the last of score and mask."""
         return np.array(
             [
                 (max(frame.score, frame.mask or frame.score) - moment) * 1e-9

@@ -76,7 +76,7 @@ class ChildProcesses:
         return child
 
     def wait_for(self, child: Child, timeout: float) -> None:
-        """Until `child` ends well, at most `timeout` seconds.
+        """Wait until `child` ends well, at most `timeout` seconds.
 
         Raises ChildError when it fails or takes too long, and when another child that has not been
         waited for ends before it: that one was there to serve.

@@ -18,7 +18,7 @@ _PAPER = 248
 
 
 def snapshot_picture(image: np.ndarray, made: FrameOutputs, *, caption: str) -> np.ndarray:
-    """Camera and overlay, below them score and mask, and what it all means.
+    """Return one picture: camera and overlay, below them score and mask, and a legend.
 
     `image` is uint8 [H, W, 3] BGR, `made` what `compute_outputs` made of it with everything wanted;
     mask and outlines may be withheld. Returns uint8 [h, w, 3] BGR, w 1288 to 1928.

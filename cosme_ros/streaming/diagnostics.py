@@ -63,7 +63,7 @@ class Positions:
 
     @property
     def status(self) -> str:
-        """For people: one value of /diagnostics."""
+        """Return the value for /diagnostics."""
         return "known" if self.gap is None else f"unknown: {self.gap}"
 
 
@@ -86,7 +86,7 @@ def report(
     transition_age: float | None = None,
     positions: Positions | None = None,
 ) -> Report:
-    """One status of /diagnostics.
+    """Return one status of /diagnostics.
 
     Args:
         state: of the lifecycle.
@@ -216,7 +216,7 @@ def _health(health: FrameHealth) -> dict[str, str]:
 
 
 def _percentiles(name: str, numbers: Percentiles | None) -> dict[str, str]:
-    """One row a number, so that a tool can plot it; no row where there is none."""
+    """Return a row for each number, so that a tool can plot it; none without numbers."""
     if numbers is None:
         return {}
     return {

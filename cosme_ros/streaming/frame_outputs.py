@@ -62,7 +62,7 @@ class FrameOutputs:
     mask_withheld: bool
     """Because it is unknown where an obstacle could be: no drivable area."""
     tracks: tuple[Track, ...] | None = None
-    """Of the obstacles, in their order; None where they are not followed."""
+    """Return the track ids of the obstacles, in order; None where they are not tracked."""
     unconfirmed: int = 0
     """Obstacles of the frame that are in no output, because an alarm needs more frames."""
     out_of_domain: bool = False
@@ -76,7 +76,7 @@ class FrameOutputs:
 
     @property
     def track_ids(self) -> tuple[int, ...] | None:
-        """Of the obstacles, in their order; None where they are not followed."""
+        """Return the track ids of the obstacles, in order; None where they are not tracked."""
         return None if self.tracks is None else tuple(track.id for track in self.tracks)
 
 

@@ -307,7 +307,7 @@ def _entry(
 def _draw_scale(
     strip: NDArray[np.uint8], left: int, baseline: int, unit: float, margin: int
 ) -> None:
-    """`anomaly score 0 [colours] 2+`, and in them the alarm line."""
+    """Draw `anomaly score 0 [colours] 2+`, and in the colours the alarm line."""
     letters = text_height(unit)
     before, after, alarm = "anomaly score 0", f"{SCALE_END:g}+", "(line: alarm at 1)"
     words = text_width(before + after, unit) + 3 * margin

@@ -102,7 +102,7 @@ class GaussianDensity:
         )
 
     def score(self, features: Features) -> torch.Tensor:
-        """float32 [N, 1, h, w] at the stride of the layer, >= 0."""
+        """Return scores float32 [N, 1, h, w] at the stride of the layer, >= 0."""
         feature_map = features[self._layer]
         number, _, height, width = feature_map.shape
         return self.distances(as_vectors(feature_map)).view(number, 1, height, width)

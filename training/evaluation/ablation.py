@@ -257,7 +257,7 @@ def _row(
 
 
 def _product(scores: dict[str, torch.Tensor], layers: LayerSet) -> torch.Tensor:
-    """Eq. 4 and 7."""
+    """Return the product over layers (Eq. 4 and 7)."""
     return torch.stack([scores[layer] for layer in layers]).prod(dim=0)
 
 

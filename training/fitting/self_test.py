@@ -91,12 +91,12 @@ class JudgedThing:
 
     @property
     def found(self) -> bool:
-        """Whether at least FOUND_SHARE of it raises an alarm."""
+        """Return whether at least FOUND_SHARE of it raises an alarm."""
         return self.share >= FOUND_SHARE
 
     @property
     def size(self) -> str:
-        """`small` if it has fewer than SMALL_PIXELS, else `large`."""
+        """Return `small` if it has fewer than SMALL_PIXELS, else `large`."""
         return "small" if self.pixels < SMALL_PIXELS else "large"
 
 

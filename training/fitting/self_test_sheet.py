@@ -71,7 +71,7 @@ class SelfTestSheet:
 
 
 def _tile(picture: JudgedPicture) -> np.ndarray:
-    """Frame with outlines, score and caption; uint8 [h, w, 3] BGR."""
+    """Draw frame with outlines, score and caption; uint8 [h, w, 3] BGR."""
     image, thing = picture.painted.image, picture.painted.thing
     size = (_TILE_WIDTH, round(_TILE_WIDTH * image.shape[0] / image.shape[1]))
     frame = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

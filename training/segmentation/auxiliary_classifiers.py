@@ -30,7 +30,7 @@ class AuxiliaryClassifiers(nn.Module):
         self.by_layer = nn.ModuleDict({x: nn.Conv2d(channels[x], classes, 1) for x in LAYERS})
 
     def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Logits [N, classes, h, w] of features [N, C, h, w], both by layer."""
+        """Return logits [N, classes, h, w] of features [N, C, h, w], both by layer."""
         return {layer: classify(features[layer]) for layer, classify in self.by_layer.items()}
 
 

@@ -54,7 +54,7 @@ class PairedPictures:
 
     @property
     def images(self) -> "_Images":
-        """The same frames; their labels are not read."""
+        """Return the same frames; their labels are not read."""
         return _Images(self)
 
     def __len__(self) -> int:

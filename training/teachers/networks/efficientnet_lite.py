@@ -157,7 +157,7 @@ class EfficientNetLite(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features c2..c5 of normalised images float32 [N, 3, H, W]."""
+        """Return the features c2..c5 of normalised images float32 [N, 3, H, W]."""
         x = self._relu(self._bn0(self._conv_stem(x)))
         features = {}
         for number, block in enumerate(self._blocks):
