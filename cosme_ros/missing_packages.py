@@ -88,7 +88,7 @@ class MissingPackageError(Exception):
 
 
 def sentence(error: ModuleNotFoundError) -> str | None:
-    """Return what to tell a user about `error`; None for a module that is not known here."""
+    """Return the sentence for the user on `error`; None for a module that is not known here."""
     name = (error.name or "").partition(".")[0]
     command = install_command(name)
     if command is None:
@@ -119,10 +119,10 @@ def named() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        told = sentence(error)
-        if told is None:
+        text = sentence(error)
+        if text is None:
             raise
-        raise MissingPackageError(told) from error
+        raise MissingPackageError(text) from error
 
 
 def explain_missing_packages() -> None:
@@ -132,11 +132,11 @@ def explain_missing_packages() -> None:
     def explain(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        told = sentence(error) if isinstance(error, ModuleNotFoundError) else None
-        if told is None or not _is_own_program():
+        text = sentence(error) if isinstance(error, ModuleNotFoundError) else None
+        if text is None or not _is_own_program():
             previous(kind, error, trace)
         else:
-            print(told, file=sys.stderr)
+            print(text, file=sys.stderr)
 
     sys.excepthook = explain
 

@@ -58,7 +58,7 @@ def generalist_layer(layer: str) -> str:
 
 
 def is_generalist_layer(name: str) -> bool:
-    """Tell whether a name among the memory's layers is that of a layer of the generalist."""
+    """Return whether a name among the memory's layers is that of a layer of the generalist."""
     return name.startswith(f"{GENERALIST}_")
 
 

@@ -28,7 +28,7 @@ from cosme_ros.sources.opening import is_read_as_bag
 from cosme_ros.visualization.text import counted
 
 _RARE = 0.05  # share of a topic's pictures
-_MOST_COMPLAINTS = 10  # of each bag; one of each broken message could be thousands
+_MOST_WARNINGS = 10  # of each bag; one of each broken message could be thousands
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SurveyedBag:
     """Messages with a picture."""
     pictures: frozenset[bytes]
     """A digest of each message with a picture."""
-    complaints: tuple[str, ...]
+    warnings: tuple[str, ...]
     """What of the bag cannot be read, a sentence each."""
 
 
@@ -74,7 +74,7 @@ def survey(
     scoring: Scoring,
     *,
     on_frames: Callable[[int], object],
-    complain: Callable[[str], object],
+    on_warning: Callable[[str], object],
 ) -> SurveyedBag:
     """Look through a bag as far as it can be read; each part that cannot is reported at once.
 
@@ -88,16 +88,16 @@ def survey(
     by_topic: dict[str, Counter[str]] = {}
     pictures: set[bytes] = set()
     frames = 0
-    complaints: list[str] = []
+    warnings: list[str] = []
     recorded = is_recorded_bag(path)
 
-    def tell(sentence: str) -> None:
-        complaints.append(sentence)
-        if len(complaints) <= _MOST_COMPLAINTS:
-            complain(sentence)
+    def warn(sentence: str) -> None:
+        warnings.append(sentence)
+        if len(warnings) <= _MOST_WARNINGS:
+            on_warning(sentence)
 
     if not recorded:
-        for frame in read_source(path, scoring, report=tell):
+        for frame in read_source(path, scoring, report=warn):
             by_topic.setdefault("", Counter())[FRAME_ID] += 1
             stamps.setdefault(FRAME_ID, set()).add(frame.stamp)
             # Black images at the start of two videos do not make them one drive.
@@ -106,8 +106,8 @@ def survey(
             frames += 1
             on_frames(1)
         _check_stamps(path, by_topic, stamps)
-        return _surveyed(path, stamps, frames, pictures, complaints, complain)
-    with Bag(path, tell) as bag:
+        return _surveyed(path, stamps, frames, pictures, warnings, on_warning)
+    with Bag(path, warn) as bag:
         if scoring.label_topic in bag.topics:  # reported now, and not after hours
             type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
         for message in bag.messages(topics_of(bag, scoring), decode_video=False):
@@ -118,10 +118,10 @@ def survey(
             frames += 1
             on_frames(1)
     for sentence, camera in _rare_cameras(path, by_topic):
-        tell(sentence)
+        warn(sentence)
         del stamps[camera]
     _check_stamps(path, by_topic, stamps)
-    return _surveyed(path, stamps, frames, pictures, complaints, complain)
+    return _surveyed(path, stamps, frames, pictures, warnings, on_warning)
 
 
 def _surveyed(
@@ -129,15 +129,15 @@ def _surveyed(
     stamps: Mapping[str, set[int]],
     frames: int,
     pictures: set[bytes],
-    complaints: list[str],
-    complain: Callable[[str], object],
+    warnings: list[str],
+    on_warning: Callable[[str], object],
 ) -> SurveyedBag:
-    if complaints:
-        untold = len(complaints) - _MOST_COMPLAINTS
-        if untold > 0:
-            complaints[_MOST_COMPLAINTS:] = [f"{path}: {untold} more sentences like these"]
-            complain(complaints[-1])
-        complain(f"{path}: {counted(frames, 'picture')} of it can be read and used")
+    if warnings:
+        further = len(warnings) - _MOST_WARNINGS
+        if further > 0:
+            warnings[_MOST_WARNINGS:] = [f"{path}: {further} more sentences like these"]
+            on_warning(warnings[-1])
+        on_warning(f"{path}: {counted(frames, 'picture')} of it can be read and used")
     return SurveyedBag(
         path=Path(path),
         files=_digests(Path(path).expanduser()),
@@ -146,7 +146,7 @@ def _surveyed(
         },
         frames=frames,
         pictures=frozenset(pictures),
-        complaints=tuple(complaints),
+        warnings=tuple(warnings),
     )
 
 

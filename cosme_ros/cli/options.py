@@ -125,7 +125,7 @@ def add_node_options(parser: argparse._ActionsContainer, *names: str) -> None:
 
 
 def orientation_of(options: argparse.Namespace) -> ImageOrientation:
-    """Return what `--image-rotation` and `--image-flip` say."""
+    """Return the orientation of `--image-rotation` and `--image-flip`."""
     return ImageOrientation(options.image_rotation, options.image_flip)
 
 

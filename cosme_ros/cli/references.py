@@ -3,7 +3,7 @@
 
 """`python -m cosme_ros references`: measure what a bundle's normal frames are like.
 
-Health compares frames with it, and explanations say by it how rare a score is. `fit` and
+Health compares frames with it, and explanations give the rarity of a score by it. `fit` and
 `calibrate` measure it too; this command is for bundles that are older, for another camera, and for
 pictures of the prototypes. It changes the bundle's manifest and no graph.
 """

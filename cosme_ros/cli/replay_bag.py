@@ -42,13 +42,13 @@ def run_replay(options: argparse.Namespace) -> None:
     """Play, record and evaluate; `options` as `add_options` names them, and `bag`."""
     began = monotonic()
 
-    def say(sentence: str) -> None:
+    def log(sentence: str) -> None:
         print(f"[{monotonic() - began:5.1f} s] {sentence}", flush=True)
 
     out: Path = options.out
     bundle = load_bundle(options.bundle)
-    say(f"the bundle {bundle.name} in {bundle.path} is sound")
-    # Made before anything is started, because what is wrong with it is best said from here.
+    log(f"the bundle {bundle.name} in {bundle.path} is sound")
+    # Made before anything is started: its errors are reported here.
     detector = Detector(
         bundle,
         provider=options.provider,
@@ -56,7 +56,7 @@ def run_replay(options: argparse.Namespace) -> None:
         threads=options.threads,
     )
     seconds_a_frame = _time_one_frame(detector, options)
-    say(f"provider {detector.provider}, about {1000 * seconds_a_frame:.0f} ms a frame")
+    log(f"provider {detector.provider}, about {1000 * seconds_a_frame:.0f} ms a frame")
     replay = Replay(
         bundle=bundle.path,
         bag=options.bag,
@@ -72,8 +72,8 @@ def run_replay(options: argparse.Namespace) -> None:
     replay.image_transport()  # raises for topics that are not as they should be, before `out`
     prepare_output_dir(out, CONTENTS, overwrite=options.overwrite)
     try:
-        replay.run(out, say=say)
-        say("evaluating what was published" + (", drawing pictures" if options.pictures else ""))
+        replay.run(out, log=log)
+        log("evaluating what was published" + (", drawing pictures" if options.pictures else ""))
         with ProgressBars() as bars:
             report = evaluate_recording(
                 out,
@@ -86,7 +86,7 @@ def run_replay(options: argparse.Namespace) -> None:
         raise Interrupted(_after_interrupt(out)) from None
     if not options.keep_recording:
         shutil.rmtree(out / RECORDING)
-    say("done\n")
+    log("done\n")
     print(summary(report, out, pictures=options.pictures))
     if options.keep_recording:
         print(f"\nThe rosbag2 bag of all topics is {out / RECORDING}/")

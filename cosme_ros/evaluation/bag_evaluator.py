@@ -107,7 +107,7 @@ def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
             frame_rate=task.settings.frame_rate,
         ) as frames:
             run = _Run(task, detector, frames, warnings)
-            figures = run.to_the_end(frames)
+            figures = run.evaluate(frames)
     except (BagError, SourceError) as error:
         return Unreadable(task.path, str(error), warnings)
     if not figures.frames:
@@ -176,7 +176,7 @@ class _Run:
         self._scenes = scenes_of(task.path)
         self._scene: Scene | None = None
 
-    def to_the_end(self, frames: LabelledFrames) -> BagFigures:
+    def evaluate(self, frames: LabelledFrames) -> BagFigures:
         task = self._task
         with ExitStack() as stack:
             task.work.expect(task.number, frames.count)
@@ -184,7 +184,7 @@ class _Run:
             self._scores = stack.enter_context(task.work.open_scores(task.number))
             self._outputs = stack.enter_context(BagOutputs(task.outputs, self._static_mask))
             for frame in _ahead(frames.read()):
-                if task.work.is_to_stop():
+                if task.work.stop_requested():
                     self._figures.interrupted = True
                     break
                 self._add(frame)

@@ -147,8 +147,8 @@ class Unreadable:
 
 def named(name: str, path: Path, sentence: str) -> str:
     """Return the sentence with the bag's name before it, unless it begins with the bag's path."""
-    told = sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
-    return printable(told, MOST_OF_A_SENTENCE)
+    text = sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
+    return printable(text, MOST_OF_A_SENTENCE)
 
 
 def pooled_scores(bags: Sequence[BagFigures]) -> ScoreDistribution:

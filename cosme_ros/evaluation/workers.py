@@ -67,7 +67,7 @@ def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]
     if backend not in BACKENDS:
         raise ClusterError(f"there is no backend {backend!r}; known are {', '.join(BACKENDS)}")
     with ExitStack() as stack:
-        with _deaf_to_interrupts():
+        with _interrupts_ignored():
             if backend == "dask":
                 stack.enter_context(_dask_client(jobs, scheduler))
             elif backend == "ray":
@@ -80,7 +80,7 @@ def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
+def _interrupts_ignored() -> Iterator[None]:
     """Make processes that are started in this context ignore Ctrl-C from their start."""
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -133,11 +133,11 @@ class WorkFolder:
         """Delete the folder."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Let every worker end after its current frame, with the figures until then."""
         self._stop.touch()
 
-    def is_to_stop(self) -> bool:
+    def stop_requested(self) -> bool:
         """Return whether the workers have been asked to stop."""
         return self._stop.exists()
 

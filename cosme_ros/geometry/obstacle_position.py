@@ -76,6 +76,7 @@ class ObstaclePosition:
     """Metres above the road, of an obstacle that stands upright."""
     range_sigma: float
     bearing_sigma: float
+    width_sigma: float
     depth: float
     """Metres from the camera's plane: z in the optical frame."""
     foot_line: Floats
@@ -123,7 +124,9 @@ def _located(contour: NDArray[np.int32], ground: GroundGeometry) -> ObstaclePosi
     right, left = float(side.min()), float(side.max())
     middle = float(bearing[foot]) + (left + right) / 2
     width = 2 * distance * math.sin(min(left - right, math.pi) / 2)
-    range_sigma, bearing_sigma = _sigmas(pixels[foot], float(bearing[foot]), distance, ground)
+    range_sigma, bearing_sigma, width_sigma = _sigmas(
+        pixels[foot], float(bearing[foot]), distance, width, ground
+    )
     x = float(ground.pose.position[0]) + distance * math.cos(middle)
     y = float(ground.pose.position[1]) + distance * math.sin(middle)
     offset = np.array([x, y, 0.0]) - ground.pose.position
@@ -136,6 +139,7 @@ def _located(contour: NDArray[np.int32], ground: GroundGeometry) -> ObstaclePosi
         height=max(height - distance * float(slope.min()), 0.0),
         range_sigma=range_sigma,
         bearing_sigma=bearing_sigma,
+        width_sigma=width_sigma,
         depth=float(ground.pose.rotation[:, 2] @ offset),
         foot_line=_foot_line(side, slope, float(bearing[foot]), distance, width, ground),
     )
@@ -162,9 +166,9 @@ def _angles(pixels: Floats, ground: GroundGeometry) -> tuple[Floats, Floats]:
 
 
 def _sigmas(
-    foot: Floats, bearing: float, distance: float, ground: GroundGeometry
-) -> tuple[float, float]:
-    """Return the standard deviations of range and bearing.
+    foot: Floats, bearing: float, distance: float, width: float, ground: GroundGeometry
+) -> tuple[float, float, float]:
+    """Return the standard deviations of range, bearing and width.
 
     By the derivatives at the foot's pixel. Errors of pixels are taken to be the same in every
     direction, and those of an obstacle's two sides independent.
@@ -178,10 +182,11 @@ def _sigmas(
     angle = math.hypot(ground.pitch_sigma * math.cos(bearing), ground.foot_sigma * per_pixel_down)
     range_sigma = (distance**2 + height**2) / height * angle
     edge = ground.foot_sigma * per_pixel_across
+    width_sigma = math.hypot(width * range_sigma / distance, math.sqrt(2) * edge * distance)
     bearing_sigma = math.hypot(
         edge / math.sqrt(2), ground.pitch_sigma * math.sin(bearing) * height / distance
     )
-    return range_sigma, bearing_sigma
+    return range_sigma, bearing_sigma, width_sigma
 
 
 def _gradient(changes: Floats) -> float:

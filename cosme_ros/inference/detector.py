@@ -348,7 +348,7 @@ class Detector:
         return max(1, round(width * own_height / own_width)), width
 
     def _compare_aspect(self, height: int, width: int) -> None:
-        if (height, width) in self._sizes_seen:  # each is told once: cameras may differ
+        if (height, width) in self._sizes_seen:  # each is logged once: cameras may differ
             return
         self._sizes_seen.add((height, width))
         stretch = self.stretch(height, width)

@@ -397,7 +397,7 @@ def _open_and_ask(
             for part in session.get_provider_graph_assignment_info()
             for node in part.get_nodes()
         ]
-    # Before 1.24 ONNX Runtime tells nobody what it assigned, but a profile of one run shows it.
+    # Before 1.24 ONNX Runtime does not report what it assigned; a profile of one run shows it.
     with tempfile.TemporaryDirectory(prefix="cosme_ros_") as folder:
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")

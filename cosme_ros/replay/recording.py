@@ -47,14 +47,14 @@ class Output:
 
 @dataclass(frozen=True)
 class DetectorCounts:
-    """What the detector said of itself in one message on /diagnostics."""
+    """The detector's counts in one message on /diagnostics."""
 
     received: int
     processed: int
     dropped: int
     failed: int
     values: dict[str, str]
-    """All it said, in its own words."""
+    """All values of the message."""
 
 
 class Recording:

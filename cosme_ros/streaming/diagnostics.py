@@ -126,13 +126,13 @@ def report(
         }
     if positions is not None:
         values[topics.POSITIONS] = positions.status
-    level, message = _judge(snapshot, configured, missing_input_reason)
+    level, message = _level_and_message(snapshot, configured, missing_input_reason)
     if level is Level.OK and positions is not None and positions.gap is not None:
         level, message = Level.WARN, f"obstacles get no place on the road: {positions.gap}"
     return Report(level, message, values)
 
 
-def _judge(
+def _level_and_message(
     s: Snapshot, configured: Configured, missing_input_reason: str | None
 ) -> tuple[Level, str]:
     if s.pending_age > configured.stall_warning:

@@ -144,7 +144,7 @@ class FramePipeline:
 
         Args:
             camera: its name.
-            message: sensor_msgs/Image, or CompressedImage where the settings say so.
+            message: sensor_msgs/Image, or CompressedImage, by the settings.
 
         Raises:
             DecodeError: it cannot be decoded.

@@ -6,7 +6,7 @@
 Left the bright camera frame, on it the outlines of the obstacle mask and of the truth; right the
 score as a heat map on the grey frame. Above stands what is shown, below what the colours mean.
 
-The two outlines are told apart by colour-blind people too: light blue against orange differ in hue
+Colour-blind people can distinguish the two outlines too: light blue against orange differ in hue
 for all three kinds of colour blindness, and in lightness. The truth runs around the mask's outline,
 so that neither hides the other where they agree.
 """

@@ -221,7 +221,7 @@ def recording(bundle: Path, bag: Path, tmp_path_factory) -> Recording:
         rate=0.5,
         seconds_a_frame=0.0,
     )
-    return replay.run(tmp_path_factory.mktemp("replay"), say=said.append)
+    return replay.run(tmp_path_factory.mktemp("replay"), log=said.append)
 
 
 def test_nothing_that_was_played_is_missing_from_the_recording(recording: Recording) -> None:

@@ -199,7 +199,7 @@ def evaluate(
 
 
 def numbered(names: list[str]) -> list[str]:
-    """Tell equal names apart: the second a is a_2."""
+    """Make equal names differ: the second a becomes a_2."""
     return [
         name if names[:place].count(name) == 0 else f"{name}_{names[:place].count(name) + 1}"
         for place, name in enumerate(names)

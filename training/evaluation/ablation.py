@@ -53,7 +53,7 @@ class ScoreArithmetic:
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "ScoreArithmetic":
-        """Read it from a bundle's manifest; bundles of before there was a choice say nothing."""
+        """Read it from a bundle's manifest; older bundles have no such entries."""
         method = manifest["method"]
         stride = manifest["teacher"].get("strides", {}).get(LAST_HIDDEN, 1)
         of_guide = method.get("guided")

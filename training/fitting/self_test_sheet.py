@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from training.errors import UsageError
-from training.fitting.self_test import JudgedPicture
+from training.fitting.self_test import ScoredPicture
 
 MOST_TILES = 12
 PAINTED_COLOUR = (80, 230, 60)
@@ -37,7 +37,7 @@ class SelfTestSheet:
         self._added = 0
         self._tiles: list[np.ndarray] = []
 
-    def add(self, picture: JudgedPicture) -> None:
+    def add(self, picture: ScoredPicture) -> None:
         """Draw a picture if it is one of those on the sheet."""
         if self._added in self._wanted:
             self._tiles.append(_tile(picture))
@@ -70,7 +70,7 @@ class SelfTestSheet:
             raise UsageError(f"{path} cannot be written")
 
 
-def _tile(picture: JudgedPicture) -> np.ndarray:
+def _tile(picture: ScoredPicture) -> np.ndarray:
     """Draw frame with outlines, score and caption; uint8 [h, w, 3] BGR."""
     image, thing = picture.painted.image, picture.painted.thing
     size = (_TILE_WIDTH, round(_TILE_WIDTH * image.shape[0] / image.shape[1]))

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Classifiers on inner layers, so that these have to tell classes apart; for training only.
+"""Classifiers on inner layers, so that these have to separate classes; for training only.
 
 Source: the auxiliary loss of Zhao et al., Pyramid Scene Parsing Network, CVPR 2017, section 3.3.
 """

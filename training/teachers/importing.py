@@ -26,7 +26,7 @@ def import_teacher(
     Args:
         path: of the checkpoint.
         layout_name: a key of LAYOUTS.
-        classes: what the checkpoint tells apart, in its order.
+        classes: of the checkpoint, in its order.
         output_stride: that it was trained with, 8 or 16; no weight says it. None takes the
             layout's usual one.
 
