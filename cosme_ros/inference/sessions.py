@@ -22,6 +22,7 @@ from cosme_ros.inference.gpus import gpu_count
 from cosme_ros.inference.provider_settings import (
     DEVICE_ID,
     PROVIDERS,
+    WITH_DEVICES,
     check_affinity,
     check_device,
     with_device,
@@ -88,7 +89,7 @@ class Session:
     @property
     def device(self) -> str:
         """Return where the graph reads and writes, in ONNX Runtime's words: 'cuda' or 'cpu'."""
-        return "cuda" if self.provider in ("cuda", "tensorrt") else "cpu"
+        return "cuda" if self.provider in WITH_DEVICES else "cpu"
 
     @property
     def arenas(self) -> str:
