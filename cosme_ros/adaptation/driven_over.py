@@ -170,10 +170,6 @@ def mark_driven_over(
 def driven_over_mask(driven: DrivenFrame, drivable: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return the alarms of a frame that the vehicle has driven over since.
 
-    Args:
-        driven: the frame.
-        drivable: classes of the bundle.
-
     Returns:
         bool [H, W]: connected regions of alarms of which every pixel is inside the strip, and of
         which the teacher takes at most MOST_STANDING for something else than road. What stands

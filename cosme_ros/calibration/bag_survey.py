@@ -89,49 +89,23 @@ def survey(
     pictures: set[bytes] = set()
     frames = 0
     warnings: list[str] = []
-    recorded = is_recorded_bag(path)
 
     def warn(sentence: str) -> None:
         warnings.append(sentence)
         if len(warnings) <= _MOST_WARNINGS:
             on_warning(sentence)
 
-    if not recorded:
-        for frame in read_source(path, scoring, report=warn):
-            by_topic.setdefault("", Counter())[FRAME_ID] += 1
-            stamps.setdefault(FRAME_ID, set()).add(frame.stamp)
-            # Black images at the start of two videos do not make them one drive.
-            if frame.image.min() < frame.image.max():
-                pictures.add(hashlib.blake2b(frame.image.tobytes(), digest_size=16).digest())
-            frames += 1
-            on_frames(1)
-        _check_stamps(path, by_topic, stamps)
-        return _surveyed(path, stamps, frames, pictures, warnings, on_warning)
-    with Bag(path, warn) as bag:
-        if scoring.label_topic in bag.topics:  # reported now, and not after hours
-            type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
-        for message in bag.messages(topics_of(bag, scoring), decode_video=False):
-            camera = frame_id_of(message.cdr)
-            by_topic.setdefault(message.topic, Counter())[camera] += 1
-            stamps.setdefault(camera, set()).add(message.stamp)
-            pictures.add(hashlib.blake2b(message.cdr, digest_size=16).digest())
-            frames += 1
-            on_frames(1)
+    for topic, camera, stamp, content in _pictures(path, scoring, warn):
+        by_topic.setdefault(topic, Counter())[camera] += 1
+        stamps.setdefault(camera, set()).add(stamp)
+        if content:
+            pictures.add(hashlib.blake2b(content, digest_size=16).digest())
+        frames += 1
+        on_frames(1)
     for sentence, camera in _rare_cameras(path, by_topic):
         warn(sentence)
         del stamps[camera]
     _check_stamps(path, by_topic, stamps)
-    return _surveyed(path, stamps, frames, pictures, warnings, on_warning)
-
-
-def _surveyed(
-    path: Path,
-    stamps: Mapping[str, set[int]],
-    frames: int,
-    pictures: set[bytes],
-    warnings: list[str],
-    on_warning: Callable[[str], object],
-) -> SurveyedBag:
     if warnings:
         further = len(warnings) - _MOST_WARNINGS
         if further > 0:
@@ -148,6 +122,23 @@ def _surveyed(
         pictures=frozenset(pictures),
         warnings=tuple(warnings),
     )
+
+
+def _pictures(
+    path: Path, scoring: Scoring, warn: Callable[[str], None]
+) -> Iterator[tuple[str, str, int, bytes]]:
+    """Yield topic, camera, stamp and content of each picture; b'' of one that all drives have."""
+    if not is_recorded_bag(path):
+        for frame in read_source(path, scoring, report=warn):
+            # Black images at the start of two videos do not make them one drive.
+            varied = frame.image.min() < frame.image.max()
+            yield "", FRAME_ID, frame.stamp, frame.image.tobytes() if varied else b""
+        return
+    with Bag(path, warn) as bag:
+        if scoring.label_topic in bag.topics:  # reported now, and not after hours
+            type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
+        for message in bag.messages(topics_of(bag, scoring), decode_video=False):
+            yield message.topic, frame_id_of(message.cdr), message.stamp, message.cdr
 
 
 def _rare_cameras(path: Path, by_topic: Mapping[str, Counter[str]]) -> list[tuple[str, str]]:

@@ -29,9 +29,6 @@ class FrameSizes:
     def returns_memory(self, shape: Shape) -> bool:
         """Count a frame, and return whether memory is to be returned after it.
 
-        Args:
-            shape: of the frame.
-
         >>> sizes = FrameSizes()
         >>> [sizes.returns_memory((360, 640)) for _ in range(4)]
         [True, True, False, False]

@@ -113,10 +113,6 @@ class Marking:
     def configure(self, settings: Settings, drivable: tuple[int, ...]) -> None:
         """Prepare to mark what is driven over, where the settings ask for it.
 
-        Args:
-            settings: of the node.
-            drivable: classes of the bundle.
-
         Raises:
             ParameterError: the bundle knows no drivable class, or nav_msgs is not installed.
         """

@@ -30,11 +30,6 @@ class GaussianDensity:
     Adversarial Attacks, NeurIPS 2018, Eq. 1 and 2. The simplest of the embedding densities that
     Blum et al. (The Fishyscapes Benchmark, IJCV 2021) compare on segmentation networks. Classes
     are predicted ones, since fitting frames have no labels.
-
-    Args:
-        layer: whose features.
-        classes: number of classes.
-        seed: of the places that are looked at.
     """
 
     def __init__(self, layer: str, classes: int, *, seed: int = 0) -> None:

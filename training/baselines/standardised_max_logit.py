@@ -32,9 +32,6 @@ class StandardisedMaxLogit:
 
     As the authors do, it works at the size of the network input, to which the logits are brought
     bilinearly: its widths are counted in those pixels.
-
-    Args:
-        classes: number of classes.
     """
 
     def __init__(self, classes: int) -> None:

@@ -136,12 +136,7 @@ def grade_bundle(
 
 
 def grade(test: SelfTest, facts: FitFacts) -> Quality:
-    """Grade a self-test, and list remedies.
-
-    Args:
-        test: the result.
-        facts: of the fit.
-    """
+    """Grade a self-test, and list remedies."""
     precision = test.other_light.average_precision
     if precision is None or precision < FAIR_FROM:
         found = Grade.POOR

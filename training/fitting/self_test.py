@@ -12,7 +12,7 @@ however the score is made. Nothing is fitted or chosen by the result.
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +139,6 @@ class SelfTest:
     large: Figures
     kinds: dict[str, Figures]
     other_light: Figures
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what goes into the manifest."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

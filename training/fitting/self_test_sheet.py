@@ -25,11 +25,7 @@ _SCORE_RANGE = 2.0
 
 
 class SelfTestSheet:
-    """Collects some of the pictures, evenly spread, each shrunk when it is added.
-
-    Args:
-        pictures: how many will be added.
-    """
+    """Collects some of the pictures, evenly spread, each shrunk when it is added."""
 
     def __init__(self, pictures: int) -> None:
         count = min(MOST_TILES, pictures)
@@ -45,10 +41,6 @@ class SelfTestSheet:
 
     def write(self, path: Path, title: str) -> None:
         """Write the sheet.
-
-        Args:
-            path: of the PNG.
-            title: its first line.
 
         Raises:
             UsageError: it cannot be written, or nothing was added.

