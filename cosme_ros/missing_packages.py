@@ -88,7 +88,7 @@ class MissingPackageError(Exception):
 
 
 def sentence(error: ModuleNotFoundError) -> str | None:
-    """Return what to tell a user about `error`; None for a module that is not known here."""
+    """Return the sentence for the user on `error`; None for a module that is not known here."""
     name = (error.name or "").partition(".")[0]
     command = install_command(name)
     if command is None:
@@ -119,10 +119,10 @@ def named() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        told = sentence(error)
-        if told is None:
+        text = sentence(error)
+        if text is None:
             raise
-        raise MissingPackageError(told) from error
+        raise MissingPackageError(text) from error
 
 
 def explain_missing_packages() -> None:
@@ -132,17 +132,17 @@ def explain_missing_packages() -> None:
     def explain(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        told = sentence(error) if isinstance(error, ModuleNotFoundError) else None
-        if told is None or not _is_own_program():
+        text = sentence(error) if isinstance(error, ModuleNotFoundError) else None
+        if text is None or not _is_own_program():
             previous(kind, error, trace)
         else:
-            print(told, file=sys.stderr)
+            print(text, file=sys.stderr)
 
     sys.excepthook = explain
 
 
 def _is_own_program() -> bool:
-    """Whether this process runs a command of ours, not somebody's program that imports us."""
+    """Return whether this process runs a command of this package."""
     from cosme_ros.__main__ import COMMANDS
 
     program = Path(sys.argv[0])
@@ -177,7 +177,7 @@ def _pip() -> str:
 
 
 def _kept_numpy(name: str) -> str:
-    """So that pip does not bring NumPy 2 to binaries of apt that were built for NumPy 1."""
+    """Return the constraint that keeps NumPy 1 beside apt's binaries that were built for it."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

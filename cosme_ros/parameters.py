@@ -58,7 +58,7 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str | int, ...] = ()
 
-    def complaint(self, value: object) -> str | None:
+    def fault(self, value: object) -> str | None:
         """Return what is wrong with `value`, as in "is 2, but must be ...".
 
         None where it is of the default's type, in range, and one of the choices.
@@ -91,10 +91,10 @@ class Parameter:
         return self.description + choices
 
     def check(self, value: object) -> None:
-        """Raise ParameterError where there is a `complaint` about `value`."""
-        complaint = self.complaint(value)
-        if complaint is not None:
-            raise ParameterError(f"parameter '{self.name}' {complaint}")
+        """Raise ParameterError where there is a `fault` about `value`."""
+        fault = self.fault(value)
+        if fault is not None:
+            raise ParameterError(f"parameter '{self.name}' {fault}")
 
 
 def _row(
@@ -486,7 +486,7 @@ class Settings:
 
     @property
     def orientation(self) -> ImageOrientation:
-        """How the camera's image becomes upright."""
+        """Return how the camera's image becomes upright."""
         return ImageOrientation(self.image_rotation, self.image_flip)
 
 

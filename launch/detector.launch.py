@@ -42,7 +42,7 @@ def actions(context):
     def on_exit(event, context):
         """A detector that stays away is a failure, but no reason to end what else is launched."""
         if event.returncode != 0 and not settings.respawn and not context.is_shutdown:
-            outcome.remember_failure(outcome.account_of(event))
+            outcome.remember_failure(outcome.describe_exit(event))
 
     return [
         *outcome.handlers(),

@@ -76,7 +76,7 @@ def actions(context):
         if context.is_shutdown or event.action not in followed:
             return None
         if event.action is detector or event.returncode != 0:
-            return outcome.fail(f"the replay is not complete: {outcome.account_of(event)}")
+            return outcome.fail(f"the replay is not complete: {outcome.describe_exit(event)}")
         if event.action is evaluate_recording:
             return outcome.succeed(f"the replay has been judged, see {out}")
         return [evaluate_recording] if event.action is recorder else None

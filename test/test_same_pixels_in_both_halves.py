@@ -90,7 +90,7 @@ def by_evaluation(message, folder):
         write_bag(folder / "evaluated", image=message),
         image_topic=None,
         labels=LabelSettings(),
-        tell=lambda _, sentence: sentences.append(sentence),
+        report=lambda _, sentence: sentences.append(sentence),
     ) as frames:
         found = list(frames.read())
     if not found:
@@ -252,7 +252,7 @@ def label_by_evaluation(labels, folder):
 
 def evaluated_label(path, settings):
     with labelled_frames.BagFrames(
-        path, image_topic=None, labels=settings, tell=lambda *_: None
+        path, image_topic=None, labels=settings, report=lambda *_: None
     ) as frames:
         return next(frames.read()).label
 

@@ -3,4 +3,4 @@
 
 """The workstation half of cosme_ros: trains teachers, fits memory and student, writes bundles."""
 
-import cosme_ros  # noqa: F401 (a package that is missing is told in a sentence from here on)
+import cosme_ros  # noqa: F401 (from here on a missing package is reported in a sentence)

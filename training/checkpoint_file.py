@@ -79,7 +79,7 @@ def check_archive(path: Path, *, what: str, remedy: str) -> None:
 
 
 def save_checkpoint(path: Path, content: object) -> None:
-    """`torch.save` by way of a temporary name, so that a kill leaves no half-written file.
+    """Save by way of a temporary name, so that a kill leaves no half-written file.
 
     Raises:
         UsageError: it cannot be written, for example because the disk is full.

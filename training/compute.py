@@ -114,7 +114,7 @@ class _AtomicCheckpoints(TorchCheckpointIO):
 
 
 def batch_share(fabric: Fabric, batch: int) -> range:
-    """Places in a global batch that this process works on; all processes' make up the batch.
+    """Return the places of a global batch that this process works on.
 
     Raises:
         UsageError: the processes cannot share the batch evenly, or would get too little each.
@@ -189,7 +189,7 @@ def load_progress(fabric: Fabric, path: Path, *keys: str) -> dict[str, Any] | No
 
 
 def interrupted_somewhere(fabric: Fabric, interrupt: Interrupt) -> bool:
-    """Whether somebody interrupted any of the processes; the same answer in all of them."""
+    """Return whether any of the processes was interrupted; the same in all of them."""
     if fabric.world_size == 1:
         return interrupt.wanted
     wanted = torch.tensor(float(interrupt.wanted), device=fabric.device)

@@ -19,7 +19,7 @@ class Interrupt:
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Interrupt]:
-    """Within it, the first Ctrl-C is noted; the second raises KeyboardInterrupt as ever.
+    """Defer the first Ctrl-C in the block; the second raises KeyboardInterrupt at once.
 
     Whoever works in it looks at the note after each step, saves and ends. At the end of the block
     KeyboardInterrupt is raised if one was noted. Outside the main thread nothing is deferred.

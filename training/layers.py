@@ -36,12 +36,12 @@ EVALUATION_LAYERS = ("c5",)
 
 
 def memory_layers_among(present: Iterable[str]) -> tuple[str, ...]:
-    """Those of MEMORY_LAYERS that a teacher has; `lh` is always one."""
+    """Return those of MEMORY_LAYERS that a teacher has; `lh` is always one."""
     return tuple(layer for layer in MEMORY_LAYERS if layer in set(present))
 
 
 def evaluation_layers_among(present: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
-    """Those of `wanted` that a teacher has, else its deepest layer in front of the logits."""
+    """Return those of `wanted` that a teacher has, else its deepest layer before the logits."""
     known = set(present)
     usual = tuple(layer for layer in wanted if layer in known)
     return usual or tuple(x for x in (*BACKBONE_LAYERS[::-1], LAST_HIDDEN) if x in known)[:1]
@@ -58,7 +58,7 @@ def generalist_layer(layer: str) -> str:
 
 
 def is_generalist_layer(name: str) -> bool:
-    """Tell whether a name among the memory's layers is that of a layer of the generalist."""
+    """Return whether a name among the memory's layers is that of a layer of the generalist."""
     return name.startswith(f"{GENERALIST}_")
 
 

@@ -81,7 +81,7 @@ class DrivenOver:
         self.without_pose = 0
         """Frames that the odometry, when they were due, had no pose for at their stamp."""
 
-    def see(self, frame: RecentFrame, ground: GroundGeometry) -> None:
+    def add_frame(self, frame: RecentFrame, ground: GroundGeometry) -> None:
         """Keep a frame with alarms, if the last one of its camera is SPACING_M of way behind.
 
         Args:
@@ -103,14 +103,14 @@ class DrivenOver:
             while len(waiting) > 1 and sum(f.image.nbytes for f, _, _ in waiting) > MOST_BYTES:
                 waiting.popleft()
 
-    def moved(self, pose: VehiclePose) -> DrivenFrame | None:
+    def add_pose(self, pose: VehiclePose) -> DrivenFrame | None:
         """Take the next pose of the odometry.
 
         Args:
             pose: in order.
 
         Returns:
-            A frame that is to be judged now. Until `judged` is called there is no other.
+            A frame that is to be judged now. Until `release` is called there is no other.
         """
         with self._lock:
             if not self._path.add(pose):
@@ -128,7 +128,7 @@ class DrivenOver:
                     return found
             return None
 
-    def judged(self, *, tried: bool) -> None:
+    def release(self, *, tried: bool) -> None:
         """Let other frames be judged.
 
         Args:
@@ -150,7 +150,9 @@ class DrivenOver:
         return None
 
 
-def learn(driven: DrivenFrame, drivable: tuple[int, ...], marks: Adaptation) -> Answer | None:
+def mark_driven_over(
+    driven: DrivenFrame, drivable: tuple[int, ...], marks: Adaptation
+) -> Answer | None:
     """Mark the alarms of a frame that were driven over. The guard may always refuse.
 
     Args:
@@ -167,10 +169,6 @@ def learn(driven: DrivenFrame, drivable: tuple[int, ...], marks: Adaptation) -> 
 
 def driven_over_mask(driven: DrivenFrame, drivable: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return the alarms of a frame that the vehicle has driven over since.
-
-    Args:
-        driven: the frame.
-        drivable: classes of the bundle.
 
     Returns:
         bool [H, W]: connected regions of alarms of which every pixel is inside the strip, and of

@@ -4,7 +4,7 @@
 """Refuses marks that would blind the detector.
 
 A mark says that something is normal, here and wherever it looks alike. The guard judges each
-connected region of a mark by what the bundle and the frame tell about it. What it refuses can still
+connected region of a mark by the bundle and the frame. What it refuses can still
 be marked where the user switches the guard off; the journal then says so.
 """
 
@@ -66,7 +66,7 @@ def mark_figures(mask: NDArray[np.bool_], detection: Detection, bundle: Bundle) 
         bundle: says which classes are drivable, and what calibration saw.
 
     Raises:
-        MarkRefused: the frame shows no road, so nothing can be said about the mark.
+        MarkRefused: the frame shows no road, so the mark cannot be checked.
     """
     table = bundle.manifest["calibration"]["table"]
     calibrated_peak = max(row["raw_score"] for row in table) / detection.threshold

@@ -105,11 +105,6 @@ def existing_marks(path: Path, bundle: Bundle) -> tuple[Mark, ...]:
 def write_marks(path: Path, journal: Journal, bundle: Bundle) -> None:
     """Write a marks file whole, or leave the old one.
 
-    Args:
-        path: of the file.
-        journal: all of it.
-        bundle: the marks belong to.
-
     Raises:
         MarksError: it cannot be written.
     """

@@ -59,11 +59,7 @@ class QuietFrame:
 
 
 class RecentFrames:
-    """Of one camera. May be used from any thread.
-
-    Args:
-        bundle: of the detector.
-    """
+    """Of one camera. May be used from any thread."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle

@@ -67,7 +67,7 @@ class LabelSettings:
 PICTURE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 LABEL_SUFFIX = ".png"
 
-Tell = Callable[[str, str], None]
+Report = Callable[[str, str], None]
 """Takes a kind of warning and a sentence; of each, the first one and the number are reported."""
 
 
@@ -177,13 +177,13 @@ class BagFrames:
         *,
         image_topic: str | None,
         labels: LabelSettings,
-        tell: Tell,
+        report: Report,
         max_pixels: int = MAX_IMAGE_PIXELS,
     ) -> None:
-        self._tell = tell
+        self._report = report
         self._max_pixels = max_pixels
         self._labels = labels
-        self._bag = Bag(path, lambda sentence: tell(sentence, sentence))
+        self._bag = Bag(path, lambda sentence: report(sentence, sentence))
         try:
             self.image_topic = self._choose_pictures(image_topic)
             self.label_topic = self._choose_labels()
@@ -201,13 +201,13 @@ class BagFrames:
         self._bag.__exit__(None, None, None)
 
     def read(self) -> Generator[BagFrame, None, None]:
-        """Frame by frame, in the order of the bag."""
+        """Yield the frames in the order of the bag."""
         wanted = [topic for topic in (self.image_topic, self.label_topic) if topic]
         index, latest, unlabelled = -1, None, 0
         for messages in join_by_stamp(self._bag.messages(wanted), len(wanted)):
             message = messages.get(self.image_topic)
             if message is None:
-                self._tell(
+                self._report(
                     "label without a picture",
                     f"a label with stamp {messages[self.label_topic].stamp} ns belongs to no "
                     "picture; it is left out",
@@ -215,7 +215,7 @@ class BagFrames:
                 continue
             index += 1
             if message.error is None and latest is not None and message.stamp < latest:
-                self._tell(
+                self._report(
                     "stamps go backwards",
                     f"stamps go backwards at frame {index}: from {latest} to {message.stamp} ns; "
                     "frames are taken in the order of the bag",
@@ -228,20 +228,20 @@ class BagFrames:
             unlabelled += frame.label is None
             yield frame
         if unlabelled and (self.label_topic or self._labels.folder) and unlabelled <= index:
-            self._tell(
+            self._report(
                 "without labels",
                 f"{unlabelled} of {index + 1} frames have no label with their stamp; they are "
                 "judged as frames without labels",
             )
         elif unlabelled and self._labels.folder is not None:
-            self._tell(
+            self._report(
                 "no labels at all",
                 f"no picture has a label in {self._labels.folder}: a label is named by the stamp "
                 f"of its picture in nanoseconds, for example {latest}{LABEL_SUFFIX}",
             )
 
     def label_values(self) -> tuple[int, ...]:
-        """Every value that the labels read so far hold, rising."""
+        """Return every value that the labels read so far hold, rising."""
         return self._reader.held()
 
     def _choose_pictures(self, wanted: str | None) -> str:
@@ -279,13 +279,13 @@ class BagFrames:
         kind = self._bag.topics.get(topic)
         if kind is None:
             if wanted is not None:
-                self._tell(
+                self._report(
                     "no label topic",
                     f"there is no label topic '{topic}'; the bag is judged without labels",
                 )
             return ""
         if kind != IMAGE:
-            self._tell(
+            self._report(
                 "no label topic",
                 f"label topic '{topic}' is of type {kind}, but must be {IMAGE}; the bag is judged "
                 "without labels",
@@ -300,7 +300,7 @@ class BagFrames:
             decode = decode_compressed if compressed else decode_image
             image = decode(picture, max_pixels=self._max_pixels)
         except DecodeError as error:
-            self._tell(
+            self._report(
                 f"picture: {error.reason}",
                 f"the picture of frame {index}, stamp {message.stamp} ns, is left out: {error}",
             )
@@ -312,12 +312,12 @@ class BagFrames:
             else:
                 label = self._reader.of_folder((str(message.stamp),))
         except (BagError, DecodeError) as error:
-            self._tell(
+            self._report(
                 "label",
                 f"the label of frame {index}, stamp {message.stamp} ns, is left out: {error}",
             )
         if label is not None and (warning := size_warning(label, image)):
-            self._tell("size of labels", warning)
+            self._report("size of labels", warning)
         return BagFrame(index, message.stamp, message.bag_time, picture.header, image, label)
 
 
@@ -339,7 +339,7 @@ def at_size(label: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
 
 
 def _label_values(labels: LabelSettings) -> NDArray[np.uint8]:
-    """By id, uint8 [65536]: what it means."""
+    """Return the meaning of each id, uint8 [65536]."""
     values = np.full(1 << 16, NORMAL, np.uint8)
     values[list(labels.ignored_ids)] = IGNORED
     values[list(labels.anomaly_ids)] = ANOMALY

@@ -3,8 +3,8 @@
 
 """Reads bags of ROS 2 (MCAP, sqlite3) and ROS 1, and joins what belongs to one frame. No ROS.
 
-A damaged bag is read as far as it goes by whoever takes complaints, and refused else. A topic of
-video packets (H.264, H.265) is read as if it were one of sensor_msgs/Image.
+With a callback for warnings, a damaged bag is read as far as possible; without, it is refused. A
+topic of video packets (H.264, H.265) is read as if it were one of sensor_msgs/Image.
 
 Messages stay serialised until somebody needs their content: a player passes bytes on, and of a
 header only the stamp is looked at, where CDR puts it.
@@ -27,7 +27,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from cosme_ros.bags import storage_mcap, storage_rosbag1, storage_sqlite
 from cosme_ros.bags.metadata import METADATA, BagMetadata, MetadataError, read_metadata
-from cosme_ros.bags.storage import Complain, StorageFile, StoredMessage, reason_of
+from cosme_ros.bags.storage import OnWarning, StorageFile, StoredMessage, reason_of
 from cosme_ros.bags.unpacking import (
     ZSTD_MAGIC,
     UnpackingError,
@@ -71,7 +71,7 @@ _NANOSECONDS = 1_000_000_000
 _STORAGE_SUFFIXES = (".mcap", ".db3")
 ROSBAG1_SUFFIX = ".bag"
 _ZSTD_SUFFIX = ".zstd"
-_MOST_COMPLAINTS = 20  # of one reading
+_MOST_WARNINGS = 20  # of one reading
 _LONGEST_FRAME_ID = 1000  # characters; tf2 knows no limit, and no camera has more
 
 _log = logging.getLogger(__name__)
@@ -127,23 +127,23 @@ class Bag:
 
     Args:
         path: the folder or the file.
-        complain: takes a sentence for each thing that cannot be read, when it is met; what can be
+        on_warning: called with a sentence for each thing that cannot be read; what can be
             read is. Without it the bag has to be sound: the first such thing is a BagError.
 
     Raises:
         BagError: it does not exist, or nothing of it can be read.
     """
 
-    def __init__(self, path: str | Path, complain: Complain | None = None) -> None:
+    def __init__(self, path: str | Path, on_warning: OnWarning | None = None) -> None:
         self.path = Path(path).expanduser()
         if not self.path.exists():
             raise BagError(
                 f"bag {self.path} does not exist; give the directory that holds metadata.yaml, or "
                 "an .mcap, .db3 or .bag file"
             )
-        self._strict = complain is None
-        self._listener = self._refuse if complain is None else complain
-        self._complaints = 0
+        self._strict = on_warning is None
+        self._listener = self._refuse if on_warning is None else on_warning
+        self._warnings = 0
         self._stack = ExitStack()
         self._metadata: BagMetadata | None = None
         self._files: list[StorageFile] = []
@@ -169,7 +169,7 @@ class Bag:
 
     @property
     def duration(self) -> float:
-        """Seconds between the first and the last message of all topics."""
+        """Return the seconds between the first and the last message of all topics."""
         first = [f.contents.first for f in self._files if f.contents.first is not None]
         last = [f.contents.last for f in self._files if f.contents.last is not None]
         return (max(last) - min(first)) / _NANOSECONDS if first and last else 0.0
@@ -209,13 +209,13 @@ class Bag:
         """
         for topic in topics:
             self.type_of(topic)
-        self._complaints = 0
+        self._warnings = 0
         read: Counter[str] = Counter()
         found = self._stored(topics, start, read)
         yield from self._decoded(found, start) if decode_video else found
-        if self._complaints > _MOST_COMPLAINTS:
+        if self._warnings > _MOST_WARNINGS:
             self._listener(
-                f"{printable(self.path)}: {self._complaints - _MOST_COMPLAINTS} more sentences "
+                f"{printable(self.path)}: {self._warnings - _MOST_WARNINGS} more sentences "
                 "like these"
             )
         if not start:
@@ -310,7 +310,7 @@ class Bag:
                 stamp = stored.bag_time
         # A message too short for its header, or not what its first bytes declare.
         except (UnpackingError, HeaderError, struct.error) as error:
-            self._complain(
+            self._warn(
                 f"{self.path}: a message on '{stored.topic}' recorded at {stored.bag_time} ns is "
                 f"left out: {reason_of(error)}"
             )
@@ -332,10 +332,10 @@ class Bag:
                     printable(sentence, MOST_OF_A_SENTENCE)
                 )
 
-    def _complain(self, sentence: str) -> None:
-        """Report a warning; beyond _MOST_COMPLAINTS, only their number is reported at the end."""
-        self._complaints += 1
-        if self._complaints <= _MOST_COMPLAINTS:
+    def _warn(self, sentence: str) -> None:
+        """Report a warning; beyond _MOST_WARNINGS, only their number is reported at the end."""
+        self._warnings += 1
+        if self._warnings <= _MOST_WARNINGS:
             self._listener(printable(sentence, MOST_OF_A_SENTENCE))
 
     def _refuse(self, sentence: str) -> None:
@@ -344,7 +344,7 @@ class Bag:
     def _open(self) -> None:
         files = self._storage_files()
         if not files:
-            raise BagError(f"{self.path} cannot be read as a rosbag2 bag: {self._instead()}")
+            raise BagError(f"{self.path} cannot be read as a rosbag2 bag: {self._hint()}")
         for file in files:
             opened = self._open_file(file)
             if opened is None:
@@ -374,7 +374,7 @@ class Bag:
             metadata = read_metadata(self.path)
         except MetadataError as error:
             if present:
-                self._complain(
+                self._warn(
                     f"{self.path}: cannot be read as a whole: {reason_of(error)} Its files are "
                     "read one by one."
                 )
@@ -385,10 +385,10 @@ class Bag:
         if not missing:
             return listed
         if present:
-            self._complain(f"{self.path}: {', '.join(missing)} missing, which {METADATA} lists.")
+            self._warn(f"{self.path}: {', '.join(missing)} missing, which {METADATA} lists.")
         return present
 
-    def _instead(self) -> str:
+    def _hint(self) -> str:
         """Return a hint for the user on a folder that holds no storage file."""
         bags = sorted(file.parent.name for file in self.path.glob(f"*/{METADATA}"))
         if bags:
@@ -407,14 +407,14 @@ class Bag:
             with plain.open("rb") as stream:
                 begin = stream.read(16)
             if begin.startswith(storage_mcap.MAGIC):
-                return storage_mcap.McapFile(plain, file, self._complain)
+                return storage_mcap.McapFile(plain, file, self._warn)
             if begin == storage_sqlite.MAGIC:
-                return storage_sqlite.SqliteFile(plain, file, self._complain)
+                return storage_sqlite.SqliteFile(plain, file, self._warn)
             if begin.startswith(storage_rosbag1.MAGIC):
-                return storage_rosbag1.Rosbag1File(plain, file, self._complain)
+                return storage_rosbag1.Rosbag1File(plain, file, self._warn)
         except (OSError, sqlite3.Error) as error:
             raise BagError(f"{file} cannot be read: {error}") from error
-        self._complain(f"{file}: begins neither as MCAP nor as SQLite nor as a ROS 1 bag does.")
+        self._warn(f"{file}: begins neither as MCAP nor as SQLite nor as a ROS 1 bag does.")
         return None
 
     def _decompressed(self, file: Path) -> Path:
@@ -425,7 +425,7 @@ class Bag:
         try:
             unpack_file(file, plain, free_bytes(folder))
         except UnpackingError as error:
-            self._complain(f"{file}: {reason_of(error)}")
+            self._warn(f"{file}: {reason_of(error)}")
         return plain
 
     def joined(
@@ -627,7 +627,7 @@ def _picture_message(packet: DecodedPacket[BagMessage], bag_time: int) -> BagMes
 def join_by_stamp(
     messages: Iterable[BagMessage], topics: int, *, window: int = JOIN_WINDOW
 ) -> Iterator[dict[str, BagMessage]]:
-    """Messages of that many topics by frame; see `Bag.joined`."""
+    """Yield the messages of that many topics by frame; see `Bag.joined`."""
     pending: OrderedDict[int, dict[str, BagMessage]] = OrderedDict()
     for message in messages:
         frame = pending.setdefault(message.stamp, {})
@@ -699,6 +699,6 @@ def _byte_order(cdr: bytes) -> str:
 
 
 def _splitting_order(file: Path) -> tuple[int, str]:
-    """rosbag2 numbers the files of a split bag at the end of their stems: drive_10.mcap."""
+    """Return a key by which the files of a split bag sort: the number that ends drive_10.mcap."""
     number = file.name.split(".")[0].rsplit("_", 1)[-1]
     return (int(number) if number.isdecimal() else -1, file.name)

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Tell bags from other files and folders."""
+"""Recognise bags among files and folders."""
 
 from pathlib import Path
 

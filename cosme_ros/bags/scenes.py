@@ -33,7 +33,7 @@ class Scene:
 
     @property
     def caption(self) -> str:
-        """For people: which scene of how many, and its title."""
+        """Return a caption: which scene of how many, and its title."""
         return f"scene {self.number} of {self.scenes}: {self.title}"
 
 

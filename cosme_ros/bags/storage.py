@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-Complain = Callable[[str], None]
+OnWarning = Callable[[str], None]
 """Takes a sentence about something that could not be read."""
 
 

@@ -20,7 +20,7 @@ from mcap.data_stream import ReadDataStream
 from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, ChunkIndex, Schema, Statistics
 
-from cosme_ros.bags.storage import Complain, Contents, StoredMessage, reason_of
+from cosme_ros.bags.storage import Contents, OnWarning, StoredMessage, reason_of
 from cosme_ros.bags.unpacking import MOST_UNPACKED, UnpackingError, unpack
 from cosme_ros.visualization.text import counted
 
@@ -39,7 +39,7 @@ class _Names:
     channels: dict[int, tuple[str, int]] = field(default_factory=dict)
     """Channel to topic and schema."""
 
-    def learn(self, operation: int, content: bytes) -> None:
+    def register(self, operation: int, content: bytes) -> None:
         """Take in a record, if it is a schema or a channel."""
         if operation == Opcode.SCHEMA:
             schema = Schema.read(ReadDataStream(BytesIO(content)))
@@ -49,7 +49,7 @@ class _Names:
             self.channels[channel.id] = (channel.topic, channel.schema_id)
 
     def of(self, channel: int) -> tuple[str, str] | None:
-        """Topic and message type; None for a channel that nobody described."""
+        """Return topic and message type; None for a channel that is not described."""
         if channel not in self.channels:
             return None
         topic, schema = self.channels[channel]
@@ -62,12 +62,12 @@ class McapFile:
     Args:
         file: the uncompressed file.
         named: what the user knows it as.
-        complain: takes a sentence for each thing that cannot be read, when it is met.
+        on_warning: takes a sentence for each thing that cannot be read, when it is met.
     """
 
-    def __init__(self, file: Path, named: Path, complain: Complain) -> None:
+    def __init__(self, file: Path, named: Path, on_warning: OnWarning) -> None:
         self._named = named
-        self._complain = complain
+        self._on_warning = on_warning
         self._stream = file.open("rb")
         self._size = file.stat().st_size
         self._names = _Names()
@@ -84,7 +84,7 @@ class McapFile:
         self._stream.close()
 
     def messages(self, topics: Collection[str], start: int) -> Iterator[StoredMessage]:
-        """By time where there is an index, else in the order of the file."""
+        """Yield the messages by time where there is an index, else in the order of the file."""
         found = self._scanned(topics) if self._chunks is None else self._indexed(topics, start)
         return (message for message in found if message.bag_time >= start)
 
@@ -114,12 +114,12 @@ class McapFile:
         if not reason:
             return
         if count:
-            self._complain(
+            self._on_warning(
                 f"{self._named}: is cut off or has no index: {reason} It is read from its "
                 f"beginning; {counted(count, 'message')} are there."
             )
         else:
-            self._complain(f"{self._named}: nothing in it can be read: {reason}")
+            self._on_warning(f"{self._named}: nothing in it can be read: {reason}")
 
     def _read_summary(self) -> Statistics | None:
         """Return the statistics; None where the file has no complete index.
@@ -138,7 +138,7 @@ class McapFile:
         chunks = []
         for position, operation, length in self._records(begin):
             if operation in (Opcode.SCHEMA, Opcode.CHANNEL):
-                self._names.learn(operation, self._content(position, length))
+                self._names.register(operation, self._content(position, length))
             elif operation == Opcode.STATISTICS:
                 content = ReadDataStream(BytesIO(self._content(position, length)))
                 statistics = Statistics.read(content)
@@ -156,7 +156,7 @@ class McapFile:
         return statistics
 
     def _records(self, position: int) -> Iterator[tuple[int, int, int]]:
-        """Where the content of each record begins, its operation code and length; up to the end.
+        """Yield the position, operation code and length of each record, up to the end.
 
         The last record may reach beyond the end of the file.
         """
@@ -192,7 +192,7 @@ class McapFile:
             try:
                 content = self._chunk_at(chunk)
             except Exception as error:  # whatever a damaged chunk makes its readers raise
-                self._complain(
+                self._on_warning(
                     f"{self._named}: is damaged after {counted(given + len(waiting), 'message')}: "
                     f"a chunk of {chunk.chunk_length} bytes is left out: {reason_of(error)}"
                 )
@@ -212,78 +212,80 @@ class McapFile:
         return _unpacked(self._content(position + _PREFIX.size, length))
 
     def _scanned(self, topics: Collection[str] | None) -> Iterator[StoredMessage]:
-        """From the beginning as far as it goes; of all topics if None."""
-        # While the file is opened, it is too early to complain: it is read again.
-        complain: Complain = (lambda _: None) if topics is None else self._complain
+        """Yield the messages from the beginning to the last readable one; None: of all topics."""
+        # While the file is opened, it is too early to on_warning: it is read again.
+        on_warning: OnWarning = (lambda _: None) if topics is None else self._on_warning
         for position, operation, length in self._records(len(MAGIC)):
             if length > self._size - position:
                 if operation == Opcode.CHUNK:
                     self._stream.seek(position)
                     yield from self._messages_in(
-                        _cut_chunk(self._stream.read()), topics, complain, cut=True
+                        _cut_chunk(self._stream.read()), topics, on_warning, cut=True
                     )
                 elif operation not in Opcode._value2member_map_:
-                    complain(f"{self._named}: unreadable from byte {position} on.")
+                    on_warning(f"{self._named}: unreadable from byte {position} on.")
                 return
             if operation in (Opcode.DATA_END, Opcode.FOOTER):
                 return
             if operation not in (Opcode.CHUNK, Opcode.MESSAGE, Opcode.SCHEMA, Opcode.CHANNEL):
                 continue
             if operation != Opcode.CHUNK and length > MOST_UNPACKED:
-                complain(f"{self._named}: a record of {length} bytes is left out: it is too long.")
+                on_warning(
+                    f"{self._named}: a record of {length} bytes is left out: it is too long."
+                )
                 continue
             content = self._content(position, length)
             if operation == Opcode.CHUNK:
                 try:
                     content = _unpacked(content)
                 except Exception as error:  # whatever a damaged chunk makes its readers raise
-                    complain(
+                    on_warning(
                         f"{self._named}: a chunk of {length} bytes is left out: {reason_of(error)}"
                     )
                     continue
-                yield from self._messages_in(content, topics, complain)
+                yield from self._messages_in(content, topics, on_warning)
             else:
-                yield from self._message(operation, content, topics, complain)
+                yield from self._message(operation, content, topics, on_warning)
 
     def _messages_in(
         self,
         content: bytes,
         topics: Collection[str] | None,
-        complain: Complain | None = None,
+        on_warning: OnWarning | None = None,
         *,
         cut: bool = False,
     ) -> Iterator[StoredMessage]:
-        """Those of a chunk; where it is cut, the last record is none."""
+        """Yield the messages of a chunk; where it is cut, the last record is incomplete."""
         position = 0
         while position + _PREFIX.size <= len(content):
             operation, length = _PREFIX.unpack_from(content, position)
             position += _PREFIX.size
             if length > len(content) - position:
                 if not cut:
-                    (complain or self._complain)(
+                    (on_warning or self._on_warning)(
                         f"{self._named}: the end of a chunk is left out: a record in it is longer "
                         "than the chunk."
                     )
                 return
             record = content[position : position + length]
-            yield from self._message(operation, record, topics, complain or self._complain)
+            yield from self._message(operation, record, topics, on_warning or self._on_warning)
             position += length
 
     def _message(
-        self, operation: int, content: bytes, topics: Collection[str] | None, complain: Complain
+        self, operation: int, content: bytes, topics: Collection[str] | None, on_warning: OnWarning
     ) -> Iterator[StoredMessage]:
         """Yield the message in a record, or register the schema or channel in it."""
         try:
             if operation != Opcode.MESSAGE:
-                self._names.learn(operation, content)
+                self._names.register(operation, content)
                 return
             channel, _, bag_time, _ = _MESSAGE.unpack_from(content)
         except Exception as error:  # lengths and texts that are none
-            complain(f"{self._named}: a record is left out: {reason_of(error)}")
+            on_warning(f"{self._named}: a record is left out: {reason_of(error)}")
             return
         name = self._names.of(channel)
         if name is None:
-            complain(
+            on_warning(
                 f"{self._named}: a message is left out: it is of channel {channel}, which the "
                 "file does not describe."
             )

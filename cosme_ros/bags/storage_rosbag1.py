@@ -17,7 +17,7 @@ from typing import Any
 from rosbags.rosbag1 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from cosme_ros.bags.storage import Complain, Contents, StoredMessage, reason_of
+from cosme_ros.bags.storage import Contents, OnWarning, StoredMessage, reason_of
 from cosme_ros.messages.video_packets import (
     COMPRESSED_VIDEO,
     FFMPEG_PACKET,
@@ -51,12 +51,12 @@ class Rosbag1File:
     Args:
         file: the bag.
         named: what the user knows it as.
-        complain: takes a sentence for each thing that cannot be read, when it is met.
+        on_warning: takes a sentence for each thing that cannot be read, when it is met.
     """
 
-    def __init__(self, file: Path, named: Path, complain: Complain) -> None:
+    def __init__(self, file: Path, named: Path, on_warning: OnWarning) -> None:
         self._named = named
-        self._complain = complain
+        self._on_warning = on_warning
         self.contents = Contents()
         self._reader = Reader(file)
         self._open = False
@@ -64,7 +64,7 @@ class Rosbag1File:
             self._reader.open()
             self._open = True
         except Exception as error:  # whatever a damaged index makes its reader raise
-            complain(
+            on_warning(
                 f"{named}: is cut off, damaged or has no index: {reason_of(error)} `rosbag "
                 "reindex` of ROS 1 mends what it can."
             )
@@ -91,7 +91,7 @@ class Rosbag1File:
             if kind in CONVERTED and digest == _digest(kind):
                 wanted.append(connection)
             elif connection.msgcount:
-                self._complain(
+                self._on_warning(
                     f"{self._named}: {counted(connection.msgcount, 'message')} on "
                     f"'{connection.topic}' left out: they are of a {kind} (MD5 sum {digest}) that "
                     "is not known here"
@@ -106,7 +106,7 @@ class Rosbag1File:
             except StopIteration:
                 return
             except Exception as error:  # whatever a damaged chunk makes its readers raise
-                self._complain(
+                self._on_warning(
                     f"{self._named}: is damaged after {counted(given, 'message')}: "
                     f"{reason_of(error)} What follows is left out."
                 )
@@ -115,7 +115,7 @@ class Rosbag1File:
             try:
                 cdr = _converted(bytes(data), connection.msgtype)
             except Exception as error:  # lengths and texts that are none
-                self._complain(
+                self._on_warning(
                     f"{self._named}: a message on '{connection.topic}' recorded at {time} ns is "
                     f"left out: {reason_of(error)}"
                 )

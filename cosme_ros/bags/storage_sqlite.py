@@ -18,7 +18,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.bags.storage import Complain, Contents, StoredMessage, reason_of
+from cosme_ros.bags.storage import Contents, OnWarning, StoredMessage, reason_of
 from cosme_ros.bags.unpacking import free_bytes
 from cosme_ros.visualization.text import counted
 
@@ -34,15 +34,15 @@ class SqliteFile:
     Args:
         file: the uncompressed file.
         named: what the user knows it as.
-        complain: takes a sentence for each thing that cannot be read, when it is met.
+        on_warning: takes a sentence for each thing that cannot be read, when it is met.
 
     Raises:
         OSError: there is no place for a copy that has to be made.
     """
 
-    def __init__(self, file: Path, named: Path, complain: Complain) -> None:
+    def __init__(self, file: Path, named: Path, on_warning: OnWarning) -> None:
         self._named = named
-        self._complain = complain
+        self._on_warning = on_warning
         self._copy: TemporaryDirectory[str] | None = None
         self._topics: dict[int, tuple[str, str]] = {}
         self._rows: NDArray[np.int64] = np.empty((0, 3), np.int64)
@@ -65,12 +65,12 @@ class SqliteFile:
             self._copy.cleanup()
 
     def messages(self, topics: Collection[str], start: int) -> Iterator[StoredMessage]:
-        """By time; of the same time, in the order of recording."""
+        """Yield the messages by time, those of the same time in the order of recording."""
         wanted = [number for number, (topic, _) in self._topics.items() if topic in topics]
         if not wanted:
             return
         for sentence in self._faults:
-            self._complain(sentence)
+            self._on_warning(sentence)
         begin = int(np.searchsorted(self._rows[:, 2], start))
         rows = self._rows[begin:]
         for number, topic, time in rows[np.isin(rows[:, 1], wanted)].tolist():
@@ -81,7 +81,7 @@ class SqliteFile:
                 if found is None or not isinstance(found[0], bytes):
                     raise ValueError("its data are no bytes")
             except (sqlite3.Error, ValueError) as error:
-                self._complain(
+                self._on_warning(
                     f"{self._named}: the message in row {number} is left out: {reason_of(error)}"
                 )
                 continue
@@ -122,7 +122,7 @@ class SqliteFile:
                 )
             }
         except sqlite3.Error as error:
-            self._complain(f"{self._named}: nothing in it can be read: {reason_of(error)}")
+            self._on_warning(f"{self._named}: nothing in it can be read: {reason_of(error)}")
             return
         self.contents.topics = dict(self._topics.values())
         cut = self._list_rows() or _missing_bytes(self._file)
@@ -131,7 +131,7 @@ class SqliteFile:
         if len(self._rows):
             self.contents.first, self.contents.last = map(int, self._rows[[0, -1], 2])
         if cut:
-            self._complain(
+            self._on_warning(
                 f"{self._named}: is cut off: {cut} What can be read of "
                 f"{counted(len(self._rows), 'message')} is read."
             )

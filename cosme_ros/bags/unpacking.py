@@ -72,7 +72,7 @@ def unpack_file(packed: Path, unpacked: Path, most: int) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes that may be written to a folder, with some left for others."""
+    """Return the bytes that may be written to a folder, with some left for others."""
     return int(0.9 * shutil.disk_usage(folder).free)
 
 

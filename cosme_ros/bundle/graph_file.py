@@ -52,9 +52,6 @@ def check_self_contained(content: bytes) -> None:
 
     Only the lengths of the protobuf encoding are followed; weights are not copied.
 
-    Args:
-        content: a serialised ModelProto.
-
     Raises:
         GraphFileError: a tensor's values or a compiled node lie in another file, or the bytes are
             no protobuf message.

@@ -98,13 +98,13 @@ def score_bag(
         for camera in cameras
         if camera in bag.stamps
     }
-    progress = _kept(file, streams) or _Progress(
+    progress = _load_progress(file, streams) or _Progress(
         {camera: _Frames(stream) for camera, stream in streams.items()}
     )
     if progress.whole:
         on_frames(bag.frames)
     else:
-        _go_on(progress, file, bag, detector, scoring, on_frames)
+        _continue(progress, file, bag, detector, scoring, on_frames)
     return {camera: found.scores(bag, camera) for camera, found in progress.frames.items()}
 
 
@@ -215,7 +215,7 @@ class _Progress:
     """Whether that is all of them."""
 
 
-def _go_on(
+def _continue(
     progress: _Progress,
     file: Path,
     bag: SurveyedBag,
@@ -224,26 +224,26 @@ def _go_on(
     on_frames: Callable[[int], object],
 ) -> None:
     number = 0
-    kept_at = monotonic()
+    saved_at = monotonic()
     # What cannot be read, the survey has reported.
     for number, picture in enumerate(_pictures(bag.path, scoring), start=1):
         on_frames(1)
         if number <= progress.done:
             continue
-        gathered = progress.frames.get(picture.camera)
-        if gathered is not None:
-            gathered.add(bag.path, picture, detector, scoring)
+        frames_of_camera = progress.frames.get(picture.camera)
+        if frames_of_camera is not None:
+            frames_of_camera.add(bag.path, picture, detector, scoring)
         progress.done = number
-        if monotonic() - kept_at >= CHECKPOINT_SECONDS:
-            _keep(file, progress)
-            kept_at = monotonic()
+        if monotonic() - saved_at >= CHECKPOINT_SECONDS:
+            _save_progress(file, progress)
+            saved_at = monotonic()
     if number != bag.frames:
         raise BagError(
             f"{bag.path} held {counted(bag.frames, 'picture')} when it was looked through, and "
             f"{number} now; leave a bag as it is while it is calibrated on"
         )
     progress.whole = True
-    _keep(file, progress)
+    _save_progress(file, progress)
 
 
 def _pictures(path: Path, scoring: Scoring) -> Iterator[_Picture]:
@@ -277,7 +277,7 @@ def _same(image: BgrImage) -> BgrImage:
 
 
 def _not_normal(label: BagMessage | None) -> str:
-    """Why a frame with this label is not known to be normal; '' where it is."""
+    """Return why a frame with this label is not known to be normal; '' where it is."""
     if label is None:
         return WITHOUT_LABEL
     try:
@@ -312,25 +312,29 @@ def _scores_file(
     return folder / f"{digest[:32]}.npz"
 
 
-def _keep(file: Path, progress: _Progress) -> None:
+def _save_progress(file: Path, progress: _Progress) -> None:
     """Write the progress to `file` atomically: it never holds a part of it."""
     arrays: dict[str, Any] = {}
     cameras = []
-    for number, (camera, gathered) in enumerate(progress.frames.items()):
-        bins, pixels = gathered.counts.to_sparse()
+    for number, (camera, frames_of_camera) in enumerate(progress.frames.items()):
+        bins, pixels = frames_of_camera.counts.to_sparse()
         arrays |= {
-            f"stamps_{number}": np.array(list(gathered.found), np.int64),
-            f"alarm_scores_{number}": np.array(list(gathered.found.values()), np.float64),
-            f"measures_{number}": _rows(list(gathered.measures.values())),
-            f"seen_{number}": np.array(sorted(gathered.seen), np.int64),
+            f"stamps_{number}": np.array(list(frames_of_camera.found), np.int64),
+            f"alarm_scores_{number}": np.array(list(frames_of_camera.found.values()), np.float64),
+            f"measures_{number}": _rows(list(frames_of_camera.measures.values())),
+            f"seen_{number}": np.array(sorted(frames_of_camera.seen), np.int64),
             f"bins_{number}": bins,
             f"pixels_{number}": pixels,
         }
-        fusion = gathered.stream.fusion
+        fusion = frames_of_camera.stream.fusion
         history = {} if fusion is None else fusion.state()
         arrays |= {f"history_{name}_{number}": value for name, value in history.items()}
         cameras.append(
-            {"camera": camera, "size": gathered.size, "left_out": dict(gathered.left_out)}
+            {
+                "camera": camera,
+                "size": frames_of_camera.size,
+                "left_out": dict(frames_of_camera.left_out),
+            }
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".part.npz")
@@ -339,8 +343,8 @@ def _keep(file: Path, progress: _Progress) -> None:
     unfinished.replace(file)
 
 
-def _kept(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
-    """Return the progress that `_keep` wrote, and restore the state of `streams` from it.
+def _load_progress(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
+    """Return the progress that `_save_progress` wrote, and restore the state of `streams` from it.
 
     Returns:
         None where there is no file, or a system crash has damaged it.
@@ -350,7 +354,7 @@ def _kept(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
             about = json.loads(str(arrays["about"]))
             return _Progress(
                 frames={
-                    camera["camera"]: _gathered(camera, arrays, number, streams[camera["camera"]])
+                    camera["camera"]: _restored(camera, arrays, number, streams[camera["camera"]])
                     for number, camera in enumerate(about["cameras"])
                 },
                 done=about["done"],
@@ -362,7 +366,7 @@ def _kept(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
         return None
 
 
-def _gathered(
+def _restored(
     about: Mapping[str, Any], arrays: Mapping[str, Any], number: int, stream: CameraStream
 ) -> _Frames:
     made = _Frames(stream)

@@ -28,7 +28,7 @@ from cosme_ros.sources.opening import is_read_as_bag
 from cosme_ros.visualization.text import counted
 
 _RARE = 0.05  # share of a topic's pictures
-_MOST_COMPLAINTS = 10  # of each bag; one of each broken message could be thousands
+_MOST_WARNINGS = 10  # of each bag; one of each broken message could be thousands
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SurveyedBag:
     """Messages with a picture."""
     pictures: frozenset[bytes]
     """A digest of each message with a picture."""
-    complaints: tuple[str, ...]
+    warnings: tuple[str, ...]
     """What of the bag cannot be read, a sentence each."""
 
 
@@ -74,7 +74,7 @@ def survey(
     scoring: Scoring,
     *,
     on_frames: Callable[[int], object],
-    complain: Callable[[str], object],
+    on_warning: Callable[[str], object],
 ) -> SurveyedBag:
     """Look through a bag as far as it can be read; each part that cannot is reported at once.
 
@@ -88,56 +88,30 @@ def survey(
     by_topic: dict[str, Counter[str]] = {}
     pictures: set[bytes] = set()
     frames = 0
-    complaints: list[str] = []
-    recorded = is_recorded_bag(path)
+    warnings: list[str] = []
 
-    def tell(sentence: str) -> None:
-        complaints.append(sentence)
-        if len(complaints) <= _MOST_COMPLAINTS:
-            complain(sentence)
+    def warn(sentence: str) -> None:
+        warnings.append(sentence)
+        if len(warnings) <= _MOST_WARNINGS:
+            on_warning(sentence)
 
-    if not recorded:
-        for frame in read_source(path, scoring, report=tell):
-            by_topic.setdefault("", Counter())[FRAME_ID] += 1
-            stamps.setdefault(FRAME_ID, set()).add(frame.stamp)
-            # Black images at the start of two videos do not make them one drive.
-            if frame.image.min() < frame.image.max():
-                pictures.add(hashlib.blake2b(frame.image.tobytes(), digest_size=16).digest())
-            frames += 1
-            on_frames(1)
-        _check_stamps(path, by_topic, stamps)
-        return _surveyed(path, stamps, frames, pictures, complaints, complain)
-    with Bag(path, tell) as bag:
-        if scoring.label_topic in bag.topics:  # reported now, and not after hours
-            type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
-        for message in bag.messages(topics_of(bag, scoring), decode_video=False):
-            camera = frame_id_of(message.cdr)
-            by_topic.setdefault(message.topic, Counter())[camera] += 1
-            stamps.setdefault(camera, set()).add(message.stamp)
-            pictures.add(hashlib.blake2b(message.cdr, digest_size=16).digest())
-            frames += 1
-            on_frames(1)
+    for topic, camera, stamp, content in _pictures(path, scoring, warn):
+        by_topic.setdefault(topic, Counter())[camera] += 1
+        stamps.setdefault(camera, set()).add(stamp)
+        if content:
+            pictures.add(hashlib.blake2b(content, digest_size=16).digest())
+        frames += 1
+        on_frames(1)
     for sentence, camera in _rare_cameras(path, by_topic):
-        tell(sentence)
+        warn(sentence)
         del stamps[camera]
     _check_stamps(path, by_topic, stamps)
-    return _surveyed(path, stamps, frames, pictures, complaints, complain)
-
-
-def _surveyed(
-    path: Path,
-    stamps: Mapping[str, set[int]],
-    frames: int,
-    pictures: set[bytes],
-    complaints: list[str],
-    complain: Callable[[str], object],
-) -> SurveyedBag:
-    if complaints:
-        untold = len(complaints) - _MOST_COMPLAINTS
-        if untold > 0:
-            complaints[_MOST_COMPLAINTS:] = [f"{path}: {untold} more sentences like these"]
-            complain(complaints[-1])
-        complain(f"{path}: {counted(frames, 'picture')} of it can be read and used")
+    if warnings:
+        further = len(warnings) - _MOST_WARNINGS
+        if further > 0:
+            warnings[_MOST_WARNINGS:] = [f"{path}: {further} more sentences like these"]
+            on_warning(warnings[-1])
+        on_warning(f"{path}: {counted(frames, 'picture')} of it can be read and used")
     return SurveyedBag(
         path=Path(path),
         files=_digests(Path(path).expanduser()),
@@ -146,8 +120,25 @@ def _surveyed(
         },
         frames=frames,
         pictures=frozenset(pictures),
-        complaints=tuple(complaints),
+        warnings=tuple(warnings),
     )
+
+
+def _pictures(
+    path: Path, scoring: Scoring, warn: Callable[[str], None]
+) -> Iterator[tuple[str, str, int, bytes]]:
+    """Yield topic, camera, stamp and content of each picture; b'' of one that all drives have."""
+    if not is_recorded_bag(path):
+        for frame in read_source(path, scoring, report=warn):
+            # Black images at the start of two videos do not make them one drive.
+            varied = frame.image.min() < frame.image.max()
+            yield "", FRAME_ID, frame.stamp, frame.image.tobytes() if varied else b""
+        return
+    with Bag(path, warn) as bag:
+        if scoring.label_topic in bag.topics:  # reported now, and not after hours
+            type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
+        for message in bag.messages(topics_of(bag, scoring), decode_video=False):
+            yield message.topic, frame_id_of(message.cdr), message.stamp, message.cdr
 
 
 def _rare_cameras(path: Path, by_topic: Mapping[str, Counter[str]]) -> list[tuple[str, str]]:
@@ -194,7 +185,7 @@ def check_distinct(bags: Sequence[SurveyedBag]) -> None:
 
 
 def topics_of(bag: Bag, scoring: Scoring) -> list[str]:
-    """Those of the image topics that the bag has: of several cameras, each may have its bags."""
+    """Return the image topics that the bag has; each of several cameras may have its own bags."""
     present = [topic for topic in scoring.image_topics if topic in bag.topics]
     for topic in present or scoring.image_topics:
         type_of(bag.path, bag.topics, topic, among=(IMAGE, COMPRESSED_IMAGE))

@@ -216,7 +216,9 @@ class Calibrator:
         self, bags: Sequence[Path], on_progress: Progress, on_warning: Callable[[str], object]
     ) -> list[SurveyedBag]:
         count = _Counter("stamps", None, on_progress)
-        surveyed = [survey(bag, self.scoring, on_frames=count, complain=on_warning) for bag in bags]
+        surveyed = [
+            survey(bag, self.scoring, on_frames=count, on_warning=on_warning) for bag in bags
+        ]
         check_distinct(surveyed)
         return surveyed
 
@@ -394,7 +396,7 @@ def _one_size(camera: str, scores: Sequence[DriveScores]) -> tuple[int, int]:
 def _bag_record(bag: SurveyedBag, drive: NormalDrive) -> dict[str, Any]:
     # Who reads about damage elsewhere does not need our folders.
     above = f"{bag.path.expanduser().parent}/"
-    damage = [sentence.replace(above, "") for sentence in bag.complaints]
+    damage = [sentence.replace(above, "") for sentence in bag.warnings]
     return {
         "name": bag.path.resolve().name,
         "files": {name: {"sha256": sha} for name, sha in bag.files.items()},

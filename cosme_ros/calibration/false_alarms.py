@@ -63,7 +63,7 @@ def alarms_of(alarming: NDArray[np.int64], *, gap: float) -> int:
 
 
 def seconds_of_frames(stamps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How much driving each frame stands for: the time to the next, in seconds, [n].
+    """Return the driving time that each frame stands for: seconds to the next frame, [n].
 
     `stamps` are nanoseconds, strictly rising. Never more than two median periods, of which the last
     frame gets one. A lone frame gets 0.
@@ -97,7 +97,7 @@ class NormalDrive:
 
 
 def hours_of(drives: Sequence[NormalDrive]) -> float:
-    """Hours of driving in all."""
+    """Return the hours of driving in all drives."""
     return sum(drive.seconds for drive in drives) / _SECONDS_AN_HOUR
 
 
@@ -112,7 +112,7 @@ def least_rate(hours: float, confidence: float) -> float:
 
 
 def highest_rate(alarms: int, hours: float, confidence: float) -> float:
-    """Upper confidence limit of the alarms an hour where `alarms` were counted (Garwood 1936).
+    """Return the upper confidence limit of the alarms an hour for a count (Garwood 1936).
 
     Valid for a line that was not chosen by this count.
     """
@@ -159,13 +159,13 @@ def allowed_alarms(
 
 
 def _round_up(value: float) -> str:
-    """To two digits, so that who follows the advice is not refused again."""
+    """Round up to two digits, so that the advised value is accepted."""
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
     return f"{math.ceil(value / unit - 1e-9) * unit:.10g}"
 
 
 def count_alarms(drives: Sequence[NormalDrive], line: float, *, gap: float) -> int:
-    """Alarms that a line raises; alarming frames of a drive within `gap` seconds are one."""
+    """Count the alarms of a line; alarming frames of a drive within `gap` seconds are one."""
     return sum(alarms_of(drive.stamps[drive.alarm_scores >= line], gap=gap) for drive in drives)
 
 
@@ -198,7 +198,7 @@ def score_to_stay_above(drives: Sequence[NormalDrive], allowed: int, *, gap: flo
 
 
 def _added(alarming: list[int], stamp: int, gap: float) -> int:
-    """By how much one more alarming frame changes the number of alarms; puts it among them."""
+    """Add an alarming frame, and return by how much the number of alarms changes."""
     place = bisect.bisect_left(alarming, stamp)
     before = alarming[place - 1] if place else None
     after = alarming[place] if place < len(alarming) else None

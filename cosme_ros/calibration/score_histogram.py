@@ -29,7 +29,7 @@ class ScoreHistogram:
 
     @property
     def pixels(self) -> int:
-        """Number of pixels counted."""
+        """Return the number of pixels counted."""
         return int(self._counts.sum())
 
     def add(self, raw_score: NDArray[np.float32]) -> None:
@@ -42,11 +42,11 @@ class ScoreHistogram:
         self._counts += other._counts
 
     def reaching(self, line: float) -> int:
-        """Pixels whose score is at or above a line that `line_above` or `table` gave."""
+        """Count the pixels at or above a line that `line_above` or `table` returned."""
         return int(self._counts[_bin(line) :].sum())
 
     def table(self) -> list[dict[str, float]]:
-        """Rows {false_positive_rate, raw_score}: the lowest line that at most this share reaches.
+        """Return rows {false_positive_rate, raw_score}: the lowest line that this share reaches.
 
         Rates fall and scores rise strictly: of two rates with the same line the lower one gets the
         next. Raises ValueError where there are too few pixels for two rows.

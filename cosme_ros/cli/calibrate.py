@@ -18,9 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from cosme_ros import topics
-from cosme_ros.bags.reading import BagError
 from cosme_ros.bundle.calibration_table import decimal_rate
-from cosme_ros.bundle.loading import BundleError
 from cosme_ros.calibration.bag_survey import Scoring
 from cosme_ros.calibration.calibrator import (
     CalibrationResult,
@@ -37,6 +35,7 @@ from cosme_ros.calibration.false_alarms import (
     highest_rate,
 )
 from cosme_ros.calibration.guarantee import GUARANTEE_KEY
+from cosme_ros.cli.detector_options import FAILURES as DETECTOR_FAILURES
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     add_frame_rate_option,
@@ -49,11 +48,10 @@ from cosme_ros.cli.options import (
 )
 from cosme_ros.cli.progress import ProgressBars
 from cosme_ros.command_frame import Interrupted, run_command
-from cosme_ros.inference.providers import ProviderError
 from cosme_ros.output_folder import check_output_dir
 from cosme_ros.postprocessing.static_mask import load_static_mask
 
-FAILURES = (BagError, BundleError, OSError, GuaranteeError, ProviderError, ValueError)
+FAILURES = (*DETECTOR_FAILURES, GuaranteeError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,21 +7,10 @@ It is `replay_bag` with everything named already.
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from cosme_ros.cli.judge_recording import FAILURES
-from cosme_ros.cli.options import command_line, command_parser
-from cosme_ros.cli.replay_bag import add_options, run_replay
-from cosme_ros.command_frame import run_command
-from cosme_ros.replay.subprocesses import ChildError
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    command = command_line("demo", arguments)
-    return run_command("demo", lambda: run_replay(options, command), (ChildError, *FAILURES))
+from cosme_ros.cli.options import command, command_parser
+from cosme_ros.cli.replay_bag import REPLAY_FAILURES, add_options, run_replay
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,3 +26,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("demo_output"), help="where to write")
     add_options(parser)
     return parser
+
+
+main = command("demo", _parser, run_replay, REPLAY_FAILURES)

@@ -1,15 +1,28 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""From the options of a command to the detector and the rule that they describe."""
+"""From the options of a command to the detector, the rule and the drive that they describe."""
 
 import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
-from cosme_ros.bundle.loading import Bundle
+from tqdm import tqdm
+
+from cosme_ros.bags.labelled_frames import BagFrame, LabelSettings
+from cosme_ros.bags.reading import BagError
+from cosme_ros.bundle.loading import Bundle, BundleError
 from cosme_ros.cli.options import orientation_of
-from cosme_ros.inference.detector import Detector
+from cosme_ros.inference.detector import Detector, ScoreFault
+from cosme_ros.inference.providers import ProviderError
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
 from cosme_ros.postprocessing.static_mask import load_static_mask
+from cosme_ros.sources.interface import SourceError
+from cosme_ros.sources.labelled import LabelledFrames, open_labelled_frames
+
+FAILURES = (BagError, BundleError, OSError, ProviderError, ScoreFault, SourceError, ValueError)
+"""What running a bundle on a drive raises when something given is wrong."""
 
 
 def detector_of(
@@ -51,3 +64,34 @@ def rule_of(options: argparse.Namespace, bundle: Bundle) -> ObstacleRule:
         outline=options.outline,
         static_mask=load_static_mask(options.static_mask),
     )
+
+
+def open_drive(path: Path, options: argparse.Namespace, *, quiet: bool = False) -> LabelledFrames:
+    """Open the frames of a drive without labels, by `--image-topic` and `--frame-rate`.
+
+    Warnings go to standard error, unless `quiet`.
+
+    Raises:
+        BagError: a bag that cannot be read, or has no images.
+        SourceError: the drive is neither bag, folder of images nor video file.
+    """
+
+    def report(_kind: str, sentence: str) -> None:
+        if not quiet:
+            tqdm.write(sentence, file=sys.stderr)
+
+    return open_labelled_frames(
+        path.expanduser(),
+        image_topic=options.image_topic,
+        labels=LabelSettings(topic=""),
+        report=report,
+        frame_rate=options.frame_rate,
+    )
+
+
+def drive_frames(
+    path: Path, options: argparse.Namespace, *, desc: str | None = None
+) -> Iterator[BagFrame]:
+    """Yield the frames of a drive, as `open_drive` opens it, with a progress bar."""
+    with open_drive(path, options) as drive:
+        yield from tqdm(drive.read(), total=drive.count or None, unit=" frames", desc=desc)

@@ -11,13 +11,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
 
 from cosme_ros import topics
 from cosme_ros.bags.labelled_frames import LabelSettings
-from cosme_ros.bundle.loading import BundleError
+from cosme_ros.cli.detector_options import FAILURES
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     OBSTACLE_PARAMETERS,
@@ -25,7 +25,7 @@ from cosme_ros.cli.options import (
     add_node_options,
     add_overwrite_option,
     at_least,
-    command_line,
+    command,
     command_parser,
     positive,
 )
@@ -36,7 +36,6 @@ from cosme_ros.command_frame import (
     Interrupted,
     UsageError,
     handled_signals,
-    run_command,
 )
 from cosme_ros.evaluation.advised_rates import NO_SUCH_RATE
 from cosme_ros.evaluation.evaluator import EvaluationError, Evaluator, bag_names
@@ -45,7 +44,6 @@ from cosme_ros.evaluation.results import BagFigures, Unreadable, interruption, n
 from cosme_ros.evaluation.settings import COMPONENT_SIZES, EvaluationSettings
 from cosme_ros.evaluation.summary import BagEvaluation, Summary
 from cosme_ros.evaluation.workers import BACKENDS, ClusterError
-from cosme_ros.inference.providers import ProviderError
 from cosme_ros.output_folder import BAG_CONTENTS, check_output_dir, prepare_output_dir
 from cosme_ros.reporting.bag_json import write_json
 from cosme_ros.reporting.bag_page import write_page
@@ -54,25 +52,9 @@ from cosme_ros.reporting.environment import describe_environment
 _WORK = ".evaluating"
 CONTENTS = ("report.html", "report.json", "*.mp4", _WORK)
 """What the command writes to its folder, as patterns."""
-FAILURES = (
-    BrokenExecutor,
-    BundleError,
-    ClusterError,
-    EvaluationError,
-    OSError,
-    ProviderError,
-    ValueError,
-)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status: FAILED where nothing could be evaluated."""
-    options = _parser().parse_args(arguments)
-    command = command_line("evaluate_bag", arguments)
-    return run_command("evaluate_bag", lambda: _run(options, command), FAILURES)
-
-
-def _run(options: argparse.Namespace, command: str) -> int:
+def _run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     evaluator = Evaluator(
         options.bundle,
@@ -111,7 +93,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
     _print_warnings(evaluation.bags, evaluation.unreadable)
     for note in evaluation.notes:
         print(note, file=sys.stderr)
-    origin = {"command": command, **evaluation.origin, **_environment()}
+    origin = {"command": options.command, **evaluation.origin, **_environment()}
     evaluation = replace(evaluation, origin=origin)
     page, figures = write_page(out, evaluation), write_json(out, evaluation)
     print(_summary(evaluation, page, figures))
@@ -129,29 +111,16 @@ def _settings(options: argparse.Namespace) -> EvaluationSettings:
         )
     except ValueError as error:
         raise UsageError(str(error)) from error
-    return EvaluationSettings(
-        image_topic=options.image_topic,
-        labels=labels,
-        frame_rate=options.frame_rate,
-        provider=options.provider,
-        threads=options.threads,
-        device=options.device,
-        false_positive_rate=options.false_positive_rate,
-        region=options.region,
-        minimum_area=options.minimum_area,
-        outline=options.outline,
-        static_mask=options.static_mask and str(Path(options.static_mask).expanduser().resolve()),
-        marks=options.marks and str(Path(options.marks).expanduser().resolve()),
-        image_rotation=options.image_rotation,
-        image_flip=options.image_flip,
-        temporal=options.temporal,
-        alarm_min_seen=options.alarm_min_seen,
-        alarm_window=options.alarm_window,
-        alarm_gap=options.alarm_gap,
-        false_alarms_per_hour=options.false_alarms_per_hour,
-        component_sizes=options.component_sizes,
-        pictures=options.pictures,
-    )
+    given = {
+        field.name: getattr(options, field.name)
+        for field in fields(EvaluationSettings)
+        if hasattr(options, field.name)
+    }
+    files = {
+        name: given[name] and str(Path(given[name]).expanduser().resolve())
+        for name in ("static_mask", "marks")
+    }
+    return EvaluationSettings(**{**given, **files, "labels": labels})
 
 
 def _outputs(options: argparse.Namespace) -> list[OutputSettings]:
@@ -372,3 +341,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
+
+
+main = command(
+    "evaluate_bag",
+    _parser,
+    _run,
+    (*FAILURES, BrokenExecutor, ClusterError, EvaluationError),
+)

@@ -6,7 +6,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,33 +15,29 @@ from tqdm import tqdm
 
 from cosme_ros.adaptation.adaptation import apply_marks
 from cosme_ros.atomic_files import write_atomically
-from cosme_ros.bags.labelled_frames import BagFrame, LabelSettings
-from cosme_ros.bags.reading import BagError
-from cosme_ros.bundle.loading import BundleError, load_bundle
-from cosme_ros.cli.detector_options import detector_of, rule_of
+from cosme_ros.bags.labelled_frames import BagFrame
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.cli.detector_options import FAILURES, detector_of, drive_frames, rule_of
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     OBSTACLE_PARAMETERS,
     add_frame_rate_option,
     add_node_options,
     at_least,
+    command,
     command_parser,
 )
-from cosme_ros.command_frame import run_command
 from cosme_ros.explanation.explanation import explain
 from cosme_ros.explanation.part_reference import part_reference
 from cosme_ros.explanation.prototype_pictures import read_prototype_pictures
 from cosme_ros.explanation.wording import as_content, sentences
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
-from cosme_ros.inference.providers import ProviderError
 from cosme_ros.postprocessing.obstacle_decision import (
     ObstacleDecision,
     ObstacleRule,
     decide_obstacles,
 )
 from cosme_ros.postprocessing.obstacles import outlines
-from cosme_ros.sources.interface import SourceError
-from cosme_ros.sources.labelled import open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.explanation_picture import explanation_picture
 
@@ -53,9 +48,6 @@ class ExplainError(Exception):
     """There is nothing to explain; the message states why."""
 
 
-FAILURES = (BagError, BundleError, ExplainError, OSError, ProviderError, SourceError, ValueError)
-
-
 @dataclass(frozen=True)
 class _Found:
     """The frame that is explained."""
@@ -63,12 +55,6 @@ class _Found:
     frame: BagFrame
     detection: Detection
     decision: ObstacleDecision
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    return run_command("explain", lambda: _run(options), FAILURES)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -119,31 +105,21 @@ def _find(options: argparse.Namespace, detector: Detector, rule: ObstacleRule) -
     best: _Found | None = None
     stream = CameraStream(detector, temporal=options.temporal)
 
-    def report(_kind: str, sentence: str) -> None:
-        tqdm.write(sentence, file=sys.stderr)
-
-    with open_labelled_frames(
-        options.drive.expanduser(),
-        image_topic=options.image_topic,
-        labels=LabelSettings(topic=""),
-        report=report,
-        frame_rate=options.frame_rate,
-    ) as opened:
-        for frame in tqdm(opened.read(), total=opened.count or None, unit=" frames"):
-            single = options.temporal == "none"  # else the frames before are history
-            if options.frame is not None and single and frame.index < options.frame:
-                continue
-            try:
-                detection = stream.detect(frame.image, frame.stamp)
-            except ScoreFault as error:
-                report("score", f"frame {frame.index}: {error}")
-                continue
-            found = _Found(frame, detection, decide_obstacles(detection, frame.image, rule))
-            if options.frame is not None and frame.index >= options.frame:
-                best = found
-                break
-            if options.frame is None and _peak(found) > (0.0 if best is None else _peak(best)):
-                best = found
+    for frame in drive_frames(options.drive, options):
+        single = options.temporal == "none"  # else the frames before are history
+        if options.frame is not None and single and frame.index < options.frame:
+            continue
+        try:
+            detection = stream.detect(frame.image, frame.stamp)
+        except ScoreFault as error:
+            tqdm.write(f"frame {frame.index}: {error}", file=sys.stderr)
+            continue
+        found = _Found(frame, detection, decide_obstacles(detection, frame.image, rule))
+        if options.frame is not None and frame.index >= options.frame:
+            best = found
+            break
+        if options.frame is None and _peak(found) > (0.0 if best is None else _peak(best)):
+            best = found
     if best is None or (options.frame is not None and best.frame.index != options.frame):
         which = "with an obstacle" if options.frame is None else f"{options.frame} with a result"
         raise ExplainError(f"{options.drive} has no frame {which}")
@@ -177,5 +153,4 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+main = command("explain", _parser, _run, (*FAILURES, ExplainError))

@@ -9,17 +9,14 @@ FOLDER is where `replay_bag` or `replay.launch.py` left a recording.
 
 import argparse
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cosme_ros.bags.reading import BagError
-from cosme_ros.bundle.loading import BundleError
-from cosme_ros.cli.options import command_line, command_parser
+from cosme_ros.cli.detector_options import FAILURES
+from cosme_ros.cli.options import command, command_parser
 from cosme_ros.cli.progress import ProgressBars
-from cosme_ros.command_frame import Interrupted, run_command
-from cosme_ros.inference.detector import ScoreFault
-from cosme_ros.inference.providers import ProviderError
+from cosme_ros.command_frame import Interrupted
 from cosme_ros.replay.runner import (
     CONTACT_SHEET,
     PAGE,
@@ -32,22 +29,15 @@ from cosme_ros.replay.runner import (
 from cosme_ros.reporting.replay_evaluator import evaluate_recording
 from cosme_ros.reporting.replay_report import as_text, static_mask_note, tables
 
-FAILURES = (BagError, BundleError, OSError, ProviderError, ReplayError, ScoreFault, ValueError)
-"""What an evaluation raises when something given is wrong."""
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    command = command_line("judge_recording", arguments)
-    return run_command("judge_recording", lambda: _run(options, command), FAILURES)
-
-
-def _run(options: argparse.Namespace, command: str) -> None:
+def _run(options: argparse.Namespace) -> None:
     try:
         with ProgressBars() as bars:
             report = evaluate_recording(
-                options.folder, pictures=options.pictures, command=command, on_progress=bars
+                options.folder,
+                pictures=options.pictures,
+                command=options.command,
+                on_progress=bars,
             )
     except KeyboardInterrupt:
         raise Interrupted("the recording is as it was") from None
@@ -100,3 +90,6 @@ def _parser() -> argparse.ArgumentParser:
         "--remove-recording", action="store_true", help="remove the recording once it is evaluated"
     )
     return parser
+
+
+main = command("judge_recording", _parser, _run, (*FAILURES, ReplayError))

@@ -10,7 +10,7 @@ self-test, the same file.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -20,50 +20,28 @@ from cosme_ros.adaptation.adaptation import Adaptation, Answer, alarms, open_ada
 from cosme_ros.adaptation.journal import Forgotten, Mark, Undone, author
 from cosme_ros.adaptation.marks_file import MarksError, read_marks
 from cosme_ros.adaptation.recent_frames import RecentFrame
-from cosme_ros.bags.labelled_frames import BagFrame, LabelSettings
-from cosme_ros.bags.reading import BagError
-from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
-from cosme_ros.cli.detector_options import detector_of
+from cosme_ros.bundle.loading import Bundle, load_bundle
+from cosme_ros.cli.detector_options import FAILURES, detector_of, open_drive
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     add_frame_rate_option,
     add_node_options,
     at_least,
+    command,
     command_parser,
 )
-from cosme_ros.command_frame import UsageError, run_command
-from cosme_ros.inference.detector import Detector, ScoreFault
-from cosme_ros.inference.providers import ProviderError
+from cosme_ros.command_frame import UsageError
+from cosme_ros.inference.detector import Detector
 from cosme_ros.messages.errors import DecodeError
 from cosme_ros.messages.picture_files import decode_stored
 from cosme_ros.postprocessing.obstacle_decision import obstacle_rule
 from cosme_ros.postprocessing.static_mask import load_static_mask
-from cosme_ros.sources.interface import SourceError
-from cosme_ros.sources.labelled import open_labelled_frames
 
-FAILURES = (
-    BagError,
-    BundleError,
-    DecodeError,
-    MarksError,
-    OSError,
-    ProviderError,
-    ScoreFault,
-    SourceError,
-    ValueError,
-)
-"""What marking raises when something given is wrong."""
 _CAMERA = ""
 
 
 class NothingMarked(Exception):  # noqa: N818, it is an answer
     """Every mark was refused."""
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    return run_command("mark_normal", lambda: _run(options), (*FAILURES, NothingMarked))
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -105,34 +83,24 @@ def _marked(
     )
     wanted = None if options.frame is None else set(options.frame)
     mask = None if options.mask is None else _read_mask(options.mask)
-    for frame in _frames(options):
-        if wanted is not None and frame.index > max(wanted):
-            break
-        detection = detector.detect(frame.image)
-        recent = RecentFrame(_CAMERA, frame.stamp, frame.image, detection, rule)
-        adaptation.remember(recent)
-        if wanted is not None and frame.index not in wanted:
-            continue
-        if wanted is None and not alarms(recent).any():
-            continue
-        guard = not options.force
-        if mask is None:
-            answer = adaptation.mark_alarms(_CAMERA, guard=guard)
-        else:
-            answer = adaptation.mark_pixels(_CAMERA, frame.stamp, mask, guard=guard)
-        print(f"frame {frame.index}: {'' if answer.success else 'refused: '}{answer.message}")
-        yield answer
-
-
-def _frames(options: argparse.Namespace) -> Iterator[BagFrame]:
-    with open_labelled_frames(
-        options.drive,
-        image_topic=options.image_topic,
-        labels=LabelSettings(),
-        report=lambda kind, sentence: None,
-        frame_rate=options.frame_rate,
-    ) as drive:
-        yield from drive.read()
+    with open_drive(options.drive, options, quiet=True) as drive:
+        for frame in drive.read():
+            if wanted is not None and frame.index > max(wanted):
+                break
+            detection = detector.detect(frame.image)
+            recent = RecentFrame(_CAMERA, frame.stamp, frame.image, detection, rule)
+            adaptation.remember(recent)
+            if wanted is not None and frame.index not in wanted:
+                continue
+            if wanted is None and not alarms(recent).any():
+                continue
+            guard = not options.force
+            if mask is None:
+                answer = adaptation.mark_alarms(_CAMERA, guard=guard)
+            else:
+                answer = adaptation.mark_pixels(_CAMERA, frame.stamp, mask, guard=guard)
+            print(f"frame {frame.index}: {'' if answer.success else 'refused: '}{answer.message}")
+            yield answer
 
 
 def _read_mask(path: Path) -> np.ndarray:
@@ -207,3 +175,6 @@ def _parser() -> argparse.ArgumentParser:
         "threads",
     )
     return parser
+
+
+main = command("mark_normal", _parser, _run, (*FAILURES, DecodeError, NothingMarked))

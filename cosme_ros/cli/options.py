@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from cosme_ros import __version__
+from cosme_ros.command_frame import run_command
 from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.parameters import PARAMETERS_BY_NAME, Parameter
 from cosme_ros.sources.interface import FRAME_RATE
@@ -72,6 +73,25 @@ def command_line(command: str, arguments: Sequence[str] | None) -> str:
     return shlex.join(["python", "-m", "cosme_ros", command, *given])
 
 
+def command(
+    name: str,
+    parser: Callable[[], argparse.ArgumentParser],
+    run: Callable[[argparse.Namespace], int | None],
+    failures: tuple[type[Exception], ...],
+) -> Callable[..., int]:
+    """Return the `main` of a command, which takes its arguments and returns the exit status.
+
+    `run` gets the parsed options, and in `options.command` the command as a shell takes it.
+    """
+
+    def main(arguments: Sequence[str] | None = None) -> int:
+        options = parser().parse_args(arguments)
+        options.command = command_line(name, arguments)
+        return run_command(name, lambda: run(options), failures)
+
+    return main
+
+
 def add_overwrite_option(parser: argparse._ActionsContainer) -> None:
     """Add `--overwrite`, as cosme_ros/output_folder.py means it."""
     parser.add_argument(
@@ -105,7 +125,7 @@ def add_node_options(parser: argparse._ActionsContainer, *names: str) -> None:
 
 
 def orientation_of(options: argparse.Namespace) -> ImageOrientation:
-    """Return what `--image-rotation` and `--image-flip` say."""
+    """Return the orientation of `--image-rotation` and `--image-flip`."""
     return ImageOrientation(options.image_rotation, options.image_flip)
 
 

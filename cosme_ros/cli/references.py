@@ -3,44 +3,31 @@
 
 """`python -m cosme_ros references`: measure what a bundle's normal frames are like.
 
-Health compares frames with it, and explanations say by it how rare a score is. `fit` and
+Health compares frames with it, and explanations give the rarity of a score by it. `fit` and
 `calibrate` measure it too; this command is for bundles that are older, for another camera, and for
 pictures of the prototypes. It changes the bundle's manifest and no graph.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from cosme_ros.bags.labelled_frames import LabelSettings
-from cosme_ros.bags.reading import BagError
-from cosme_ros.bundle.loading import BundleError, load_bundle
+from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.calibration.references import ReferenceSurvey
-from cosme_ros.cli.detector_options import detector_of
+from cosme_ros.cli.detector_options import FAILURES, detector_of, drive_frames
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     add_frame_rate_option,
     add_node_options,
     at_least,
+    command,
     command_parser,
 )
-from cosme_ros.command_frame import Interrupted, run_command
+from cosme_ros.command_frame import Interrupted
 from cosme_ros.inference.detector import ScoreFault
-from cosme_ros.inference.providers import ProviderError
 from cosme_ros.postprocessing.static_mask import load_static_mask
-from cosme_ros.sources.interface import SourceError
-from cosme_ros.sources.labelled import open_labelled_frames
-
-FAILURES = (BagError, BundleError, OSError, ProviderError, SourceError, ValueError)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    return run_command("references", lambda: _run(options), FAILURES)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -63,26 +50,15 @@ def _run(options: argparse.Namespace) -> None:
 def _measure(drive: Path, survey: ReferenceSurvey, options: argparse.Namespace) -> int:
     """Return how many frames of a drive were measured."""
     frames = 0
-
-    def report(_kind: str, sentence: str) -> None:
-        tqdm.write(sentence, file=sys.stderr)
-
-    with open_labelled_frames(
-        drive.expanduser(),
-        image_topic=options.image_topic,
-        labels=LabelSettings(topic=""),
-        report=report,
-        frame_rate=options.frame_rate,
-    ) as opened:
-        for frame in tqdm(opened.read(), total=opened.count or None, unit=" frames", desc="normal"):
-            if frame.index % options.every:
-                continue
-            try:
-                survey.add(frame.image)
-            except ScoreFault as error:
-                tqdm.write(f"frame {frame.index} is left out: {error}", file=sys.stderr)
-            else:
-                frames += 1
+    for frame in drive_frames(drive, options, desc="normal"):
+        if frame.index % options.every:
+            continue
+        try:
+            survey.add(frame.image)
+        except ScoreFault as error:
+            tqdm.write(f"frame {frame.index} is left out: {error}", file=sys.stderr)
+        else:
+            frames += 1
     return frames
 
 
@@ -114,5 +90,4 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+main = command("references", _parser, _run, FAILURES)

@@ -12,24 +12,24 @@ where ROS comes from wheels.
 import argparse
 import shlex
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
 from cosme_ros import topics
 from cosme_ros.bags.reading import read_frames
 from cosme_ros.bundle.loading import load_bundle
-from cosme_ros.cli.judge_recording import FAILURES, summary
+from cosme_ros.cli.detector_options import FAILURES
+from cosme_ros.cli.judge_recording import summary
 from cosme_ros.cli.options import (
     add_node_options,
     add_overwrite_option,
-    command_line,
+    command,
     command_parser,
     orientation_of,
     positive,
 )
 from cosme_ros.cli.progress import ProgressBars
-from cosme_ros.command_frame import Interrupted, run_command
+from cosme_ros.command_frame import Interrupted
 from cosme_ros.inference.detector import Detector
 from cosme_ros.output_folder import prepare_output_dir
 from cosme_ros.postprocessing.static_mask import load_static_mask
@@ -37,26 +37,21 @@ from cosme_ros.replay.runner import CONTENTS, RECORDING, Replay, ReplayError
 from cosme_ros.replay.subprocesses import ChildError
 from cosme_ros.reporting.replay_evaluator import evaluate_recording
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    command = command_line("replay_bag", arguments)
-    return run_command("replay_bag", lambda: run_replay(options, command), (ChildError, *FAILURES))
+REPLAY_FAILURES = (*FAILURES, ChildError, ReplayError)
 
 
-def run_replay(options: argparse.Namespace, command: str) -> None:
+def run_replay(options: argparse.Namespace) -> None:
     """Play, record and evaluate; `options` as `add_options` names them, and `bag`."""
     began = monotonic()
 
-    def say(sentence: str) -> None:
+    def log(sentence: str) -> None:
         print(f"[{monotonic() - began:5.1f} s] {sentence}", flush=True)
 
     out: Path = options.out
     bundle = load_bundle(options.bundle)
-    say(f"the bundle {bundle.name} in {bundle.path} is sound")
+    log(f"the bundle {bundle.name} in {bundle.path} is sound")
     load_static_mask(options.static_mask)  # raises for a file that the node would refuse
-    # Made before anything is started, because what is wrong with it is best said from here.
+    # Made before anything is started: its errors are reported here.
     detector = Detector(
         bundle,
         provider=options.provider,
@@ -65,7 +60,7 @@ def run_replay(options: argparse.Namespace, command: str) -> None:
         orientation=orientation_of(options),
     )
     seconds_a_frame = _time_one_frame(detector, options)
-    say(f"provider {detector.provider}, about {1000 * seconds_a_frame:.0f} ms a frame")
+    log(f"provider {detector.provider}, about {1000 * seconds_a_frame:.0f} ms a frame")
     replay = Replay(
         bundle=bundle.path,
         bag=options.bag,
@@ -84,21 +79,21 @@ def run_replay(options: argparse.Namespace, command: str) -> None:
     replay.image_transport()  # raises for topics that are not as they should be, before `out`
     prepare_output_dir(out, CONTENTS, overwrite=options.overwrite)
     try:
-        replay.run(out, say=say)
-        say("evaluating what was published" + (", drawing pictures" if options.pictures else ""))
+        replay.run(out, log=log)
+        log("evaluating what was published" + (", drawing pictures" if options.pictures else ""))
         with ProgressBars() as bars:
             report = evaluate_recording(
                 out,
                 pictures=options.pictures,
                 detector=detector,
-                command=command,
+                command=options.command,
                 on_progress=bars,
             )
     except KeyboardInterrupt:
         raise Interrupted(_after_interrupt(out)) from None
     if not options.keep_recording:
         shutil.rmtree(out / RECORDING)
-    say("done\n")
+    log("done\n")
     print(summary(report, out, pictures=options.pictures))
     if options.keep_recording:
         print(f"\nThe rosbag2 bag of all topics is {out / RECORDING}/")
@@ -108,8 +103,8 @@ def _after_interrupt(out: Path) -> str:
     ended = "every process that was started has ended"
     if not (out / RECORDING).is_dir():
         return ended
-    command = f"python -m cosme_ros judge_recording {shlex.quote(str(out))}"
-    return f"{ended}; to evaluate what was recorded until then: {command}"
+    evaluate = f"python -m cosme_ros judge_recording {shlex.quote(str(out))}"
+    return f"{ended}; to evaluate what was recorded until then: {evaluate}"
 
 
 def _time_one_frame(detector: Detector, options: argparse.Namespace) -> float:
@@ -169,3 +164,6 @@ def _parser() -> argparse.ArgumentParser:
         "--pictures", action="store_true", help="draw a contact sheet, pictures and a video too"
     )
     return parser
+
+
+main = command("replay_bag", _parser, run_replay, REPLAY_FAILURES)

@@ -11,21 +11,26 @@ from __future__ import annotations
 import argparse
 import heapq
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
 from cosme_ros import topics
 from cosme_ros.adaptation.adaptation import apply_marks
-from cosme_ros.bags.labelled_frames import LabelSettings
+from cosme_ros.bags.labelled_frames import BagFrame
 from cosme_ros.bags.reading import BagError
-from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
-from cosme_ros.cli.detector_options import detector_of
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.cli.detector_options import (
+    FAILURES,
+    detector_of,
+    drive_frames,
+    open_drive,
+    rule_of,
+)
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     OBSTACLE_PARAMETERS,
@@ -33,17 +38,15 @@ from cosme_ros.cli.options import (
     add_node_options,
     add_overwrite_option,
     at_least,
+    command,
     command_parser,
 )
-from cosme_ros.command_frame import Interrupted, run_command
+from cosme_ros.command_frame import Interrupted
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
-from cosme_ros.inference.providers import ProviderError
 from cosme_ros.output_folder import prepare_output_dir
-from cosme_ros.postprocessing.obstacle_decision import obstacle_rule
-from cosme_ros.postprocessing.static_mask import load_static_mask
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
 from cosme_ros.reporting.snapshot_picture import snapshot_picture
 from cosme_ros.sources.interface import SourceError
-from cosme_ros.sources.labelled import LabelledFrames, Report, open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
 from cosme_ros.visualization.text import counted
@@ -57,32 +60,68 @@ class SnapshotError(Exception):
     """No picture can be made as asked; the message states what would be right."""
 
 
-FAILURES = (BagError, BundleError, OSError, ProviderError, SnapshotError, SourceError, ValueError)
+_Timed = tuple[BagFrame, float]
+"""A frame, and seconds since the first of the drive."""
 
 
-@dataclass(frozen=True)
-class _Frame:
-    index: int
-    """In the drive, from 0."""
-    seconds: float
-    """Since the first picture."""
-    stamp: int
-    """Nanoseconds."""
-    image: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Detected:
+class _Detected(NamedTuple):
     """A frame and what was detected in it, with its history where that counts."""
 
-    frame: _Frame
+    frame: BagFrame
+    seconds: float
     detection: Detection
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    return run_command("snapshot", lambda: _run(options), FAILURES)
+class _Painter:
+    """Makes the outputs of frames, and their pictures.
+
+    Args:
+        options: of the command line.
+        detector: that made the detections.
+        rule: what makes an obstacle.
+    """
+
+    def __init__(self, options: argparse.Namespace, detector: Detector, rule: ObstacleRule) -> None:
+        self._options = options
+        self._detector = detector
+        self._rule = rule
+
+    def outputs(self, detected: _Detected, requested: RequestedOutputs) -> FrameOutputs:
+        return compute_outputs(
+            detected.detection,
+            detected.frame.image,
+            requested,
+            rule=self._rule,
+            provider=self._detector.provider,
+        )
+
+    def highest_score(self, detection: Detection) -> float:
+        """Return the highest score where the camera is looked at, in alarm lines."""
+        mask = self._rule.static_mask
+        score = detection.score
+        return float((score if mask is None else mask.values_of(score)).max())
+
+    def write(self, detected: Iterable[_Detected]) -> int:
+        """Write the pictures, and return how many there are."""
+        options, count = self._options, 0
+        for each in detected:
+            frame = each.frame
+            made = self.outputs(each, RequestedOutputs(True, True, True, True))
+            path = options.out / f"frame_{frame.index:04d}.png"
+            bundle = self._detector.bundle
+            caption = (
+                f"frame {frame.index} at {each.seconds:.2f} s of "
+                f"{options.bag.name or options.bag}; highest score "
+                f"{self.highest_score(each.detection):.2f} alarm lines; bundle {bundle.name}, "
+                f"false-positive rate {bundle.rate(options.false_positive_rate):g}"
+            )
+            picture = snapshot_picture(
+                frame.image, made, caption=caption, static_mask=self._rule.static_mask
+            )
+            if not cv2.imwrite(str(path), picture):
+                raise OSError(f"{path} cannot be written")
+            count += 1
+        return count
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -95,85 +134,50 @@ def _run(options: argparse.Namespace) -> None:
 
 def _draw(options: argparse.Namespace) -> int:
     """Return how many pictures were written."""
-    with _open(options, report=lambda kind, sentence: None) as drive:
+    with open_drive(options.bag, options, quiet=True) as drive:
         total = drive.count
-    wanted = _wanted(options, total)
+    requested = _requested(options, total)
     bundle = load_bundle(options.bundle)
-    if options.region == "drivable" and not bundle.drivable_class_ids:
-        raise SnapshotError(
-            f"--region is 'drivable', but bundle {bundle.name} has no drivable class; "
-            "'everything' is right for it"
-        )
-    options.static_mask = load_static_mask(options.static_mask)  # once, not for each frame
+    rule = rule_of(options, bundle)
     detector = detector_of(options, bundle)
     apply_marks(detector, options.marks)
     prepare_output_dir(options.out, CONTENTS, overwrite=options.overwrite)
-    frames = _frames(options, total)
-    if wanted is not None:
-        needed: Iterable[_Frame] = frames
+    painter = _Painter(options, detector, rule)
+    frames = _frames(options)
+    if requested is not None:
+        needed: Iterable[_Timed] = frames
         if options.frames is not None:
             last = max(options.frames)
-            needed = takewhile(lambda frame: frame.index <= last, frames)
+            needed = takewhile(lambda timed: timed[0].index <= last, frames)
         if options.temporal == "none":  # else the frames between are history
-            needed = (frame for frame in needed if wanted(frame.index))
+            needed = (timed for timed in needed if requested(timed[0].index))
         detected = _detected(needed, detector, options)
-        return _write((each for each in detected if wanted(each.frame.index)), detector, options)
-    worst = _Worst(DEFAULT_WORST if options.worst is None else options.worst)
+        return painter.write(each for each in detected if requested(each.frame.index))
+    worst = _Worst(DEFAULT_WORST if options.worst is None else options.worst, painter)
     try:
         for each in _detected(frames, detector, options):
-            worst.add(each, detector, options)
-    except (
-        BagError,
-        SourceError,
-        KeyboardInterrupt,
-    ):  # what could be read until then is worth a look
-        _write(worst.frames(), detector, options)
+            worst.add(each)
+    except (BagError, SourceError, KeyboardInterrupt):
+        painter.write(worst.frames())  # what could be read until then is worth a look
         raise
-    return _write(worst.frames(), detector, options)
+    return painter.write(worst.frames())
 
 
 def _detected(
-    frames: Iterable[_Frame], detector: Detector, options: argparse.Namespace
+    frames: Iterable[_Timed], detector: Detector, options: argparse.Namespace
 ) -> Iterator[_Detected]:
-    """Of the frames in order, those with a valid score."""
+    """Yield those of the frames, in order, that have a valid score."""
     stream = CameraStream(detector, temporal=options.temporal)
-    for frame in frames:
+    for frame, seconds in frames:
         try:
             detection = stream.detect(frame.image, frame.stamp)
         except ScoreFault as error:
             tqdm.write(f"frame {frame.index} has no picture: {error}", file=sys.stderr)
             continue
-        yield _Detected(frame, detection)
+        yield _Detected(frame, seconds, detection)
 
 
-def _write(detected: Iterable[_Detected], detector: Detector, options: argparse.Namespace) -> int:
-    """How many pictures were written."""
-    count = 0
-    for each in detected:
-        frame = each.frame
-        made = _outputs(detector, each, options, RequestedOutputs(True, True, True, True))
-        path = options.out / f"frame_{frame.index:04d}.png"
-        caption = _caption(frame, made, detector.bundle, options)
-        picture = snapshot_picture(
-            frame.image, made, caption=caption, static_mask=options.static_mask
-        )
-        if not cv2.imwrite(str(path), picture):
-            raise OSError(f"{path} cannot be written")
-        count += 1
-    return count
-
-
-def _open(options: argparse.Namespace, *, report: Report) -> LabelledFrames:
-    return open_labelled_frames(
-        options.bag,
-        image_topic=options.image_topic,
-        labels=LabelSettings(topic=""),
-        report=report,
-        frame_rate=options.frame_rate,
-    )
-
-
-def _wanted(options: argparse.Namespace, total: int) -> Callable[[int], bool] | None:
+def _requested(options: argparse.Namespace, total: int) -> Callable[[int], bool] | None:
     """Return whether a frame index is requested; None where the scores decide.
 
     Args:
@@ -193,20 +197,13 @@ def _wanted(options: argparse.Namespace, total: int) -> Callable[[int], bool] | 
     return set(options.frames).__contains__
 
 
-def _frames(options: argparse.Namespace, total: int) -> Iterator[_Frame]:
+def _frames(options: argparse.Namespace) -> Iterator[_Timed]:
     """Yield the frames. Raises SnapshotError where there is none, or one of --frames is beyond."""
-    first: int | None = None
-    last = -1
-
-    def report(kind: str, sentence: str) -> None:
-        tqdm.write(sentence, file=sys.stderr)
-
-    with _open(options, report=report) as drive:
-        frames = tqdm(drive.read(), total=total or None, unit=" frames", desc="reading")
-        for frame in frames:
-            first = frame.stamp if first is None else first
-            last = frame.index
-            yield _Frame(frame.index, (frame.stamp - first) * 1e-9, frame.stamp, frame.image)
+    first, last = None, -1
+    for frame in drive_frames(options.bag, options, desc="reading"):
+        first = frame.stamp if first is None else first
+        last = frame.index
+        yield frame, (frame.stamp - first) * 1e-9
     if first is None:
         raise SnapshotError(f"{options.bag} has no picture that can be read")
     if options.frames is not None and max(options.frames) > last:
@@ -218,63 +215,28 @@ def _frames(options: argparse.Namespace, total: int) -> Iterator[_Frame]:
 class _Worst:
     """The frames with the highest obstacles, or the highest scores where there are none.
 
-    Only their pictures and what the networks gave are kept: outputs are made again when drawn.
+    Only their images and the network's outputs are stored: outputs are made again when drawn.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, painter: _Painter) -> None:
         self._count = count
-        self._kept: list[tuple[float, float, int, _Detected]] = []
+        self._painter = painter
+        self._entries: list[tuple[float, float, int, _Detected]] = []
 
-    def add(self, detected: _Detected, detector: Detector, options: argparse.Namespace) -> None:
-        made = _outputs(detector, detected, options, RequestedOutputs(True, False, False, True))
+    def add(self, detected: _Detected) -> None:
+        made = self._painter.outputs(detected, RequestedOutputs(True, False, False, True))
         highest = made.obstacles[0].peak_score if made.obstacles else 0.0
+        score = self._painter.highest_score(detected.detection)
+        # Maps of camera size that were made are not stored.
+        fresh = detected.detection.with_raw_score(detected.detection.raw_score_grid)
         # Of equal ones the earlier; the index is unique, so frames are never compared.
-        index = detected.frame.index
-        # Maps of camera size that were made are not kept.
-        fresh = _Detected(
-            detected.frame, detected.detection.with_raw_score(detected.detection.raw_score_grid)
-        )
-        entry = (highest, _highest_score(made, options), -index, fresh)
-        (heapq.heappush if len(self._kept) < self._count else heapq.heappushpop)(self._kept, entry)
+        entry = (highest, score, -detected.frame.index, detected._replace(detection=fresh))
+        push = heapq.heappush if len(self._entries) < self._count else heapq.heappushpop
+        push(self._entries, entry)
 
     def frames(self) -> list[_Detected]:
-        """In the order of the bag."""
-        return sorted(
-            (detected for *_, detected in self._kept), key=lambda detected: detected.frame.index
-        )
-
-
-def _outputs(
-    detector: Detector, detected: _Detected, options: argparse.Namespace, wanted: RequestedOutputs
-) -> FrameOutputs:
-    return compute_outputs(
-        detected.detection,
-        detected.frame.image,
-        wanted,
-        rule=obstacle_rule(
-            detector.bundle,
-            region=options.region,
-            minimum_area=options.minimum_area,
-            outline=options.outline,
-            static_mask=options.static_mask,
-        ),
-        provider=detector.provider,
-    )
-
-
-def _highest_score(made: FrameOutputs, options: argparse.Namespace) -> float:
-    """Return the highest score that is looked at, in alarm lines."""
-    assert made.score is not None
-    mask = options.static_mask
-    return float((made.score if mask is None else mask.values_of(made.score)).max())
-
-
-def _caption(frame: _Frame, made: FrameOutputs, bundle: Bundle, options: argparse.Namespace) -> str:
-    return (
-        f"frame {frame.index} at {frame.seconds:.2f} s of {options.bag.name or options.bag}; "
-        f"highest score {_highest_score(made, options):.2f} alarm lines; bundle {bundle.name}, "
-        f"false-positive rate {bundle.rate(options.false_positive_rate):g}"
-    )
+        """Return them in the order of the drive."""
+        return [entry[-1] for entry in sorted(self._entries, key=lambda entry: -entry[2])]
 
 
 def _indices(text: str) -> list[int]:
@@ -314,9 +276,8 @@ def _parser() -> argparse.ArgumentParser:
         f"{topics.CAMERA_IMAGE}, or the only topic with pictures)",
     )
     add_frame_rate_option(parser)
-    add_node_options(
-        parser,
-        *OBSTACLE_PARAMETERS,
-        "threads",
-    )
+    add_node_options(parser, *OBSTACLE_PARAMETERS, "threads")
     return parser
+
+
+main = command("snapshot", _parser, _run, (*FAILURES, SnapshotError))

@@ -9,34 +9,24 @@ import argparse
 import sys
 import threading
 import webbrowser
-from collections.abc import Sequence
 from pathlib import Path
 
 from cosme_ros.adaptation.adaptation import apply_marks
-from cosme_ros.bundle.loading import BundleError, load_bundle
-from cosme_ros.cli.detector_options import detector_of, rule_of
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.cli.detector_options import FAILURES, detector_of, rule_of
 from cosme_ros.cli.options import (
     OBSTACLE_PARAMETERS,
     add_frame_rate_option,
     add_node_options,
+    command,
     command_parser,
     positive,
 )
-from cosme_ros.command_frame import run_command
-from cosme_ros.inference.providers import ProviderError
-from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.opening import open_source
 from cosme_ros.watching.server import serve
 from cosme_ros.watching.session import WatchSession
 
 PORT = 8765
-FAILURES = (BundleError, OSError, ProviderError, SourceError, ValueError)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return the exit status."""
-    options = _parser().parse_args(arguments)
-    return run_command("watch", lambda: _run(options), FAILURES)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -98,3 +88,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--exit-at-end", action="store_true", help="end with the last frame")
     add_node_options(parser, *OBSTACLE_PARAMETERS, "threads")
     return parser
+
+
+main = command("watch", _parser, _run, FAILURES)

@@ -46,7 +46,7 @@ class AdvisedRate:
 
     @property
     def setting(self) -> str:
-        """For `ros2 run` and `ros2 launch`; empty where no rate sets this line."""
+        """Return the argument of `ros2 launch`; empty where no rate sets this line."""
         rate = self.false_positive_rate
         return "" if rate is None else f"false_positive_rate:={decimal_rate(rate)}"
 

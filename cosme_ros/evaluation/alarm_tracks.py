@@ -37,7 +37,7 @@ class AlarmTrack:
 
     @property
     def is_false(self) -> bool:
-        """Whether it is known to be on something ordinary, and never was on an anomaly."""
+        """Return whether it was on something ordinary, and never on an anomaly."""
         return self.on_normal > 0 and self.on_anomaly == 0
 
 
@@ -50,7 +50,7 @@ class AlarmTracks:
 
     @property
     def identities(self) -> IdentityCounts:
-        """Of the labelled obstacles so far."""
+        """Return the counts of the labelled obstacles so far."""
         return self._identities.counts
 
     def add(

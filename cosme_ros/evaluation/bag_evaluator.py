@@ -95,20 +95,12 @@ class BagTask:
 
 
 def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
-    """Every frame of the bag, or those until `WorkFolder.ask_to_stop`.
+    """Evaluate every frame of a bag, or those until `WorkFolder.request_stop`.
 
     Raises BundleError, ProviderError and ValueError for settings that fit no bag.
     """
     ignore_interrupts(task.owner)
-    detector = _detector(
-        task.bundle,
-        task.settings.provider,
-        task.settings.false_positive_rate,
-        task.settings.threads,
-        task.settings.device,
-        ImageOrientation(task.settings.image_rotation, task.settings.image_flip),
-        task.settings.marks,
-    )
+    detector = _detector(task.bundle, task.settings)
     warnings = WarningLog()
     began = monotonic()
     try:
@@ -120,7 +112,7 @@ def evaluate_bag(task: BagTask) -> BagFigures | Unreadable:
             frame_rate=task.settings.frame_rate,
         ) as frames:
             run = _Run(task, detector, frames, warnings)
-            figures = run.to_the_end(frames)
+            figures = run.evaluate(frames)
     except (BagError, SourceError) as error:
         return Unreadable(task.path, str(error), warnings)
     if not figures.frames:
@@ -189,7 +181,7 @@ class _Run:
         self._scenes = scenes_of(task.path)
         self._scene: Scene | None = None
 
-    def to_the_end(self, frames: LabelledFrames) -> BagFigures:
+    def evaluate(self, frames: LabelledFrames) -> BagFigures:
         task = self._task
         with ExitStack() as stack:
             task.work.expect(task.number, frames.count)
@@ -197,7 +189,7 @@ class _Run:
             self._scores = stack.enter_context(task.work.open_scores(task.number))
             self._outputs = stack.enter_context(BagOutputs(task.outputs, self._static_mask))
             for frame in _ahead(frames.read()):
-                if task.work.is_to_stop():
+                if task.work.stop_requested():
                     self._figures.interrupted = True
                     break
                 self._add(frame)
@@ -298,7 +290,7 @@ class _Run:
         return tracked.decision, tracked.tracks
 
     def _alarm_score(self, detection: Detection, label: NDArray[np.uint8] | None) -> float | None:
-        """See `FrameFigures.alarm_score`."""
+        """Return `FrameFigures.alarm_score`."""
         may_be_abnormal = bool(self._figures.labels) if label is None else (label == ANOMALY).any()
         area = None if may_be_abnormal else search_area(detection, self._rule)
         if area is None:
@@ -426,7 +418,7 @@ def _looked_at(frame: BagFrame, static_mask: StaticMask) -> BagFrame:
 
 
 def _to_size(grid: NDArray[np.float32], label: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Raw scores at the label's size, float32 [H, W].
+    """Return the raw scores at the label's size, float32 [H, W].
 
     From the grid and before the division by the threshold, as `python -m training evaluate` does:
     so the figures are the same, not only nearly.
@@ -454,23 +446,15 @@ def _ahead(
 
 
 @functools.lru_cache(maxsize=1)
-def _detector(
-    bundle: Path,
-    provider: str,
-    false_positive_rate: float,
-    threads: int,
-    device: int,
-    orientation: ImageOrientation,
-    marks: str,
-) -> Detector:
-    """One for all bags that a process is given."""
+def _detector(bundle: Path, settings: EvaluationSettings) -> Detector:
+    """Return the detector, one for all bags that a process is given."""
     detector = Detector(
         load_bundle(bundle),
-        provider=provider,
-        false_positive_rate=false_positive_rate,
-        threads=threads,
-        device_index=device,
-        orientation=orientation,
+        provider=settings.provider,
+        false_positive_rate=settings.false_positive_rate,
+        threads=settings.threads,
+        device_index=settings.device,
+        orientation=ImageOrientation(settings.image_rotation, settings.image_flip),
     )
-    apply_marks(detector, marks)
+    apply_marks(detector, settings.marks)
     return detector

@@ -170,9 +170,9 @@ class Evaluator:
         Returns:
             Whether this is the first request.
         """
-        if self._work is None or self._work.is_to_stop():
+        if self._work is None or self._work.stop_requested():
             return False
-        self._work.ask_to_stop()
+        self._work.request_stop()
         return True
 
     @contextmanager

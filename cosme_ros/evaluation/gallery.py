@@ -65,11 +65,11 @@ class PictureBook:
             self.offer(target, group, moved.rank, lambda: moved)
 
     def pictures(self, kind: str) -> list[Picture]:
-        """Highest rank first."""
+        """Return the pictures of a kind, highest rank first."""
         return sorted(self._groups[kind].values(), key=lambda p: (-p.rank, p.bag, p.frame))
 
 
 def draw_frame(view: FrameView, *, caption: str, note: str) -> tuple[bytes, bytes]:
-    """Thumbnail and large picture as JPEG; `caption` and `note` stand above the large one."""
+    """Return thumbnail and large picture as JPEG, the latter under `caption` and `note`."""
     large = panel(view, caption=caption, note=note, width=_LARGE_WIDTH)
     return jpeg(outlined(view, width=_THUMBNAIL_WIDTH)), jpeg(large)

@@ -73,7 +73,7 @@ class IdentityCounter:
 
     @property
     def counts(self) -> IdentityCounts:
-        """Of the frames so far."""
+        """Return the counts of the frames so far."""
         return IdentityCounts(len(self._last), self._switches, self._fragmentations)
 
 

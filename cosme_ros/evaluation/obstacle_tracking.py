@@ -48,7 +48,7 @@ class LabelledObstacle:
 
     @property
     def iou(self) -> float | None:
-        """Median of `ious`; None where it is never found."""
+        """Return the median of `ious`; None where it is never found."""
         return median(self.ious) if self.ious else None
 
 
@@ -107,7 +107,7 @@ class LabelledObstacles:
     """
 
     def __init__(self, minimum_area: int) -> None:
-        """Regions of fewer pixels are not there yet: an obstacle appears when it reaches that."""
+        """Set the area in pixels at which an obstacle appears."""
         self._minimum_area = minimum_area
         self._before: NDArray[np.int32] = np.zeros((0, 0), np.int32)
         self.all: list[LabelledObstacle] = []
@@ -199,7 +199,7 @@ def _overlap(
     numbers: NDArray[np.int32],
     label: NDArray[np.uint8],
 ) -> tuple[int, float]:
-    """How many pixels of an obstacle the mask covers, and their intersection over union.
+    """Return how many pixels of an obstacle the mask covers, and the intersection over union.
 
     `regions` are those of the mask, 0 outside of them; `numbers` those of all obstacles.
     """

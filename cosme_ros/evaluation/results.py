@@ -53,12 +53,12 @@ class FrameFigures:
 
     @property
     def alarm(self) -> bool:
-        """Whether the frame has an obstacle."""
+        """Return whether the frame has an obstacle."""
         return bool(self.obstacles)
 
     @property
     def known_normal(self) -> bool:
-        """Labelled, and nothing is wrong."""
+        """Return whether the frame is labelled and has no anomaly."""
         return self.anomalous_pixels == 0
 
 
@@ -147,12 +147,12 @@ class Unreadable:
 
 def named(name: str, path: Path, sentence: str) -> str:
     """Return the sentence with the bag's name before it, unless it begins with the bag's path."""
-    told = sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
-    return printable(told, MOST_OF_A_SENTENCE)
+    text = sentence if sentence.startswith(str(path)) else f"{name}: {sentence}"
+    return printable(text, MOST_OF_A_SENTENCE)
 
 
 def pooled_scores(bags: Sequence[BagFigures]) -> ScoreDistribution:
-    """Of all grid places of all bags, of which there is one at least."""
+    """Return the score distribution over all bags, of which there is one at least."""
     pooled = deepcopy(bags[0].scores)
     for bag in bags[1:]:
         pooled.include(bag.scores)
@@ -160,7 +160,7 @@ def pooled_scores(bags: Sequence[BagFigures]) -> ScoreDistribution:
 
 
 def pooled_histogram(bags: Iterable[BagFigures]) -> AnomalyHistogram:
-    """Of all labelled pixels of all bags, as one."""
+    """Return one histogram of all labelled pixels of all bags."""
     pooled = AnomalyHistogram()
     for bag in bags:
         pooled.include(bag.histogram)

@@ -47,7 +47,7 @@ class ScoreDistribution:
         self._above = np.zeros((2, self._thresholds.size), np.int64)
 
     def add(self, raw_score: NDArray[np.float32], *, known_normal: bool) -> None:
-        """One frame's grid; `known_normal` if it has labels and none of them is an anomaly."""
+        """Count one frame's grid; `known_normal` if it has labels and none is an anomaly."""
         ordered = np.sort(raw_score, axis=None).astype(np.float64)
         above = ordered.size - np.searchsorted(ordered, self._thresholds)
         for kind in (0, 1) if known_normal else (0,):
@@ -63,7 +63,7 @@ class ScoreDistribution:
         self._above += other._above
 
     def exceedance(self) -> tuple[Exceedance, ...]:
-        """By row of the calibration table; empty before the first frame."""
+        """Return the calibration table with the observed shares; empty before any frame."""
         if not self._places[0]:
             return ()
         rows = []

@@ -81,7 +81,7 @@ def taken_for(labels: LabelSettings, held: Sequence[int]) -> dict[str, list[int]
 
 
 def without_anomalies(labels: LabelSettings, held: Sequence[int]) -> str:
-    """Why nothing is labelled as an anomaly; '' where something is, or nothing is labelled."""
+    """Return why nothing is labelled as an anomaly; '' where something is, or no labels are."""
     if not held or set(held) & set(labels.anomaly_ids):
         return ""
     return (
@@ -92,7 +92,7 @@ def without_anomalies(labels: LabelSettings, held: Sequence[int]) -> str:
 
 
 def unheld_ids(labels: LabelSettings, held: Collection[int]) -> str:
-    """Which of several anomaly ids no label of any bag holds; '' where all or none are held."""
+    """Return a sentence on anomaly ids that no label holds; '' where all or none are held."""
     unheld = [value for value in labels.anomaly_ids if value not in held]
     if not held or not unheld or len(unheld) == len(labels.anomaly_ids):
         return ""
@@ -103,7 +103,7 @@ def unheld_ids(labels: LabelSettings, held: Collection[int]) -> str:
 
 
 def listed(values: Sequence[int]) -> str:
-    """For people: the first of them, and how many more there are."""
+    """Return a text of the first values, and how many more there are."""
     more = len(values) - _MOST_LISTED
     return (", ".join(map(str, values[:_MOST_LISTED])) or "none") + (
         f" and {more} more" if more > 0 else ""

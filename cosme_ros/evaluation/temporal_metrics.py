@@ -4,7 +4,7 @@
 """Figures over time: alarms a minute, and how steady masks are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from statistics import fmean, median
 
@@ -35,17 +35,17 @@ class AlarmFigures:
 
     @property
     def alarm_rate(self) -> float | None:
-        """Share of frames with an alarm."""
+        """Return the share of frames with an alarm."""
         return self.alarm_frames / self.frames if self.frames else None
 
     @property
     def time_in_alarm(self) -> float | None:
-        """Share of the time."""
+        """Return the share of the time in alarm."""
         return self.alarm_seconds / self.seconds if self.seconds else None
 
     @property
     def alarms_a_minute(self) -> float | None:
-        """Alarms a minute; None where the duration is zero."""
+        """Return the alarms a minute; None where the duration is zero."""
         return 60 * self.alarms / self.seconds if self.seconds else None
 
 
@@ -76,7 +76,7 @@ class DetectionDelay:
 
 
 def times(frames: Sequence[FrameFigures]) -> list[float]:
-    """Seconds since the first frame; see `clock`."""
+    """Return the seconds since the first frame; see `clock`."""
     return [nanoseconds * 1e-9 for nanoseconds in clock(frames).tolist()]
 
 
@@ -99,7 +99,7 @@ def clock(frames: Sequence[FrameFigures]) -> NDArray[np.int64]:
 
 
 def alarm_figures(frames: Sequence[FrameFigures], *, normal_only: bool, gap: float) -> AlarmFigures:
-    """Of all frames of one bag, or of those that are labelled and show nothing wrong.
+    """Return the alarm figures of all frames of one bag, or of those labelled as normal.
 
     Alarming frames no more than `gap` seconds apart are one alarm.
     """
@@ -119,19 +119,13 @@ def alarm_figures(frames: Sequence[FrameFigures], *, normal_only: bool, gap: flo
 
 
 def together(parts: Sequence[AlarmFigures]) -> AlarmFigures:
-    """Of several bags: no alarm goes on from one to the next."""
-    return AlarmFigures(
-        frames=sum(part.frames for part in parts),
-        seconds=sum(part.seconds for part in parts),
-        alarm_frames=sum(part.alarm_frames for part in parts),
-        alarms=sum(part.alarms for part in parts),
-        alarm_seconds=sum(part.alarm_seconds for part in parts),
-        withheld=sum(part.withheld for part in parts),
-    )
+    """Sum the figures of several bags: no alarm continues from one to the next."""
+    names = (field.name for field in fields(AlarmFigures))
+    return AlarmFigures(**{name: sum(getattr(part, name) for part in parts) for name in names})
 
 
 def stability(bags: Sequence[Sequence[FrameFigures]]) -> Stability:
-    """Of the frames of several bags; no frame neighbours one of another bag."""
+    """Return the mask's stability over several bags; no frame neighbours one of another bag."""
     overlaps = [f.mask_iou for frames in bags for f in frames if f.mask_iou is not None]
     alarming = single = 0
     for frames in bags:
@@ -149,7 +143,7 @@ def stability(bags: Sequence[Sequence[FrameFigures]]) -> Stability:
 
 
 def detection(obstacles: Sequence[LabelledObstacle]) -> DetectionDelay:
-    """Of labelled obstacles."""
+    """Return the detection delay of labelled obstacles."""
     after = [o.found_after for o in obstacles if o.found_after is not None]
     return DetectionDelay(
         obstacles=len(obstacles),

@@ -37,13 +37,13 @@ class Workers:
     def map(
         self, function: Callable[..., Result], calls: Sequence[tuple[Any, ...]]
     ) -> list[Result]:
-        """Results in the order of `calls`, each the arguments of one."""
+        """Return the results in the order of `calls`, each the arguments of one call."""
         parallel = joblib.Parallel(n_jobs=self._jobs, batch_size=1)
         return list(parallel(joblib.delayed(function)(*call) for call in calls))
 
 
 def ignore_interrupts(owner: int) -> None:
-    """In every process but the one of that id.
+    """Ignore Ctrl-C in every process but the one with this id.
 
     Ctrl-C reaches all processes of a terminal. The owner asks for an orderly end; a worker that is
     struck down would take its figures with it.
@@ -67,7 +67,7 @@ def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]
     if backend not in BACKENDS:
         raise ClusterError(f"there is no backend {backend!r}; known are {', '.join(BACKENDS)}")
     with ExitStack() as stack:
-        with _deaf_to_interrupts():
+        with _interrupts_ignored():
             if backend == "dask":
                 stack.enter_context(_dask_client(jobs, scheduler))
             elif backend == "ray":
@@ -80,7 +80,7 @@ def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
+def _interrupts_ignored() -> Iterator[None]:
     """Make processes that are started in this context ignore Ctrl-C from their start."""
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -125,7 +125,7 @@ class WorkFolder:
     path: Path
 
     def make(self) -> None:
-        """Empty, whatever an earlier run left."""
+        """Make the folder, empty."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir(parents=True)
 
@@ -133,16 +133,16 @@ class WorkFolder:
         """Delete the folder."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def ask_to_stop(self) -> None:
-        """Every worker ends after the frame it is at, and hands over what it has."""
+    def request_stop(self) -> None:
+        """Let every worker end after its current frame, with the figures until then."""
         self._stop.touch()
 
-    def is_to_stop(self) -> bool:
+    def stop_requested(self) -> bool:
         """Return whether the workers have been asked to stop."""
         return self._stop.exists()
 
     def open_progress(self, bag: int) -> BinaryIO:
-        """To which one byte is written for each frame of the bag of that number."""
+        """Open the file to which a byte is written for each frame of the bag of this number."""
         return (self.path / f"{bag}.frames").open("wb", buffering=0)
 
     def expect(self, bag: int, frames: int) -> None:
@@ -150,16 +150,16 @@ class WorkFolder:
         (self.path / f"{bag}.expected").write_text(str(frames), encoding="utf-8")
 
     def frames_expected(self) -> int:
-        """Of all bags that are open or done."""
+        """Return the frames of all bags that are open or done."""
         counts = (file.read_text(encoding="utf-8") for file in self.path.glob("*.expected"))
         return sum(int(count) for count in counts if count)
 
     def frames_done(self) -> int:
-        """By all workers."""
+        """Return the frames that all workers have done."""
         return sum(file.stat().st_size for file in self.path.glob("*.frames"))
 
     def open_scores(self, bag: int) -> BinaryIO:
-        """For `write_labelled`."""
+        """Open the file for `write_labelled`."""
         return self._scores(bag).open("wb")
 
     def labelled(self, bag: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:

@@ -61,7 +61,7 @@ def explain_briefly(
 ) -> tuple[Explanation, ...]:
     """Explain a frame's obstacles by what the frame has anyway: no network runs.
 
-    Forward and backward consensus are told apart only in a bundle that has one of them alone.
+    Forward and backward consensus are separate only in a bundle that has one of them alone.
 
     Args:
         bundle: that was run.

@@ -14,12 +14,12 @@ from cosme_ros.parameters import Settings
 
 
 def has_pose(settings: Settings) -> bool:
-    """Return whether the settings say where the camera's pose comes from: else it is off."""
+    """Return whether the settings give the source of the camera's pose: else it is off."""
     return settings.camera_pose != "parameters" or settings.camera_height > 0.0
 
 
 def pose_of_settings(settings: Settings) -> CameraPose:
-    """Return the pose that the parameters say. Raises ValueError for a height of 0."""
+    """Return the pose of the parameters. Raises ValueError for a height of 0."""
     return pose_from_angles(
         height=settings.camera_height,
         x=settings.camera_x,

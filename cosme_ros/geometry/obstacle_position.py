@@ -84,7 +84,7 @@ class ObstaclePosition:
 
     @property
     def covariance(self) -> Floats:
-        """[2, 2] of (x, y), square metres."""
+        """Return the covariance [2, 2] of (x, y), square metres."""
         cos, sin = math.cos(self.bearing), math.sin(self.bearing)
         axes = np.array([[cos, -sin], [sin, cos]])
         along, across = self.range_sigma**2, (self.range * self.bearing_sigma) ** 2

@@ -30,7 +30,7 @@ class HealthState(IntEnum):
     """How like those of calibration a camera's frames are; a higher number is worse."""
 
     NO_REFERENCE = 0
-    """The bundle does not say what calibration's frames were like."""
+    """The bundle has no reference of the calibration frames."""
     IN_DOMAIN = 1
     DEGRADED = 2
     OUT_OF_DOMAIN = 3

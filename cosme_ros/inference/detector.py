@@ -131,12 +131,12 @@ class Detection:
 
     @property
     def threshold(self) -> float:
-        """Raw score at the alarm line."""
+        """Return the raw score at the alarm line."""
         return self._threshold
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the frame."""
+        """Return height and width of the frame."""
         width, height = self._size
         return height, width
 
@@ -223,7 +223,7 @@ class Detector:
         self.bundle = bundle
         rate = bundle.rate(false_positive_rate)
         self.threshold: float = bundle.calibration.threshold(rate)
-        """Raw score at the alarm line."""
+        """Return the raw score at the alarm line."""
         try:
             sessions = open_sessions(
                 {graph: read_graph(bundle, graph) for graph in GRAPHS},
@@ -348,7 +348,7 @@ class Detector:
         return max(1, round(width * own_height / own_width)), width
 
     def _compare_aspect(self, height: int, width: int) -> None:
-        if (height, width) in self._sizes_seen:  # each is told once: cameras may differ
+        if (height, width) in self._sizes_seen:  # each is logged once: cameras may differ
             return
         self._sizes_seen.add((height, width))
         stretch = self.stretch(height, width)

@@ -27,10 +27,7 @@ class FrameSizes:
         self._counts: Counter[Shape] = Counter()
 
     def returns_memory(self, shape: Shape) -> bool:
-        """Count a frame; tell whether memory is to be returned after it.
-
-        Args:
-            shape: of the frame.
+        """Count a frame, and return whether memory is to be returned after it.
 
         >>> sizes = FrameSizes()
         >>> [sizes.returns_memory((360, 640)) for _ in range(4)]

@@ -15,6 +15,7 @@ import importlib.util
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,42 +74,38 @@ def check_assignment(assigned: Iterable[tuple[str, str]], provider: str, file_na
         )
 
 
-def _prepare_cpu(
-    options: ort.SessionOptions,
-    threads: int,
-    own: Mapping[str, str],
-    engine_cache: EngineCache,
-    bfloat16: bool,
-) -> list[Any]:
-    if own:
+@dataclass(frozen=True)
+class SessionRequest:
+    """What a session is to be opened with, for the functions of PREPARATIONS."""
+
+    options: ort.SessionOptions
+    threads: int
+    own: Mapping[str, str]
+    """The provider's own options."""
+    engine_cache: EngineCache
+    bfloat16: bool
+    """Compute in bfloat16 where the provider can."""
+
+
+def _prepare_cpu(request: SessionRequest) -> list[Any]:
+    if request.own:
         raise ProviderError(
-            f"runtime_options has {', '.join(own)}, but provider cpu takes none of its own; only "
-            f"those that begin with '{SESSION_PREFIX}' are for it"
+            f"runtime_options has {', '.join(request.own)}, but provider cpu takes none of its "
+            f"own; only those that begin with '{SESSION_PREFIX}' are for it"
         )
     return [CPU]
 
 
-def _prepare_cuda(
-    options: ort.SessionOptions,
-    threads: int,
-    own: Mapping[str, str],
-    engine_cache: EngineCache,
-    bfloat16: bool,
-) -> list[Any]:
+def _prepare_cuda(request: SessionRequest) -> list[Any]:
     _require("cuda")
     _preload_cuda()
-    return [(_CUDA, dict(own)), CPU]
+    return [(_CUDA, dict(request.own)), CPU]
 
 
-def _prepare_tensorrt(
-    options: ort.SessionOptions,
-    threads: int,
-    own: Mapping[str, str],
-    engine_cache: EngineCache,
-    bfloat16: bool,
-) -> list[Any]:
+def _prepare_tensorrt(request: SessionRequest) -> list[Any]:
     _require("tensorrt")
     _preload_cuda()
+    own, engine_cache = request.own, request.engine_cache
     # What TensorRT leaves goes to the same GPU.
     cuda = (_CUDA, {DEVICE_ID: own[DEVICE_ID]}) if DEVICE_ID in own else _CUDA
     folder = _writable(engine_cache()) if engine_cache is not None else None
@@ -135,19 +132,13 @@ def _writable(folder: Path) -> Path | None:
     return folder
 
 
-def _prepare_openvino(
-    options: ort.SessionOptions,
-    threads: int,
-    own: Mapping[str, str],
-    engine_cache: EngineCache,
-    bfloat16: bool,
-) -> list[Any]:
-    on_processor = {"INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32"}
+def _prepare_openvino(request: SessionRequest) -> list[Any]:
+    on_processor = {"INFERENCE_PRECISION_HINT": "bf16" if request.bfloat16 else "f32"}
     if _OPENVINO in ort.get_available_providers():
         settings = {"device_type": "CPU", "load_config": json.dumps({"CPU": on_processor})}
-        if threads:
-            settings["num_of_threads"] = str(threads)
-        return [(_OPENVINO, {**settings, **own}), CPU]
+        if request.threads:
+            settings["num_of_threads"] = str(request.threads)
+        return [(_OPENVINO, {**settings, **request.own}), CPU]
     if importlib.util.find_spec(_OPENVINO_PLUGIN) is None or not hasattr(ort, "get_ep_devices"):
         raise ProviderError(
             f"ONNX Runtime {ort.__version__} here has no OpenVINO; {REMEDIES['openvino']}"
@@ -159,17 +150,16 @@ def _prepare_openvino(
             "CPUs only (onnxruntime pull request 31981 lifts that); on another CPU take "
             "provider cpu, or onnxruntime-openvino in place of onnxruntime"
         )
-    if threads:
-        on_processor["INFERENCE_NUM_THREADS"] = str(threads)
+    if request.threads:
+        on_processor["INFERENCE_NUM_THREADS"] = str(request.threads)
     settings = {"load_config": json.dumps({"CPU": on_processor})}
     # The CPU before GPU and NPU: it is what was measured, and every machine with OpenVINO has it.
     on_cpu = [device for device in devices if device.device.type == ort.OrtHardwareDeviceType.CPU]
-    options.add_provider_for_devices(on_cpu or devices, {**settings, **own})
+    request.options.add_provider_for_devices(on_cpu or devices, {**settings, **request.own})
     return []  # providers given as devices are not named again; the CPU is always behind them
 
 
-_Prepare = Callable[[ort.SessionOptions, int, Mapping[str, str], EngineCache, bool], list[Any]]
-PREPARATIONS: Mapping[str, _Prepare] = {
+PREPARATIONS: Mapping[str, Callable[[SessionRequest], list[Any]]] = {
     "tensorrt": _prepare_tensorrt,
     "cuda": _prepare_cuda,
     "openvino": _prepare_openvino,

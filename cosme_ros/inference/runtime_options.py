@@ -48,7 +48,7 @@ def split_options(options: Mapping[str, str]) -> tuple[dict[str, str], dict[str,
 
 
 def captures_graphs(options: Mapping[str, str]) -> bool:
-    """Whether a GPU's provider is to record its kernels once and replay them (CUDA graphs)."""
+    """Return whether a GPU's provider records its kernels once and replays them (CUDA graphs)."""
     return _is_on(options, _CUDA_GRAPH)
 
 

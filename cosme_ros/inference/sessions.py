@@ -22,6 +22,7 @@ from cosme_ros.inference.gpus import gpu_count
 from cosme_ros.inference.provider_settings import (
     DEVICE_ID,
     PROVIDERS,
+    WITH_DEVICES,
     check_affinity,
     check_device,
     with_device,
@@ -32,6 +33,7 @@ from cosme_ros.inference.providers import (
     REMEDIES,
     EngineCache,
     ProviderError,
+    SessionRequest,
     check_assignment,
     require_started,
 )
@@ -87,7 +89,7 @@ class Session:
     @property
     def device(self) -> str:
         """Return where the graph reads and writes, in ONNX Runtime's words: 'cuda' or 'cpu'."""
-        return "cuda" if self.provider in ("cuda", "tensorrt") else "cpu"
+        return "cuda" if self.provider in WITH_DEVICES else "cpu"
 
     @property
     def arenas(self) -> str:
@@ -196,8 +198,9 @@ def open_session(
     except ValueError as error:
         raise ProviderError(str(error)) from error
     graph = _graph_file(model)
+    cache = _folder_of_graph(engine_cache, graph)
     runtime_providers = PREPARATIONS[provider](
-        options, threads, of_provider, _folder_of_graph(engine_cache, graph), bfloat16
+        SessionRequest(options, threads, of_provider, cache, bfloat16)
     )
     for name, value in {**_SESSION_DEFAULTS, **of_session}.items():
         options.add_session_config_entry(name, value)
@@ -395,7 +398,7 @@ def _open_and_ask(
             for part in session.get_provider_graph_assignment_info()
             for node in part.get_nodes()
         ]
-    # Before 1.24 ONNX Runtime tells nobody what it assigned, but a profile of one run shows it.
+    # Before 1.24 ONNX Runtime does not report what it assigned; a profile of one run shows it.
     with tempfile.TemporaryDirectory(prefix="cosme_ros_") as folder:
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")

@@ -51,7 +51,7 @@ def values_of(
 
 
 def dds_profile() -> list[Action]:
-    """Room for images of megabytes in Fast DDS, unless the user has a profile of their own."""
+    """Return the action that sets the Fast DDS profile, unless the user has set one."""
     variable = profile_variable()
     if os.environ.get(variable):
         return []

@@ -22,9 +22,9 @@ _YES, _NO = ("true", "1"), ("false", "0")
 class ArgumentError(ValueError):
     """A launch argument cannot be used; the sentence names it and what would be right."""
 
-    def __init__(self, name: str, complaint: object) -> None:
-        """`complaint` is what is wrong, as in "is 2, but must be ..."."""
-        super().__init__(f"argument '{name}' {complaint}")
+    def __init__(self, name: str, fault: object) -> None:
+        """Take what is wrong, as in "is 2, but must be ..."."""
+        super().__init__(f"argument '{name}' {fault}")
 
 
 def flag(name: str, text: str) -> bool:
@@ -80,9 +80,9 @@ def parameter(name: str, text: str) -> str | bool | int | float:
         low = -math.inf if row.minimum is None else row.minimum
         high = math.inf if row.maximum is None else row.maximum
         value = number(name, text, low, high)
-    complaint = row.complaint(value)
-    if complaint is not None:
-        raise ArgumentError(name, complaint)
+    fault = row.fault(value)
+    if fault is not None:
+        raise ArgumentError(name, fault)
     return value
 
 

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""How `ros2 launch` ends: with an exit code that tells failure, and a last line that says why.
+"""How `ros2 launch` ends: with an exit code of 1 after a failure, and a last line with the reason.
 
 Launch itself ends with 0 whatever its processes did, and shows no reason given to Shutdown. An
 exception in an event handler is what makes it end with 1; raised while it starts something, it
@@ -23,7 +23,7 @@ class LaunchError(Exception):
 
 
 class LaunchOutcome:
-    """Remembers how it went, and says it once every process has ended.
+    """Stores the outcome, and reports it once every process has ended.
 
     `unfinished` is the failure of a launch that is shut down before `succeed` or `fail` was called;
     None where to be shut down is how it is meant to end. `handlers` have to be the first actions of
@@ -65,7 +65,7 @@ class LaunchOutcome:
         self._success = sentence
         return [EmitEvent(event=Shutdown(reason=sentence))]
 
-    def account_of(self, event: Any) -> str:
+    def describe_exit(self, event: Any) -> str:
         """Return how the process of a ProcessExited event ended, and its last line of errors."""
         if event.returncode < 0:
             return f"{event.process_name} was ended by signal {-event.returncode}"

@@ -36,9 +36,9 @@ def parameters_in(path: Path, node: str) -> dict[str, Any]:
             found.update(values)
     for name, value in found.items():
         row = PARAMETERS_BY_NAME.get(name)
-        complaint = row and row.complaint(value)
-        if complaint:
-            raise ParameterFileError(f"has parameter '{name}', which {complaint}")
+        fault = row and row.fault(value)
+        if fault:
+            raise ParameterFileError(f"has parameter '{name}', which {fault}")
     return found
 
 

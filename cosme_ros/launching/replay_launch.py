@@ -19,7 +19,7 @@ from cosme_ros.launching.launch_arguments import ArgumentError
 from cosme_ros.output_folder import OutputError, prepare_output_dir
 from cosme_ros.parameters import PARAMETERS_BY_NAME, PLAYER_PARAMETERS, Parameter
 from cosme_ros.postprocessing.static_mask import StaticMaskError, load_static_mask
-from cosme_ros.replay.runner import CONTENTS, HIGHEST_DOMAIN, Replay, domain_of_our_own
+from cosme_ros.replay.runner import CONTENTS, HIGHEST_DOMAIN, Replay, random_domain_id
 
 _PLAYER = {row.name: row for row in PLAYER_PARAMETERS}
 _OF_DETECTOR = ("provider", "false_positive_rate", "static_mask", "image_rotation", "image_flip")
@@ -90,7 +90,7 @@ def replay_launch(
     domain = (
         int(launch_arguments.number("domain", given["domain"], 0, HIGHEST_DOMAIN, whole=True))
         if given["domain"]
-        else domain_of_our_own()
+        else random_domain_id()
     )
     transport = _transport(given)
     compressed = transport == "compressed"

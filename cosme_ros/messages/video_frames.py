@@ -15,9 +15,6 @@ _TURNS = {0: 0, 90: 1, 180: 2, -180: 2, 270: 3, -90: 3}
 def image_of_video_frame(frame: Any) -> NDArray[np.uint8]:
     """Return the pixels of an av.VideoFrame, turned as the file says they are to be shown.
 
-    Args:
-        frame: an av.VideoFrame.
-
     Returns:
         uint8 [H, W, 3] BGR, C-contiguous.
     """

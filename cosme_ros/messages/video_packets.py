@@ -151,7 +151,7 @@ class VideoDecoder(Generic[T]):
 
     @property
     def began(self) -> bool:
-        """Whether there has been a key frame."""
+        """Return whether there has been a key frame."""
         return bool(self._codec)
 
     def decode(self, item: T, stamp: int, codec: str, packet: bytes) -> list[DecodedPacket[T]]:

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the units of an H.264 or H.265 packet say, without decoding them.
+"""The headers of the units of an H.264 or H.265 packet, without decoding.
 
 A decoder has to begin at a key frame. FFmpeg's decoder of H.264 fills in a reference picture that
 is missing, and marks nothing: the pictures until the next key frame are wrong. The frame numbers in

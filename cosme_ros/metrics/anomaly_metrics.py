@@ -114,7 +114,7 @@ class AnomalyHistogram:
 
     @property
     def pixels(self) -> tuple[int, int]:
-        """Number of normal and of anomalous pixels."""
+        """Return the number of normal and of anomalous pixels."""
         self._merge()
         normal, anomalous = self._counts.sum(axis=1)
         return int(normal), int(anomalous)
@@ -167,7 +167,7 @@ class AnomalyHistogram:
         return Curve(false_rate, recall, precision)
 
     def _samples(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Kind, place of the bin and number of pixels: what scikit-learn takes as weighted."""
+        """Return kind, bin and number of pixels, as scikit-learn takes weighted samples."""
         normal, anomalous = self.pixels
         if not normal or not anomalous:
             raise ValueError(
@@ -199,7 +199,7 @@ class AnomalyHistogram:
         self._bins, self._counts = bins, counts
 
     def _largest_error(self, bin_at_95: int) -> float:
-        """Bound on what the order of pixels within bins could have changed.
+        """Return a bound on what the order of pixels within bins could have changed.
 
         Args:
             bin_at_95: the bin, counted from the highest, in which 95 % are reached.
@@ -237,7 +237,7 @@ def _score_of(ordered: np.uint32) -> float:
 
 
 def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Different values, rising, and how often each occurs."""
+    """Return the different values, rising, and how often each occurs."""
     # numpy.unique hashes whole numbers, which takes a hundred times as long as this.
     ordered = np.sort(values)
     first = _starts(ordered)
@@ -245,7 +245,7 @@ def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _starts(ordered: np.ndarray) -> np.ndarray:
-    """Where each run of equal values begins."""
+    """Return where each run of equal values begins."""
     if not ordered.size:
         return np.empty(0, np.intp)
     return np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))

@@ -11,7 +11,7 @@ from rclpy.subscription import Subscription
 
 
 def gives_message_info() -> bool:
-    """Whether rclpy calls a callback of two parameters with the message's information.
+    """Return whether rclpy passes the message's information to a callback of two parameters.
 
     Humble's calls every callback with the message alone. rclpy has distinguished the two kinds of
     callbacks since Iron, and has had a name for them since then.
@@ -28,12 +28,12 @@ def with_time_of_arrival(callback: Callable[[Any, int], None], clock: Clock) -> 
     """
     if gives_message_info():
 
-        def heard_with_info(message: Any, info: Any) -> None:
+        def with_info(message: Any, info: Any) -> None:
             callback(message, info["received_timestamp"])
 
-        return heard_with_info
+        return with_info
 
-    def heard(message: Any) -> None:
+    def without_info(message: Any) -> None:
         callback(message, clock.now().nanoseconds)
 
-    return heard
+    return without_info

@@ -36,7 +36,7 @@ from cosme_ros.streaming.diagnostics import SCORE_FAULT, Positions
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs
 from cosme_ros.streaming.frame_statistics import UNEXPECTED, FrameStatistics
 
-COMPLAINT_PERIOD = 5.0  # seconds between two log lines about the same kind of broken frame
+LOG_PERIOD = 5.0  # seconds between two log lines about the same kind of broken frame
 _GUESSED = "guessed directions"
 _NO_PLACE = "no place on the road"
 
@@ -80,7 +80,7 @@ class CameraChannel:
         self._camera_info: Any = None
         self._guess_reason: str | None = None
         self._incompatible: str | None = None
-        self._throttle = LogThrottle(COMPLAINT_PERIOD)
+        self._throttle = LogThrottle(LOG_PERIOD)
 
     # Configured, and active
 
@@ -106,7 +106,7 @@ class CameraChannel:
         self.statistics = FrameStatistics()
         self._camera_info = self._guess_reason = self._incompatible = self.positions = None
 
-    def listen(self, on_image: Callable[[Any], None], *, compressed: bool) -> None:
+    def subscribe(self, on_image: Callable[[Any], None], *, compressed: bool) -> None:
         """Create the subscriptions.
 
         Args:
@@ -132,7 +132,7 @@ class CameraChannel:
         )
         self._node.get_logger().info(f"listening to {self._input.topic_name}")
 
-    def stop_listening(self) -> None:
+    def unsubscribe(self) -> None:
         """Destroy the subscriptions."""
         for subscription in (self._input, self._camera_info_input):
             if subscription is not None:
@@ -143,7 +143,7 @@ class CameraChannel:
 
     def requested(self) -> RequestedOutputs:
         """Return what somebody listens to at this moment."""
-        return requested_outputs(output for output in OUTPUTS if self._is_heard(output))
+        return requested_outputs(output for output in OUTPUTS if self._has_subscriber(output))
 
     def ground(
         self, settings: Settings, header: Any, height: int, width: int
@@ -154,7 +154,7 @@ class CameraChannel:
         is logged, and is a warning on /diagnostics.
         """
         places = (topics.OUTPUT_POINTS, topics.OUTPUT_DETECTIONS_3D)
-        is_asked = any(self._is_heard(output) for output in OUTPUTS if output.topic in places)
+        is_asked = any(self._has_subscriber(output) for output in OUTPUTS if output.topic in places)
         is_asked = is_asked or settings.driven_over
         if not (is_asked or (has_pose(settings) and self.requested().obstacles)):
             self.positions = None
@@ -174,7 +174,7 @@ class CameraChannel:
     def publish(self, made: FrameOutputs, header: Any) -> None:
         """Publish all that was made of the frame with this header."""
         for output in OUTPUTS:
-            if self._is_heard(output):
+            if self._has_subscriber(output):
                 message = output.message(made, header, self._plane)
                 if message is not None:
                     self._outputs[output.topic].publish(message)
@@ -187,10 +187,10 @@ class CameraChannel:
             reason, sentence = SCORE_FAULT, printable(error, MOST_OF_A_SENTENCE)
         else:
             reason, sentence = UNEXPECTED, "".join(traceback.format_exception(error))
-        kept_back = self._throttle.admit(reason)
-        if kept_back is None:
+        suppressed = self._throttle.admit(reason)
+        if suppressed is None:
             return reason
-        more = f" ({kept_back} more since the last such line)" if kept_back else ""
+        more = f" ({suppressed} more since the last such line)" if suppressed else ""
         line = f"frame of {self._input_topic()} skipped, {reason}: {sentence}{more}"
         # One line of code a severity: rclpy forbids changing it.
         if reason in (SCORE_FAULT, UNEXPECTED):
@@ -199,7 +199,7 @@ class CameraChannel:
             self._node.get_logger().warning(line)
         return reason
 
-    def _is_heard(self, output: Output) -> bool:
+    def _has_subscriber(self, output: Output) -> bool:
         publisher = self._outputs.get(output.topic)
         return publisher is not None and publisher.get_subscription_count() > 0
 
@@ -215,7 +215,7 @@ class CameraChannel:
         return self._ground_source.geometry(settings, pose, self._camera_info, height, width)
 
     def _plane(self, width: int, height: int) -> ImagePlane:
-        """By the newest camera_info; a guess, which says so, where there is none to go by."""
+        """Return the image plane by the newest camera_info; without one, a guess that is logged."""
         info = self._camera_info
         try:
             if info is None:
@@ -236,7 +236,7 @@ class CameraChannel:
     # Diagnostics
 
     def missing_input_reason(self) -> str:
-        """Why no image may be coming, as far as this node can see."""
+        """Return why no image may be coming, as far as this node can see."""
         topic = self._input_topic()
         if self._incompatible is not None:
             return f"{self._incompatible} on {topic}"

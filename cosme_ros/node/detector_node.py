@@ -12,16 +12,13 @@ so that a long transition is not mute, and a process that hangs ends (`superviso
 import gc
 import json
 import logging
-import platform
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
@@ -30,29 +27,26 @@ from std_srvs.srv import Trigger
 
 from cosme_ros import topics
 from cosme_ros.adaptation.adaptation import Adaptation
-from cosme_ros.bundle.loading import BundleError
-from cosme_ros.calibration.guarantee import (
-    guarantee_status,
-    static_mask_sentence,
-    temporal_sentence,
-)
 from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
-from cosme_ros.inference.providers import ProviderError
 from cosme_ros.node.camera_channel import CameraChannel
+from cosme_ros.node.configuration_log import log_configuration
+from cosme_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from cosme_ros.node.free_memory import FreeMemory
 from cosme_ros.node.log import LogBridge
 from cosme_ros.node.marking import Marking
-from cosme_ros.node.parameter_declaration import declare
+from cosme_ros.node.parameter_declaration import check_changes, declare
 from cosme_ros.node.process import ros_process, take_arguments
 from cosme_ros.node.supervisor import HANG_TIMEOUT, Supervisor, end_hanging_process
 from cosme_ros.node.transforms import CameraTransforms
-from cosme_ros.parameters import (
-    PARAMETERS,
-    PARAMETERS_BY_NAME,
-    Changeable,
-    ParameterError,
-    check_settings,
+from cosme_ros.node.transitions import (
+    ACTIVATE,
+    CLEAN_UP,
+    CONFIGURE,
+    DEACTIVATE,
+    SHUT_DOWN,
+    TransitionRunner,
 )
+from cosme_ros.parameters import PARAMETERS, ParameterError, check_settings
 from cosme_ros.streaming.diagnostics import INPUT_TIMEOUT, Report, report
 from cosme_ros.streaming.frame_pipeline import DetectedFrame, FramePipeline, open_pipeline
 from cosme_ros.streaming.frame_queue import QueuedFrame
@@ -60,24 +54,7 @@ from cosme_ros.streaming.frame_statistics import Processed
 from cosme_ros.streaming.frame_worker import FrameWorker
 from cosme_ros.streaming.stall_watch import StallWatch
 
-# Errors at configure that the user can correct.
-CONFIGURATION_ERRORS = (ParameterError, BundleError, ProviderError)
 PLAUSIBLE_AGE = 60.0  # seconds; a stamp further off is not of this node's clock
-
-
-@dataclass(frozen=True)
-class Transition:
-    """What a lifecycle transition is called while it goes on."""
-
-    verb: str
-    state: str
-
-
-CONFIGURE = Transition("configure", "configuring")
-ACTIVATE = Transition("activate", "activating")
-DEACTIVATE = Transition("deactivate", "deactivating")
-CLEAN_UP = Transition("clean up", "cleaning up")
-SHUT_DOWN = Transition("shut down", "shutting down")
 
 
 class DetectorNode(LifecycleNode):
@@ -87,9 +64,7 @@ class DetectorNode(LifecycleNode):
         super().__init__(topics.DETECTOR_NODE)
         declare(self, PARAMETERS)
         self.add_on_set_parameters_callback(self._on_set_parameters)
-        self._state = "unconfigured"
-        self._refusal: str | None = None
-        self._transition_since: float | None = None
+        self._transitions = TransitionRunner(self)
         self._pipeline: FramePipeline | None = None
         self._cameras: dict[str, CameraChannel] = {}
         self._transforms: CameraTransforms | None = None
@@ -98,8 +73,7 @@ class DetectorNode(LifecycleNode):
         self._stall_watch = StallWatch()
         self._free_memory = FreeMemory()
         self.create_service(Trigger, topics.EXPLAIN, self._on_explain)
-        # Not lifecycle publishers: diagnostics speak in every state.
-        self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
+        self._diagnostics = DiagnosticsPublisher(self)
 
     # Lifecycle
 
@@ -127,64 +101,29 @@ class DetectorNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up the bundle; a failure leaves the node unconfigured."""
-        return self._attempt(CONFIGURE, self._configure, self._release, state, "inactive")
+        return self._transitions.run(CONFIGURE, self._configure, self._release, state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and start to process frames."""
-        return self._attempt(ACTIVATE, self._activate, self._deactivate, state, "active")
+        return self._transitions.run(ACTIVATE, self._activate, self._deactivate, state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop processing frames."""
-        return self._attempt(DEACTIVATE, self._deactivate, None, state, "inactive")
+        return self._transitions.run(DEACTIVATE, self._deactivate, None, state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release what configure created."""
-        return self._attempt(CLEAN_UP, self._release, None, state, "unconfigured")
+        return self._transitions.run(CLEAN_UP, self._release, None, state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release what configure created, for good."""
-        return self._attempt(SHUT_DOWN, self._release, None, state, "finalized")
+        return self._transitions.run(SHUT_DOWN, self._release, None, state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything after a failed transition; the node can be configured again."""
         self._release(state)
-        self._state = "unconfigured"
+        self._transitions.state = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
-
-    def _attempt(
-        self,
-        transition: Transition,
-        action: Callable[[LifecycleState], None],
-        undo: Callable[[LifecycleState], None] | None,
-        previous: LifecycleState,
-        reached: str,
-    ) -> TransitionCallbackReturn:
-        """Run a transition and log why it failed: rclpy swallows whatever a transition raises."""
-        before, self._state = self._state, transition.state
-        self._transition_since = monotonic()
-        try:
-            action(previous)
-        except CONFIGURATION_ERRORS as error:
-            self._refusal = f"cannot {transition.verb}: {error}"
-            self.get_logger().error(self._refusal)
-        except Exception as error:
-            self._refusal = f"cannot {transition.verb}: {type(error).__name__}: {error}"
-            if self.context.ok():  # else the process is ending, and it is no fault
-                self.get_logger().error(f"{self._refusal}\n{traceback.format_exc()}")
-        else:
-            self._refusal = None
-            self._state = reached
-            return TransitionCallbackReturn.SUCCESS
-        finally:
-            if self._state != reached:
-                self._state = before
-            self._transition_since = None
-            if not self.context.ok():  # rclpy would try to complete it, and call that an error
-                raise SystemExit(0)
-        if undo is None:
-            return TransitionCallbackReturn.ERROR
-        undo(previous)
-        return TransitionCallbackReturn.FAILURE
 
     def _configure(self, _: LifecycleState) -> None:
         settings = check_settings(
@@ -192,61 +131,18 @@ class DetectorNode(LifecycleNode):
         )
         self.get_logger().info(f"loading {settings.bundle}, provider {settings.provider}")
         self._pipeline = pipeline = open_pipeline(settings)
-        settings, bundle, detector = pipeline.settings, pipeline.bundle, pipeline.detector
+        settings = pipeline.settings
         if settings.camera_pose == "tf":
             self._transforms = CameraTransforms(self)
         for camera in topics.cameras(settings.cameras):
             self._cameras[camera] = CameraChannel(self, camera, self._transforms)
             self._cameras[camera].advertise()
-        self._marking.configure(settings, bundle.drivable_class_ids)
+        self._marking.configure(settings, pipeline.bundle.drivable_class_ids)
         self._marking.advertise(topics.cameras(settings.cameras))
-        self.get_logger().info(
-            f"ready: bundle {bundle.name} (bundle_digest {bundle.digest}), provider "
-            f"{detector.provider}, alarm at a raw score of {detector.threshold:.4g} "
-            f"(false_positive_rate {settings.false_positive_rate:g})"
-            + ("; outputs are made beside the next frame" if pipeline.overlaps else "")
-        )
-        if pipeline.adaptation is not None:
-            marks = len(pipeline.adaptation.marks)
-            self.get_logger().info(f"{marks} marks hold (marks {settings.marks})")
         # What is loaded now stays: going through it for garbage would stop a frame for 10 to 20 ms.
         gc.collect()
         gc.freeze()
-        if not bundle.protects_itself:
-            self.get_logger().warning(
-                f"bundle {bundle.name} was exported by an older version, and its manifest.json "
-                "does not hold the hash of its content: a changed calibration would not be "
-                "noticed; set the parameter bundle_digest, or export the bundle anew"
-            )
-        unmeasured = temporal_sentence(
-            bundle.manifest["calibration"],
-            temporal=settings.temporal,
-            false_positive_rate=settings.false_positive_rate,
-        )
-        if unmeasured is not None:
-            self.get_logger().warning(unmeasured)
-        mask = pipeline.static_mask
-        if mask is not None:
-            self.get_logger().info(
-                f"{mask.hidden_share:.1%} of the image is not looked at (static_mask {mask.path})"
-            )
-            mask.compare(*bundle.input_size, "the bundle's input is")
-        unknown = static_mask_sentence(
-            bundle.manifest["fitted_on"], static_mask_sha256="" if mask is None else mask.sha256
-        )
-        if unknown is not None:
-            self.get_logger().warning(unknown)
-        guarantee = guarantee_status(
-            bundle.manifest["calibration"],
-            settings,
-            static_mask_sha256="" if mask is None else mask.sha256,
-        )
-        if guarantee is not None:
-            sentence, holds = guarantee
-            if holds:
-                self.get_logger().info(sentence)
-            else:
-                self.get_logger().warning(sentence)
+        log_configuration(pipeline, self.get_logger())
 
     def _activate(self, state: LifecycleState) -> None:
         super().on_activate(state)
@@ -266,8 +162,8 @@ class DetectorNode(LifecycleNode):
         worker.start()
         compressed = pipeline.settings.image_transport == "compressed"
         for name, camera in self._cameras.items():
-            camera.listen(partial(worker.offer, name), compressed=compressed)
-        self._marking.listen(list(self._cameras))
+            camera.subscribe(partial(worker.offer, name), compressed=compressed)
+        self._marking.subscribe(list(self._cameras))
 
     def _deactivate(self, state: LifecycleState) -> None:
         self._stop_working_or_end()
@@ -289,9 +185,9 @@ class DetectorNode(LifecycleNode):
 
     def _stop_working(self, timeout: float) -> bool:
         """Return whether nothing is published any more for a frame that came before."""
-        self._marking.stop_listening()
+        self._marking.unsubscribe()
         for camera in self._cameras.values():
-            camera.stop_listening()
+            camera.unsubscribe()
         if self._worker is not None:
             if not self._worker.close(timeout):
                 return False
@@ -318,7 +214,7 @@ class DetectorNode(LifecycleNode):
         camera = self._cameras[queued.camera]
         settings, header = detected.choices.settings, queued.frame.header
         ground = camera.ground(settings, header, *detected.image.shape[:2])
-        self._marking.see(detected.as_recent(), ground)
+        self._marking.add_frame(detected.as_recent(), ground)
         made = pipeline.outputs(
             detected,
             camera.requested(),
@@ -349,7 +245,7 @@ class DetectorNode(LifecycleNode):
         return self._cameras[camera].log_skipped_frame(error) if self.context.ok() else None
 
     def _age(self, stamp: Any) -> float | None:
-        """Seconds since `stamp`; None where it cannot be of this node's clock."""
+        """Return the seconds since `stamp`; None where it cannot be of this node's clock."""
         sent = stamp.sec * 10**9 + stamp.nanosec
         age = (self.get_clock().now().nanoseconds - sent) * 1e-9
         return age if 0.0 <= age < PLAUSIBLE_AGE else None
@@ -358,7 +254,9 @@ class DetectorNode(LifecycleNode):
         """Answer why the newest frames' obstacles are some, in JSON; frames wait meanwhile."""
         pipeline = self._pipeline
         if pipeline is None or self._worker is None:
-            answer.message = f"the detector is {self._state}: there is no frame to explain"
+            answer.message = (
+                f"the detector is {self._transitions.state}: there is no frame to explain"
+            )
             return answer
         try:
             explained = pipeline.explain()
@@ -383,19 +281,9 @@ class DetectorNode(LifecycleNode):
     def _on_set_parameters(self, changes: list[Any]) -> SetParametersResult:
         """Refuse what the table or the bundle forbids; let the next frame use the rest."""
         pipeline = self._pipeline
-        accepted = {}
         try:
-            for change in changes:
-                row = PARAMETERS_BY_NAME.get(change.name)
-                if row is None:  # rclpy's own, for example use_sim_time
-                    continue
-                row.check(change.value)
-                if row.changeable is Changeable.UNCONFIGURED and pipeline is not None:
-                    raise ParameterError(
-                        f"parameter '{row.name}' can be set only {row.changeable.value}; "
-                        f"it is {self._state}"
-                    )
-                accepted[row.name] = change.value
+            fixed_in = None if pipeline is None else self._transitions.state
+            accepted = check_changes(changes, fixed_in)
             if accepted and pipeline is not None:
                 pipeline.change(replace(pipeline.settings, **accepted))
         except ParameterError as error:
@@ -420,48 +308,26 @@ class DetectorNode(LifecycleNode):
 
     def publish_diagnostics(self) -> None:
         """Publish how the node is. May be called from any thread."""
-        message = DiagnosticArray()
-        message.header.stamp = self.get_clock().now().to_msg()
-        message.status = [self._status(camera) for camera in self._camera_names()]
-        self._diagnostics.publish(message)
+        self._diagnostics.publish(self._report)
 
-    def _status(self, camera: str) -> DiagnosticStatus:
-        status = self._report(self._cameras.get(camera))
-        return DiagnosticStatus(
-            level=bytes([status.level]),
-            name=topics.status(self.get_fully_qualified_name(), camera),
-            message=status.message,
-            hardware_id=platform.node(),
-            values=[KeyValue(key=key, value=value) for key, value in status.values.items()],
-        )
-
-    def _report(self, camera: CameraChannel | None) -> Report:
-        """Of one camera; None where there are none, because the node is not configured."""
+    def _report(self, name: str) -> Report:
+        """Return the report of a camera, also before there are any."""
+        camera = self._cameras.get(name)
         snapshot = missing_input_reason = None
-        pipeline, transition_since = self._pipeline, self._transition_since
+        pipeline = self._pipeline
         if camera is not None and self._worker is not None:
             snapshot = camera.statistics.snapshot()
             if snapshot.seconds_since_input > INPUT_TIMEOUT:
                 missing_input_reason = camera.missing_input_reason()
         return report(
-            state=self._state,
-            refusal=self._refusal,
+            state=self._transitions.state,
+            refusal=self._transitions.refusal,
             configured=None if pipeline is None else pipeline.configured(),
             snapshot=snapshot,
             missing_input_reason=missing_input_reason,
-            transition_age=None if transition_since is None else monotonic() - transition_since,
+            transition_age=self._transitions.age,
             positions=None if camera is None else camera.positions,
         )
-
-    def _camera_names(self) -> tuple[str, ...]:
-        """Return the names of the cameras, also before the node is configured.
-
-        The entries on /diagnostics thus have the same names in every state.
-        """
-        try:
-            return topics.cameras(self.get_parameter("cameras").value)
-        except ValueError:
-            return (topics.ONLY_CAMERA,)
 
 
 def main(args: list[str] | None = None) -> int:

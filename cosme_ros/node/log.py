@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""The node's log: repeated complaints once in a while, and what the ROS-free part logs."""
+"""The node's log: throttled warnings, and the log of the ROS-free packages."""
 
 import logging
 import threading
@@ -11,9 +11,9 @@ from typing import Any
 
 
 class LogThrottle:
-    """Lets one complaint of each kind through in `period` seconds, the first at once.
+    """Lets one message of each kind through in `period` seconds, the first at once.
 
-    A logger's own throttle goes by the line of code, which would hide a second kind of complaint
+    A logger's own throttle goes by the line of code, which would hide a second kind of message
     behind the first. May be called from any thread.
     """
 
@@ -21,20 +21,20 @@ class LogThrottle:
         self._period = period
         self._clock = clock
         self._lock = threading.Lock()
-        self._last_said: dict[str, float] = {}
-        self._kept_back: dict[str, int] = {}
+        self._last_logged: dict[str, float] = {}
+        self._suppressed: dict[str, int] = {}
 
     def admit(self, kind: str) -> int | None:
         """Return how many of this kind were suppressed since the last; None: suppress this one."""
         with self._lock:
             now = self._clock()
-            if kind in self._last_said and now - self._last_said[kind] < self._period:
-                self._kept_back[kind] += 1
+            if kind in self._last_logged and now - self._last_logged[kind] < self._period:
+                self._suppressed[kind] += 1
                 return None
-            kept_back = self._kept_back.get(kind, 0)
-            self._last_said[kind] = now
-            self._kept_back[kind] = 0
-            return kept_back
+            suppressed = self._suppressed.get(kind, 0)
+            self._last_logged[kind] = now
+            self._suppressed[kind] = 0
+            return suppressed
 
 
 class LogBridge(logging.Handler):

@@ -22,7 +22,7 @@ from std_srvs.srv import Trigger
 
 from cosme_ros import topics
 from cosme_ros.adaptation.adaptation import Adaptation, Answer
-from cosme_ros.adaptation.driven_over import DrivenOver, learn
+from cosme_ros.adaptation.driven_over import DrivenOver, mark_driven_over
 from cosme_ros.adaptation.recent_frames import RecentFrame
 from cosme_ros.adaptation.vehicle_path import pose_of_odometry
 from cosme_ros.foreign_text import printable
@@ -38,7 +38,7 @@ NOTHING_TO_MARK = Answer(
 )
 _MASK_DEPTH = 10
 _ODOMETRY_DEPTH = 10
-_COMPLAINT_PERIOD = 5.0  # seconds between two log lines about odometry that cannot be used
+_LOG_PERIOD = 5.0  # seconds between two log lines about odometry that cannot be used
 _ODOMETRY_REFUSED = "odometry refused"
 _WITHOUT_POSE = "no pose at a frame's stamp"
 
@@ -70,7 +70,7 @@ class Marking:
         self._drivable: tuple[int, ...] = ()
         self._odometry_type: Any = None
         self._driven_over: DrivenOver | None = None
-        self._throttle = LogThrottle(_COMPLAINT_PERIOD)
+        self._throttle = LogThrottle(_LOG_PERIOD)
 
     def advertise(self, cameras: Sequence[str]) -> None:
         """Offer the services that are not there yet."""
@@ -82,7 +82,7 @@ class Marking:
         self._offer(topics.SAVE_MEMORY, lambda marks: marks.save())
         self._offer(topics.FORGET_MARKS, lambda marks: marks.forget())
 
-    def listen(self, cameras: Sequence[str]) -> None:
+    def subscribe(self, cameras: Sequence[str]) -> None:
         """Take masks, and odometry where it is needed."""
         for camera in cameras:
             self._inputs.append(
@@ -111,11 +111,7 @@ class Marking:
             )
 
     def configure(self, settings: Settings, drivable: tuple[int, ...]) -> None:
-        """Prepare to mark what is driven over, where the settings say so.
-
-        Args:
-            settings: of the node.
-            drivable: classes of the bundle.
+        """Prepare to mark what is driven over, where the settings ask for it.
 
         Raises:
             ParameterError: the bundle knows no drivable class, or nav_msgs is not installed.
@@ -137,7 +133,7 @@ class Marking:
             ) from error
         self._odometry_type = Odometry
 
-    def see(self, frame: RecentFrame, ground: GroundGeometry | None) -> None:
+    def add_frame(self, frame: RecentFrame, ground: GroundGeometry | None) -> None:
         """Keep a frame that may be driven over. For the threads that work on frames.
 
         Args:
@@ -146,9 +142,9 @@ class Marking:
         """
         driven_over = self._driven_over
         if driven_over is not None and ground is not None:
-            driven_over.see(frame, ground)
+            driven_over.add_frame(frame, ground)
 
-    def stop_listening(self) -> None:
+    def unsubscribe(self) -> None:
         """Take no more masks and no more odometry."""
         for subscription in self._inputs:
             self._node.destroy_subscription(subscription)
@@ -186,12 +182,12 @@ class Marking:
         try:
             pose = pose_of_odometry(message, vehicle_frame)
         except ValueError as error:
-            self._complain(_ODOMETRY_REFUSED, f"{_ODOMETRY_REFUSED}: {printable(error)}")
+            self._warn(_ODOMETRY_REFUSED, f"{_ODOMETRY_REFUSED}: {printable(error)}")
             return
         without_pose = driven_over.without_pose
-        driven = driven_over.moved(pose)
+        driven = driven_over.add_pose(pose)
         if driven_over.without_pose > without_pose:
-            self._complain(
+            self._warn(
                 _WITHOUT_POSE,
                 f"{self._node.resolve_topic_name(topics.INPUT_ODOMETRY)} has no pose at the stamp "
                 "of a frame; stamps of one clock, and odometry from before the frame on, are right",
@@ -202,14 +198,14 @@ class Marking:
         def action(marks: Adaptation) -> Answer | None:
             answer = None
             try:
-                answer = learn(driven, drivable, marks)
+                answer = mark_driven_over(driven, drivable, marks)
             finally:
-                driven_over.judged(tried=answer is not None)
+                driven_over.release(tried=answer is not None)
             return answer
 
         self._start(topics.INPUT_ODOMETRY, action)
 
-    def _complain(self, kind: str, sentence: str) -> None:
+    def _warn(self, kind: str, sentence: str) -> None:
         if self._throttle.admit(kind) is not None:
             self._node.get_logger().warning(sentence)
 

@@ -172,7 +172,7 @@ OUTPUTS: tuple[Output, ...] = (
 )
 
 
-def requested_outputs(heard: Iterable[Output]) -> RequestedOutputs:
+def requested_outputs(subscribed: Iterable[Output]) -> RequestedOutputs:
     """Return what has to be made for these outputs."""
-    needed = {output.request for output in heard}
+    needed = {output.request for output in subscribed}
     return RequestedOutputs(**{row.name: row.name in needed for row in fields(RequestedOutputs)})

@@ -4,11 +4,12 @@
 """Declares rows of `cosme_ros.parameters` as ROS parameters, with descriptors."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 
-from cosme_ros.parameters import Changeable, Parameter
+from cosme_ros.parameters import PARAMETERS_BY_NAME, Changeable, Parameter, ParameterError
 
 
 def declare(node: Node, rows: Iterable[Parameter]) -> None:
@@ -32,6 +33,30 @@ def declare_constants(node: Node, rows: Iterable[Parameter]) -> None:
     for row in rows:
         declare(node, [row])
         row.check(node.get_parameter(row.name).value)
+
+
+def check_changes(changes: Iterable[Any], fixed_in: str | None) -> dict[str, Any]:
+    """Return the new values of our parameters by name.
+
+    Args:
+        changes: rclpy.parameter.Parameter, rclpy's own among them.
+        fixed_in: state of the node, where parameters of configure are fixed; None: none are.
+
+    Raises:
+        ParameterError: a value is not allowed, or cannot be set in this state.
+    """
+    accepted = {}
+    for change in changes:
+        row = PARAMETERS_BY_NAME.get(change.name)
+        if row is None:  # rclpy's own, for example use_sim_time
+            continue
+        row.check(change.value)
+        if row.changeable is Changeable.UNCONFIGURED and fixed_in is not None:
+            raise ParameterError(
+                f"parameter '{row.name}' can be set only {row.changeable.value}; it is {fixed_in}"
+            )
+        accepted[row.name] = change.value
+    return accepted
 
 
 def descriptor(row: Parameter) -> ParameterDescriptor:

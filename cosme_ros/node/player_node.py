@@ -24,7 +24,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from cosme_ros.bags import reading
 from cosme_ros.bags.reading import BagError, BagMessage, with_stamp
 from cosme_ros.node.parameter_declaration import declare_constants
-from cosme_ros.node.process import run_to_the_end, take_arguments
+from cosme_ros.node.process import run_until_done, take_arguments
 from cosme_ros.parameters import PLAYER_PARAMETERS, ParameterError
 from cosme_ros.sources.as_messages import ImageMessages, is_recording_of_ros, open_messages
 from cosme_ros.sources.interface import SourceError
@@ -40,7 +40,7 @@ ROS_TYPES = {
 # Reliable, because a recorder must not miss a frame; a best-effort subscriber hears it as well.
 QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 REMINDER_PERIOD = 5.0  # seconds between two lines that say what is being waited for
-FAREWELL = 5.0  # seconds at most that the last messages get to arrive
+ACKNOWLEDGE_TIMEOUT = 5.0  # seconds at most that the last messages get to arrive
 COMPRESSED = "/compressed"  # ends the name of a topic of CompressedImage
 REMEMBERED_FRAMES = 64  # whose new stamps are kept for the messages that belong to them
 
@@ -82,7 +82,7 @@ class BagPlayer(Node):
 
     def play(self) -> None:
         """Wait for the listeners, play to the end (or for ever), see the last message arrive."""
-        self._wait_for_listeners()
+        self._wait_for_subscriptions()
         rounds = self._value("rounds")
         self.get_logger().info(self._announcement(rounds))
         began, frames, left_out = monotonic(), 0, 0
@@ -95,7 +95,7 @@ class BagPlayer(Node):
                 frames += message.topic == self._image_topic
         took = monotonic() - began
         for publisher in self._player_publishers.values():
-            publisher.wait_for_all_acked(Duration(seconds=FAREWELL))
+            publisher.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_TIMEOUT))
         # A best-effort listener acknowledges nothing: leave it the time to take the last one.
         self._rest(0.5)
         self.get_logger().info(f"played {counted(frames, 'frame')} in {took:.1f} s")
@@ -123,7 +123,7 @@ class BagPlayer(Node):
             wanted = (reading.CAMERA_INFO,)
         return self._bag.type_of(topic, among=wanted)
 
-    def _wait_for_listeners(self) -> None:
+    def _wait_for_subscriptions(self) -> None:
         wanted = {self._image_topic: self._value("image_subscribers")}
         if self._label_topic:
             wanted[self._label_topic] = self._value("label_subscribers")
@@ -201,4 +201,4 @@ def main() -> int:
         example="bag:=PATH",
     )
     errors = (BagError, PlayerError, ParameterError, SourceError)
-    return run_to_the_end(NODE, lambda: BagPlayer().play(), errors)
+    return run_until_done(NODE, lambda: BagPlayer().play(), errors)

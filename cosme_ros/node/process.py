@@ -116,10 +116,10 @@ def take_arguments(
         )
 
 
-def run_to_the_end(name: str, work: Callable[[], None], errors: tuple[type[Exception], ...]) -> int:
-    """All that the process of a node does which ends when its work is done; its exit code.
+def run_until_done(name: str, work: Callable[[], None], errors: tuple[type[Exception], ...]) -> int:
+    """Run the process of a node that ends when its work is done, and return its exit code.
 
-    0, or 1 after one of `errors` or a wrong parameter, which is told in a line under the node's
+    0, or 1 after one of `errors` or a wrong parameter, which is printed after the node's
     `name`.
     """
     refusals: tuple[type[Exception], ...] = (*errors, ParameterException)

@@ -25,7 +25,7 @@ from cosme_ros import topics
 from cosme_ros.bags import reading
 from cosme_ros.node.arrival import with_time_of_arrival
 from cosme_ros.node.parameter_declaration import declare_constants
-from cosme_ros.node.process import run_to_the_end, take_arguments
+from cosme_ros.node.process import run_until_done, take_arguments
 from cosme_ros.parameters import RECORDER_PARAMETERS, ParameterError
 from cosme_ros.visualization.text import counted
 
@@ -83,7 +83,7 @@ class Recorder(Node):
             self._subscribe(topic, Image, reading.IMAGE)
         self.get_logger().info("waiting for the detector")
         listening = self.create_subscription(
-            DiagnosticArray, topics.DIAGNOSTICS, self._heed_refusal, QOS
+            DiagnosticArray, topics.DIAGNOSTICS, self._stop_if_refused, QOS
         )
         self._spin_until(lambda: all(self.count_publishers(topic) for topic in outputs))
         self.destroy_subscription(listening)
@@ -113,7 +113,7 @@ class Recorder(Node):
         callback = with_time_of_arrival(store, self.get_clock())
         self.create_subscription(message_class, topic, callback, QOS, raw=True)
 
-    def _heed_refusal(self, message: DiagnosticArray) -> None:
+    def _stop_if_refused(self, message: DiagnosticArray) -> None:
         """Stop waiting for a detector that cannot be configured and will never publish.
 
         Raises:
@@ -125,14 +125,14 @@ class Recorder(Node):
                 raise RecorderError(f"{topics.DETECTOR_NODE} is {status.message}")
 
     def _is_over(self) -> bool:
-        patience: float = self._value("stop_after")
-        if not patience or not self._frames:
+        timeout: float = self._value("stop_after")
+        if not timeout or not self._frames:
             return False
         if self.count_publishers(self._value("image_topic")):
             # The player may wait for acknowledgements for seconds after its last message. It has
             # to end before the recorder does.
             self._last_message = monotonic()
-        return monotonic() - self._last_message > patience
+        return monotonic() - self._last_message > timeout
 
     def _is_full(self) -> bool:
         if self._bytes <= self._value("maximum_bytes"):
@@ -158,4 +158,4 @@ def main() -> int:
         example="bag:=PATH",
     )
     refusals = (RecorderError, ParameterError, WriterError, OSError)
-    return run_to_the_end(NODE, lambda: Recorder().record(), refusals)
+    return run_until_done(NODE, lambda: Recorder().record(), refusals)

@@ -89,7 +89,7 @@ def _marker(marker_class: Any, header: Any, namespace: str, index: int) -> Any:
 
 
 def _corners(obstacle: Obstacle) -> list[tuple[float, float]]:
-    """Of the box's pixels: an obstacle one pixel wide has no line around it."""
+    """Return the corners of the box: an obstacle one pixel wide has no line around it."""
     left, top = obstacle.x - 0.5, obstacle.y - 0.5
     right, bottom = left + obstacle.width, top + obstacle.height
     return [(left, top), (right, top), (right, bottom), (left, bottom)]

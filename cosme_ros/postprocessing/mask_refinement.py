@@ -146,7 +146,7 @@ def _outline(
     peak = float(inside.max())
     if peak <= 0:  # the guide has explained all of it away: then the score alone has to do
         return core
-    # One place a cell tells as much as all of them.
+    # One place a cell is enough.
     step = max(1, round(cell))
     around = score[::step, ::step][~core[::step, ::step]]
     background = 0.0

@@ -35,7 +35,7 @@ class Obstacle:
 
 
 def drivable_region(class_id: np.ndarray, drivable_class_ids: Iterable[int]) -> np.ndarray:
-    """Where the vehicle could drive if no obstacle stood there, bool [H, W].
+    """Return where the vehicle could drive if no obstacle stood there, bool [H, W].
 
     `class_id` is uint8 [H, W]. An obstacle is seldom predicted as road: it is a hole in the road,
     and the region is the drivable classes' area with three kinds of hole filled.
@@ -72,7 +72,7 @@ def drivable_region(class_id: np.ndarray, drivable_class_ids: Iterable[int]) -> 
 
 
 def _closed(road: np.ndarray, radius: int) -> np.ndarray:
-    """Morphological closing with a disc, by distances: its cost does not grow with the radius."""
+    """Close a mask with a disc, by distances: the cost does not grow with the radius."""
     to_road = cv2.distanceTransform(1 - road, cv2.DIST_L2, cv2.DIST_MASK_5)
     grown = (to_road <= radius).astype(np.uint8)
     if grown.all():  # no place is outside, so there is no distance to one
@@ -95,7 +95,7 @@ def _holes_filled(road: np.ndarray) -> np.ndarray:
 def find_obstacles(
     score: np.ndarray, *, region: np.ndarray | None, minimum_area: int
 ) -> tuple[np.ndarray, tuple[Obstacle, ...]]:
-    """Obstacles of a score map, highest peak first, and their mask.
+    """Return the obstacles of a score map, highest peak first, and their mask.
 
     `score` is float32 [H, W], finite, 1.0 the alarm line, which itself is an alarm; `region` is
     bool [H, W], or None for everywhere. Anomalous pixels that touch, by a side or a corner, are one
@@ -190,7 +190,7 @@ def contours(mask: np.ndarray, obstacles: Sequence[Obstacle]) -> tuple[np.ndarra
 
 
 def outlines(mask: np.ndarray, obstacles: Sequence[Obstacle]) -> tuple[np.ndarray, ...]:
-    """One closed line an obstacle, int32 [N, 2] of (x, y) in pixels.
+    """Return one closed line an obstacle, int32 [N, 2] of (x, y) in pixels.
 
     It runs along the outermost pixels, one pixel off at most. Arguments and errors are those of
     `contours`.

@@ -109,7 +109,7 @@ class TemporalFusion:
         }
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        """Go on from what `state` returned."""
+        """Continue from what `state` returned."""
         self._before = None
         if state:
             height, width = np.asarray(state["size"]).tolist()

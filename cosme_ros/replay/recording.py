@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros import topics
-from cosme_ros.bags.reading import JOIN_WINDOW, Bag, BagError, BagMessage, LabelledFrame
+from cosme_ros.bags.reading import JOIN_WINDOW, Bag, BagError, LabelledFrame
 from cosme_ros.messages.images import BgrImage
 from cosme_ros.replay.streaming_accuracy import FrameTimes
 
@@ -43,30 +43,18 @@ class Output:
     """uint8 [H, W], 0 or 255; None where the detector withheld it"""
     overlay: BgrImage | None
     """uint8 [H, W, 3] BGR"""
-    latency: float
-    """Seconds from the stamp to the arrival of the last of score and mask."""
 
 
 @dataclass(frozen=True)
 class DetectorCounts:
-    """What the detector said of itself in one message on /diagnostics."""
+    """The detector's counts in one message on /diagnostics."""
 
     received: int
     processed: int
     dropped: int
     failed: int
     values: dict[str, str]
-    """All it said, in its own words."""
-
-    def percentiles(self, name: str) -> dict[str, float] | None:
-        """p50, p95 and p99 in milliseconds of `name`, for example topics.AGE_AT_START.
-
-        They are of the last seconds; None when there was no frame in them.
-        """
-        keys = {p: topics.percentile_key(name, p) for p in ("p50", "p95", "p99")}
-        if any(key not in self.values for key in keys.values()):
-            return None
-        return {p: float(self.values[key]) for p, key in keys.items()}
+    """All values of the message."""
 
 
 class Recording:
@@ -77,14 +65,9 @@ class Recording:
         self._image_topic = image_topic
         self._label_topic = label_topic
 
-    def played(self) -> int:
-        """Return the number of pictures that were published."""
-        with Bag(self.path) as bag:
-            return bag.count(self._image_topic)
-
     @cached_property
     def times(self) -> list[FrameTimes]:
-        """Of every frame, in the order in which the pictures arrived.
+        """Return the times of every frame, in the order in which the pictures arrived.
 
         A score whose picture was not recorded is left out. Raises BagError.
         """
@@ -101,24 +84,14 @@ class Recording:
 
     @property
     def _window(self) -> int:
-        """Frames among which the messages of one lie: outputs come as late as the detector is."""
+        """Return the frames among which the messages of one lie: outputs come late."""
         arrivals = np.array([frame.picture for frame in self.times], np.int64)
         last = [max(frame.score or 0, frame.mask or 0) for frame in self.times]
         lags = np.searchsorted(arrivals, last) - np.arange(len(last))
         return JOIN_WINDOW + int(lags.max(initial=0))
 
-    def latencies(self) -> NDArray[np.float64]:
-        """Seconds, one for each frame with an output; see Output.latency."""
-        return np.array(
-            [
-                (max(frame.score, frame.mask or 0) - frame.stamp) * 1e-9
-                for frame in self.times
-                if frame.score is not None
-            ]
-        )
-
     def outputs(self) -> Iterator[Output]:
-        """Frame by frame in order; frames without a score are left out. Raises BagError."""
+        """Yield the outputs in order; frames without a score are left out. Raises BagError."""
         with Bag(self.path) as bag:
             topics = [self._image_topic, SCORE, MASK]
             # Neither overlay nor labels need have been recorded.
@@ -135,7 +108,6 @@ class Recording:
                     score=bag.plane(frame[SCORE], "32FC1"),
                     mask=None if mask is None else bag.plane(mask, "mono8"),
                     overlay=None if overlay is None else bag.picture(overlay),
-                    latency=_latency(frame),
                 )
 
     def unanswered(self) -> Iterator[LabelledFrame]:
@@ -230,8 +202,3 @@ def _counts(values: dict[str, str]) -> DetectorCounts:
         failed=int(values[topics.FRAMES_FAILED]),
         values=values,
     )
-
-
-def _latency(frame: dict[str, BagMessage]) -> float:
-    outputs = [frame[topic] for topic in (SCORE, MASK) if topic in frame]
-    return max(message.bag_time - message.stamp for message in outputs) * 1e-9

@@ -184,7 +184,7 @@ class Replay:
             },
         )
 
-    def run(self, folder: Path, *, say: Callable[[str], None]) -> Recording:
+    def run(self, folder: Path, *, log: Callable[[str], None]) -> Recording:
         """Play to the end. Writes RECORDING, which must not exist, LOGS and SETTINGS in `folder`.
 
         Raises ChildError when a process fails, BagError when the bag cannot be played.
@@ -193,11 +193,11 @@ class Replay:
         detector = self.detector()
         self.write(folder)
         with ChildProcesses(folder / LOGS, ros_environment()) as children:
-            say("starting detector, recorder and player, each a process of its own")
+            log("starting detector, recorder and player, each a process of its own")
             _start(children, "detector", detector, {topics.INPUT_IMAGE: self.image_topic})
             recorder = _start(children, "recorder", self.recorder(folder))
             player = _start(children, "player", self.player())
-            say(f"playing {self.bag}, which takes {duration:.0f} s")
+            log(f"playing {self.bag}, which takes {duration:.0f} s")
             children.wait_for(player, duration + 2 * SLACK_SECONDS)
             children.wait_for(recorder, self.silence + SLACK_SECONDS)
         return Recording(folder / RECORDING, self.image_topic, self.label_topic)
@@ -211,7 +211,7 @@ def ros_environment() -> dict[str, str]:
     """
     environment = dict(os.environ)
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    environment["ROS_DOMAIN_ID"] = str(domain_of_our_own())
+    environment["ROS_DOMAIN_ID"] = str(random_domain_id())
     environment["PYTHONUNBUFFERED"] = "1"
     environment.setdefault(profile_variable(), str(profile_path()))
     # The ROS wheels set it when they have arranged the library path; a child is to do so itself.
@@ -219,7 +219,7 @@ def ros_environment() -> dict[str, str]:
     return environment
 
 
-def domain_of_our_own() -> int:
+def random_domain_id() -> int:
     """Return a ROS_DOMAIN_ID that probably nobody else on this machine uses."""
     return random.SystemRandom().randint(1, HIGHEST_DOMAIN)
 

@@ -12,10 +12,10 @@ knows, and by the time that a frame is processed the world has moved on. Here:
   moment at which the recorder received the picture.
 - A result is published at the moment at which the recorder received its score: transport counts.
 - A frame is judged by the result that was published last at or before its moment. Its own comes
-  later than that: even the fastest detector is judged by what it said of the frame before.
-- Until the first result nothing has been said. The paper takes the empty answer then; here that is
+  later than that: even the fastest detector is evaluated by its result of the frame before.
+- Before the first result there is none. The paper takes the empty answer then; here that is
   a score of 0 everywhere, so that an anomaly in those frames counts as missed. How many they were
-  is told beside it.
+  is reported beside it.
 
 All times are nanoseconds since the epoch, all on the clock of one machine.
 """
@@ -58,14 +58,14 @@ class Timeline:
     """Of each frame, the index of the one whose result was the newest; None before the first."""
 
     def judged_by(self) -> Mapping[int, int | None]:
-        """Stamp of a frame to the stamp of the result that it is judged by."""
+        """Map the stamp of each frame to that of the result that it is evaluated by."""
         return {
             frame.stamp: None if newest is None else self.frames[newest].stamp
             for frame, newest in zip(self.frames, self.newest, strict=True)
         }
 
     def latencies(self) -> NDArray[np.float64]:
-        """Seconds from the moment to the arrival of the last of score and mask: [answered]."""
+        """Return the seconds from the moment to the arrival of the last of score and mask."""
         return np.array(
             [
                 (max(frame.score, frame.mask or frame.score) - moment) * 1e-9

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 LAST_LINES = 12  # of a log, that a failure shows
-POLITE_SECONDS = 5.0  # between asking a process to end and insisting
+TERMINATION_SECONDS = 5.0  # between asking a process to end and insisting
 
 
 class ChildError(Exception):
@@ -76,7 +76,7 @@ class ChildProcesses:
         return child
 
     def wait_for(self, child: Child, timeout: float) -> None:
-        """Until `child` ends well, at most `timeout` seconds.
+        """Wait until `child` ends well, at most `timeout` seconds.
 
         Raises ChildError when it fails or takes too long, and when another child that has not been
         waited for ends before it: that one was there to serve.
@@ -88,16 +88,16 @@ class ChildProcesses:
                 self._done.add(child.name)
                 return
             if code is not None:
-                raise ChildError(self._account(f"{child.name} {_ended(code)}", child))
+                raise ChildError(self._with_logs(f"{child.name} {_ended(code)}", child))
             for other in self._children:
                 other_code = other.process.poll()
                 if other is child or other.name in self._done or other_code is None:
                     continue
                 sentence = f"{other.name} {_ended(other_code)}, while {child.name} needs it"
-                raise ChildError(self._account(sentence, other))
+                raise ChildError(self._with_logs(sentence, other))
             if monotonic() > deadline:
                 raise ChildError(
-                    self._account(f"{child.name} is not done after {timeout:.0f} s", child)
+                    self._with_logs(f"{child.name} is not done after {timeout:.0f} s", child)
                 )
             sleep(0.05)
 
@@ -106,16 +106,16 @@ class ChildProcesses:
 
         Another Ctrl-C meanwhile is not heard: it would leave the rest of them alive.
         """
-        with _signals_held():
+        with _signals_blocked():
             for child in reversed(self._children):
                 _end(child)
             self._children.clear()
 
-    def _account(self, sentence: str, culprit: Child) -> str:
-        """Return the sentence, and the last lines of the culprit's log, then of the others'."""
-        others = [child for child in self._children if child is not culprit]
-        parts = [f"{child.name} said last ({child.log}):" for child in (culprit, *others)]
-        texts = [child.last_lines() for child in (culprit, *others)]
+    def _with_logs(self, sentence: str, failed: Child) -> str:
+        """Return the sentence, and the last lines of the failed's log, then of the others'."""
+        others = [child for child in self._children if child is not failed]
+        parts = [f"{child.name} said last ({child.log}):" for child in (failed, *others)]
+        texts = [child.last_lines() for child in (failed, *others)]
         return "\n".join(
             [sentence, *(line for pair in zip(parts, texts, strict=True) for line in pair)]
         )
@@ -127,13 +127,13 @@ def _end(child: Child) -> None:
             return
         os.killpg(child.process.pid, request)
         try:
-            child.process.wait(POLITE_SECONDS)
+            child.process.wait(TERMINATION_SECONDS)
         except subprocess.TimeoutExpired:
             continue
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def _signals_blocked() -> Iterator[None]:
     """Let SIGINT, SIGTERM and SIGHUP wait until the block has ended."""
     before = signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}

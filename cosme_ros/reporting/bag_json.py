@@ -29,7 +29,7 @@ def write_json(folder: Path, evaluation: BagEvaluation) -> Path:
 
 
 def as_content(evaluation: BagEvaluation) -> dict[str, Any]:
-    """Shares are of 0..1, stamps in nanoseconds, other times in seconds; null: not to be had."""
+    """Return the content of JSON_FILE: shares 0..1, stamps in ns, times in s; null: unknown."""
     return {
         "format": FORMAT,
         "bundle": {
@@ -94,7 +94,7 @@ def _bag(bag: BagFigures, summary: Summary, labels: LabelSettings) -> dict[str, 
 
 
 def _columns(frames: list[FrameFigures]) -> dict[str, list[Any]]:
-    """By name the values of all frames: a tenth of what a dictionary for each frame takes."""
+    """Return the values of all frames by name: a tenth of a dictionary for each frame."""
     names = FrameFigures.__dataclass_fields__
     columns = {name: [getattr(frame, name) for frame in frames] for name in names}
     return {"seconds": times(frames), **columns}

@@ -184,12 +184,7 @@ class DriveObstacles:
         return found, f"{heading}; the worst miss and the worst false alarm of the drive"
 
     def _row(self, obstacle: LabelledObstacle) -> dict[str, Any]:
-        of_it = [
-            (frame, sighting)
-            for frame in self._frames
-            for sighting in frame.sightings
-            if sighting.obstacle == obstacle.number
-        ]
+        of_it = self._sightings(obstacle)
         scene = of_it[0][0].scene
         since = next((frame.number for frame, s in of_it if s.area > LARGE), None)
         first = next((frame.number for frame, s in of_it if s.found), None)
@@ -207,6 +202,15 @@ class DriveObstacles:
             ),
             "iou": obstacle.iou,
         }
+
+    def _sightings(self, obstacle: LabelledObstacle) -> list[tuple[_Frame, Sighting]]:
+        """Return the frames that show an obstacle, in order."""
+        return [
+            (frame, sighting)
+            for frame in self._frames
+            for sighting in frame.sightings
+            if sighting.obstacle == obstacle.number
+        ]
 
     def _by_scene(self) -> list[list[_Frame]]:
         return [list(frames) for _, frames in groupby(self._frames, lambda frame: frame.scene)]
@@ -227,12 +231,7 @@ class DriveObstacles:
         return ChosenFrame(frame.stamp, frame.number, caption, note, _focus(frame.false))
 
     def _of_obstacle(self, obstacle: LabelledObstacle, caption: str, among: int = 0) -> ChosenFrame:
-        of_it = [
-            (frame, sighting)
-            for frame in self._frames
-            for sighting in frame.sightings
-            if sighting.obstacle == obstacle.number
-        ]
+        of_it = self._sightings(obstacle)
         if obstacle.iou is None:
             frame, shown = max(of_it, key=lambda pair: pair[1].area)
             what = "never found"

@@ -22,7 +22,7 @@ _LIBRARIES = (
 
 
 def describe_environment() -> dict[str, object]:
-    """Processor, cores we may use, memory, system, and the versions that matter."""
+    """Return processor, usable cores, memory, system and versions."""
     versions = {"cosme_ros": __version__}
     for library in _LIBRARIES:
         try:
@@ -40,7 +40,7 @@ def describe_environment() -> dict[str, object]:
 
 
 def _processor() -> str:
-    """As Linux names it; elsewhere the architecture."""
+    """Return the processor's name on Linux; elsewhere the architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -56,7 +56,7 @@ def timeline(
     shown: Sequence[bool | None],
     marks: Sequence[Mark],
 ) -> str:
-    """Peak score over time, the alarm line, when anomalies are labelled, and marks that link.
+    """Draw the peak score over time, the alarm line, labelled anomalies, and marks that link.
 
     Args:
         name: unique in the page.
@@ -115,7 +115,7 @@ def _labelled(drawing: str, marks: Sequence[Mark]) -> str:
 
 
 def curves(metrics: AnomalyMetrics, curve: Curve) -> tuple[str, str]:
-    """ROC, and precision over recall."""
+    """Draw ROC, and precision over recall."""
     roc_figure, roc = _axes((4.4, 3.6))
     roc.plot(curve.false_rate, curve.recall, color=_BLUE, linewidth=2)
     roc.axhline(0.95, color=_GREY, linewidth=0.8, linestyle=":")
@@ -132,7 +132,7 @@ def curves(metrics: AnomalyMetrics, curve: Curve) -> tuple[str, str]:
 
 
 def first_detections(obstacles: Sequence[LabelledObstacle]) -> str:
-    """Share of labelled obstacles that are found within so many frames of appearing."""
+    """Draw the share of labelled obstacles found within so many frames of appearing."""
     figure, axes = _axes((4.4, 3.2))
     after = sorted(o.found_after for o in obstacles if o.found_after is not None)
     most = max([*after, 1])
@@ -147,7 +147,7 @@ def first_detections(obstacles: Sequence[LabelledObstacle]) -> str:
 
 
 def score_distribution(scores: ScoreDistribution, alarm_threshold: float) -> str:
-    """How many places of the grid have which score; the axis in alarm lines."""
+    """Draw the histogram of the grid's scores; the axis in alarm lines."""
     figure, axes = _axes((4.4, 3.6))
     share = scores.counts / scores.counts.sum()
     axes.stairs(share, scores.edges / alarm_threshold, fill=True, color=_BLUE, alpha=0.5)
@@ -180,7 +180,7 @@ def calibrated_and_observed(rows: Sequence[Exceedance], chosen_rate: float) -> s
 
 
 def latencies(milliseconds: Sequence[float]) -> str:
-    """How many frames took how long."""
+    """Draw the histogram of latencies."""
     figure, axes = _axes((4.4, 2.8))
     axes.hist(milliseconds, bins="auto", color=_BLUE)
     for share, style in ((50, "-"), (95, "--"), (99, ":")):
@@ -199,7 +199,7 @@ def latencies(milliseconds: Sequence[float]) -> str:
 def ages_of_newest(
     seconds: Sequence[float], milliseconds: Sequence[float], dropped: Sequence[float]
 ) -> str:
-    """How old the newest result was over time; `dropped`: seconds of the frames without one."""
+    """Draw the newest result's age over time; `dropped`: seconds of the frames without one."""
     figure, axes = _axes((10.5, 2.4))
     axes.plot(seconds, milliseconds, color=_BLUE, linewidth=1, label="age of the newest result")
     if len(dropped):
@@ -252,7 +252,7 @@ def _spans(at: np.ndarray, flags: Sequence[bool]) -> list[tuple[float, float]]:
 
 
 def _thinned(at: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each stretch the highest: no peak is lost."""
+    """Return the highest value of each stretch, so that no peak is lost."""
     if at.size <= _MOST_POINTS:
         return at, values
     starts = np.unique(np.linspace(0, at.size, _MOST_POINTS, endpoint=False).astype(np.int64))

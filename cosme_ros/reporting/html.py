@@ -4,7 +4,7 @@
 """Reports as one HTML file that needs nothing else: no network, no script, no other file.
 
 The one exception is a video, which stays a file beside the page: in it, it would be half as large
-again. The templates `*.html.j2` beside this file say what stands where; they are given the content
+again. The templates `*.html.j2` beside this file define the pages; they are given the content
 of report.json, drawings as SVG text, and pictures.
 """
 

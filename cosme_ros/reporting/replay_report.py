@@ -29,7 +29,7 @@ class Table:
 
 
 def report_of(result: ReplayResult, timeline: Timeline, counts: DetectorCounts) -> dict[str, Any]:
-    """All numbers, for report.json; metrics are None where there is nothing to judge by.
+    """Return all numbers for report.json; metrics are None where there are no labels.
 
     `ap`, `auroc` and `fpr95` are of the published scores. Times are milliseconds unless their
     names say otherwise.
@@ -178,7 +178,7 @@ def obstacle_table(obstacles: Mapping[str, Any]) -> Table:
 
 
 def as_text(shown: Sequence[Table]) -> str:
-    """For the terminal."""
+    """Return the tables for the terminal."""
     blocks = []
     for table in shown:
         widths = [max(map(len, column)) for column in zip(*table.rows, strict=True)]
@@ -207,7 +207,7 @@ def _percentiles(values: NDArray[np.float64]) -> dict[str, float] | None:
 
 
 def _frame_by_frame(timeline: Timeline) -> list[dict[str, float | int | None]]:
-    """Of each frame in the order of time: when, how long its result took, whose was the newest."""
+    """Return time, latency and newest result of each frame, in the order of time."""
     rows: list[dict[str, float | int | None]] = []
     for frame, moment, newest in zip(
         timeline.frames, timeline.moments, timeline.newest, strict=True

@@ -21,7 +21,7 @@ _PAPER = 248
 def snapshot_picture(
     image: np.ndarray, made: FrameOutputs, *, caption: str, static_mask: StaticMask | None = None
 ) -> np.ndarray:
-    """Camera and overlay, below them score and mask, and what it all means.
+    """Return one picture: camera and overlay, below them score and mask, and a legend.
 
     `image` is uint8 [H, W, 3] BGR, `made` what `compute_outputs` made of it with everything wanted;
     mask and outlines may be withheld. What `static_mask` hides is hatched. Returns uint8

@@ -39,7 +39,7 @@ class ImageMessages:
         self.path = Path(text)
         self._topic = topic
         self._open = lambda: open_source(text, frame_rate=frame_rate, report=report)
-        # Now, and not when somebody listens: what is wrong with it is to be said at once.
+        # Now, and not at the first subscription: errors are to be reported at once.
         self._opened: FrameSource | None = self._open()
         self.live = self._opened.live
         self._count = self._opened.count or 0

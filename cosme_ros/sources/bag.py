@@ -32,7 +32,7 @@ class BagSource:
     ) -> None:
         self.name = path.name
 
-        def tell(kind: str, sentence: str) -> None:
+        def report_sentence(_kind: str, sentence: str) -> None:
             report(sentence)
 
         try:
@@ -40,7 +40,7 @@ class BagSource:
                 path,
                 image_topic=image_topic,
                 labels=LabelSettings(topic=""),
-                tell=tell,
+                report=report_sentence,
             )
         except BagError as error:
             raise SourceError(str(error)) from error

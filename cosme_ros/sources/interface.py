@@ -43,7 +43,7 @@ class FrameSource(Protocol):
 
     Attributes:
         name: for people, for example the name of the file.
-        count: of its frames, as far as that can be told beforehand; None for a live source.
+        count: of its frames, as far as it is known beforehand; None for a live source.
         live: whether frames come in real time, and those that nobody takes are lost.
     """
 

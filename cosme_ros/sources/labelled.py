@@ -161,7 +161,7 @@ def open_labelled_frames(
         )
     try:
         if is_read_as_bag(path):
-            return BagFrames(path, image_topic=image_topic, labels=labels, tell=report)
+            return BagFrames(path, image_topic=image_topic, labels=labels, report=report)
         source = open_source(
             str(path), frame_rate=frame_rate, report=lambda sentence: report("image", sentence)
         )

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Choose the kind of a source by what it is, so that a user need not say it."""
+"""Recognise the kind of a source, so that a user need not give it."""
 
 from __future__ import annotations
 

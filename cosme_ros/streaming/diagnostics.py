@@ -63,7 +63,7 @@ class Positions:
 
     @property
     def status(self) -> str:
-        """For people: one value of /diagnostics."""
+        """Return the value for /diagnostics."""
         return "known" if self.gap is None else f"unknown: {self.gap}"
 
 
@@ -86,7 +86,7 @@ def report(
     transition_age: float | None = None,
     positions: Positions | None = None,
 ) -> Report:
-    """One status of /diagnostics.
+    """Return one status of /diagnostics.
 
     Args:
         state: of the lifecycle.
@@ -126,13 +126,13 @@ def report(
         }
     if positions is not None:
         values[topics.POSITIONS] = positions.status
-    level, message = _judge(snapshot, configured, missing_input_reason)
+    level, message = _level_and_message(snapshot, configured, missing_input_reason)
     if level is Level.OK and positions is not None and positions.gap is not None:
         level, message = Level.WARN, f"obstacles get no place on the road: {positions.gap}"
     return Report(level, message, values)
 
 
-def _judge(
+def _level_and_message(
     s: Snapshot, configured: Configured, missing_input_reason: str | None
 ) -> tuple[Level, str]:
     if s.pending_age > configured.stall_warning:
@@ -216,7 +216,7 @@ def _health(health: FrameHealth) -> dict[str, str]:
 
 
 def _percentiles(name: str, numbers: Percentiles | None) -> dict[str, str]:
-    """One row a number, so that a tool can plot it; no row where there is none."""
+    """Return a row for each number, so that a tool can plot it; none without numbers."""
     if numbers is None:
         return {}
     return {

@@ -62,7 +62,7 @@ class FrameOutputs:
     mask_withheld: bool
     """Because it is unknown where an obstacle could be: no drivable area."""
     tracks: tuple[Track, ...] | None = None
-    """Of the obstacles, in their order; None where they are not followed."""
+    """Return the track ids of the obstacles, in order; None where they are not tracked."""
     unconfirmed: int = 0
     """Obstacles of the frame that are in no output, because an alarm needs more frames."""
     out_of_domain: bool = False
@@ -76,14 +76,14 @@ class FrameOutputs:
 
     @property
     def track_ids(self) -> tuple[int, ...] | None:
-        """Of the obstacles, in their order; None where they are not followed."""
+        """Return the track ids of the obstacles, in order; None where they are not tracked."""
         return None if self.tracks is None else tuple(track.id for track in self.tracks)
 
 
 def compute_outputs(
     detection: Detection,
     image: NDArray[np.uint8],
-    wanted: RequestedOutputs,
+    requested: RequestedOutputs,
     *,
     rule: ObstacleRule,
     provider: str,
@@ -101,7 +101,7 @@ def compute_outputs(
     Args:
         detection: of the frame.
         image: the frame itself, uint8 [H, W, 3] BGR.
-        wanted: what is made. All of it has the image's size.
+        requested: what is made. All of it has the image's size.
         rule: what makes an obstacle. Where the obstacles are unknown, the mask is withheld.
         provider: shown in the overlay.
         frame_rate: frames a second, shown in the overlay.
@@ -112,7 +112,7 @@ def compute_outputs(
         health: of the camera at this frame.
         out_of_domain: one of OUT_OF_DOMAIN: 'withhold' makes neither mask nor obstacles where the
             health says so.
-        notes: says in a few words why obstacles are some; None: nothing is said.
+        notes: returns a short text on each obstacle; None: no notes.
         ground: by which obstacles get a place on the road; None leaves that out.
     """
     unlike = health.state == HealthState.OUT_OF_DOMAIN and out_of_domain == "withhold"
@@ -122,9 +122,9 @@ def compute_outputs(
     obstacles: tuple[Obstacle, ...] = ()
     tracks: tuple[Track, ...] | None = None
     unconfirmed = 0
-    if wanted.mask or wanted.overlay or wanted.obstacles or tracker is not None:
+    if requested.mask or requested.overlay or requested.obstacles or tracker is not None:
         decision = decide_obstacles(detection, image, rule)
-        # Of a frame whose obstacles are unknown, nobody can say that it does not show one.
+        # A frame whose obstacles are unknown is no frame without obstacles.
         if tracker is not None and decision.mask is not None:
             positions = _positions(decision, ground)
             tracked = confirmed_only(
@@ -137,7 +137,7 @@ def compute_outputs(
         withheld = mask is None
         if unlike:
             mask, obstacles = None, ()
-        if wanted.overlay:
+        if requested.overlay:
             overlay = draw_overlay(
                 image,
                 detection.score,
@@ -148,20 +148,20 @@ def compute_outputs(
                 static_mask=rule.static_mask,
                 health=health,
             )
-    lines = outlines(mask, obstacles) if wanted.obstacles and mask is not None else None
+    lines = outlines(mask, obstacles) if requested.obstacles and mask is not None else None
     words: tuple[str, ...] = ()
     if lines is not None and mask is not None and obstacles and notes is not None:
         words = notes(detection, obstacles, mask)
     positions = None if lines is None else _positions(ObstacleDecision(mask, obstacles), ground)
     score: NDArray[np.float32] | None = None
-    if wanted.score:
+    if requested.score:
         score = detection.score_grid if score_on_grid else detection.score
     height, width = image.shape[:2]
     return FrameOutputs(
         detection=detection,
         size=(height, width),
         score=score,
-        mask=mask if wanted.mask else None,
+        mask=mask if requested.mask else None,
         overlay=overlay,
         obstacles=None if lines is None else obstacles,
         outlines=lines,

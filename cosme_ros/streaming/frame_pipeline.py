@@ -92,17 +92,17 @@ class FramePipeline:
 
     @property
     def settings(self) -> Settings:
-        """What the next frame is worked on by; the rate is never 0, for the bundle's own."""
+        """Return the settings of the next frame; the rate is never 0, for the bundle's own."""
         return self._choices.settings
 
     @property
     def static_mask(self) -> StaticMask | None:
-        """What of the image is never looked at; None where all of it is looked at."""
+        """Return the static mask; None where all of the image is looked at."""
         return self._static_mask
 
     @property
     def overlaps(self) -> bool:
-        """Whether a frame's outputs are made beside the next frame's networks."""
+        """Return whether a frame's outputs are made in parallel to the next frame's networks."""
         choice = self.settings.overlap
         return choice == "always" or (choice == "auto" and self.detector.device != "cpu")
 
@@ -144,7 +144,7 @@ class FramePipeline:
 
         Args:
             camera: its name.
-            message: sensor_msgs/Image, or CompressedImage where the settings say so.
+            message: sensor_msgs/Image, or CompressedImage, by the settings.
 
         Raises:
             DecodeError: it cannot be decoded.

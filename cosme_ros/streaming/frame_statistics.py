@@ -165,7 +165,7 @@ class FrameStatistics:
             self._misses.append((self._end_one(), None))
 
     def begin(self) -> None:
-        """Work on a waiting frame begins."""
+        """Count a waiting frame as under way."""
         with self._lock:
             self._waiting -= 1
             self._under_way += 1
@@ -203,7 +203,7 @@ class FrameStatistics:
             self._outputs.append((self._end_one(), frame))
 
     def output_rate(self) -> float:
-        """As in `snapshot`, without the cost of the rest."""
+        """Return the output rate as in `snapshot`, without the cost of the rest."""
         with self._lock:
             now = self._clock()
             self._forget(now)
@@ -258,7 +258,7 @@ class FrameStatistics:
             )
 
     def _end_one(self) -> float:
-        """Now, when a frame has come to its end: what is still pending is so from here on."""
+        """Return the time, at which a frame ended: what is still pending counts from here on."""
         now = self._clock()
         self._pending_since = now
         self._forget_pending()
@@ -281,7 +281,7 @@ class FrameStatistics:
 
 
 def percentiles(seconds: Iterable[float]) -> Percentiles | None:
-    """Of durations in seconds, in milliseconds, linearly interpolated; None of nothing."""
+    """Return percentiles, in milliseconds, of durations in seconds; None without any."""
     values = np.asarray(list(seconds), np.float64)
     if values.size == 0:
         return None

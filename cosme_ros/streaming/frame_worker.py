@@ -62,7 +62,7 @@ class FrameWorker(Generic[Frame, Detected]):
 
     @property
     def closing(self) -> bool:
-        """Whether nothing is to be published any more."""
+        """Return whether nothing is to be published any more."""
         return self._closing.is_set()
 
     def start(self) -> None:

@@ -47,7 +47,7 @@ def confirmed_only(decision: ObstacleDecision, tracks: Sequence[Track]) -> Track
     hidden = [
         number
         for number, (obstacle, track) in enumerate(pairs, start=1)
-        # Two obstacles of one box and area cannot be told apart: then both stay.
+        # Two obstacles of one box and area cannot be distinguished: then both stay.
         if not track.confirmed and _place(obstacle) not in places
     ]
     numbers = region_numbers(decision.mask, decision.obstacles)

@@ -17,7 +17,7 @@ _PERIODS = 9  # of which the usual one is the median
 
 
 class Continuity:
-    """Tells frames that go on from frames that begin anew. One camera, frames in order.
+    """Detects breaks between frames. For one camera, frames in order.
 
     >>> continuity = Continuity()
     >>> [continuity.breaks(stamp) for stamp in (0, 100_000_000, 200_000_000, 5_000_000_000)]

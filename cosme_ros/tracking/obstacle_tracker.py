@@ -51,7 +51,7 @@ class Track:
 
     @property
     def speed(self) -> float | None:
-        """In m/s; None where the velocity is not known."""
+        """Return the speed in m/s; None where the velocity is not known."""
         return None if self.velocity is None else float(np.hypot(*self.velocity))
 
 

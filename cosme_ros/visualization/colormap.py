@@ -19,7 +19,7 @@ from cosme_ros.visualization.text import Box, draw_backdrop, text_height, text_w
 SCALE_END = 2.0
 ALARM_COLOUR = (255, 255, 0)  # BGR cyan, which the map does not contain
 MASK_COLOUR = ALARM_COLOUR  # what the detector has found, in every picture
-TRUTH_COLOUR = (0, 120, 255)  # BGR orange, what the labels say
+TRUTH_COLOUR = (0, 120, 255)  # BGR orange, the labels
 
 
 def mapped(score: np.ndarray) -> np.ndarray:

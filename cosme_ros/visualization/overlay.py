@@ -134,7 +134,7 @@ def _colour_alarms(picture: np.ndarray, score: np.ndarray) -> None:
 
 
 def draw_outlines(picture: np.ndarray, lines: Sequence[np.ndarray], unit: float) -> None:
-    """Obstacles' `outlines` into uint8 [H, W, 3] BGR; `unit` is `lettering.unit_of` the picture."""
+    """Draw obstacles' `outlines` into uint8 [H, W, 3] BGR; `unit` is `text.unit_of` it."""
     thin = max(1, round(1.5 * unit))
     # A dark rim, so that the line is seen on bright colours as well.
     cv2.polylines(picture, lines, True, _DARK, thin + 2 * max(1, round(unit)))

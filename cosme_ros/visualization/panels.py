@@ -6,7 +6,7 @@
 Left the bright camera frame, on it the outlines of the obstacle mask and of the truth; right the
 score as a heat map on the grey frame. Above stands what is shown, below what the colours mean.
 
-The two outlines are told apart by colour-blind people too: light blue against orange differ in hue
+Colour-blind people can distinguish the two outlines too: light blue against orange differ in hue
 for all three kinds of colour blindness, and in lightness. The truth runs around the mask's outline,
 so that neither hides the other where they agree.
 """
@@ -336,7 +336,7 @@ def _entry(
 def _draw_scale(
     strip: NDArray[np.uint8], left: int, baseline: int, unit: float, margin: int
 ) -> None:
-    """`anomaly score 0 [colours] 2+`, and in them the alarm line."""
+    """Draw `anomaly score 0 [colours] 2+`, and in the colours the alarm line."""
     letters = text_height(unit)
     before, after, alarm = "anomaly score 0", f"{SCALE_END:g}+", "(line: alarm at 1)"
     words = text_width(before + after, unit) + 3 * margin

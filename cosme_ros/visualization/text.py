@@ -47,12 +47,12 @@ def unit_of(height: int, width: int) -> float:
 
 
 def text_height(unit: float) -> int:
-    """Of a capital or digit, in pixels."""
+    """Return the height of a capital or digit, in pixels."""
     return round(12 * unit)
 
 
 def text_width(text: str, unit: float) -> int:
-    """Of `text` as `write` would write it, in pixels."""
+    """Return the width of `text` as `write` would write it, in pixels."""
     (width, _), _ = cv2.getTextSize(text, _FONT, _scale(unit), _thickness(unit))
     return int(width)
 
@@ -66,7 +66,7 @@ def write(
     *,
     colour: tuple[int, int, int] | None = None,
 ) -> None:
-    """`text` into uint8 [H, W, 3] BGR, from x on, standing on `baseline`; white by default."""
+    """Write `text` into uint8 [H, W, 3] BGR, from x on, on `baseline`; white by default."""
     cv2.putText(
         picture,
         text,
@@ -80,7 +80,7 @@ def write(
 
 
 def draw_backdrop(picture: np.ndarray, box: Box) -> None:
-    """Darkens a rectangle, so that white letters on it are readable before a bright sky."""
+    """Darken a rectangle, so that white letters on it are readable before a bright sky."""
     part = picture[box.top : box.top + box.height, box.left : box.left + box.width]
     part[...] = cv2.convertScaleAbs(part, alpha=_PLATE)
 
@@ -94,5 +94,5 @@ def _thickness(unit: float) -> int:
 
 
 def counted(number: int, thing: str) -> str:
-    """`1 frame`, `2 frames`."""
+    """Return `1 frame`, `2 frames`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"

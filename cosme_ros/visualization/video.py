@@ -63,7 +63,7 @@ def open_video(path: Path, frames_a_second: float, size: tuple[int, int]) -> cv2
         OSError: it cannot be written.
     """
     codec = {".webm": "VP80", ".mp4": "vp09"}[path.suffix]
-    # OpenCV complains on the standard error that WebM has no tag for it, and then rightly goes on.
+    # OpenCV warns on standard error that WebM has no tag for it, and then continues rightly.
     with _silent_standard_error():
         video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), frames_a_second, size)
     if not video.isOpened():

@@ -25,7 +25,7 @@ def serve(session: WatchSession, host: str, port: int) -> ThreadingHTTPServer:
     Args:
         session: what is shown.
         host: address to listen on. The page can change the threshold, and shows the camera.
-        port: 0 takes a free one, which `server_port` then tells.
+        port: 0 takes a free one, which is then `server_port`.
 
     Raises:
         OSError: the address is in use or not of this machine.
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(json.dumps(self._session.state()).encode(), "application/json")
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing: a line for each picture would bury what counts."""
+        """Log nothing: a line for each picture would hide the warnings."""
 
     def _is_local(self) -> bool:
         """Refuse names that another site has pointed at this machine."""

@@ -100,7 +100,7 @@ class WatchSession:
             self._changed.notify_all()
 
     def pause(self, paused: bool) -> None:
-        """Hold the frames, or let them go on."""
+        """Pause the frames, or resume them."""
         (self._paused.set if paused else self._paused.clear)()
         with self._changed:
             self._changed.notify_all()

@@ -91,7 +91,7 @@ def _frames(spelling: str) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
     kind, _, rest = spelling.partition(":")
     if kind == "bag":
         labels = LabelSettings()
-        with BagFrames(Path(rest), image_topic=None, labels=labels, tell=lambda *_: None) as bag:
+        with BagFrames(Path(rest), image_topic=None, labels=labels, report=lambda *_: None) as bag:
             for frame in bag.read():
                 if frame.label is not None:
                     yield frame.image, at_size(frame.label, *frame.image.shape[:2]), frame.stamp

@@ -124,7 +124,7 @@ def show_guard(frames: list[Frame], found: list[Detection], detector: Detector) 
     print(f"refused {refused} of {len(with_true)}")
 
 
-def see(adaptation: Adaptation, frame: Frame, detection: Detection) -> None:
+def add_frame(adaptation: Adaptation, frame: Frame, detection: Detection) -> None:
     adaptation.remember(RecentFrame("", frame.stamp, frame.image, detection, RULE))
 
 
@@ -143,7 +143,7 @@ def show_marks(
                 detector, Path(folder) / "marks.jsonl", who="benchmark", limit=256
             )
             for before in range(max(0, index - 60), index + 1):
-                see(adaptation, frames[before], found[before])
+                add_frame(adaptation, frames[before], found[before])
             mask = np.any([a.mask for a in false if a.frame == index], axis=0)
             forced = bool(refusal(mask, found[index], detector))
             answer = adaptation.mark_pixels(

@@ -150,7 +150,7 @@ def _through_the_node(
             seconds_a_frame=2 * seconds,
             overlay=False,
         )
-        outputs = list(replay.run(folder / "node", say=lambda words: print(f"  {words}")).outputs())
+        outputs = list(replay.run(folder / "node", log=lambda words: print(f"  {words}")).outputs())
     return len(outputs) == NODE_FRAMES and all(
         np.array_equal(detector.detect(output.image).score, output.score) for output in outputs
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cosme_ros.inference.provider_settings import PROVIDERS
 from cosme_ros.parameters import (
     PARAMETERS,
     PARAMETERS_BY_NAME,
@@ -37,7 +38,7 @@ def test_every_row_tells_what_it_is_for():
     ("name", "value", "words"),
     [
         ("bundle", "", "'bundle' is empty"),
-        ("provider", "abacus", "auto, tensorrt, cuda, openvino, cpu"),
+        ("provider", "abacus", ", ".join(("auto", *PROVIDERS))),
         ("region", "moon", "everything, drivable"),
         ("image_transport", "Raw", "raw, compressed"),
         ("false_positive_rate", -0.1, "between 0.0 and 0.5"),

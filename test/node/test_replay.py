@@ -27,6 +27,7 @@ from cosme_ros.dds_profile import profile_variable
 from cosme_ros.inference.detector import Detector
 from cosme_ros.replay.recording import MASK, OVERLAY, SCORE, Recording
 from cosme_ros.replay.runner import Replay, ros_environment
+from cosme_ros.replay.streaming_accuracy import timeline
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_INFO, CAMERA_LABELS
 
 PATIENCE = 30.0
@@ -220,11 +221,11 @@ def recording(bundle: Path, bag: Path, tmp_path_factory) -> Recording:
         rate=0.5,
         seconds_a_frame=0.0,
     )
-    return replay.run(tmp_path_factory.mktemp("replay"), say=said.append)
+    return replay.run(tmp_path_factory.mktemp("replay"), log=said.append)
 
 
 def test_nothing_that_was_played_is_missing_from_the_recording(recording: Recording) -> None:
-    assert recording.played() == FRAMES
+    assert len(recording.times) == FRAMES
     with Bag(recording.path) as opened:
         assert opened.count(CAMERA_LABELS) == FRAMES
     counts = recording.counts()
@@ -262,7 +263,7 @@ def test_latency_is_arrival_less_stamp(recording: Recording) -> None:
             topic: {message.stamp: message.bag_time for message in opened.messages([topic])}
             for topic in (SCORE, MASK, OVERLAY)
         }
-    latencies = recording.latencies()
+    latencies = timeline(recording.times).latencies()
     assert (latencies > 0).all() and (latencies < PATIENCE).all()
     expected = [
         (max(arrived, arrivals[MASK][stamp]) - stamp) * 1e-9

@@ -30,11 +30,6 @@ class GaussianDensity:
     Adversarial Attacks, NeurIPS 2018, Eq. 1 and 2. The simplest of the embedding densities that
     Blum et al. (The Fishyscapes Benchmark, IJCV 2021) compare on segmentation networks. Classes
     are predicted ones, since fitting frames have no labels.
-
-    Args:
-        layer: whose features.
-        classes: number of classes.
-        seed: of the places that are looked at.
     """
 
     def __init__(self, layer: str, classes: int, *, seed: int = 0) -> None:
@@ -102,7 +97,7 @@ class GaussianDensity:
         )
 
     def score(self, features: Features) -> torch.Tensor:
-        """float32 [N, 1, h, w] at the stride of the layer, >= 0."""
+        """Return scores float32 [N, 1, h, w] at the stride of the layer, >= 0."""
         feature_map = features[self._layer]
         number, _, height, width = feature_map.shape
         return self.distances(as_vectors(feature_map)).view(number, 1, height, width)

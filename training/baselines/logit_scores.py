@@ -7,7 +7,7 @@ import torch
 
 
 def maximum_logit_score(logits: torch.Tensor) -> torch.Tensor:
-    """-max_c logits_c, of each pixel.
+    """Return -max_c logits_c of each pixel.
 
     Source: Hendrycks et al., Scaling Out-of-Distribution Detection for Real-World Settings,
     ICML 2022 (MaxLogit).
@@ -22,7 +22,7 @@ def maximum_logit_score(logits: torch.Tensor) -> torch.Tensor:
 
 
 def energy_score(logits: torch.Tensor) -> torch.Tensor:
-    """-ln sum_c exp(logits_c), of each pixel: the free energy at temperature 1.
+    """Return -ln sum_c exp(logits_c) of each pixel: the free energy at temperature 1.
 
     Source: Liu et al., Energy-based Out-of-distribution Detection, NeurIPS 2020, Eq. 4.
 
@@ -36,7 +36,7 @@ def energy_score(logits: torch.Tensor) -> torch.Tensor:
 
 
 def maximum_softmax_score(logits: torch.Tensor) -> torch.Tensor:
-    """1 - max_c softmax(logits)_c, of each pixel.
+    """Return 1 - max_c softmax(logits)_c of each pixel.
 
     Source: Hendrycks and Gimpel, A Baseline for Detecting Misclassified and
     Out-of-Distribution Examples in Neural Networks, ICLR 2017 (MSP).
@@ -54,7 +54,7 @@ def maximum_softmax_score(logits: torch.Tensor) -> torch.Tensor:
 
 
 def entropy_score(logits: torch.Tensor) -> torch.Tensor:
-    """-sum_c p_c ln p_c with p = softmax(logits), of each pixel.
+    """Return -sum_c p_c ln p_c, with p = softmax(logits), of each pixel.
 
     Source: the softmax entropy of Blum et al., The Fishyscapes Benchmark, IJCV 2021.
 

@@ -62,7 +62,7 @@ class MinimumDensity:
             self._samples[layer].clear()
 
     def score(self, features: Features) -> torch.Tensor:
-        """float32 [N, 1, h, w] at the finest stride of the layers; 0 is the mean normal place."""
+        """Return scores float32 [N, 1, h, w] at the layers' finest stride; 0 is the normal mean."""
         normalised = [
             density.score(features) / 2 - self._means[layer]
             for layer, density in self._densities.items()

@@ -46,7 +46,7 @@ class MonteCarloDropout:
 
     @torch.inference_mode()
     def score(self, features: Features) -> torch.Tensor:
-        """float32 [N, 1, h, w] at the stride of the logits, >= 0."""
+        """Return scores float32 [N, 1, h, w] at the stride of the logits, >= 0."""
         network_input = features[NETWORK_INPUT]
         mean = torch.zeros_like(features[OUTPUT])
         mean_entropy = mean.new_zeros(mean[:, :1].shape)
@@ -68,7 +68,7 @@ class MonteCarloDropout:
 
 
 def dropout_layers(network: nn.Module) -> list[str]:
-    """Names of the layers that leave something out, those with a rate of 0 not among them."""
+    """Return the names of the dropout layers, without those with a rate of 0."""
     return [
         name
         for name, module in network.named_modules()

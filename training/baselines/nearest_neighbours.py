@@ -72,7 +72,7 @@ class NearestNeighbours:
         self._bank = F.normalize(pool[rows], dim=1)
 
     def score(self, features: Features) -> torch.Tensor:
-        """float32 [N, 1, h, w] at the stride of the layer, 0..2."""
+        """Return scores float32 [N, 1, h, w] at the stride of the layer, 0..2."""
         feature_map = features[self._layer]
         bank = self._bank = self._bank.to(feature_map.device)
         # Row by row of places: all of them against the whole bank would not fit into memory.

@@ -49,7 +49,7 @@ class LogitScore:
     function: Callable[[torch.Tensor], torch.Tensor]
 
     def score(self, features: Features) -> torch.Tensor:
-        """float32 [N, 1, h, w] at the stride of the logits."""
+        """Return scores float32 [N, 1, h, w] at the stride of the logits."""
         return self.function(features[OUTPUT])
 
 

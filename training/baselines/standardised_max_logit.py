@@ -32,9 +32,6 @@ class StandardisedMaxLogit:
 
     As the authors do, it works at the size of the network input, to which the logits are brought
     bilinearly: its widths are counted in those pixels.
-
-    Args:
-        classes: number of classes.
     """
 
     def __init__(self, classes: int) -> None:
@@ -51,7 +48,7 @@ class StandardisedMaxLogit:
         self._statistics = self._sums.statistics()
 
     def score(self, features: Features) -> torch.Tensor:
-        """float32 [N, 1, H, W] at the size of the network input, any sign."""
+        """Return scores float32 [N, 1, H, W] at the size of the network input, any sign."""
         assert self._statistics is not None, "finish() comes before score()"
         value, class_id = _maximum(features)
         mean, deviation = (
@@ -94,7 +91,7 @@ def suppress_boundaries(score: torch.Tensor, class_id: torch.Tensor) -> torch.Te
 
 
 def smooth(score: torch.Tensor) -> torch.Tensor:
-    """Dilated smoothing: a Gaussian of 7x7 taps, SMOOTHING_DILATION pixels apart.
+    """Smooth by a dilated Gaussian of 7x7 taps, SMOOTHING_DILATION pixels apart.
 
     Args:
         score: float32 [N, 1, H, W]; beyond its edges it goes on as on them.

@@ -10,7 +10,7 @@ import typer
 
 from training.commands import options
 
-METHODS = "msp,entropy,maxlogit,energy,sml,dropout,knn,gaussian,mindensity,mulmem,auxcon,score"
+ALL = "all"
 
 
 def _refuse_crop(value: bool | None) -> None:
@@ -59,13 +59,13 @@ def evaluate(
     ] = None,
     methods: Annotated[
         str, typer.Option(metavar="A,B,...", help="Which methods, in any order.")
-    ] = METHODS,
+    ] = ALL,
     normal: Annotated[
         str | None,
         typer.Option(
             metavar="FRAMES",
-            help="Normal frames for the baselines that learn from some (sml, knn, gaussian, "
-            "mindensity): a folder of pictures, a rosbag2 or synthetic:SEED; best those of `fit`.",
+            help="Normal frames for the baselines that learn from some (knn and "
+            "others): a folder of pictures, a rosbag2 or synthetic:SEED; best those of `fit`.",
         ),
     ] = None,
     normal_frames: Annotated[
@@ -92,7 +92,8 @@ def evaluate(
 
     Methods: msp (maximum softmax probability), entropy, maxlogit, energy, sml (standardized max
     logit), dropout (Monte-Carlo), knn, gaussian and mindensity (embedding densities), mulmem,
-    auxcon, score (CosMe). The formula and source of each stand in training/baselines/.
+    auxcon, score (CosMe), and others of training/baselines/registry.py: an unknown name lists all.
+    The formula and source of each stand in training/baselines/.
 
     A picture of another ratio of sides than the network input's is cut to that, as `fit` cuts its
     frames; what is cut away is not judged, and the command says how much it is. --no-cut keeps
@@ -123,7 +124,7 @@ def evaluate(
     from training.errors import Interrupted, UsageError
     from training.evaluation.curve_plots import draw_curves
     from training.evaluation.dataset_figures import ScoreStore, measure_dataset
-    from training.evaluation.frame_scores import FrameScorer
+    from training.evaluation.frame_scores import TITLES, FrameScorer
     from training.evaluation.provenance import provenance
     from training.evaluation.report import (
         JSON_FILE,
@@ -161,7 +162,7 @@ def evaluate(
     scorer = FrameScorer(
         bundle,
         checkpoint,
-        [method.strip() for method in methods.split(",") if method.strip()],
+        tuple(TITLES) if methods == ALL else [m.strip() for m in methods.split(",") if m.strip()],
         normal=None if normal is None else open_frames(normal),
         seed=seed,
         most_normal_frames=normal_frames,
@@ -200,7 +201,7 @@ def evaluate(
 
 
 def numbered(names: list[str]) -> list[str]:
-    """Tell equal names apart: the second a is a_2."""
+    """Make equal names differ: the second a becomes a_2."""
     return [
         name if names[:place].count(name) == 0 else f"{name}_{names[:place].count(name) + 1}"
         for place, name in enumerate(names)

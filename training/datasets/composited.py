@@ -38,7 +38,7 @@ class CompositedAnomalies:
 
     @property
     def images(self) -> FrameSource:
-        """The same frames, painted things included."""
+        """Return the same frames, painted things included, without labels."""
         return WithoutLabels(self)
 
     def frame_name(self, index: int) -> str:
@@ -49,7 +49,7 @@ class CompositedAnomalies:
         return len(self._source)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Frame uint8 [H, W, 3] BGR and uint8 [H, W]: 0 normal, 1 anomaly, 255 not judged.
+        """Return a frame, uint8 [H, W, 3] BGR, and uint8 [H, W]: 0 normal, 1 anomaly, 255 ignored.
 
         Where nobody labelled the source, nothing is judged.
         """

@@ -22,7 +22,7 @@ class Cropped:
 
     @property
     def images(self) -> FrameSource:
-        """The same frames; their labels are not read."""
+        """Return the same frames; their labels are not read."""
         return _Images(self._source.images, self._ratio)
 
     def frame_name(self, index: int) -> str:

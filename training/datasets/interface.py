@@ -83,7 +83,7 @@ class NamedSource(LabelledSource, Protocol):
 
     @property
     def images(self) -> FrameSource:
-        """The same frames; their labels are not read."""
+        """Return the same frames; their labels are not read."""
         ...
 
     def frame_name(self, index: int) -> str:
@@ -118,5 +118,5 @@ class Entry:
 
     @property
     def default_split(self) -> str:
-        """The split that is meant when none is given."""
+        """Return the split that is used when none is given."""
         return next(iter(self.splits))

@@ -18,7 +18,7 @@ _LOOKED_AT = 3  # images a folder
 
 
 def is_label_mask(image: np.ndarray) -> bool:
-    """Tell a label mask from a camera image: few colours in flat areas.
+    """Return whether an image is a label mask: few colours in flat areas.
 
     Args:
         image: uint8 [H, W, 3].

@@ -81,7 +81,7 @@ class FitFrames:
         return len(self._indices)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Frame `index`, uint8 [H, W, 3], BGR, of the picture size."""
+        """Return frame `index`, uint8 [H, W, 3], BGR, of the picture size."""
         if self._decoded is not None:
             return np.array(self._decoded[index])
         image = crop_to_aspect(self._source[int(self._indices[index])], *self.size)
@@ -95,7 +95,7 @@ class FitFrames:
 
     @property
     def resize_to(self) -> tuple[int, int] | None:
-        """What a network of `size` has to resize the frames to; None where they are of it."""
+        """Return the size that a network of `size` resizes frames to; None where they have it."""
         return None if self._picture_size == self.size else self.size
 
 

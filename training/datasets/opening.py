@@ -62,12 +62,12 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
 
 
 def is_spelling(text: str) -> bool:
-    """Tell a data set's spelling, NAME=PATH, from a path."""
+    """Return whether a text is a data set's spelling, NAME=PATH, and not a path."""
     return "=" in text and not Path(text).exists()
 
 
 def cut_sentence(image: np.ndarray, height: int, width: int) -> str | None:
-    """Say what `crop_to_aspect` cuts away from a picture of this size.
+    """Describe what `crop_to_aspect` cuts away from a picture of this size.
 
     Args:
         image: [H, W] or [H, W, C].

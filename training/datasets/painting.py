@@ -207,7 +207,7 @@ def _other_colours(window: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _blob(rng: np.random.Generator) -> np.ndarray:
-    """Coverage of a smooth closed shape that fills its box; uint8 [_PIECE_PIXELS] * 2."""
+    """Return the coverage of a smooth closed shape in its box; uint8 [_PIECE_PIXELS] * 2."""
     angle = np.linspace(0, 2 * np.pi, 180, endpoint=False)
     radius = np.ones_like(angle)
     for wave in range(2, 2 + _OUTLINE_WAVES):
@@ -222,7 +222,7 @@ def _blob(rng: np.random.Generator) -> np.ndarray:
 
 
 def _light(picture: np.ndarray) -> float:
-    """How bright things may be: the frame's bright parts are as bright as a cutout's."""
+    """Return the brightness of things: the frame's bright parts are as bright as a cutout's."""
     return float(np.clip(np.percentile(picture, 90) / 200.0, 0.3, 1.1))
 
 

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Every data set by name, and how to say on the command line which one is meant.
+"""Every data set by name, and its spelling on the command line.
 
 Published sets are spelled NAME=PATH[:SPLIT]; `FORMS` holds the other spellings. LABELS in them
 says what the values in label pictures mean: `VALUE:ID,...` to 0 normal, 1 anomaly and 255 not

@@ -60,7 +60,7 @@ class SyntheticStreets:
 
     @property
     def images(self) -> WithoutLabels:
-        """The same frames without their labels."""
+        """Return the same frames without their labels."""
         return WithoutLabels(self)
 
     def __len__(self) -> int:

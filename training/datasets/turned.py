@@ -10,12 +10,7 @@ from training.datasets.interface import FrameSource
 
 
 class TurnedFrames:
-    """The frames of a source, each turned upright.
-
-    Args:
-        source: frames as the camera gives them.
-        orientation: how they become upright.
-    """
+    """The frames of a source, each turned upright."""
 
     def __init__(self, source: FrameSource, orientation: ImageOrientation) -> None:
         self._source = source

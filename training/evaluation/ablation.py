@@ -57,7 +57,7 @@ class ScoreArithmetic:
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "ScoreArithmetic":
-        """Read it from a bundle's manifest; bundles of before there was a choice say nothing."""
+        """Read it from a bundle's manifest; older bundles have no such entries."""
         method = manifest["method"]
         stride = manifest["teacher"].get("strides", {}).get(LAST_HIDDEN, 1)
         of_guide = method.get("guided")
@@ -265,7 +265,7 @@ def _row(
 
 
 def _product(scores: dict[str, torch.Tensor], layers: LayerSet) -> torch.Tensor:
-    """Eq. 4 and 7."""
+    """Return the product over layers (Eq. 4 and 7)."""
     return torch.stack([scores[layer] for layer in layers]).prod(dim=0)
 
 

@@ -45,7 +45,7 @@ def write_ablation(
 
 
 def ablation_tables(dataset: Dataset, ablation: Ablation) -> list[str]:
-    """Lines of both halves of the table, in percent as in the paper."""
+    """Return the lines of both halves of the table, in percent as in the paper."""
     same = dataset.name == ABLATED_SET
     lines = [
         f"# Ablation on {dataset.title}",

@@ -100,7 +100,7 @@ class FrameScorer:
 
     @property
     def normal_frames(self) -> int:
-        """How many normal frames `learn` looks at; 0 if no method needs any."""
+        """Return how many normal frames `learn` uses; 0 if no method needs any."""
         learning = [b for b in self._baselines.values() if isinstance(b, LearningBaseline)]
         return len(self._normal) if learning else 0
 

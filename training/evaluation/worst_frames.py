@@ -78,7 +78,7 @@ def draw_worst_frames(
 def outcome_picture(
     image: np.ndarray, label: np.ndarray, score: np.ndarray, threshold: float
 ) -> np.ndarray:
-    """Colour every pixel by how it was judged.
+    """Colour every pixel by its outcome.
 
     Args:
         image: uint8 [H, W, 3] BGR.

@@ -30,7 +30,7 @@ _PRODUCTS = ("Conv", "Gemm", "MatMul")
 
 
 def allow_bfloat16(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None:
-    """`lower_precision.Convert` to bfloat16. Weights, banks and calibration stay as they are."""
+    """Convert to bfloat16 (`lower_precision.Convert`); weights and calibration do not change."""
     shutil.copyfile(bundle / "prototypes.npz", folder / "prototypes.npz")
     for name in (*NETWORKS, "memory"):
         model = onnx.load(bundle / f"{name}.onnx")

@@ -142,7 +142,7 @@ class FittedMethod:
 
 
 def run_torch(method: FittedMethod, image: np.ndarray) -> dict[str, torch.Tensor]:
-    """Every tensor of the three modules by name, for one image uint8 [H, W, 3] BGR."""
+    """Return every tensor of the three modules by name, for an image uint8 [H, W, 3] BGR."""
     teacher, student, memory = method.graphs()
     batch = torch.from_numpy(image)[None]
     with torch.inference_mode():
@@ -290,7 +290,7 @@ def _write_pictures(
 
 
 def relative_error(name: str, value: np.ndarray, reference: np.ndarray) -> float:
-    """Largest difference over the largest value; of class ids, the share that differs."""
+    """Return the largest difference over the largest value; of class ids, the differing share."""
     if name == CLASS_ID:
         # A tie between two classes may fall either way: a share of pixels, not a sum.
         return float(np.mean(value != reference))

@@ -36,7 +36,7 @@ def calibration_of(score_maps: Iterable[np.ndarray]) -> dict[str, Any]:
 
 
 def calibration_table(score_maps: Iterable[np.ndarray]) -> tuple[int, int, list[dict[str, float]]]:
-    """Raw scores that given shares of normal pixels reach.
+    """Return the raw scores that given shares of normal pixels reach.
 
     Args:
         score_maps: raw CosMe scores (Eq. 8) of normal frames, any shapes.

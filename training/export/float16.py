@@ -19,7 +19,7 @@ from training.export.merged_blocks import merge_blocks
 
 
 def halve(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None:
-    """`faster_bundle.Convert` to float16. Banks and calibration stay as they are."""
+    """Convert to float16 (`lower_precision.Convert`); banks and calibration do not change."""
     graphs = manifest["graphs"]
     outputs = [graphs[network]["outputs"] for network in NETWORKS]
     features = {
@@ -37,7 +37,7 @@ def halve(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def halve_network(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Teacher or student in float16, from the pixels on to the features that come out.
+    """Return teacher or student in float16, from the pixels to the features.
 
     Weights are rounded to float16, which ends at 65504; whether the features stay below that
     only frames can show.

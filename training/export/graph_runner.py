@@ -41,7 +41,7 @@ class GraphRunner:
         known: Mapping[str, np.ndarray] | None = None,
         graphs: Collection[str] = GRAPHS,
     ) -> dict[str, np.ndarray]:
-        """Every output of every graph by name, for one image.
+        """Return every output of every graph by name, for one image.
 
         Args:
             image: uint8 [H, W, 3] BGR, any size.

@@ -18,11 +18,7 @@ _SMALLEST = 2048
 
 
 def store_half(path: Path) -> None:
-    """Rewrite a graph's file with its large float32 weights rounded to float16.
-
-    Args:
-        path: of an ONNX file.
-    """
+    """Rewrite a graph's file with its large float32 weights rounded to float16."""
     model = onnx.load(path)
     casts = []
     for weight in model.graph.initializer:
@@ -38,11 +34,7 @@ def store_half(path: Path) -> None:
 
 
 def load_unpacked(path: Path) -> onnx.ModelProto:
-    """Read a graph whose weights are float32 again, whether or not they were stored so.
-
-    Args:
-        path: of an ONNX file.
-    """
+    """Read a graph whose weights are float32 again, whether or not they were stored so."""
     model: onnx.ModelProto = onnx.load(path)
     packed = {
         node.output[0]: node.input[0]

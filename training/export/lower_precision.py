@@ -65,11 +65,11 @@ class PrecisionCost:
 
     @property
     def lost(self) -> float:
-        """Share of the average precision that is lost; below 0 where it rose."""
+        """Return the share of the average precision that is lost; below 0 where it rose."""
         return 1.0 - self.average_precision / self.single_average_precision
 
     def sentence(self, title: str) -> str:
-        """For people; `title` is the data set's."""
+        """Return the cost in words; `title` is the data set's."""
         errors = ", ".join(f"{name} {error:.2e}" for name, error in self.relative_error.items())
         return (
             f"average precision {self.average_precision:.4f}, before "

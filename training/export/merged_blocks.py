@@ -94,7 +94,7 @@ def _only_slice(name: str, makers: Mapping[str, onnx.NodeProto]) -> onnx.NodePro
 
 
 def _adjacent(slices: list[onnx.NodeProto | None], constants: Mapping[str, np.ndarray]) -> bool:
-    """Whether the slices have one source, and each begins where the one before ends."""
+    """Return whether the slices have one source, each beginning where the one before ends."""
     end = 0
     for node in slices:
         if node is None or slices[0] is None or node.input[0] != slices[0].input[0]:

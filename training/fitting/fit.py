@@ -193,7 +193,7 @@ def class_statistics(
     frames: FitFrames,
     settings: FitSettings,
 ) -> ClassStatistics:
-    """Mean and deviation of Gamma per predicted class over (at most 200 of) the frames.
+    """Return mean and deviation of Gamma per predicted class, over at most 200 frames.
 
     Works on the teacher's device; the result is on the CPU.
     """
@@ -278,7 +278,7 @@ def _record(
     precision: str,
     static_mask_sha256: str | None,
 ) -> str:
-    """All that decides the result, as text."""
+    """Return all that decides the result, as text."""
     decisive = asdict(settings)
     # Frames are prepared alike by any number of processes.
     decisive["student"].pop("workers", None)

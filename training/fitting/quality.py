@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""How good a bundle is, in words, and what to do where it is not: judged by its self-test."""
+"""The grade of a bundle by its self-test, and remedies."""
 
 import json
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ from training.fitting.self_test import (
     SelfTest,
     SelfTestFigures,
     alarm_line,
-    judged_pictures,
     picture_frames,
+    scored_pictures,
 )
 from training.fitting.self_test_sheet import SelfTestSheet
 
@@ -118,7 +118,7 @@ def grade_bundle(
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     figures = SelfTestFigures(alarm_line(manifest)[0])
     sheet = SelfTestSheet(MOST_PICTURES)
-    pictures = judged_pictures(folder, held_out, seed, MOST_PICTURES)
+    pictures = scored_pictures(folder, held_out, seed, MOST_PICTURES)
     total = len(picture_frames(len(held_out), MOST_PICTURES))
     for picture in tqdm(pictures, "self-test", total, unit="picture"):
         figures.add(picture)
@@ -136,12 +136,7 @@ def grade_bundle(
 
 
 def grade(test: SelfTest, facts: FitFacts) -> Quality:
-    """Grade a self-test and say what may help.
-
-    Args:
-        test: the result.
-        facts: of the fit.
-    """
+    """Grade a self-test, and list remedies."""
     precision = test.other_light.average_precision
     if precision is None or precision < FAIR_FROM:
         found = Grade.POOR

@@ -3,7 +3,7 @@
 
 """What a bundle finds of things painted into normal frames: measured before anyone drives.
 
-No label and no example of an anomaly goes into a fit, so nothing tells how good its bundle is. But
+No label and no example of an anomaly goes into a fit, so the bundle's quality is unknown. But
 frames were held back for calibration, and things can be painted into them whose places are then
 known. They are scored by the bundle's own ONNX graphs: what is measured is what the vehicle runs,
 however the score is made. Nothing is fitted or chosen by the result.
@@ -12,7 +12,7 @@ however the score is made. Nothing is fitted or chosen by the result.
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ class PaintedPicture:
 
 
 @dataclass(frozen=True)
-class JudgedThing:
+class ScoredThing:
     """One painted thing.
 
     Attributes:
@@ -91,12 +91,12 @@ class JudgedThing:
 
     @property
     def found(self) -> bool:
-        """Whether at least FOUND_SHARE of it raises an alarm."""
+        """Return whether at least FOUND_SHARE of it raises an alarm."""
         return self.share >= FOUND_SHARE
 
     @property
     def size(self) -> str:
-        """`small` if it has fewer than SMALL_PIXELS, else `large`."""
+        """Return `small` if it has fewer than SMALL_PIXELS, else `large`."""
         return "small" if self.pixels < SMALL_PIXELS else "large"
 
 
@@ -140,13 +140,9 @@ class SelfTest:
     kinds: dict[str, Figures]
     other_light: Figures
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return what goes into the manifest."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class JudgedPicture:
+class ScoredPicture:
     """A painted picture and what the bundle says to it.
 
     Attributes:
@@ -160,15 +156,15 @@ class JudgedPicture:
 
     painted: PaintedPicture
     score: np.ndarray
-    things: tuple[JudgedThing, ...]
+    things: tuple[ScoredThing, ...]
     road_share: float
     other_light: np.ndarray
     looked_at: np.ndarray | None = None
 
 
-def judged_pictures(
+def scored_pictures(
     folder: Path, frames: FitFrames, seed: int, most_pictures: int = MOST_PICTURES
-) -> Iterator[JudgedPicture]:
+) -> Iterator[ScoredPicture]:
     """Paint into the frames and score them with a bundle's graphs.
 
     Args:
@@ -208,8 +204,8 @@ def judged_pictures(
             painted = replace(painted, thing=np.where(looked_at, painted.thing, np.uint8(0)))
             score, changed = (np.where(looked_at, s, np.float32(0)) for s in (score, changed))
         share = math.prod(frames.size) / math.prod(image.shape[:2])
-        things = judge_things(painted, score, share)
-        yield JudgedPicture(painted, score, things, road_share, changed, looked_at)
+        things = score_things(painted, score, share)
+        yield ScoredPicture(painted, score, things, road_share, changed, looked_at)
 
 
 def _score(runner: GraphRunner, image: np.ndarray, threshold: float) -> np.ndarray:
@@ -232,7 +228,7 @@ class SelfTestFigures:
         self._groups = {name: _Group() for name in ("all", "small", "large", *KINDS)}
         self._other_light = _Group()
 
-    def add(self, picture: JudgedPicture) -> None:
+    def add(self, picture: ScoredPicture) -> None:
         """Count a picture."""
         self._pictures += 1
         self._road.append(picture.road_share)
@@ -246,7 +242,7 @@ class SelfTestFigures:
                 label[~picture.looked_at] = _NOT_JUDGED
             group.add(picture.score, label, members)
             if name == "all":
-                members = list(judge_things(picture.painted, picture.other_light))
+                members = list(score_things(picture.painted, picture.other_light))
                 self._other_light.add(picture.other_light, label, members)
 
     def result(self) -> SelfTest:
@@ -271,7 +267,7 @@ class _Group:
         self._histogram = AnomalyHistogram()
         self._found: list[bool] = []
 
-    def add(self, score: np.ndarray, label: np.ndarray, things: list[JudgedThing]) -> None:
+    def add(self, score: np.ndarray, label: np.ndarray, things: list[ScoredThing]) -> None:
         self._histogram.add(score, label)
         self._found += [thing.found for thing in things]
 
@@ -352,10 +348,10 @@ def paint_picture(
     return PaintedPicture(to_bytes(picture), thing, tuple(kinds))
 
 
-def judge_things(
+def score_things(
     painted: PaintedPicture, score: np.ndarray, pixel_share: float = 1.0
-) -> tuple[JudgedThing, ...]:
-    """Say of each thing how much of it raises an alarm.
+) -> tuple[ScoredThing, ...]:
+    """Measure how much of each thing raises an alarm.
 
     Args:
         painted: the picture.
@@ -367,5 +363,5 @@ def judge_things(
         of_thing = score[painted.thing == number]
         pixels = round(of_thing.size * pixel_share)
         if pixels >= FEWEST_PIXELS:
-            judged.append(JudgedThing(number, kind, pixels, float(np.mean(of_thing >= 1.0))))
+            judged.append(ScoredThing(number, kind, pixels, float(np.mean(of_thing >= 1.0))))
     return tuple(judged)

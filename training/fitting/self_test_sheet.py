@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from training.errors import UsageError
-from training.fitting.self_test import JudgedPicture
+from training.fitting.self_test import ScoredPicture
 
 MOST_TILES = 12
 PAINTED_COLOUR = (80, 230, 60)
@@ -25,11 +25,7 @@ _SCORE_RANGE = 2.0
 
 
 class SelfTestSheet:
-    """Collects some of the pictures, evenly spread, each shrunk when it is added.
-
-    Args:
-        pictures: how many will be added.
-    """
+    """Collects some of the pictures, evenly spread, each shrunk when it is added."""
 
     def __init__(self, pictures: int) -> None:
         count = min(MOST_TILES, pictures)
@@ -37,7 +33,7 @@ class SelfTestSheet:
         self._added = 0
         self._tiles: list[np.ndarray] = []
 
-    def add(self, picture: JudgedPicture) -> None:
+    def add(self, picture: ScoredPicture) -> None:
         """Draw a picture if it is one of those on the sheet."""
         if self._added in self._wanted:
             self._tiles.append(_tile(picture))
@@ -45,10 +41,6 @@ class SelfTestSheet:
 
     def write(self, path: Path, title: str) -> None:
         """Write the sheet.
-
-        Args:
-            path: of the PNG.
-            title: its first line.
 
         Raises:
             UsageError: it cannot be written, or nothing was added.
@@ -70,8 +62,8 @@ class SelfTestSheet:
             raise UsageError(f"{path} cannot be written")
 
 
-def _tile(picture: JudgedPicture) -> np.ndarray:
-    """Frame with outlines, score and caption; uint8 [h, w, 3] BGR."""
+def _tile(picture: ScoredPicture) -> np.ndarray:
+    """Draw frame with outlines, score and caption; uint8 [h, w, 3] BGR."""
     image, thing = picture.painted.image, picture.painted.thing
     size = (_TILE_WIDTH, round(_TILE_WIDTH * image.shape[0] / image.shape[1]))
     frame = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -121,7 +121,7 @@ class RidgeSettings:
 
     @property
     def compared_layers(self) -> tuple[str, ...]:
-        """The teacher's layers that either way needs."""
+        """Return the teacher's layers that either way needs."""
         wanted = dict.fromkeys((*self.layers, *self.backward_layers))
         return tuple(layer for layer in wanted if layer != NOTHING)
 
@@ -170,5 +170,5 @@ class FitSettings:
 
     @property
     def orientation(self) -> ImageOrientation:
-        """How the camera's images become upright."""
+        """Return how the camera's images become upright."""
         return ImageOrientation(self.image_rotation, self.image_flip)

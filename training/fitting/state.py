@@ -16,7 +16,7 @@ STUDENT_FILE = "student.pt"
 
 
 def state_folder(bundle: Path) -> Path:
-    """Where `fit` keeps its progress for a bundle."""
+    """Return where `fit` stores its progress for a bundle."""
     return bundle.with_name(bundle.name + ".fit")
 
 

@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Classifiers on inner layers, so that these have to tell classes apart; for training only.
+"""Classifiers on inner layers, so that these have to separate classes; for training only.
 
 Source: the auxiliary loss of Zhao et al., Pyramid Scene Parsing Network, CVPR 2017, section 3.3.
 """
@@ -30,7 +30,7 @@ class AuxiliaryClassifiers(nn.Module):
         self.by_layer = nn.ModuleDict({x: nn.Conv2d(channels[x], classes, 1) for x in LAYERS})
 
     def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Logits [N, classes, h, w] of features [N, C, h, w], both by layer."""
+        """Return logits [N, classes, h, w] of features [N, C, h, w], both by layer."""
         return {layer: classify(features[layer]) for layer, classify in self.by_layer.items()}
 
 

@@ -21,7 +21,7 @@ def segmentation_loss(
     weights: torch.Tensor | None = None,
     mean_over_ranks: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """Cross-entropy at the labels' resolution, averaged over the judged pixels.
+    """Return the cross-entropy at the labels' resolution, the mean over the labelled pixels.
 
     Args:
         logits: float32 [N, classes, h, w].
@@ -45,7 +45,7 @@ def segmentation_loss(
 
 
 def class_weights(source: LabelledSource, classes: int) -> np.ndarray:
-    """1 / ln(1.02 + share of pixels) of each class, scaled to a mean of 1.
+    """Return 1 / ln(1.02 + share of pixels) of each class, scaled to a mean of 1.
 
     The shares are counted on up to 200 frames spread evenly over `source`.
 

@@ -31,7 +31,7 @@ class ConfusionMatrix:
         self.counts += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
     def intersection_over_union(self) -> np.ndarray:
-        """TP / (TP + FP + FN) of each class, float64 [classes]; NaN for one never seen or said."""
+        """Return TP / (TP + FP + FN) of each class, float64 [classes]; NaN without such pixels."""
         hits = np.diagonal(self.counts).astype(np.float64)
         union = self.counts.sum(axis=0) + self.counts.sum(axis=1) - hits
         scores = np.full(len(hits), np.nan)

@@ -108,12 +108,12 @@ class TeacherTraining:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that writes and reports."""
+        """Return whether this is the process that writes and reports."""
         return bool(self._fabric.is_global_zero)
 
     @property
     def finished(self) -> bool:
-        """Whether every step is done."""
+        """Return whether every step is done."""
         return self.step == self.settings.steps
 
     def run(
@@ -281,7 +281,7 @@ class _Judged(nn.Module):
         self.auxiliary = auxiliary
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Logits of normalised images, float32 [N, 3, H, W]: `o`, and auxiliary ones by layer."""
+        """Return the logits of images float32 [N, 3, H, W]: `o`, and auxiliary ones by layer."""
         features = self.network(x)
         inner = {} if self.auxiliary is None else self.auxiliary(features)
         return {"o": features["o"], **inner}

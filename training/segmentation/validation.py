@@ -31,7 +31,7 @@ def mean_iou(
     on_frame: Callable[[], object],
     on_prediction: Callable[[int, Image, Classes, Classes], object] = lambda *_: None,
 ) -> dict[str, Any]:
-    """Mean intersection over union on labelled frames.
+    """Return the mean intersection over union on labelled frames.
 
     Each frame goes in at its own size, rounded to a multiple of 16 pixels; logits are brought
     to the label's size, and every pixel but the ignored counts.

@@ -50,7 +50,7 @@ class RandomViews(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return torch.from_numpy(view), torch.from_numpy(view_label.astype(np.int64))
 
     def batches(self, positions: Sequence[int], size: int, workers: int) -> Iterator[Batch]:
-        """Windows of `positions`, `size` at a time, prepared by `workers` processes."""
+        """Yield windows of `positions`, `size` at a time, prepared by `workers` processes."""
         loader = DataLoader(
             self,
             batch_size=size,

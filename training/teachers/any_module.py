@@ -95,7 +95,7 @@ class FeatureModule(nn.Module):
         return keep
 
     def _try(self, layers: Mapping[str, str], size: tuple[int, int]) -> dict[str, torch.Tensor]:
-        """One pass over a blank image; every layer's features, checked."""
+        """Run one blank image, and return every layer's features, checked."""
         height, width = size
         self._runs.clear()
         try:

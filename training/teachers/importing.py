@@ -26,7 +26,7 @@ def import_teacher(
     Args:
         path: of the checkpoint.
         layout_name: a key of LAYOUTS.
-        classes: what the checkpoint tells apart, in its order.
+        classes: of the checkpoint, in its order.
         output_stride: that it was trained with, 8 or 16; no weight says it. None takes the
             layout's usual one.
 
@@ -64,7 +64,7 @@ def import_teacher(
 
 
 def _backbone(layout: PublicLayout, names: list[str], path: Path) -> str:
-    """Which of the layout's ResNets it is, by the number of blocks of the third stage."""
+    """Return which of the layout's ResNets it is, by the number of blocks of stage 3."""
     prefix = re.escape(layout.public_name("encoder.layer3."))
     matches = (re.match(rf"{prefix}(\d+)\.", name) for name in names)
     blocks = len({match.group(1) for match in matches if match})

@@ -31,7 +31,7 @@ class Teacher(nn.Module):
     settings: dict[str, Any]
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features of every layer.
+        """Return the features of every layer.
 
         Args:
             x: float32 [N, 3, H, W], normalised RGB.

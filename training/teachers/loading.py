@@ -48,7 +48,7 @@ def open_teacher(
         weights: for a module: file of a state dictionary to load into it.
 
     Raises:
-        UsageError: there is no such teacher, or what is said of it does not hold.
+        UsageError: there is no such teacher, or its description is wrong.
     """
     if teacher == NO_TEACHER:
         _refuse_module_options(teacher, layers, normalization, classes, weights)

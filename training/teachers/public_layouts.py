@@ -61,7 +61,7 @@ class PublicLayout:
         raise KeyError(own)
 
     def shapes(self, network: DeepLabV3Plus) -> Shapes:
-        """Every name and shape that a checkpoint for `network` has in this layout."""
+        """Return every name and shape that a checkpoint for `network` has in this layout."""
         wanted: Shapes = {}
         for name, shape in shapes_of(network.state_dict()).items():
             if not name.startswith(_POOLED):
@@ -78,7 +78,7 @@ class PublicLayout:
     def convert(
         self, state: Mapping[str, torch.Tensor], network: DeepLabV3Plus
     ) -> dict[str, torch.Tensor]:
-        """Our state dictionary for `network` out of theirs; every name of `shapes` is there.
+        """Return our state dictionary for `network` from theirs, with every name of `shapes`.
 
         Inputs of two convolutions change their order, as features are joined in another order
         here, and the mean's convolution takes its batch norm in. Both leave what is computed as

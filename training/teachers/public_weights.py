@@ -87,7 +87,7 @@ def load_whole(network: nn.Module, weights: Mapping[str, torch.Tensor], path: Pa
 
 
 def shapes_of(state: Mapping[str, Any]) -> Shapes:
-    """Shapes by name, without batch norm's counters."""
+    """Return the shapes by name, without batch norm's counters."""
     return {
         name: tuple(value.shape) for name, value in state.items() if not name.endswith(_COUNTER)
     }

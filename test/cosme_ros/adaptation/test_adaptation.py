@@ -42,7 +42,7 @@ def adaptation(detector, tmp_path):
     return open_adaptation(detector, tmp_path / "marks.jsonl", who="a test", limit=50)
 
 
-def see(adaptation, detector, image, stamp=0, camera=""):
+def add_frame(adaptation, detector, image, stamp=0, camera=""):
     detection = detector.detect(image)
     adaptation.remember(RecentFrame(camera, stamp, image, detection, RULE))
     return detection
@@ -50,8 +50,8 @@ def see(adaptation, detector, image, stamp=0, camera=""):
 
 def test_a_mark_silences_and_undo_restores_to_the_bit(adaptation, detector):
     before = [detector.detect(image).score.tobytes() for image in (QUIET, BOX, ON_ROAD)]
-    see(adaptation, detector, QUIET, 0)
-    assert see(adaptation, detector, BOX, SECOND).score.max() >= 1
+    add_frame(adaptation, detector, QUIET, 0)
+    assert add_frame(adaptation, detector, BOX, SECOND).score.max() >= 1
     answer = adaptation.mark_alarms("", guard=True)
     assert answer.success, answer.message
     assert detector.detect(BOX).score.max() < 1
@@ -65,20 +65,20 @@ def test_a_mark_silences_and_undo_restores_to_the_bit(adaptation, detector):
 
 def test_the_self_test_says_what_a_mark_costs(adaptation, detector):
     for second in range(0, 30, 2):
-        see(adaptation, detector, QUIET, second * SECOND)
-    see(adaptation, detector, BOX, 30 * SECOND)
+        add_frame(adaptation, detector, QUIET, second * SECOND)
+    add_frame(adaptation, detector, BOX, 30 * SECOND)
     answer = adaptation.mark_alarms("", guard=True)
     assert "things painted into 6 stored frames" in answer.message
     assert "before the mark" in answer.message
 
 
 def test_without_a_quiet_frame_the_self_test_says_so(adaptation, detector):
-    see(adaptation, detector, BOX)
+    add_frame(adaptation, detector, BOX)
     assert "self-test: not possible" in adaptation.mark_alarms("", guard=True).message
 
 
 def test_the_guard_refuses_unless_it_is_off(adaptation, detector):
-    see(adaptation, detector, ON_ROAD)
+    add_frame(adaptation, detector, ON_ROAD)
     answer = adaptation.mark_alarms("", guard=True)
     assert not answer.success
     assert "may be an obstacle on the road" in answer.message
@@ -89,7 +89,7 @@ def test_the_guard_refuses_unless_it_is_off(adaptation, detector):
 
 def test_marks_are_in_the_file_after_save_alone(adaptation, detector, bundle, tmp_path):
     path = tmp_path / "marks.jsonl"
-    see(adaptation, detector, BOX)
+    add_frame(adaptation, detector, BOX)
     adaptation.mark_alarms("", guard=True)
     assert not path.exists() and adaptation.unsaved == 1
     assert adaptation.save().success
@@ -99,7 +99,7 @@ def test_marks_are_in_the_file_after_save_alone(adaptation, detector, bundle, tm
     assert other.detect(BOX).score.tobytes() == detector.detect(BOX).score.tobytes()
     assert again.forget().success
     assert not again.undo().success and not again.forget().success
-    see(again, other, BOX)
+    add_frame(again, other, BOX)
     again.mark_alarms("", guard=True)
     assert [mark.number for mark in again.marks] == [2]
 
@@ -116,7 +116,7 @@ def test_a_file_that_cannot_be_written_is_an_answer(detector, tmp_path):
 def test_the_limit_of_a_layer_holds(detector, tmp_path):
     adaptation = open_adaptation(detector, tmp_path / "marks.jsonl", who="a test", limit=1)
     scores = detector.detect(BOX).score.tobytes()
-    see(adaptation, detector, BOX)
+    add_frame(adaptation, detector, BOX)
     answer = adaptation.mark_alarms("", guard=True)
     assert not answer.success and "at most 1 may be added" in answer.message
     assert detector.detect(BOX).score.tobytes() == scores
@@ -125,8 +125,8 @@ def test_the_limit_of_a_layer_holds(detector, tmp_path):
 def test_a_mask_belongs_to_the_frame_of_its_stamp_and_camera(adaptation, detector):
     mask = np.zeros((180, 320), np.uint8)
     mask[100:130, 4:44] = 1
-    see(adaptation, detector, BOX, 5, camera="front")
-    see(adaptation, detector, QUIET, 6, camera="front")
+    add_frame(adaptation, detector, BOX, 5, camera="front")
+    add_frame(adaptation, detector, QUIET, 6, camera="front")
 
     def refusal(camera, stamp, pixels):
         answer = adaptation.mark_pixels(camera, stamp, pixels, guard=True)
@@ -144,7 +144,7 @@ def test_a_mask_belongs_to_the_frame_of_its_stamp_and_camera(adaptation, detecto
 
 def test_what_alarms_nowhere_cannot_be_marked(adaptation, detector):
     assert "no result yet" in adaptation.mark_alarms("", guard=True).message
-    see(adaptation, detector, QUIET)
+    add_frame(adaptation, detector, QUIET)
     assert "nothing is above the alarm line" in adaptation.mark_alarms("", guard=True).message
 
 
@@ -168,13 +168,13 @@ def test_other_banks_are_for_one_frame_alone(detector, bundle):
 
 
 def test_frames_go_on_beside_a_mark(adaptation, detector):
-    see(adaptation, detector, QUIET)
-    see(adaptation, detector, BOX, SECOND)
+    add_frame(adaptation, detector, QUIET)
+    add_frame(adaptation, detector, BOX, SECOND)
     quiet = detector.detect(QUIET).score.tobytes()
     marking = threading.Thread(target=adaptation.mark_alarms, args=("",), kwargs={"guard": True})
     marking.start()
     while marking.is_alive():
-        see(adaptation, detector, QUIET, 2 * SECOND)
+        add_frame(adaptation, detector, QUIET, 2 * SECOND)
     marking.join()
     assert len(adaptation.marks) == 1
     adaptation.undo()
@@ -182,7 +182,7 @@ def test_frames_go_on_beside_a_mark(adaptation, detector):
 
 
 def test_a_flood_of_requests_is_refused_and_not_queued(adaptation, detector):
-    see(adaptation, detector, QUIET)
+    add_frame(adaptation, detector, QUIET)
     answers = []
     with adaptation._action:  # one that takes its time
         threads = [

@@ -26,7 +26,7 @@ from cosme_ros.adaptation.driven_over import (
     DrivenOver,
     driven_over_mask,
     inside_strip,
-    learn,
+    mark_driven_over,
 )
 from cosme_ros.adaptation.recent_frames import RecentFrame
 from cosme_ros.adaptation.vehicle_path import VehiclePath, VehiclePose
@@ -239,7 +239,7 @@ def test_a_stain_that_was_driven_over_is_marked_and_silent(stained, tmp_path):
     marks.remember(seen(detector, street_frame(HEIGHT, WIDTH)))
     frame = seen(detector, stamp=SECOND)
     assert frame.detection.score.max() >= 1
-    answer = learn(straight(frame), stained.drivable_class_ids, marks)
+    answer = mark_driven_over(straight(frame), stained.drivable_class_ids, marks)
     assert answer is not None and answer.success, answer
     (mark,) = marks.marks
     assert (mark.source, mark.forced, mark.stamp) == ("driven over", False, SECOND)
@@ -292,14 +292,14 @@ def test_the_guard_refuses_though_it_was_driven_over(stained, bundle, tmp_path):
     marks = open_adaptation(detector, tmp_path / "marks.jsonl", who="a test", limit=50)
     frame = seen(detector)
     marks.remember(frame)
-    answer = learn(straight(frame), (0, 2, 3), marks)
+    answer = mark_driven_over(straight(frame), (0, 2, 3), marks)
     assert answer is not None and not answer.success
     assert "may be an obstacle on the road" in answer.message
     detector = Detector(stained, provider="cpu")
     marks = open_adaptation(detector, tmp_path / "marks.jsonl", who="a test", limit=50)
     frame = seen(detector, street_frame(HEIGHT, WIDTH, box=(20, 130, 280, 48)))
     marks.remember(frame)
-    answer = learn(straight(frame, metres=200.0, width=100.0), (0, 1, 2, 3), marks)
+    answer = mark_driven_over(straight(frame, metres=200.0, width=100.0), (0, 1, 2, 3), marks)
     assert answer is not None and "of the drivable area" in answer.message
     assert marks.marks == ()
 
@@ -307,7 +307,7 @@ def test_the_guard_refuses_though_it_was_driven_over(stained, bundle, tmp_path):
 def test_a_mark_of_a_camera_without_a_result_is_refused_whole(stained, tmp_path):
     detector = Detector(stained, provider="cpu")
     marks = open_adaptation(detector, tmp_path / "marks.jsonl", who="a test", limit=50)
-    answer = learn(straight(seen(detector)), stained.drivable_class_ids, marks)
+    answer = mark_driven_over(straight(seen(detector)), stained.drivable_class_ids, marks)
     assert answer is not None and not answer.success and "no result yet" in answer.message
     assert marks.marks == () and marks.unsaved == 0
 
@@ -319,7 +319,7 @@ def test_marks_that_nobody_made_leave_half_of_the_limit_to_people(stained, tmp_p
     def learned(limit):
         marks = open_adaptation(detector, tmp_path / "no.jsonl", who="a test", limit=limit)
         marks.remember(frame)
-        answer = learn(straight(frame), stained.drivable_class_ids, marks)
+        answer = mark_driven_over(straight(frame), stained.drivable_class_ids, marks)
         found = marks.marks
         marks.forget()
         return answer, found
@@ -343,10 +343,10 @@ def waiting(frame, driven, metres, *, every=0.5, start=0):
     due = []
     for number in range(round(metres / every)):
         stamp = start + (number + 1) * SECOND // 10
-        found = driven.moved(VehiclePose(stamp, stamp / SECOND * 10 * every, 0.0, 0.0))
+        found = driven.add_pose(VehiclePose(stamp, stamp / SECOND * 10 * every, 0.0, 0.0))
         if found is not None:
             due.append(found)
-        driven.see(replace(frame, stamp=stamp), ground_of())
+        driven.add_frame(replace(frame, stamp=stamp), ground_of())
     return due
 
 
@@ -363,7 +363,7 @@ def test_a_frame_is_due_when_the_vehicle_is_far_enough(alarm):
     gone = math.hypot(*(due.way[-1] - due.way[0]))
     assert REACH_M <= gone < REACH_M + 1.0
     # While it is judged there is no other; afterwards the next, SPACING_M of way later.
-    driven.judged(tried=False)
+    driven.release(tried=False)
     (after,) = waiting(alarm, driven, 2.0, start=26 * SECOND // 10)
     assert after.pose.x - due.pose.x == pytest.approx(SPACING_M)
 
@@ -378,10 +378,10 @@ def test_there_is_one_try_a_period(alarm):
     driven = DrivenOver(width=1.5, period=10.0)
     for number in range(600):
         stamp = number * SECOND // 10
-        if driven.moved(VehiclePose(stamp, 0.5 * number, 0.0, 0.0)) is not None:
+        if driven.add_pose(VehiclePose(stamp, 0.5 * number, 0.0, 0.0)) is not None:
             tries.append(stamp)
-            driven.judged(tried=True)
-        driven.see(replace(alarm, stamp=stamp), ground_of())
+            driven.release(tried=True)
+        driven.add_frame(replace(alarm, stamp=stamp), ground_of())
     assert len(tries) == 6
     assert min(np.diff(tries)) >= 10 * SECOND
 
@@ -395,7 +395,7 @@ def test_what_waits_is_bounded_and_grows_old(alarm, monkeypatch):
     waiting(alarm, driven, 10.0, start=40 * SECOND)
     assert len(driven._waiting[""]) == 2
     for number in range(MOST_AGE // SECOND * 2 + 2):
-        driven.moved(VehiclePose(42 * SECOND + (number + 1) * SECOND // 2, 210.0, 0.0, 0.0))
+        driven.add_pose(VehiclePose(42 * SECOND + (number + 1) * SECOND // 2, 210.0, 0.0, 0.0))
     assert len(driven._waiting[""]) == 0
 
 
@@ -403,18 +403,20 @@ def test_a_jump_of_the_odometry_forgets_what_waits(alarm):
     driven = DrivenOver(width=1.5, period=0.0)
     waiting(alarm, driven, 10.0)
     stamp = 3 * SECOND
-    assert driven.moved(VehiclePose(stamp, 500.0, 0.0, 0.0)) is None
+    assert driven.add_pose(VehiclePose(stamp, 500.0, 0.0, 0.0)) is None
     for number in range(1, 100):
         pose = VehiclePose(stamp + number * SECOND // 10, 500.0 + number, 0.0, 0.0)
-        assert driven.moved(pose) is None
+        assert driven.add_pose(pose) is None
 
 
 def test_a_frame_of_another_clock_is_counted(alarm):
     driven = DrivenOver(width=1.5, period=0.0)
-    driven.moved(VehiclePose(SECOND, 0.0, 0.0, 0.0))
-    driven.see(replace(alarm, stamp=10**18), ground_of())
+    driven.add_pose(VehiclePose(SECOND, 0.0, 0.0, 0.0))
+    driven.add_frame(replace(alarm, stamp=10**18), ground_of())
     for number in range(1, 60):
-        assert driven.moved(VehiclePose(SECOND + number * SECOND // 10, number, 0.0, 0.0)) is None
+        assert (
+            driven.add_pose(VehiclePose(SECOND + number * SECOND // 10, number, 0.0, 0.0)) is None
+        )
     assert driven.without_pose == 1
 
 

@@ -29,10 +29,10 @@ STORAGES = {"mcap": StoragePlugin.MCAP, "db3": StoragePlugin.SQLITE3}
 
 
 def recovered(path: Path, topics=TOPICS):
-    complaints: list[str] = []
-    with Bag(path, complaints.append) as bag:
+    warnings: list[str] = []
+    with Bag(path, warnings.append) as bag:
         messages = list(bag.messages(topics))
-    return messages, complaints
+    return messages, warnings
 
 
 def whole(path: Path):
@@ -57,9 +57,9 @@ def assert_first_ones(messages, of_all) -> None:
 
 def test_of_a_sound_bag_nothing_is_said(sound_bag: Path) -> None:
     for path in (sound_bag, storage_file(sound_bag)):
-        messages, complaints = recovered(path)
+        messages, warnings = recovered(path)
         assert messages == whole(sound_bag)
-        assert complaints == []
+        assert warnings == []
 
 
 def test_topics_and_counts_are_known(sound_bag: Path) -> None:
@@ -75,21 +75,21 @@ def test_what_comes_before_a_cut_is_read(sound_bag: Path, share: float, folder: 
     file = storage_file(sound_bag)
     content = file.read_bytes()
     file.write_bytes(content[: int(share * len(content))])
-    messages, complaints = recovered(sound_bag if folder else file)
+    messages, warnings = recovered(sound_bag if folder else file)
     assert_first_ones(messages, expected)
     # The message that was cut is lost, and in SQLite what hangs on the same page.
     assert len(messages) >= share * len(expected) - 4
     assert len(messages) < len(expected)
-    assert any(str(file) in complaint and "cut off" in complaint for complaint in complaints)
+    assert any(str(file) in warning and "cut off" in warning for warning in warnings)
 
 
 def test_a_bag_without_metadata_is_read_file_by_file(sound_bag: Path) -> None:
     expected = whole(sound_bag)
     (sound_bag / "metadata.yaml").unlink()
-    messages, complaints = recovered(sound_bag)
+    messages, warnings = recovered(sound_bag)
     assert messages == expected
-    (complaint,) = complaints
-    assert "metadata" in complaint and "one by one" in complaint
+    (warning,) = warnings
+    assert "metadata" in warning and "one by one" in warning
 
 
 def test_mcap_without_its_end_is_read(tmp_path: Path) -> None:
@@ -100,9 +100,9 @@ def test_mcap_without_its_end_is_read(tmp_path: Path) -> None:
     content = file.read_bytes()
     data_end = content.rindex(b"\x0f" + (4).to_bytes(8, "little"))  # record 15: end of the data
     file.write_bytes(content[:data_end])
-    messages, complaints = recovered(file)
+    messages, warnings = recovered(file)
     assert messages == expected
-    assert len(complaints) == 1
+    assert len(warnings) == 1
 
 
 def test_a_damaged_page_costs_its_rows_only(tmp_path: Path) -> None:
@@ -119,11 +119,11 @@ def test_a_damaged_page_costs_its_rows_only(tmp_path: Path) -> None:
             content[number * page : (number + 1) * page] = bytes(page)
             break
     file.write_bytes(content)
-    messages, complaints = recovered(file)
+    messages, warnings = recovered(file)
     assert len(expected) - 8 <= len(messages) < len(expected)
     assert {m.bag_time for m in messages} >= {m.bag_time for m in (expected[0], expected[-1])}
     assert [m for m in expected if m in messages] == messages
-    assert any("damaged page" in complaint for complaint in complaints)
+    assert any("damaged page" in warning for warning in warnings)
 
 
 def test_a_damaged_chunk_costs_its_messages_only(tmp_path: Path) -> None:
@@ -144,11 +144,11 @@ def test_a_damaged_chunk_costs_its_messages_only(tmp_path: Path) -> None:
     second = content.index(ZSTD_MAGIC, first + 1)
     content[second : second + 64] = bytes(64)
     file.write_bytes(content)
-    messages, complaints = recovered(bag, [CAMERA_IMAGE])
+    messages, warnings = recovered(bag, [CAMERA_IMAGE])
     assert 0 < len(messages) < len(expected)
     assert messages[0] == expected[0] and messages[-1] == expected[-1]
     assert [m for m in expected if m in messages] == messages
-    assert any("is damaged after" in complaint for complaint in complaints)
+    assert any("is damaged after" in warning for warning in warnings)
 
 
 @pytest.mark.parametrize("mode", [CompressionMode.FILE, CompressionMode.MESSAGE])
@@ -164,18 +164,18 @@ def test_compressed_bags(tmp_path: Path, mode: CompressionMode, storage) -> None
             message = compressed_message(stamp_of_frame(index), picture(index, 180, 320))
             sent.append(bytes(TYPES.serialize_cdr(message, COMPRESSED_IMAGE)))
             writer.write(connection, stamp_of_frame(index), sent[-1])
-    messages, complaints = recovered(bag, [CAMERA_IMAGE])
+    messages, warnings = recovered(bag, [CAMERA_IMAGE])
     assert [message.cdr for message in messages] == sent
-    assert complaints == []
+    assert warnings == []
     # Neither does a file on its own say that its messages are compressed.
     messages, _ = recovered(storage_file(bag), [CAMERA_IMAGE])
     assert [message.cdr for message in messages] == sent
     content = storage_file(bag).read_bytes()
     storage_file(bag).write_bytes(content[: int(0.9 * len(content))])
-    messages, complaints = recovered(bag, [CAMERA_IMAGE])
+    messages, warnings = recovered(bag, [CAMERA_IMAGE])
     assert [message.cdr for message in messages] == sent[: len(messages)]
     assert 0 < len(messages) < FRAMES
-    assert complaints
+    assert warnings
 
 
 def test_a_split_bag_with_a_damaged_file_keeps_the_others(tmp_path: Path) -> None:
@@ -185,9 +185,9 @@ def test_a_split_bag_with_a_damaged_file_keeps_the_others(tmp_path: Path) -> Non
     for number, part in zip((9, 10), parts, strict=True):
         shutil.copy(storage_file(part), bag / f"bag_{number}.mcap")
     (bag / "bag_9.mcap").write_bytes((bag / "bag_9.mcap").read_bytes()[:1000])
-    messages, complaints = recovered(bag)
+    messages, warnings = recovered(bag)
     assert messages == whole(parts[1])
-    assert any("bag_9.mcap" in complaint for complaint in complaints)
+    assert any("bag_9.mcap" in warning for warning in warnings)
 
 
 def test_an_unknown_type_on_another_topic_is_no_obstacle(tmp_path: Path) -> None:
@@ -201,9 +201,9 @@ def test_an_unknown_type_on_another_topic_is_no_obstacle(tmp_path: Path) -> None
         writer.write(strange, stamp_of_frame(0), b"\x00\x01\x00\x00abc")
         data = TYPES.serialize_cdr(message, COMPRESSED_IMAGE)
         writer.write(pictures, stamp_of_frame(0), data)
-    messages, complaints = recovered(bag, [CAMERA_IMAGE])
+    messages, warnings = recovered(bag, [CAMERA_IMAGE])
     assert [m.cdr for m in messages] == [bytes(data)]
-    assert complaints == []
+    assert warnings == []
 
 
 def test_a_message_too_short_for_a_header_is_left_out(tmp_path: Path) -> None:
@@ -213,25 +213,25 @@ def test_a_message_too_short_for_a_header_is_left_out(tmp_path: Path) -> None:
         writer.write(connection, 1, b"\x00\x01\x00\x00\x01")
         message = compressed_message(stamp_of_frame(0), picture(0, 180, 320))
         writer.write(connection, 2, TYPES.serialize_cdr(message, COMPRESSED_IMAGE))
-    messages, complaints = recovered(bag, [CAMERA_IMAGE])
+    messages, warnings = recovered(bag, [CAMERA_IMAGE])
     assert [message.bag_time for message in messages] == [2]
-    assert len(complaints) == 2 and "recorded at 1 ns" in complaints[0]
-    assert "lists 2 messages" in complaints[1] and "1 missing" in complaints[1]
+    assert len(warnings) == 2 and "recorded at 1 ns" in warnings[0]
+    assert "lists 2 messages" in warnings[1] and "1 missing" in warnings[1]
 
 
 @pytest.mark.parametrize("content", [b"", b"no bag at all" * 100, b"SQLite format 3\0" + bytes(90)])
 def test_what_is_no_bag_is_refused_in_a_sentence(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file.mcap"
     file.write_bytes(content)
-    complaints: list[str] = []
+    warnings: list[str] = []
     with pytest.raises(BagError, match=r"nothing of .* can be read"):
-        Bag(file, complaints.append)
+        Bag(file, warnings.append)
     assert (
-        "begins neither as MCAP nor as SQLite nor as a ROS 1 bag" in complaints[0]
+        "begins neither as MCAP nor as SQLite nor as a ROS 1 bag" in warnings[0]
         or b"SQLite" in content
     )
     with pytest.raises(BagError, match="does not exist"):
-        Bag(tmp_path / "absent", complaints.append)
+        Bag(tmp_path / "absent", warnings.append)
 
 
 def test_a_folder_that_is_no_bag_is_refused_with_what_is_in_it(tmp_path: Path) -> None:
@@ -268,9 +268,9 @@ def test_rows_in_a_write_ahead_log_are_read(tmp_path: Path) -> None:
         shutil.copy(tmp_path / f"working.db3{suffix}", file.with_name(file.name + suffix))
     connection.close()
     before = contents_of(bag)
-    messages, complaints = recovered(bag)
+    messages, warnings = recovered(bag)
     assert messages == expected == whole(bag)
-    assert complaints == []
+    assert warnings == []
     assert contents_of(bag) == before
 
 
@@ -282,16 +282,16 @@ def test_a_profile_that_was_edited_hides_nothing(sound_bag: Path) -> None:
     edited = edited.replace("offered_qos_profiles: ''", "offered_qos_profiles: '- history: 1'")
     assert edited != text
     metadata.write_text(edited)
-    messages, complaints = recovered(sound_bag)
-    assert messages == expected and complaints == []
+    messages, warnings = recovered(sound_bag)
+    assert messages == expected and warnings == []
 
 
 @pytest.mark.parametrize("name", ["drive #2", "100%20", "who?", "a%b#c?d&mode=rw", "größer"])
 def test_any_name_of_a_folder(sound_bag: Path, name: str) -> None:
     expected = whole(sound_bag)
     renamed = sound_bag.rename(sound_bag.with_name(name))
-    messages, complaints = recovered(renamed)
-    assert messages == expected and complaints == []
+    messages, warnings = recovered(renamed)
+    assert messages == expected and warnings == []
 
 
 def test_what_the_metadata_promises_is_missed(
@@ -300,9 +300,9 @@ def test_what_the_metadata_promises_is_missed(
     metadata = sound_bag / "metadata.yaml"
     before, after = f"message_count: {FRAMES}\n", f"message_count: {FRAMES + 7}\n"
     metadata.write_text(metadata.read_text().replace(before, after))
-    messages, complaints = recovered(sound_bag, [CAMERA_IMAGE])
+    messages, warnings = recovered(sound_bag, [CAMERA_IMAGE])
     assert len(messages) == FRAMES
-    assert len(complaints) == 1 and "7 missing" in complaints[0]
+    assert len(warnings) == 1 and "7 missing" in warnings[0]
     with Bag(sound_bag) as strict:
         list(strict.messages([CAMERA_IMAGE]))
     assert "7 missing" in caplog.text
@@ -323,10 +323,10 @@ def test_a_row_of_no_message_costs_itself_only(tmp_path: Path, column: str, valu
     connection.execute(f"UPDATE messages SET {column} = ? WHERE id = ?", (value, number))
     connection.commit()
     connection.close()
-    messages, complaints = recovered(bag)
+    messages, warnings = recovered(bag)
     if (column, value) != ("timestamp", 5):  # that is a time
         assert messages == expected[1:]
-        assert any("is left out" in complaint for complaint in complaints)
+        assert any("is left out" in warning for warning in warnings)
         with pytest.raises(BagError, match="is left out"):
             whole(bag)
 
@@ -385,9 +385,9 @@ def test_a_damaged_record_without_checksums(
     records[2] = spoil(records[2])
     content = described(b"".join(records))
     file = mcap_file(tmp_path / "bag.mcap", chunk_record(content, "", content))
-    messages, complaints = recovered(file, [CAMERA_IMAGE])
+    messages, warnings = recovered(file, [CAMERA_IMAGE])
     assert [message.bag_time for message in messages] in ([0, 1], [0, 1, 3])
-    assert any("left out" in complaint for complaint in complaints)
+    assert any("left out" in warning for warning in warnings)
 
 
 GIGABYTES = 3
@@ -465,18 +465,18 @@ def test_a_message_with_a_damaged_header_is_left_out(tmp_path: Path) -> None:
         connection = writer.add_connection(CAMERA_IMAGE, COMPRESSED_IMAGE, typestore=TYPES)
         for time, data in enumerate([sound, *damaged]):
             writer.write(connection, time, data)
-    messages, complaints = recovered(bag, [CAMERA_IMAGE])
+    messages, warnings = recovered(bag, [CAMERA_IMAGE])
     assert [message.bag_time for message in messages] == [0]
-    assert sum("is left out" in complaint for complaint in complaints) == len(damaged)
+    assert sum("is left out" in warning for warning in warnings) == len(damaged)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "rosbag2_bagfile_information: 5", "a: [", "\0"])
 def test_metadata_that_is_none(sound_bag: Path, content: str) -> None:
     expected = whole(sound_bag)
     (sound_bag / "metadata.yaml").write_text(content)
-    messages, complaints = recovered(sound_bag)
+    messages, warnings = recovered(sound_bag)
     assert messages == expected
-    assert len(complaints) == 1 and "metadata.yaml is damaged" in complaints[0]
+    assert len(warnings) == 1 and "metadata.yaml is damaged" in warnings[0]
 
 
 def test_an_index_that_forgets_a_chunk(tmp_path: Path) -> None:
@@ -490,11 +490,11 @@ def test_an_index_that_forgets_a_chunk(tmp_path: Path) -> None:
         position += 9 + struct.unpack_from("<Q", content, position + 1)[0]
     content[position] = 0x7F
     file.write_bytes(content)
-    messages, complaints = recovered(bag)
+    messages, warnings = recovered(bag)
     assert {m.cdr for m in messages} == {m.cdr for m in expected}
     assert len(messages) == len(expected)
-    assert any("its index has" in complaint for complaint in complaints) or all(
-        "no index" in complaint for complaint in complaints
+    assert any("its index has" in warning for warning in warnings) or all(
+        "no index" in warning for warning in warnings
     )
 
 
@@ -502,5 +502,5 @@ def test_a_file_name_that_is_no_utf8(sound_bag: Path) -> None:
     expected = whole(sound_bag)
     renamed = Path(os.fsdecode(os.fsencode(sound_bag.parent) + b"/\xff\xfe"))
     sound_bag.rename(renamed)
-    messages, complaints = recovered(renamed)
-    assert messages == expected and complaints == []
+    messages, warnings = recovered(renamed)
+    assert messages == expected and warnings == []

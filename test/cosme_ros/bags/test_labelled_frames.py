@@ -28,7 +28,7 @@ from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS
 def read(bag: Path, *, image_topic=None, **labels):
     warnings = WarningLog()
     with BagFrames(
-        bag, image_topic=image_topic, labels=LabelSettings(**labels), tell=warnings.add
+        bag, image_topic=image_topic, labels=LabelSettings(**labels), report=warnings.add
     ) as frames:
         return list(frames.read()), warnings.sentences()
 

@@ -111,14 +111,14 @@ def old_bag(tmp_path):
 
 
 def frames_of(bag):
-    complaints = []
+    warnings = []
     with BagFrames(
         bag,
         image_topic=None,
         labels=LabelSettings(),
-        tell=lambda *words: complaints.append(words),
+        report=lambda *words: warnings.append(words),
     ) as frames:
-        return list(frames.read()), complaints
+        return list(frames.read()), warnings
 
 
 def test_a_drive_is_read_as_from_a_rosbag2_bag(old_bag, tmp_path):

@@ -202,7 +202,7 @@ def test_labels_find_their_pictures(tmp_path, images):
     )
     told = []
     with BagFrames(
-        bag, image_topic=None, labels=LabelSettings(), tell=lambda *words: told.append(words)
+        bag, image_topic=None, labels=LabelSettings(), report=lambda *words: told.append(words)
     ) as frames:
         assert frames.image_topic == VIDEO_TOPIC
         found = list(frames.read())

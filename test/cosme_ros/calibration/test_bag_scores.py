@@ -38,7 +38,7 @@ def ignore(*_: object) -> None:
 
 
 def surveyed(path: Path, scoring: Scoring = SCORING) -> SurveyedBag:
-    return survey(path, scoring, on_frames=ignore, complain=pytest.fail)
+    return survey(path, scoring, on_frames=ignore, on_warning=pytest.fail)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ SCORING = Scoring((TOPIC,), topics.CAMERA_LABELS, "everything", 20)
 
 
 def surveyed(path: Path, scoring: Scoring = SCORING) -> SurveyedBag:
-    return survey(path, scoring, on_frames=lambda _: None, complain=pytest.fail)
+    return survey(path, scoring, on_frames=lambda _: None, on_warning=pytest.fail)
 
 
 def test_one_drive_is_not_two(tmp_path) -> None:
@@ -78,7 +78,9 @@ def test_a_flipped_bit_in_a_frame_id_is_no_camera(tmp_path) -> None:
             cdr = message.cdr.replace(b"camera", b"camfra", 1) if index == 7 else message.cdr
             writer.write(connection, message.bag_time, cdr)
     complaints: list[str] = []
-    found = survey(tmp_path / "bag", SCORING, on_frames=lambda _: None, complain=complaints.append)
+    found = survey(
+        tmp_path / "bag", SCORING, on_frames=lambda _: None, on_warning=complaints.append
+    )
     assert list(found.stamps) == ["camera"] and len(found.stamps["camera"]) == 39
     assert "frame_id is 'camfra' and not 'camera'" in complaints[0]
 

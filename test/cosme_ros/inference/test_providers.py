@@ -18,7 +18,7 @@ from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference import providers, sessions
 from cosme_ros.inference.detector import Detector
 from cosme_ros.inference.provider_settings import PROVIDERS, check_device, with_device
-from cosme_ros.inference.providers import ProviderError, check_assignment
+from cosme_ros.inference.providers import ProviderError, SessionRequest, check_assignment
 from cosme_ros.inference.sessions import ModelError, open_session, open_sessions
 from cosme_ros.inference.tensorrt_cache import engine_cache_folder, engine_cache_name
 
@@ -94,9 +94,9 @@ def test_openvino_without_a_device_is_told_with_a_remedy(folder: Path) -> None:
 
 
 def test_an_unknown_provider_is_told_the_known_ones(folder: Path) -> None:
-    with pytest.raises(ProviderError, match="'rocm'; known are tensorrt, cuda, openvino, cpu"):
+    with pytest.raises(ProviderError, match=f"'rocm'; known are {', '.join(PROVIDERS)}"):
         open_session(folder / "teacher.onnx", "rocm")
-    with pytest.raises(ProviderError, match="'rocm'; known are tensorrt, cuda, openvino, cpu"):
+    with pytest.raises(ProviderError, match=f"'rocm'; known are {', '.join(PROVIDERS)}"):
         Detector(load_bundle(folder), provider="rocm")
 
 
@@ -256,10 +256,11 @@ def test_a_session_is_given_the_device_and_what_tensorrt_leaves_too(
     names = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(ort, "get_available_providers", lambda: names)
     own = with_device({}, "cuda", 1)
-    cuda = providers.PREPARATIONS["cuda"](ort.SessionOptions(), 0, own, None, False)
+    cuda = providers.PREPARATIONS["cuda"](SessionRequest(ort.SessionOptions(), 0, own, None, False))
     assert cuda == [("CUDAExecutionProvider", {"device_id": "1"}), "CPUExecutionProvider"]
     for cache in (None, lambda: tmp_path):
-        prepared = providers.PREPARATIONS["tensorrt"](ort.SessionOptions(), 0, own, cache, False)
+        request = SessionRequest(ort.SessionOptions(), 0, own, cache, False)
+        prepared = providers.PREPARATIONS["tensorrt"](request)
         assert prepared[0][0] == names[0] and prepared[0][1]["device_id"] == "1"
         assert prepared[1] == (names[1], {"device_id": "1"})
         assert prepared[2] == names[2]

@@ -29,7 +29,6 @@ def output(detector: Detector, index: int, *, labels: np.ndarray | None) -> Outp
         score=detector.detect(image).score,
         mask=None,
         overlay=None,
-        latency=0.01,
     )
 
 

@@ -11,6 +11,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE
 from cosme_ros.replay.recording import MASK, SCORE, STATUS, Recording
+from cosme_ros.replay.streaming_accuracy import timeline
 from cosme_ros.topics import CAMERA_IMAGE, CAMERA_LABELS, DIAGNOSTICS
 
 SIZE = (24, 32)
@@ -69,7 +70,7 @@ def test_outputs_however_late_meet_their_frames(tmp_path: Path) -> None:
         np.testing.assert_array_equal(output.score, score_of(index))
         assert output.label is not None and (output.label == index % 2).all()
         assert output.mask is not None
-    np.testing.assert_allclose(recording.latencies(), [9.051, 4.951])
+    np.testing.assert_allclose(timeline(recording.times).latencies(), [9.051, 4.951])
     unanswered = [frame.stamp for frame in recording.unanswered()]
     assert unanswered == [stamp_of_frame(n) for n in range(100) if n not in (3, 50)]
 

@@ -80,7 +80,7 @@ def test_stop_asks_politely_first(children: ChildProcesses) -> None:
 
 
 def test_stop_insists(children: ChildProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cosme_ros.replay.subprocesses.POLITE_SECONDS", 0.2)
+    monkeypatch.setattr("cosme_ros.replay.subprocesses.TERMINATION_SECONDS", 0.2)
     child = start(children, "stubborn")
     children.stop()
     assert child.process.returncode == -signal.SIGKILL

@@ -11,7 +11,7 @@ from helpers.tiny_bundle import CLASSES, street_frame, write_tiny_bundle
 from typer.testing import CliRunner
 
 from training.__main__ import app
-from training.commands.evaluate import METHODS, numbered
+from training.commands.evaluate import numbered
 from training.datasets.readers.class_list import SegmentationClass
 from training.evaluation import dataset_figures
 from training.evaluation.frame_scores import TITLES
@@ -138,8 +138,10 @@ def test_what_is_wrong_is_named(place):
     assert (result.exit_code, "is no bundle" in result.stderr) == (2, True)
 
 
-def test_help_names_every_method():
-    assert METHODS.split(",") == list(TITLES)
+def test_an_unknown_method_lists_all(place):
+    result = run("evaluate", place, "--methods", "score,other")
+    assert (result.exit_code, "no method 'other'" in result.stderr) == (2, True)
+    assert ", ".join(TITLES) in result.stderr
 
 
 def test_equal_names_are_told_apart():

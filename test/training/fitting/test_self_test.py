@@ -21,14 +21,14 @@ from training.fitting.self_test import (
     KINDS,
     PIECE,
     SMALL_PIXELS,
-    JudgedPicture,
     PaintedPicture,
+    ScoredPicture,
     SelfTestFigures,
     alarm_line,
-    judge_things,
-    judged_pictures,
     paint_picture,
     picture_frames,
+    score_things,
+    scored_pictures,
     standing_ground,
 )
 
@@ -93,12 +93,12 @@ def test_both_kinds_of_things_are_painted_and_only_they_are_marked() -> None:
     assert kinds == set(KINDS)
 
 
-def picture(score: np.ndarray) -> JudgedPicture:
+def picture(score: np.ndarray) -> ScoredPicture:
     """Three things of 400, 1200 and 10 pixels; the last is hidden by the second."""
     thing = np.zeros((60, 80), np.uint8)
     thing[:20, :20], thing[20:60, 30:60], thing[59, 30:40] = 1, 2, 3
     painted = PaintedPicture(np.zeros((60, 80, 3), np.uint8), thing, (DRAWN, PIECE, DRAWN))
-    return JudgedPicture(painted, score, judge_things(painted, score), 0.25, score / 2)
+    return ScoredPicture(painted, score, score_things(painted, score), 0.25, score / 2)
 
 
 def test_a_thing_is_found_where_half_of_it_raises_an_alarm() -> None:
@@ -144,14 +144,14 @@ def test_nothing_painted_has_no_figures() -> None:
     blank = PaintedPicture(np.zeros((60, 80, 3), np.uint8), np.zeros((60, 80), np.uint8), ())
     score = np.ones((60, 80), np.float32)
     figures = SelfTestFigures(0.01)
-    figures.add(JudgedPicture(blank, score, (), 0.0, score))
+    figures.add(ScoredPicture(blank, score, (), 0.0, score))
     assert figures.result().all.things == 0
     assert figures.result().all.average_precision is None
 
 
 def test_a_bundles_graphs_are_what_is_judged_and_the_seed_decides(bundle: Path) -> None:
     first, again, other = (
-        list(judged_pictures(bundle, frames(), seed, most_pictures=4)) for seed in (0, 0, 1)
+        list(scored_pictures(bundle, frames(), seed, most_pictures=4)) for seed in (0, 0, 1)
     )
     assert len(first) == 4
     for one, two in zip(first, again, strict=True):
@@ -167,7 +167,7 @@ def test_what_a_static_mask_hides_is_neither_painted_nor_judged(bundle: Path) ->
     looked_at: np.ndarray = np.ones(SIZE, bool)
     looked_at[:, 48:] = False
     masked = FitFrames(Streets(), np.arange(5), SIZE, static_mask=StaticMask(looked_at))
-    pictures = list(judged_pictures(bundle, masked, 0, most_pictures=6))
+    pictures = list(scored_pictures(bundle, masked, 0, most_pictures=6))
     assert any(p.things for p in pictures)
     for p in pictures:
         assert not p.painted.thing[~looked_at].any()

@@ -99,7 +99,7 @@ def open_camvid(root: Path, split: str) -> NamedSource:
 
     Raises:
         UsageError: none of them is there, a picture or label has no partner, or the split of a
-            picture cannot be told from its name.
+            picture cannot be derived from its name.
     """
     if (root / split / "images").is_dir():
         return LabelledFolder(root / split, CAMVID.label_map)
@@ -109,7 +109,7 @@ def open_camvid(root: Path, split: str) -> NamedSource:
 
 
 def split_of(name: str) -> str:
-    """Tell SegNet's split from the name of an official picture, such as 0016E5_07959.
+    """Return SegNet's split of an official picture by its name, such as 0016E5_07959.
 
     Raises:
         UsageError: not one of CamVid's sequences.

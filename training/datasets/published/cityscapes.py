@@ -21,7 +21,7 @@ LABEL_ENDING = "_gtFine_labelIds.png"
 
 # Id in the label pictures and class, in the order of the train ids. Only the road is drivable:
 # the other flat classes are pavement, where an obstacle is in nobody's way, and parking and rail
-# track, which the 19 classes leave out, so that no network could tell them.
+# track, which the 19 classes leave out, so that no network learns them.
 _CLASSES = (
     (7, SegmentationClass("road", (128, 64, 128), True)),
     (8, SegmentationClass("sidewalk", (244, 35, 232), False)),

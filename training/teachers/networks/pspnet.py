@@ -23,7 +23,7 @@ _HIDDEN = 512
 
 
 def averaging_matrix(cells: int, length: int) -> list[list[float]]:
-    """[cells, length] numbers; row i averages the part of a line that cell i covers.
+    """Return a matrix [cells, length]; row i averages the part of a line that cell i covers.
 
     Cell i covers positions floor(i * length / cells) up to ceil((i + 1) * length / cells), as in
     adaptive average pooling, neighbours sharing a position where they do not divide.
@@ -38,7 +38,7 @@ def averaging_matrix(cells: int, length: int) -> list[list[float]]:
 
 
 def pool_to(x: torch.Tensor, cells: int) -> torch.Tensor:
-    """Averages of `cells` x `cells` parts of each map: [N, C, h, w] to [N, C, cells, cells].
+    """Average `cells` x `cells` parts of each map: [N, C, h, w] to [N, C, cells, cells].
 
     As two matrix products and not as adaptive pooling, which ONNX does not have.
     """
@@ -82,7 +82,7 @@ class PSPNet(Teacher):
         self.settings = {}
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features of every layer; see `Teacher`. `lh` and `o` have the stride of c5."""
+        """Return the features of every layer; see `Teacher`. `lh` and `o` have the stride of c5."""
         features = self.encoder(x)
         c5 = features["c5"]
         levels = [

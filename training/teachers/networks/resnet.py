@@ -180,7 +180,7 @@ class ResNet(nn.Module):
         return nn.Sequential(*blocks)
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Features c2..c5 of normalised images float32 [N, 3, H, W]."""
+        """Return the features c2..c5 of normalised images float32 [N, 3, H, W]."""
         x = self.stem(x) if self.deep_stem else self.relu(self.bn1(self.conv1(x)))
         x = self.maxpool(x)
         c2 = self.layer1(x)

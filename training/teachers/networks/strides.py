@@ -20,7 +20,7 @@ StageStrides = tuple[int, int, int, int]
 
 
 def stage_strides(output_stride: int) -> StageStrides:
-    """Strides of c2..c5 for an output stride: later stages dilate instead of striding.
+    """Return the strides of c2..c5 for an output stride: later stages dilate instead.
 
     Source: Chen et al., Rethinking Atrous Convolution for Semantic Image Segmentation, 2017,
     section 3.1.
@@ -30,7 +30,7 @@ def stage_strides(output_stride: int) -> StageStrides:
 
 
 def matching_stage_strides(strides: Mapping[str, int]) -> StageStrides:
-    """Strides of a student's stages that come nearest to those of a teacher's layers.
+    """Return the strides of a student's stages that are nearest to those of a teacher.
 
     A stage keeps its stride or doubles it, so some teachers cannot be matched; the student's
     view is then interpolated where it is compared.
@@ -52,7 +52,7 @@ def matching_stage_strides(strides: Mapping[str, int]) -> StageStrides:
 
 
 def decoder_layer(stages: Mapping[str, int], strides: Mapping[str, int]) -> str:
-    """Which of a student's stages its decoder should bring its features to.
+    """Return the stage of a student whose grid its decoder brings its features to.
 
     Args:
         stages: strides of the student's c2..c5.
