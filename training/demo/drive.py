@@ -99,8 +99,8 @@ def plan_drive(number: int = 0) -> tuple[Stretch, ...]:
     """Return the scenes of a drive.
 
     For each of SCENES in turn the road is the first one of this drive's seeds that has its weather
-    and is not taken yet. With obstacles the scene begins where `first_approach` says, without
-    them where the road begins.
+    and is not taken yet, and on which an obstacle comes nearer if there are to be any. With
+    obstacles the scene begins where `first_approach` says, without them where the road begins.
 
     Args:
         number: of the drive, 0 or more; 0 is the demo's.
@@ -109,22 +109,28 @@ def plan_drive(number: int = 0) -> tuple[Stretch, ...]:
     stretches: list[Stretch] = []
     for kind in SCENES:
         taken = {stretch.seed for stretch in stretches}
-        seed = next(s for s in count(first) if s not in taken and weather_of(s) == kind.weather)
-        start_s = first_approach(_road(seed, obstacles=True)) if kind.obstacles else 0.0
+        roads = (s for s in count(first) if s not in taken and weather_of(s) == kind.weather)
+        if kind.obstacles:
+            seed, start_s = next(found for road in roads if (found := _approach_on(road)))
+        else:
+            seed, start_s = next(roads), 0.0
         what = "obstacles ahead" if kind.obstacles else "no obstacle"
         stretches.append(Stretch(f"{kind.weather}, {what}", seed, kind.obstacles, start_s))
     return tuple(stretches)
 
 
-def first_approach(road: StreetDrive) -> float:
+def _approach_on(seed: int) -> tuple[int, float] | None:
+    start_s = first_approach(_road(seed, obstacles=True))
+    return None if start_s is None else (seed, start_s)
+
+
+def first_approach(road: StreetDrive) -> float | None:
     """Return where on a road a scene with obstacles begins, in seconds of driving.
 
     It is the first place from which a scene shows an obstacle come nearer: LEAD_FRAMES after the
     scene's begin the obstacle is seen for the first time, FARTHEST_FIRST_SIGHT_M away or further,
     and it is then in sight in every frame until the vehicle has reached it, all within the scene.
-
-    Raises:
-        ValueError: there is no such place in the first FARTHEST_SEARCH_S seconds.
+    None where there is no such place in the first FARTHEST_SEARCH_S seconds.
     """
     first_seen: dict[float, int] = {}
     first_metres: dict[float, float] = {}
@@ -145,9 +151,7 @@ def first_approach(road: StreetDrive) -> float:
             ):
                 return start / RATE_HZ
         before = now
-    raise ValueError(
-        f"on this road no obstacle comes nearer within one scene in {FARTHEST_SEARCH_S:g} s"
-    )
+    return None
 
 
 def drive_frames(drive: tuple[Stretch, ...]) -> Iterator[BagFrame]:

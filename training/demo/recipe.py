@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from training.demo.drive import CAMERA, HEIGHT, WIDTH
 from training.fitting.settings import FitSettings, MemorySettings, RidgeSettings
-from training.layers import MEMORY_LAYERS, generalist_layer
+from training.layers import LAST_HIDDEN, MEMORY_LAYERS, generalist_layer
 from training.method.presets import DEFAULT
 from training.segmentation.settings import TeacherSettings
 from training.street_renderer.drive import StreetDrive
@@ -39,7 +39,7 @@ REMEMBERED = ("c2",)
 """Layers of the generalist with a bank."""
 
 MEMORY_STRIDE = 8
-LAYER_POWERS = {"c4": 1.5, "c5": 0.5, generalist_layer("c2"): 1.5}
+LAYER_POWERS = {"c4": 2.0, "c5": 0.5, LAST_HIDDEN: 0.5, generalist_layer("c2"): 1.5}
 """Chosen on other drives than the demo's (docs/method.md)."""
 
 FIRST_ROAD = 710_000

@@ -8,10 +8,12 @@ import pytest
 
 from training.demo.drive import (
     CAMERA,
+    HEIGHT,
     LEAD_FRAMES,
     RATE_HZ,
     SCENE_FRAMES,
     SCENES,
+    WIDTH,
     Stretch,
     drive_frames,
     first_approach,
@@ -69,6 +71,19 @@ def test_an_obstacle_comes_nearer_from_its_first_sight_on(drives) -> None:
             for i in (0, len(seen) - 1)
         ]
         assert pixels[1] > 3 * pixels[0]
+
+
+def test_a_road_on_which_nothing_comes_nearer_is_passed_over() -> None:
+    first, taken = next(
+        (s, stretch.seed)
+        for stretch in plan_drive(9)
+        if stretch.obstacles
+        for s in range(739_000, stretch.seed)
+        if weather_of(s) == stretch.title.split(",")[0]
+    )
+    assert first_approach(StreetDrive(first, HEIGHT, WIDTH, anomalies=True, camera=CAMERA)) is None
+    road = StreetDrive(taken, HEIGHT, WIDTH, anomalies=True, camera=CAMERA)
+    assert first_approach(road) is not None
 
 
 def test_what_is_ahead_is_what_the_frame_shows() -> None:
