@@ -18,7 +18,7 @@ from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.topics import CAMERA_IMAGE
 
 DEMO = Path(__file__).parents[3] / "demo"
-LAYERS = ("c4", "c5", "lh", "generalist_c3", "generalist_c4")
+LAYERS = ("c4", "c5", "lh", "generalist_c2")
 
 
 @pytest.fixture(scope="module")
