@@ -9,7 +9,7 @@ map on the grid of `lh`, filtered by the picture on that grid with the radius an
 bundle. The bundle's own score is filtered already, in the graph.
 
 Figures are AP / FPR95 in percent, pooled over every STEP-th row and column, mean and standard
-deviation over the runs. A run (a bundle, its teacher) that is in OUT is not measured again.
+deviation over the runs. What OUT holds of a run (a bundle, its teacher) is not measured again.
 
 Example:
 
@@ -162,9 +162,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(bundle: Path, teacher: str, options: argparse.Namespace) -> dict[str, Figures]:
     path: Path = options.out / f"{bundle.name}.json"
+    figures: dict[str, Figures] = {}
     if path.exists():
-        done: dict[str, Figures] = json.loads(path.read_text(encoding="utf-8"))
-        return done
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    missing = [data for data in options.data if data.title not in figures]
+    if not missing:
+        return figures
     manifest = read_manifest(bundle)
     size = (manifest["input_size"]["height"], manifest["input_size"]["width"])
     scorer = FrameScorer(
@@ -182,9 +185,10 @@ def _run(bundle: Path, teacher: str, options: argparse.Namespace) -> dict[str, F
         most_normal_frames=options.normal_frames,
     )
     scorer.learn(lambda: None)
-    figures = {data.title: measure(data, scorer, manifest) for data in options.data}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    for data in missing:
+        figures[data.title] = measure(data, scorer, manifest)
+        path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return figures
 
 
