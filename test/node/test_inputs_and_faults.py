@@ -112,6 +112,25 @@ def test_a_score_fault_publishes_nothing_and_is_an_error(start, bundle, tmp_path
         assert not set(keys) & set(camera.answers[output])
 
 
+def test_what_others_wrote_reaches_the_log_as_plain_text(start, bundle):
+    """An encoding that would clear the terminal, set its title and forge a line."""
+    detector, camera = start(bundle=bundle)
+    camera.next_status()
+
+    def counted():
+        broken = camera.image(STREET)
+        broken.encoding = "\x1b[2J\x1b]0;title\x07\n[ERROR] [cosme_detector]: forged"
+        camera.send(broken)
+        camera.spin_for(0.3)
+        return camera.count(topics.FRAMES_FAILED)
+
+    camera.spin_until(counted, "a frame that failed")
+    camera.spin_until(lambda: "skipped" in detector.log, "a line in the log")
+    line = next(line for line in detector.log.splitlines() if "skipped" in line)
+    assert r"\x1b[2J\x1b]0;title\x07\n[ERROR] [cosme_detector]: forged" in line
+    assert "\x1b" not in detector.log and "\x07" not in detector.log
+
+
 def test_a_road_that_is_not_there_withholds_the_mask(start, bundle):
     _, camera = start(bundle=bundle, region="drivable")
     camera.listen("score", "mask")

@@ -67,14 +67,13 @@ def test_a_replay_with_a_static_mask_is_judged_where_it_looks(
     assert report["static_mask"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert report["published_equals_detector"]
     assert float(report["diagnostics"][topics.NOT_LOOKED_AT]) == 0.5
-    left = [frame.label[:, :160] for frame in read_frames(bag, CAMERA_IMAGE, CAMERA_LABELS)]
-    for judged in (report["latency_aware"], report["offline"]):
-        assert judged["labelled_frames"] == FRAMES
-    assert report["frames"]["out"] == FRAMES, "on a machine that keeps up"
+    outputs = list(Recording(out / "recording", CAMERA_IMAGE, CAMERA_LABELS).outputs())
+    left = [output.label[:, :160] for output in outputs if output.label is not None]
+    assert len(left) == report["labelled_frames"] > 0
     counted = {name: sum(int((x == i).sum()) for x in left) for name, i in LABELS.items()}
     assert report["pixels"] == counted != whole["pixels"]
     assert "50.0% of the image is not looked at" in (out / "report.html").read_text("utf-8")
-    for output in Recording(out / "recording", CAMERA_IMAGE, CAMERA_LABELS).outputs():
+    for output in outputs:
         assert output.mask is not None and not output.mask[:, 160:].any()
     for file in (out / "pictures").glob("frame_????.png"):
         shown = cv2.imread(str(file))

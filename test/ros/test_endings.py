@@ -190,8 +190,10 @@ def test_a_detector_that_hangs_is_started_again(shell: Shell) -> None:
     launched.wait_for("listening to")
     player = shell.start(
         *("ros2", "run", "cosme_ros", "bag_player_node", "--ros-args", "-p", f"bag:={bag}"),
-        *("-p", "image_topic:=/camera/image_raw", "-p", "rounds:=0", "-p", "label_topic:=''"),
+        *("-p", "image_topic:=/camera/image_raw", "-p", "rounds:=0"),
+        *("-p", "label_topic:=''", "-p", "camera_info_topic:=''"),
     )
+    player.wait_for("for ever")
     launched.wait_for(f"the process ends with status {HANGING}: frames have been pending for")
     launched.wait_for(f"exit code {HANGING}")
     launched.wait_for("listening to", times=2)

@@ -162,6 +162,8 @@ def pooled(
         layer to float32 [N, C, h', w']. Where h' and w' do not divide h and w, the last rows and
         columns are repeated.
     """
+    if not features:
+        return {}
     height, width = grid or (
         min(x.shape[2] for x in features.values()),
         min(x.shape[3] for x in features.values()),
