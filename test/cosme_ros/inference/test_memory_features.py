@@ -108,9 +108,14 @@ def test_a_place_that_is_remembered_is_no_longer_unusual(
     pixel = _pixel(row, rows, height), _pixel(column, columns, width)
     grown = {}
     for layer, feature in features.items():
-        vector = feature[:, row, column]
-        prototype = (vector / np.linalg.norm(vector)).astype(np.float32)
-        grown[f"bank_{layer}"] = np.vstack([bundle.banks[f"bank_{layer}"], prototype])
+        # On a finer grid all places of the coarse one's place, and those around it.
+        finer = round(feature.shape[1] / rows)
+        first = [max(0, finer * place - finer + 1) for place in (row, column)]
+        last = [finer * place + 2 * finer - 1 for place in (row, column)]
+        part = feature[:, first[0] : last[0], first[1] : last[1]]
+        vectors = part.reshape(len(part), -1).T
+        prototypes = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        grown[f"bank_{layer}"] = np.vstack([bundle.banks[f"bank_{layer}"], prototypes])
     detector.set_banks(grown)
     try:
         after = detector.detect(image)
