@@ -346,7 +346,7 @@ def _parse_manifest(content: bytes, file: Path) -> dict[str, Any]:
 
 
 def _check_references(calibration: Mapping[str, Any], file: Path) -> None:
-    """Check of the references for health and explanations what a schema cannot express."""
+    """Check what a schema cannot express of the references for health and explanations."""
     for name, row in calibration.get("health", {}).get("measures", {}).items():
         if not row["low"] <= row["middle"] <= row["high"]:
             raise BundleError(
