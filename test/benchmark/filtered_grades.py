@@ -126,7 +126,17 @@ def _pair(precision: float, rate: float) -> str:
 
 
 def main() -> int:
-    options = table._parser().parse_args()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--camvid", required=True)
+    parser.add_argument("--road-anomaly", required=True)
+    parser.add_argument("--out", type=Path, required=True, help="with the bundles")
+    parser.add_argument("--size", type=int, nargs=2, default=(360, 640), metavar=("H", "W"))
+    parser.add_argument("--max-frames", type=int, default=60, help="that they were fitted to")
+    parser.add_argument("--truth-frames", type=int, default=60, help="of each set, evenly spread")
+    parser.add_argument("--only", nargs="*", metavar="BUNDLE", help="; ".join(table.CASES))
+    options = parser.parse_args()
     torch.set_num_threads(1)
     # Whatever makes a runner of a folder now makes one with the filter.
     self_test.GraphRunner = table.GraphRunner = FilteredRunner  # type: ignore[misc]
