@@ -84,7 +84,7 @@ def test_entry_points_lead_somewhere(setup_arguments):
         assert target == f"cosme_ros.__main__:{name}"
         assert getattr(commands, name).args == (name,)
         file = REPOSITORY / (commands.MODULES[name].replace(".", "/") + ".py")
-        assert "def main(" in file.read_text()
+        assert re.search(r"^(def main\(|main = )", file.read_text(), re.M), name
 
 
 def test_every_condition_of_a_dependency_leaves_one_onnx_runtime():
