@@ -140,8 +140,8 @@ def test_without_a_teacher_the_score_is_the_mahalanobis_distance(folder):
         (["--guided", "24", "0"], "both above 0"),
         (["--guided", "-1", "1e-4"], "both above 0"),
         (["--similarity-threshold", "lh=0.95"], "for one of generalist_c3"),
-        (["--similarity-threshold", "generalist_c3"], "LAYER=TAU is right"),
-        (["--similarity-threshold", "generalist_c3=1.5"], "a cosine"),
+        (["--similarity-threshold", "generalist_c3"], "LAYER=NUMBER is right"),
+        (["--similarity-threshold", "generalist_c3=1.5"], "with -1 to 1"),
     ],
 )
 def test_what_cannot_be_a_generalist_is_refused(folder, arguments, words):
