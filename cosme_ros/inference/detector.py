@@ -223,7 +223,7 @@ class Detector:
         self.bundle = bundle
         rate = bundle.rate(false_positive_rate)
         self.threshold: float = bundle.calibration.threshold(rate)
-        """Return the raw score at the alarm line."""
+        """Raw score at the alarm line."""
         try:
             sessions = open_sessions(
                 {graph: read_graph(bundle, graph) for graph in GRAPHS},

@@ -62,7 +62,7 @@ class FrameOutputs:
     mask_withheld: bool
     """Because it is unknown where an obstacle could be: no drivable area."""
     tracks: tuple[Track, ...] | None = None
-    """Return the track ids of the obstacles, in order; None where they are not tracked."""
+    """Of each of `obstacles`, in order; None where they are not tracked."""
     unconfirmed: int = 0
     """Obstacles of the frame that are in no output, because an alarm needs more frames."""
     out_of_domain: bool = False

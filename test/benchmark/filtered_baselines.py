@@ -30,12 +30,9 @@ import cv2
 import numpy as np
 import torch
 from score_parts import DataSpelling, parse_data
-from tqdm import tqdm
 
 from cosme_ros.metrics.labels import to_size
-from training.datasets.cropped import Cropped
 from training.datasets.opening import open_frames
-from training.datasets.registry import open_dataset
 from training.evaluation.frame_scores import TITLES, FrameScorer
 from training.evaluation.thing_sizes import Size, SizedHistogram, split_by_size
 from training.export.manifest import read_manifest
@@ -88,11 +85,9 @@ def measure(data: DataSpelling, scorer: FrameScorer, manifest: Mapping[str, Any]
     stride = manifest["teacher"]["strides"][LAST_HIDDEN]
     radius, epsilon = GuidedFilter(**manifest["method"]["guided"]).places(stride)
     grid = (scorer.input_size[0] // stride, scorer.input_size[1] // stride)
-    source = Cropped(open_dataset(data.spelling).source, *scorer.input_size)
     plain = {method: SizedHistogram() for method in scorer.methods}
     filtered = {method: SizedHistogram() for method in scorer.methods if method != OWN_SCORE}
-    for index in tqdm(range(len(source))[data.frames], data.title, unit="frame"):
-        image, label = source[index]
+    for image, label in data.labelled(scorer.input_size):
         judged = label[::STEP, ::STEP]
         masks = {size: mask[::STEP, ::STEP] for size, (mask, _) in split_by_size(label).items()}
         for method, score in scorer.maps(image).items():

@@ -23,12 +23,9 @@ import cv2
 import numpy as np
 import torch
 from score_parts import parse_data
-from tqdm import tqdm
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.labels import to_size
-from training.datasets.opening import crop_to_aspect
-from training.datasets.registry import open_dataset
 from training.export.graph_runner import GraphRunner
 from training.export.manifest import read_manifest
 from training.layers import GUIDE, LAST_HIDDEN
@@ -116,10 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner = GraphRunner(options.bundle)
     cells: dict[str, list[str]] = {name: [] for name in rows}
     for data in options.data:
-        source = open_dataset(data.spelling).source
         figures = {name: (AnomalyHistogram(_BINS), AnomalyHistogram(_BINS)) for name in rows}
-        for index in tqdm(range(len(source))[data.frames], data.title, unit="frame"):
-            image, label = (crop_to_aspect(x, *size) for x in source[index])
+        for image, label in data.labelled(size):
             found = runner.run(image)
             found["score"] = found["mulmem"] * found["auxcon"]
             score = torch.from_numpy(found[options.map])

@@ -23,13 +23,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from score_parts import parse_data
-from tqdm import tqdm
 
 from cosme_ros.inference.memory_features import memory_features
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.labels import to_size
-from training.datasets.opening import crop_to_aspect
-from training.datasets.registry import open_dataset
 from training.export.graph_runner import GraphRunner
 from training.export.manifest import read_manifest
 from training.layers import GUIDE, LAST_HIDDEN, bank_of, student_layer
@@ -181,14 +178,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     bundle = Bundle(options.bundle)
-    sets = {}
-    for data in options.data:
-        source = open_dataset(data.spelling).source
-        indices = range(len(source))[data.frames]
-        sets[data.title] = [
-            bundle.frame(*(crop_to_aspect(x, *bundle.size) for x in source[index]))
-            for index in tqdm(indices, data.title, unit="frame")
-        ]
+    sets = {
+        data.title: [bundle.frame(image, label) for image, label in data.labelled(bundle.size)]
+        for data in options.data
+    }
     print(f"| powers | mean AP | {' | '.join(sets)} |")
     print("|---" * (2 + len(sets)) + "|")
     search(bundle, sets, options.rounds)

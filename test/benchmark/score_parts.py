@@ -21,7 +21,7 @@ import argparse
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +33,7 @@ from tqdm import tqdm
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from training.baselines.logit_scores import energy_score
+from training.datasets.cropped import Cropped
 from training.datasets.interface import FrameSource, crop_to_aspect
 from training.datasets.normal_frames import FitFrames
 from training.datasets.opening import open_frames
@@ -139,6 +140,12 @@ class DataSpelling(NamedTuple):
     title: str
     spelling: str
     frames: slice
+
+    def labelled(self, size: tuple[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield image and label of the frames, cut to the ratio of sides of (height, width)."""
+        source = Cropped(open_dataset(self.spelling).source, *size)
+        for index in tqdm(range(len(source))[self.frames], self.title, unit="frame"):
+            yield source[index]
 
 
 def parse_data(text: str) -> DataSpelling:

@@ -50,6 +50,7 @@ from training.method.student import on_places  # noqa: E402
 from training.method.tensor_ops import smoothed  # noqa: E402
 from training.teachers.checkpoint import TeacherCheckpoint, load_teacher, save_teacher  # noqa: E402
 from training.teachers.factory import build_teacher  # noqa: E402
+from training.teachers.interface import Teacher  # noqa: E402
 
 ARCHITECTURE = "deeplabv3plus_resnet18"
 CLASSES = (
@@ -118,13 +119,19 @@ def test_bundle_says_what_it_is(bundle: Path) -> None:
     assert set(manifest["student"]["explained_variance"]) == {"c2", "c3", "c4", "c5", "lh", "o"}
 
 
-def test_closed_form_student_and_smoothed_score_make_a_bundle(
-    teacher: TeacherCheckpoint, tmp_path: Path
-) -> None:
-    weights = tmp_path / "backbone.pt"
+def backbone_weights(folder: Path) -> tuple[Path, Teacher]:
+    """Write the weights of another network, for the generalist; return file and network."""
+    weights = folder / "backbone.pt"
     torch.manual_seed(5)
     other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
     save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    return weights, other
+
+
+def test_closed_form_student_and_smoothed_score_make_a_bundle(
+    teacher: TeacherCheckpoint, tmp_path: Path
+) -> None:
+    weights, _ = backbone_weights(tmp_path)
     student = RidgeSettings(weights=str(weights), layers=("c4", "c5"))
     wanted = settings(
         student=student, evaluation_layers=("c4", "c5"), smoothing=8.0, auxcon_power=0.5
@@ -145,10 +152,7 @@ def test_closed_form_student_and_smoothed_score_make_a_bundle(
 def test_what_a_static_mask_hides_is_in_no_part_of_a_fit(
     teacher: TeacherCheckpoint, tmp_path: Path
 ) -> None:
-    weights = tmp_path / "backbone.pt"
-    torch.manual_seed(5)
-    other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
-    save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    weights, _ = backbone_weights(tmp_path)
     file = tmp_path / "mask.png"
     picture = np.full((72, 96), 255, np.uint8)
     picture[52:] = 0  # of 72 rows, of which the network sees 4 to 68
@@ -377,10 +381,7 @@ def test_a_layer_has_a_threshold_of_its_own(
 def test_two_way_consensus_and_banks_of_the_generalist_make_a_bundle(
     teacher: TeacherCheckpoint, tmp_path: Path, size: tuple[int, int] | None
 ) -> None:
-    weights = tmp_path / "backbone.pt"
-    torch.manual_seed(5)
-    other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
-    save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    weights, other = backbone_weights(tmp_path)
     wanted = settings(
         memory=MemorySettings(layers=("c5", "lh", "generalist_c3"), prototypes=16),
         student=RidgeSettings(
@@ -406,10 +407,7 @@ def test_two_way_consensus_and_banks_of_the_generalist_make_a_bundle(
 def test_a_memory_of_stride_8_holds_fine_layers_of_both_networks(
     teacher: TeacherCheckpoint, tmp_path: Path, size: tuple[int, int] | None
 ) -> None:
-    weights = tmp_path / "backbone.pt"
-    torch.manual_seed(5)
-    other = build_teacher(ARCHITECTURE, len(CLASSES), width=0.125)
-    save_teacher(weights, TeacherCheckpoint(other, ARCHITECTURE, 0.125, CLASSES, "nothing"))
+    weights, _ = backbone_weights(tmp_path)
     powers = {"c4": 1.5, "generalist_c2": 0.5}
     wanted = settings(
         memory=MemorySettings(
