@@ -20,9 +20,10 @@ def test_odometry_is_taken_from_its_topic(shell: Shell) -> None:
         "{header: {frame_id: odom}, child_frame_id: wheel}",
     )
     detector.wait_for("odometry refused: ")
-    subscription = shell.ros2("topic", "info", "--verbose", "/car/odometry").partition(
-        "Subscription count:"
-    )[2]
+    # Without the daemon: one that was only just started knows no topic yet.
+    subscription = shell.ros2(
+        *("topic", "info", "--no-daemon", "--spin-time", "5", "--verbose", "/car/odometry")
+    ).partition("Subscription count:")[2]
     assert "Node name: cosme_detector" in subscription
     assert "Reliability: BEST_EFFORT" in subscription
     for command in (vehicle, detector):
