@@ -7,7 +7,7 @@ import torch
 from closed_form import random_closed_form
 
 from training.export.bundle_writer import FittedMethod
-from training.fitting.settings import RidgeSettings
+from training.fitting.settings import MemorySettings, RidgeSettings
 from training.method.presets import DEFAULT, generalist_size
 from training.method.ridge_student import RidgeStudent
 from training.teachers.checkpoint import TeacherCheckpoint
@@ -52,6 +52,8 @@ def random_default(teacher: TeacherCheckpoint, size: tuple[int, int]) -> FittedM
         statistics=None,
         size=size,
         pooled=DEFAULT.pooled,
+        memory_grid=MemorySettings(stride=DEFAULT.memory_stride).grid(size),
+        layer_powers=DEFAULT.layer_powers,
         smoothing=DEFAULT.smoothing,
         guided=DEFAULT.guided,
         auxcon_power=DEFAULT.auxcon_power,

@@ -81,6 +81,16 @@ def memory_of(*layers: str) -> dict[str, float]:
     return {f"memory {layer}": 1.0 for layer in layers}
 
 
+def powered(layer: str) -> str:
+    """Return the name of a layer with the power that the default gives it, as `c5^0.5`.
+
+    >>> powered("generalist_c3")
+    'generalist_c3'
+    """
+    power = DEFAULT.layer_powers.get(layer, 1.0)
+    return layer if power == 1.0 else f"{layer}^{power:g}"
+
+
 def backward_of(power: float = 1.0) -> dict[str, float]:
     """Return the backward scores of the default's layers, to a power."""
     return {f"backward {layer}": power for layer in DEFAULT.backward_layers}
@@ -88,6 +98,7 @@ def backward_of(power: float = 1.0) -> dict[str, float]:
 
 M = memory_of(*MEMORY_LAYERS)
 C5 = memory_of("c5")
+CHOSEN = memory_of(*(powered(layer) for layer in DEFAULT.memory_layers))
 G345 = memory_of(*(generalist_layer(layer) for layer in REMEMBERED))
 G34 = memory_of(generalist_layer("c3"), generalist_layer("c4"))
 G45 = memory_of(generalist_layer("c4"), generalist_layer("c5"))
@@ -119,7 +130,8 @@ PRODUCTS: dict[str, dict[str, float]] = {
     "M G345 B^2 f e": M | G345 | B2 | F | E,
     "M G45 B^2 f": M | G45 | B2 | F,
     "c5 G345 f": C5 | G345 | F,
-    "c5 G345 B f (the default)": C5 | G345 | B | F,
+    "c5 G345 B f": C5 | G345 | B | F,
+    "c5^0.5 g3 g4^2 B f (the default)": CHOSEN | B | F,
     "c5 G345 B^2 f": C5 | G345 | B2 | F,
     "c5 G345 B f e": C5 | G345 | B | F | E,
     "G345 B": G345 | B,
@@ -239,6 +251,7 @@ class Parts:
         frames: their number.
         generalist: that saw them.
         channels: of the teacher's layers.
+        memory_grid: (height, width) that the memory reads the generalist on.
         settings: of the memory; its layers are not read.
     """
 
@@ -248,8 +261,10 @@ class Parts:
         frames: int,
         generalist: Generalist,
         channels: Mapping[str, int],
+        memory_grid: tuple[int, int],
         settings: MemorySettings,
     ) -> None:
+        self._memory_grid = memory_grid
         moments = SecondMoments(
             generalist.channels, {layer: channels[layer] for layer in BACKWARD_LAYERS}
         )
@@ -273,6 +288,7 @@ class Parts:
             FORWARD_LAYERS,
             None,
             pooled=True,
+            memory_grid=memory_grid,
             consensus=Consensus(generalist.layer_channels, backward),
         )
 
@@ -280,10 +296,18 @@ class Parts:
     def __call__(self, seen: Seen) -> dict[str, torch.Tensor]:
         """Return each factor by name, float32 [1, 1, H, W] on the grid of `lh`, >= 0."""
         tensors = seen | {bank_of(layer): bank for layer, bank in self.banks.items()}
+        tensors |= self._remembered(seen)
         for layer, view in self._student.views(seen[GENERALIST]).items():
             tensors[student_layer(layer)] = view
+        remembered = self._graph.layer_mulmem(tensors)
+        # As in the graph, a power comes before the interpolation to the grid of `lh`.
+        weighted = {
+            powered(layer): remembered[layer].pow(power)
+            for layer, power in DEFAULT.layer_powers.items()
+            if layer in remembered
+        }
         ways = {
-            "memory": self._graph.layer_mulmem(tensors),
+            "memory": remembered | weighted,
             "forward": self._graph.forward_scores(tensors),
             "backward": self._graph.backward_scores(tensors),
         }
@@ -330,8 +354,11 @@ class Parts:
         frames = []
         for seen in several:
             own = memory.pooled({layer: seen[layer] for layer in MEMORY_LAYERS})
-            frames.append(own | split_layers(seen[GENERALIST], self._places))
+            frames.append(own | self._remembered(seen))
         return {x: memory.as_vectors(torch.cat([f[x] for f in frames])) for x in frames[0]}
+
+    def _remembered(self, seen: Seen) -> dict[str, torch.Tensor]:
+        return split_layers(on_grid(seen[GENERALIST], self._memory_grid), self._places)
 
 
 def product(factors: Mapping[str, torch.Tensor], powers: Mapping[str, float]) -> torch.Tensor:
@@ -439,11 +466,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return watcher(f"{options.fit} resized, {len(indices)} frames", resized, number)
         return watcher(options.fit, source, int(indices[number]))
 
+    memory_grid = MemorySettings(stride=DEFAULT.memory_stride).grid(size)
+    assert memory_grid is not None
     parts = Parts(
         watch,
         len(indices),
         generalist,
         teacher.channels,
+        memory_grid,
         MemorySettings(prototypes=options.prototypes, seed=options.seed),
     )
     deviation = SMOOTHING / teacher.strides[LAST_HIDDEN]

@@ -80,7 +80,7 @@ def test_the_default_is_what_the_bundles_graph_computes(folder, monkeypatch, cap
     image = np.random.default_rng(0).integers(0, 256, (128, 192, 3), dtype=np.uint8)
     seen = watcher("random", [image], 0)
     factors = parts(seen)
-    found = score_parts.product(factors, score_parts.PRODUCTS["c5 G345 B f (the default)"])
+    found = score_parts.product(factors, score_parts.PRODUCTS["c5^0.5 g3 g4^2 B f (the default)"])
 
     consensus = score_parts.Consensus(
         watcher.generalist.layer_channels,
@@ -92,11 +92,14 @@ def test_the_default_is_what_the_bundles_graph_computes(folder, monkeypatch, cap
         DEFAULT.evaluation_layers,
         None,
         pooled=DEFAULT.pooled,
+        memory_grid=parts._memory_grid,
+        layer_powers=DEFAULT.layer_powers,
         auxcon_power=DEFAULT.auxcon_power,
         consensus=consensus,
     )
     views = parts._student.views(seen["generalist"])
     tensors = seen | {bank_of(layer): bank for layer, bank in parts.banks.items()}
+    tensors |= parts._remembered(seen)
     tensors |= {student_layer(layer): view for layer, view in views.items()}
     tensors["lh"] = torch.zeros(1, 1, *seen["energy"].shape[2:])
     with torch.inference_mode():

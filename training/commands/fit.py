@@ -261,7 +261,8 @@ def fit(
         typer.Option(
             metavar="LAYER=POWER,...",
             help="Power of single layers in the product of Eq. 4; 1 for the others. What a layer "
-            "tells best gets a higher one: c4=1.5.",
+            "tells best gets a higher one: c4=1.5. Without this option those of the method: "
+            "c5=0.5,generalist_c4=2 for the default.",
         ),
     ] = None,
     momentum: Annotated[
@@ -289,10 +290,11 @@ def fit(
     memory_stride: Annotated[
         int | None,
         typer.Option(
-            min=1,
+            min=0,
             help="Pool only layers that are finer, to this stride in pixels of the network input, "
-            "the generalist's too; the others stay on their own grid. 8 finds smaller things than "
-            "--pooled alone, for more time.",
+            "the generalist's too; the others stay on their own grid. 8 finds smaller things on "
+            "some roads, for more time; 0 leaves it to --pooled. Default: 16, or 0 with --method "
+            "paper.",
         ),
     ] = None,
     smoothing: Annotated[
@@ -325,7 +327,11 @@ def fit(
     ] = None,
     backward_power: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Of each backward score; 2 where the teacher is weak."),
+        typer.Option(
+            min=0.01,
+            help="Of each backward score; 2 where the teacher is weak. Default: 1, or 2 with "
+            "--teacher none, which has one backward score only.",
+        ),
     ] = None,
     standardisation: Annotated[
         Standardisation | None, typer.Option(help="MulMem as it is, or per predicted class.")
@@ -530,6 +536,7 @@ def fit(
 
     of_method = METHODS[method]
     alone = teacher == NO_TEACHER
+    usual_power = of_method.backward_power_alone if alone else of_method.backward_power
     closed_form = (student or of_method.student) is StudentKind.RIDGE
     if alone and not closed_form:
         raise UsageError("--teacher none leaves nothing to imitate; it needs --student ridge")
@@ -597,8 +604,10 @@ def fit(
             layer_thresholds=_by_layer(
                 "--similarity-threshold", similarity_threshold, remembered, -1.0, 1.0
             ),
-            stride=memory_stride,
-            layer_powers=_by_layer("--layer-power", layer_power, remembered, 0.01, 10.0),
+            stride=(of_method.memory_stride if memory_stride is None else memory_stride) or None,
+            layer_powers={x: p for x, p in of_method.layer_powers.items() if x in remembered}
+            if layer_power is None
+            else _by_layer("--layer-power", layer_power, remembered, 0.01, 10.0),
             **of_memory,
         ),
         student=student_settings,
@@ -606,7 +615,7 @@ def fit(
         smoothing=of_method.smoothing if smoothing is None else smoothing,
         guided=of_method.guided if guided is None else _guided(*guided),
         auxcon_power=of_method.auxcon_power if auxcon_power is None else auxcon_power,
-        backward_power=of_method.backward_power if backward_power is None else backward_power,
+        backward_power=usual_power if backward_power is None else backward_power,
         standardised=(standardisation or of_method.standardisation) is Standardisation.CLASS,
         half_weights=half_weights,
         prototype_pictures=prototype_pictures,

@@ -70,10 +70,14 @@ class ClosedForm:
 # Not inference_mode: parameters that are made in it cannot go to a GPU and be used there.
 @torch.no_grad()
 def build_generalist(teacher: Teacher, frames: FitFrames, settings: RidgeSettings) -> Generalist:
-    """Return the frozen generalist on the finest grid of the teacher's layers that it is for.
+    """Return the frozen generalist on a grid for the consensus.
+
+    It is the finest of the teacher's layers that are compared and of the generalist's own deepest
+    layer: where its input is larger than the teacher's, its features keep what they say of small
+    things, and those of the teacher are interpolated.
 
     Args:
-        teacher: gives that grid; on the CPU.
+        teacher: on the CPU.
         frames: of the teacher's input size.
         settings: which generalist.
 
@@ -85,11 +89,6 @@ def build_generalist(teacher: Teacher, frames: FitFrames, settings: RidgeSetting
     features = teacher(preprocessing(frame))
     size = settings.size or frames.size
     encoder = load_generalist_encoder(settings, size)
-    compared = [tuple(features[layer].shape[2:]) for layer in settings.compared_layers]
-    if not compared:
-        own = encoder(torch.zeros(1, 3, *size))
-        compared = [tuple(x.shape[2:]) for x in own.values()][-1:]
-    grid = max(compared)
     known: dict[str, int] = encoder.channels  # type: ignore[assignment]
     unknown = set(settings.backbone_layers or ()) - set(known)
     if unknown:
@@ -97,7 +96,11 @@ def build_generalist(teacher: Teacher, frames: FitFrames, settings: RidgeSetting
             f"the generalist {settings.backbone} has no layer {', '.join(sorted(unknown))}; "
             f"it has {', '.join(known)}"
         )
-    return Generalist(encoder, (grid[0], grid[1]), settings.size, settings.backbone_layers)
+    own = encoder(torch.zeros(1, 3, *size))
+    deepest = own[(settings.backbone_layers or tuple(known))[-1]]
+    compared = (*(features[layer] for layer in settings.compared_layers), deepest)
+    height, width = max(tuple(x.shape[2:]) for x in compared)
+    return Generalist(encoder, (height, width), settings.size, settings.backbone_layers)
 
 
 @torch.inference_mode()

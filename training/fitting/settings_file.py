@@ -96,7 +96,7 @@ def option_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
     take(memory, "epochs", "memory_epochs")
     take(memory, "layer_thresholds", "similarity_threshold", _by_layer)
     take(memory, "layer_powers", "layer_power", _by_layer)
-    take(memory, "stride", "memory_stride")
+    take(memory, "stride", "memory_stride", _stride)
     for field in ("pooled", "prototypes", "momentum", "seed"):
         take(memory, field, field)
     take(student, _KIND, "student")
@@ -161,3 +161,7 @@ def _by_layer(numbers: Mapping[str, float]) -> str:
 
 def _standardisation(standardised: bool) -> str:
     return (Standardisation.CLASS if standardised else Standardisation.NONE).value
+
+
+def _stride(stride: int | None) -> int:
+    return stride or 0

@@ -3,7 +3,8 @@
 
 """The method as the paper has it, and the one that measured better; `fit --method` chooses."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, generalist_layer
@@ -39,7 +40,10 @@ class Method:
         backward_layers: that explain the generalist's features, each by itself; none for the
             paper's one way.
         backward_power: of each backward score in the product of Eq. 8.
+        backward_power_alone: the same where there is no teacher, and so one backward score only.
         memory_layers: L of Eq. 4.
+        memory_stride: of `MemorySettings.stride`.
+        layer_powers: layer to the power of its score in Eq. 4; 1 for the others.
         prototypes: K of each bank.
     """
 
@@ -51,7 +55,10 @@ class Method:
     auxcon_power: float
     backward_layers: tuple[str, ...] = ()
     backward_power: float = 1.0
+    backward_power_alone: float = 1.0
     memory_layers: tuple[str, ...] = MEMORY_LAYERS
+    memory_stride: int | None = None
+    layer_powers: Mapping[str, float] = field(default_factory=dict)
     prototypes: int = 512
     guided: GuidedFilter | None = None
 
@@ -67,7 +74,10 @@ DEFAULT = Method(
     0.0,
     0.5,
     backward_layers=("c4", "c5"),
-    memory_layers=("c5", *(generalist_layer(layer) for layer in ("c3", "c4", "c5"))),
+    backward_power_alone=2.0,
+    memory_layers=("c5", generalist_layer("c3"), generalist_layer("c4")),
+    memory_stride=16,
+    layer_powers={"c5": 0.5, generalist_layer("c4"): 2.0},
     prototypes=1024,
     guided=GuidedFilter(radius=24.0, epsilon=3e-5),
 )
