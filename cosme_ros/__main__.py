@@ -14,6 +14,7 @@ from importlib import import_module
 
 from cosme_ros import __version__
 from cosme_ros.command_frame import DONE, USAGE, run_command
+from cosme_ros.malloc_settings import configure_malloc
 
 NODES = ("detector_node", "bag_player_node", "recorder_node")
 MODULES = {
@@ -66,6 +67,8 @@ def run(command: str) -> int:
     """Run one of COMMANDS with the process's arguments; returns the exit status."""
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    if command in NODES:
+        configure_malloc()  # before the import, which starts threads
     module = import_module(MODULES[command])
     if command in NODES:
         # `node.process` lets them through, once ROS can end the process.

@@ -3,9 +3,9 @@
 
 """Returns memory to the system that frames left behind which were not like the others.
 
-`process.configure_malloc` keeps what a frame frees for the next frame: ordinary frames are alike,
-and what one leaves serves the next. Broken frames are of all sizes. What they leave is scattered,
-serves nobody, and adds up to tens of megabytes.
+`malloc_settings` keeps what a frame frees for the next frame: ordinary frames are alike, and what
+one leaves serves the next. Broken frames are of all sizes. What they leave is scattered, serves
+nobody, and adds up to tens of megabytes.
 """
 
 import ctypes

@@ -4,8 +4,6 @@
 """The frame around a process's one node: ROS begun, and ended in order by SIGINT and SIGTERM."""
 
 import argparse
-import ctypes
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,31 +18,6 @@ from rclpy.utilities import remove_ros_args
 from cosme_ros import __version__
 from cosme_ros.parameters import Parameter
 
-# mallopt(3) of glibc: its number for the setting, the variable by which a user sets it, our value.
-_SETTINGS = (
-    # One pool for all threads: a thread's own is in pieces of 64 MB, and each goes back when empty.
-    (-8, "MALLOC_ARENA_MAX", 1),
-    # Everything up to 32 MB, the most that glibc allows, comes from the pool...
-    (-3, "MALLOC_MMAP_THRESHOLD_", 32 * 1024 * 1024),
-    # ...and nothing of it is handed back.
-    (-1, "MALLOC_TRIM_THRESHOLD_", 2**31 - 1),
-)
-
-
-def configure_malloc() -> None:
-    """Set it for this process; to be called before it has threads.
-
-    What the user has set in the environment stays. Without glibc nothing is done.
-    """
-    try:
-        set_option = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):
-        return
-    for number, variable, value in _SETTINGS:
-        if variable not in os.environ:
-            set_option(number, value)
-
-
 WRONG_ARGUMENTS = 2  # exit status, as argparse's
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -56,14 +29,12 @@ def ros_process(args: list[str] | None = None) -> Iterator[None]:
     SIGINT and SIGTERM do the same: they shut the context down, whoever spins gets rclpy's
     ExternalShutdownException, and that ends the block without an error, as does whatever else the
     middleware raises once it is gone. To be entered in the main thread, which Python gives its
-    signals to, and before there are others: freed memory is kept for the process
-    (`configure_malloc`).
+    signals to.
     Both signals may be blocked until then, and are let through. From its end on they are ignored:
     the process has only to go.
 
     Raises SystemExit where ROS cannot be started, above all for arguments that it cannot read.
     """
-    configure_malloc()
     for number in _SIGNALS:
         # KeyboardInterrupt would come up anywhere, also where C++ calls back into Python, which
         # makes a RuntimeError of it that says nothing.

@@ -19,9 +19,12 @@ from attack.context import Context, Result
 from attack.hostile_messages import hostile_compressed, hostile_image, malformed_cdr
 from attack.running import running
 from cosme_ros import topics
+from cosme_ros.node.free_memory import PERIOD
+from cosme_ros.streaming.frame_statistics import WINDOW
 
 PATIENCE = 3.0  # seconds for the answer to a good frame
-WARM_UP = 2000  # frames until memory is what it will be
+WARM_UP = 2000  # frames until the libraries have what they need
+WARM_UP_SECONDS = 1.5 * WINDOW  # until the statistics, of some kilobytes a frame, are full
 SETTLING = 150  # ordinary frames after the attack
 MEMORY_GROWTH = 1.1
 PEAK_MEGABYTES = 500
@@ -63,9 +66,9 @@ def _fuzz(context: Context, transport: str) -> Result:
         process = psutil.Process(detector.process.pid)
         answered = sent = lost = 0
         before = peak = 0.0
-        over = context.deadline()
+        over, began = context.deadline(), time.monotonic()
         while not over() and detector.process.poll() is None:
-            if sent == WARM_UP:
+            if not before and sent >= WARM_UP and time.monotonic() - began >= WARM_UP_SECONDS:
                 before = peak = process.memory_info().rss / 1e6
             camera.publisher.publish(hostile())
             frame = good()
@@ -82,10 +85,18 @@ def _fuzz(context: Context, transport: str) -> Result:
         result.figures |= {"hostile messages": sent, "good frames": sent, "answered": answered}
         result.check(detector.process.poll() is None, "the node ended")
         if detector.process.poll() is None:
-            for _ in range(SETTLING):  # as a drive goes on after the attack
-                frame = good()
+            began, settled = time.monotonic(), 0
+            while settled < SETTLING or (
+                # The node returns memory now and then; see `free_memory`.
+                before
+                and process.memory_info().rss / 1e6 > MEMORY_GROWTH * before
+                and time.monotonic() - began < PERIOD + 5.0
+            ):
+                frame = good()  # as a drive goes on after the attack
                 camera.publisher.publish(frame)
                 _answered(camera, key_of(frame.header))
+                settled += 1
+            result.figures["memory back in (s)"] = round(time.monotonic() - began, 1)
             camera.next_status()
             counts = {
                 name: camera.count(key)

@@ -10,11 +10,12 @@ import time
 
 import numpy as np
 import psutil
-from helpers.detector_process import DetectorProcess
+from helpers.detector_process import Camera, DetectorProcess
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from attack.context import Context, Result
 from attack.running import running
+from cosme_ros import topics
 
 STREET = street_frame(90, 160, box=(70, 60, 20, 15))
 FRAME_EVERY = 10  # loops
@@ -71,13 +72,22 @@ def signals(context: Context) -> Result:
     return result
 
 
+def _processed(camera: Camera) -> int:
+    camera.spin_for(1.0)  # what is on its way
+    camera.next_status()
+    return camera.count(topics.FRAMES_PROCESSED)
+
+
 def soak(context: Context) -> Result:
     """Send ordinary frames, and measure what memory does."""
     result = Result()
     bundle = write_tiny_bundle(context.folder / "bundle")
     with running(context, bundle=bundle) as (detector, camera):
-        camera.listen("score", "mask", "overlay", reliable=False)
+        camera.listen("score")
+        camera.listen("mask", "overlay", reliable=False)
         camera.ask(lambda: camera.image(STREET), "score")
+        processed_before = _processed(camera)
+        camera.order["score"].clear()
         process = psutil.Process(detector.process.pid)
         began, samples, sent, answered = time.monotonic(), [], 0, 0
         over = context.deadline()
@@ -89,13 +99,22 @@ def soak(context: Context) -> Result:
             for output in camera.answers:
                 camera.answers[output].clear()
                 camera.order[output].clear()
-            samples.append((time.monotonic() - began, process.memory_info().rss / 1e6))
+            if sent % FRAMES_A_SECOND == 0:
+                memory = process.memory_full_info()
+                # A busy system drops what is mapped from files, and swaps the rest.
+                own = memory.rss - memory.shared + memory.swap
+                samples.append((time.monotonic() - began, own / 1e6))
+        processed = _processed(camera) - processed_before
+        answered += len(camera.order["score"])
         seconds, megabytes = np.array(samples).T
         settled = seconds >= min(SETTLING_SECONDS, seconds[-1] / 2)
         slope = float(np.polyfit(seconds[settled], megabytes[settled], 1)[0]) * 3600
         result.figures |= {"frames": sent, "answered": answered}
         result.figures |= {"memory (MB)": round(megabytes[-1]), "slope (MB/h)": round(slope, 2)}
-        result.check(answered >= 0.98 * sent, f"{sent - answered} of {sent} frames have no answer")
+        # On a busy machine frames get lost on the way, or are dropped: the node counts those.
+        result.check(answered >= sent / 10, f"{sent - answered} of {sent} frames have no answer")
+        result.check(answered == processed, f"{processed} frames were processed")
+        result.check(camera.count(topics.FRAMES_FAILED) == 0, "frames failed")
         if seconds[-1] >= 1.5 * SETTLING_SECONDS:  # a shorter slope is noise
             result.check(slope < SLOPE_LIMIT, f"memory grows by {slope:.1f} MB an hour")
     return result

@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from cosme_ros import topics
 from cosme_ros.bags.reading import Bag, with_stamp
+from cosme_ros.malloc_settings import configure_malloc
 from cosme_ros.node.process import ros_process
 from cosme_ros.replay.runner import ros_environment
 from cosme_ros.replay.subprocesses import ChildError, ChildProcesses
@@ -121,6 +122,7 @@ def main() -> int:
         frames = [message.cdr for message in bag.messages([CAMERA_IMAGE])]
     runs = [(way, count) for way, (_, counts) in WAYS.items() for count in counts]
     found: dict = defaultdict(lambda: defaultdict(list))
+    configure_malloc()
     with ros_process([]):
         for _ in tqdm(range(options.rounds), "rounds"):
             for run in tqdm(random.sample(runs, len(runs)), "runs", leave=False):

@@ -26,8 +26,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from cosme_ros.malloc_settings import configure_malloc
 from cosme_ros.messages.images import fill_image
-from cosme_ros.node.process import configure_malloc
 from cosme_ros.postprocessing.obstacles import find_obstacles
 
 SIZES = ((360, 640), (720, 1280), (1024, 2048))

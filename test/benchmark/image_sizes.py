@@ -91,8 +91,8 @@ def send(size: str, reliability: str, depth: str, frames: str, rate: str) -> Non
     import rclpy
     from sensor_msgs.msg import Image
 
+    from cosme_ros.malloc_settings import configure_malloc
     from cosme_ros.messages.images import fill_image
-    from cosme_ros.node.process import configure_malloc
 
     configure_malloc()
     width, height = map(int, size.split("x"))
@@ -124,7 +124,7 @@ def listen(reliability: str, depth: str) -> None:
     from rclpy.executors import ExternalShutdownException
     from sensor_msgs.msg import Image
 
-    from cosme_ros.node.process import configure_malloc
+    from cosme_ros.malloc_settings import configure_malloc
 
     configure_malloc()  # as the node does
 

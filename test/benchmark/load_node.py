@@ -36,6 +36,7 @@ from std_msgs.msg import Header
 
 from cosme_ros import topics
 from cosme_ros.bags.reading import stamp_of, with_stamp
+from cosme_ros.malloc_settings import configure_malloc
 from cosme_ros.messages.images import fill_image
 from cosme_ros.node.process import ros_process
 
@@ -227,6 +228,7 @@ def _own_topic(name: str) -> str:
 
 
 def main() -> int:
+    configure_malloc()  # as the detector, whose publishing it measures
     with ros_process():
         if sys.argv[1:] == ["listen"]:
             listen()

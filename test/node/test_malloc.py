@@ -5,19 +5,24 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from helpers.tiny_bundle import street_frame
 
 pytestmark = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="without glibc there is nothing to set"
 )
+POOL = 64 << 20  # bytes of address space that glibc reserves for each but the main one
 FEW, MANY = 200, 20_000  # of 20 frames with 2000 to 6000 pages each
 FRAMES = """
 import resource, sys, threading
 import numpy as np
-from cosme_ros.node.process import configure_malloc
+from cosme_ros.malloc_settings import configure_malloc
 if sys.argv[1] == "keep":
     configure_malloc()
 
@@ -67,3 +72,24 @@ def test_without_it_every_frame_gets_its_memory_anew() -> None:
 
 def test_what_the_user_has_set_stays() -> None:
     assert page_faults("keep", "main", MALLOC_MMAP_THRESHOLD_="65536") > MANY
+
+
+def pools(process: int) -> int:
+    """Return how many pools malloc has beside the main one: mappings that fill 64 MB, in part."""
+    lines = Path(f"/proc/{process}/maps").read_text().splitlines()
+    found = 0
+    for line, following in pairwise(lines):
+        begin, middle = (int(place, 16) for place in line.split(" ")[0].split("-"))
+        then, end = (int(place, 16) for place in following.split(" ")[0].split("-"))
+        is_anonymous = all(re.fullmatch(r"(\S+ ){4}0 *", text) for text in (line, following))
+        is_reserved = " rw-p " in line and " ---p " in following and middle == then
+        found += is_anonymous and is_reserved and begin % POOL == 0 and end - begin == POOL
+    return found
+
+
+def test_all_threads_of_the_node_have_one_pool(start, bundle) -> None:
+    """What frames of all sizes leave at the end of another pool goes back to nobody."""
+    detector, camera = start(bundle=bundle)
+    camera.listen("score")
+    camera.ask(lambda: camera.image(street_frame(90, 160)), "score")
+    assert pools(detector.process.pid) == 0

@@ -15,7 +15,7 @@ SCATTERED = """
 import os
 import numpy as np
 from cosme_ros.node.free_memory import malloc_trim
-from cosme_ros.node.process import configure_malloc
+from cosme_ros.malloc_settings import configure_malloc
 configure_malloc()
 
 def resident():
