@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros.adaptation.adaptation import Adaptation, Answer, alarms
-from cosme_ros.adaptation.guard import MOST_STANDING
 from cosme_ros.adaptation.recent_frames import RecentFrame
 from cosme_ros.adaptation.vehicle_path import VehiclePath, VehiclePose
 from cosme_ros.geometry.camera_pose import CameraPose
@@ -39,6 +38,8 @@ MOST_BYTES = 128 << 20
 """Of the images of one camera that wait."""
 MOST_AGE = 30_000_000_000
 """Nanoseconds between a frame and its judgement: until then things may move, odometry drifts."""
+MOST_OTHER = 0.05
+"""Share of an alarm that the teacher may take for something else than road."""
 PITCHES = (0.0, -1.0, 1.0, -2.0, 2.0)
 """Standard deviations of the pitch with all of which a pixel has to be inside."""
 
@@ -172,7 +173,7 @@ def driven_over_mask(driven: DrivenFrame, drivable: tuple[int, ...]) -> NDArray[
 
     Returns:
         bool [H, W]: connected regions of alarms of which every pixel is inside the strip, and of
-        which the teacher takes at most MOST_STANDING for something else than road. What stands
+        which the teacher takes at most MOST_OTHER for something else than road. What stands
         beside the strip has its foot outside of it; what stood in it and has gone since is not
         taken for road.
     """
@@ -187,7 +188,7 @@ def driven_over_mask(driven: DrivenFrame, drivable: tuple[int, ...]) -> NDArray[
     label = labels[rows, columns]
     size = np.bincount(label, minlength=count)
     whole = np.bincount(label[inside], minlength=count) == size
-    other = np.bincount(label[~road], minlength=count) > MOST_STANDING * size
+    other = np.bincount(label[~road], minlength=count) > MOST_OTHER * size
     taken = whole & ~other & (size > 0)
     mask[rows, columns] = taken[label]
     return mask

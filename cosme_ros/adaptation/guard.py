@@ -24,7 +24,7 @@ MOST_OF_THE_ROAD = 0.1
 """Share of the drivable area (of the image, for a bundle without drivable classes) that one mark
 may cover."""
 
-MOST_STANDING = 0.05
+MOST_STANDING = 0.03
 """Share of a marked region that may be a hole in the drivable area: surrounded by road, and not
 taken for road by the teacher. docs/adaptation.md has the measurement that chose it."""
 
@@ -46,7 +46,8 @@ class MarkFigures:
         road_share: of the drivable area that is marked, 0..1.
         standing_share: of the region with the most of it, what is a hole in the road, 0..1; None
             for a bundle without drivable classes.
-        peak: highest score in the mark, in alarm lines.
+        peak: highest score, in alarm lines, in the marked regions that reach into the drivable area
+            (in all, for a bundle without drivable classes); 0 where none does.
         calibrated_peak: the highest score of the calibration table, in alarm lines.
     """
 
@@ -70,9 +71,9 @@ def mark_figures(mask: NDArray[np.bool_], detection: Detection, bundle: Bundle) 
     """
     table = bundle.manifest["calibration"]["table"]
     calibrated_peak = max(row["raw_score"] for row in table) / detection.threshold
-    peak = float(detection.score[mask].max())
     pixels = int(np.count_nonzero(mask))
     if not bundle.drivable_class_ids:
+        peak = float(detection.score[mask].max())
         return MarkFigures(pixels, pixels / mask.size, None, peak, calibrated_peak)
     region = drivable_area(detection, bundle.drivable_class_ids)
     if not region.any():
@@ -81,6 +82,10 @@ def mark_figures(mask: NDArray[np.bool_], detection: Detection, bundle: Bundle) 
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     sizes = np.bincount(labels.ravel(), minlength=count)[1:]
     standing = np.bincount(labels[holes], minlength=count)[1:]
+    # A sign above the road or a lamp may score as high as it likes.
+    on_road = np.bincount(labels[region], minlength=count) > 0
+    on_road[0] = False
+    peak = float(detection.score[on_road[labels]].max(initial=0.0))
     return MarkFigures(
         pixels,
         float(np.count_nonzero(mask & region) / np.count_nonzero(region)),

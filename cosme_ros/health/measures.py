@@ -26,6 +26,8 @@ MOST_WIDTH = 640
 
 _TILES = (9, 16)  # rows, columns
 _SATURATED = 250  # grey value
+_MOST_SATURATED = 0.5  # share of a tile's pixels, above which the tile shows nothing
+_FEWEST_SHOWN = 0.25  # share of all tiles
 _SMALLEST_SCORE = 1e-12
 _SMALLEST_TEXTURE = 0.05  # grey values
 # An unknown thing over half of the image leaves it where it was, and the sky alone does not set it.
@@ -88,21 +90,34 @@ def frame_measures(
     looked_at = np.ones(_TILES, bool) if static_mask is None else static_mask.places(*_TILES)
     pixels = grey if static_mask is None else grey[static_mask.places(*grey.shape)]
     plane = grey.astype(np.float32)
-    texture, brightness = _tiles(edges)[looked_at], _tiles(plane)[looked_at]
-    variance = np.maximum(_tiles(plane * plane)[looked_at] - brightness**2, 0.0)
-    smooth, sharp = np.quantile(texture, (_SMOOTH_QUANTILE, _SHARP_QUANTILE))
+    brightness = _tiles(plane)
+    deviation = np.sqrt(np.maximum(_tiles(plane * plane) - brightness**2, 0.0))
+    shown = _shown_tiles(grey, looked_at)
+    smooth, sharp = np.quantile(_tiles(edges)[shown], (_SMOOTH_QUANTILE, _SHARP_QUANTILE))
     return np.array(
         [
             memory,
             consensus,
             np.log(sharp + _SMALLEST_TEXTURE),
             np.log(smooth + _SMALLEST_TEXTURE),
-            np.log(np.median(np.sqrt(variance)) + _SMALLEST_TEXTURE),
-            brightness.mean(),
+            np.log(np.median(deviation[shown]) + _SMALLEST_TEXTURE),
+            brightness[looked_at].mean(),
             np.count_nonzero(pixels >= _SATURATED) / pixels.size,
         ],
         np.float64,
     )
+
+
+def _shown_tiles(grey: NDArray[np.uint8], looked_at: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the tiles of which edges and contrast are measured, bool of shape _TILES.
+
+    A saturated tile is smooth whatever is there, also in clear air and with a clean lens: the
+    saturated share counts it, and nothing else should. Where hardly any other tile is left, all
+    count.
+    """
+    saturated = _tiles((grey >= _SATURATED).astype(np.float32)) > _MOST_SATURATED
+    shown = looked_at & ~saturated
+    return shown if shown.sum() >= _FEWEST_SHOWN * looked_at.sum() else looked_at
 
 
 def _grey(image: NDArray[np.uint8], input_size: tuple[int, int]) -> NDArray[np.uint8]:

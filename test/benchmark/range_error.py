@@ -107,7 +107,7 @@ def _roads(number: int, slope: float) -> Iterator[tuple[StreetDrive, float, int]
             yield road, stretch.start_s, stretch.frames
 
 
-def _ground(road: StreetDrive) -> GroundGeometry:
+def ground_of(road: StreetDrive) -> GroundGeometry:
     """As the node makes it of its parameters and a CameraInfo."""
     mount = road.mounting
     settings = Settings(camera_height=mount.height)
@@ -130,7 +130,7 @@ def _judged(road: StreetDrive, t: float, detector: Detector, costs: Costs) -> li
     places = road.places(t)
     if not places:
         return []
-    frame, ground = road.frame(t), _ground(road)
+    frame, ground = road.frame(t), ground_of(road)
     coded = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, BAG_QUALITY])[1]
     image = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
     rule = obstacle_rule(

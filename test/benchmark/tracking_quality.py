@@ -56,7 +56,7 @@ from cosme_ros.tracking.obstacle_tracker import ObstacleTracker
 from training.demo.drive import BAG_QUALITY, CAMERA, HEIGHT, RATE_HZ, WIDTH
 from training.street_renderer.drive import StreetDrive
 
-_ROAD = re.compile(r"(obstacles|normal):(\d+)@([\d.]+)\+([\d.]+)")
+ROAD = re.compile(r"(obstacles|normal):(\d+)@([\d.]+)\+([\d.]+)")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _print_row(rule: tuple[int, int], drives: Sequence[Sequence[Frame]], normal:
     times: list[float] = []
     by_gap = 0
     for frames in drives:
-        alarms, labelled, alarming = _followed(frames, rule, times)
+        alarms, labelled, alarming = followed(frames, rule, times)
         tracks += alarms.by_id.values()
         identities.append(alarms.identities)
         obstacles += labelled.all
@@ -111,7 +111,7 @@ def _print_row(rule: tuple[int, int], drives: Sequence[Sequence[Frame]], normal:
     )
 
 
-def _followed(
+def followed(
     frames: Sequence[Frame], rule: tuple[int, int], times: list[float]
 ) -> tuple[AlarmTracks, LabelledObstacles, list[int]]:
     """Return what evaluate_bag counts, and the stamps of normal frames that alarm."""
@@ -215,7 +215,7 @@ def _pictures(spelling: str) -> Iterator[tuple[np.ndarray, np.ndarray, int, int]
                 label = at_size(frame.label, *frame.image.shape[:2])
                 yield frame.image, label, frame.stamp, 0 if scene is None else scene.number
         return
-    road = _ROAD.fullmatch(spelling)
+    road = ROAD.fullmatch(spelling)
     if road is None:
         raise ValueError(f"'{spelling}' is no drive; {__doc__}")
     drive = StreetDrive(int(road[2]), HEIGHT, WIDTH, road[1] == "obstacles", camera=CAMERA)

@@ -137,3 +137,70 @@ def test_tf_that_is_not_installed_is_refused_at_configure(start, bundle):
     camera.spin_until(
         lambda: "tf2_ros is not installed" in (camera.value(topics.REFUSAL) or ""), "a refusal"
     )
+
+
+def test_the_pose_comes_from_the_real_tf2(start, bundle):
+    """A static transform from the vehicle to a mast, and a sent one from there to the camera."""
+    tf2_ros = pytest.importorskip("tf2_ros")
+    from geometry_msgs.msg import TransformStamped
+
+    def transform(parent, child, translation, rotation):
+        message = TransformStamped(child_frame_id=child)
+        message.header.frame_id = parent
+        message.header.stamp = camera.header().stamp
+        t, q = message.transform.translation, message.transform.rotation
+        t.x, t.y, t.z = translation
+        q.x, q.y, q.z, q.w = rotation
+        return message
+
+    _, camera = start(bundle=bundle, camera_pose="tf", vehicle_frame="car")
+    camera.listen("points", reliable=False)
+    camera.listen("markers", "score")
+
+    def sent():
+        camera.info_publisher.publish(
+            CameraInfo(
+                header=camera.header(), height=HEIGHT, width=WIDTH, k=K, d=D,
+                distortion_model="plumb_bob",
+            )
+        )  # fmt: skip
+        return camera.image(STREET)
+
+    camera.ask(sent, "score")
+    camera.spin_until(
+        lambda: (
+            "tf2 has no pose of 'test_camera_optical'" in (camera.value(topics.POSITIONS) or "")
+        ),
+        "a warning that there is no pose",
+    )
+    assert not camera.answers["points"]
+    pitch = POSE["camera_pitch"]
+    static = tf2_ros.StaticTransformBroadcaster(camera.node)
+    static.sendTransform(
+        transform(
+            "car", "mast", (POSE["camera_x"], 0.0, POSE["camera_height"]),
+            (0.0, np.sin(pitch / 2), 0.0, np.cos(pitch / 2)),
+        )
+    )  # fmt: skip
+    moving = tf2_ros.TransformBroadcaster(camera.node)
+
+    def points():
+        moving.sendTransform(
+            transform("mast", "test_camera_optical", (0.0, 0.0, 0.0), (-0.5, 0.5, -0.5, 0.5))
+        )
+        header, _ = camera.ask(sent, "score", "markers")
+        camera.spin_for(0.2)
+        return camera.answers["points"].get(key_of(header))
+
+    cloud = camera.spin_until(points, "points by tf2")
+    assert cloud.header.frame_id == "car"
+    found = np.frombuffer(bytes(cloud.data), POINT)
+    detection = Detector(load_bundle(bundle), provider="cpu").detect(STREET)
+    rule = ObstacleRule(None, minimum_area=64, outline=Settings.outline)
+    decision = decide_obstacles(detection, STREET, rule)
+    info = CameraInfo(height=HEIGHT, width=WIDTH, k=K, d=D, distortion_model="plumb_bob")
+    settings = Settings(**POSE)
+    ground = GroundSource().geometry(settings, pose_of_settings(settings), info, HEIGHT, WIDTH)
+    (place,) = locate_obstacles(contours(decision.mask, decision.obstacles), ground)
+    np.testing.assert_allclose(found["x"], place.foot_line[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(found["y"], place.foot_line[:, 1], rtol=1e-5, atol=1e-5)

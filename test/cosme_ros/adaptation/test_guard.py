@@ -67,6 +67,18 @@ def test_the_worst_of_several_regions_counts(detector):
     assert figures.standing_share is not None and figures.standing_share > 0.5
 
 
+def test_the_score_counts_in_regions_that_reach_into_the_drivable_area(detector):
+    box = (150, 120, 20, 16)
+    detection = detector.detect(street_frame(180, 320, box=box))
+    on_road = mark_figures(box_mask(*box), detection, detector.bundle)
+    assert on_road.peak == detection.score[box_mask(*box)].max() > 0
+    sky = box_mask(10, 5, 20, 10)
+    assert detection.score[sky].max() > 0
+    assert mark_figures(sky, detection, detector.bundle).peak == 0.0
+    both = mark_figures(box_mask(*box) | sky, detection, detector.bundle)
+    assert both.peak == on_road.peak
+
+
 def test_without_a_road_nothing_can_be_judged(detector):
     sky = np.full((180, 320, 3), (230, 170, 120), np.uint8)
     with pytest.raises(MarkRefused, match="no road is recognised"):

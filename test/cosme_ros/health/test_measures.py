@@ -59,6 +59,27 @@ def test_exposure():
     assert measured((STREET * 0.2).astype(np.uint8))["brightness"] < 0.3 * measured()["brightness"]
 
 
+def test_a_white_sky_is_saturated_and_no_fog():
+    """It is smooth whatever the air is like; fog makes the street below it smooth too."""
+    sky = STREET.copy()
+    sky[:80] = 255  # four of nine rows of tiles
+    below = measured(STREET, static_mask=StaticMask(np.arange(180)[:, None] >= np.full(320, 80)))
+    values = measured(sky)
+    assert values["saturated share"] == pytest.approx(4 / 9, abs=0.01)
+    # The tile below the border has the border's edge, and that alone.
+    for name in ("sharpness", "texture", "contrast"):
+        assert values[name] == pytest.approx(below[name], abs=0.1), name
+    foggy = sky.copy()
+    foggy[80:] = 200 + (sky[80:] * 0.1).astype(np.uint8)
+    assert measured(foggy)["texture"] < values["texture"] - 0.3
+
+
+def test_an_image_that_is_white_nearly_everywhere_is_smooth():
+    white = np.full((*SIZE, 3), 255, np.uint8)
+    white[160:] = STREET[160:]
+    assert measured(white)["texture"] < measured()["texture"] - 1
+
+
 @pytest.mark.parametrize("scale", [2, 3])
 def test_a_larger_camera_measures_the_same(scale):
     """Nearest enlargement is undone exactly by averaging."""
