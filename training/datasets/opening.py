@@ -51,6 +51,12 @@ def open_frames(
 
 def _open_path(path: Path, topic: str | None) -> FrameSource:
     if not path.exists():
+        # A path of an address has one slash where the address has two.
+        if str(path).startswith("/dev/video") or ":/" in str(path):
+            raise UsageError(
+                f"{path} is a camera or a stream, which has no end: record it first; expected a "
+                "folder of pictures, a video or a rosbag2"
+            )
         raise UsageError(
             f"{path} does not exist; expected a folder of pictures, a video or a rosbag2"
         )
