@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from helpers.browser import EXECUTABLE, Page
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import load_bundle
@@ -82,9 +83,11 @@ def test_the_stream_gives_the_newest_picture(address: str) -> None:
         assert answer.headers["Content-Type"].startswith("multipart/x-mixed-replace")
         assert answer.readline() == b"--frame\r\n"
         assert answer.readline() == b"Content-Type: image/jpeg\r\n"
-        length = int(answer.readline().split()[1])
-        answer.readline()
-        assert cv2.imdecode(np.frombuffer(answer.read(length), np.uint8), 1).shape == (90, 135, 3)
+        assert answer.readline() == b"\r\n"
+        jpeg = b""
+        while not jpeg.endswith(b"\r\n--frame\r\n"):
+            jpeg += answer.readline()
+        assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1).shape == (90, 135, 3)
 
 
 def test_the_slider_moves_the_threshold(session: WatchSession, address: str) -> None:
@@ -210,3 +213,36 @@ def test_a_browser_shows_it(address: str, tmp_path: Path) -> None:
     assert '<dd id="index">5</dd>' in shown
     assert f'href="/moment/{OBSTACLE}?' in shown
     assert "false_positive_rate:=0.001" in shown
+
+
+@pytest.mark.skipif(EXECUTABLE is None, reason="no chromium or google-chrome here")
+def test_a_browser_shows_the_newest_picture(address: str, tmp_path: Path) -> None:
+    """Not the one before: Chromium shows a picture when the next part of the stream begins."""
+    rate = json.loads(get(f"{address}/state.json"))["false_positive_rate"]
+    with Page(tmp_path / "profile", size=(800, 600)) as page:
+        page.open(address, whole=False)  # the stream has no end
+        few = page.run(_COLOURED.replace("ENOUGH", "true"))
+        get(f"{address}/control", data={"false_positive_rate": 0.5})
+        many = page.run(_COLOURED.replace("ENOUGH", f"found > {few} + 1000"))
+    get(f"{address}/control", data={"false_positive_rate": rate})
+    assert many > few + 1000
+
+
+_COLOURED = """new Promise((done) => {
+  const look = (left) => {
+    const image = document.getElementById('picture');
+    const canvas = document.createElement('canvas');
+    let found = null;
+    if (image && image.naturalWidth) {
+      [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+      const context = canvas.getContext('2d');
+      context.drawImage(image, 0, 0);
+      const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+      found = 0;
+      for (let i = 0; i < data.length; i += 4) found += data[i] - data[i + 2] > 60;
+    }
+    (found !== null && (ENOUGH)) || !left ? done(found) : setTimeout(() => look(left - 1), 200);
+  };
+  look(100);
+})"""
+"""Counts the reddish pixels of the picture: those above the alarm line; waits 20 s at most."""
