@@ -269,7 +269,10 @@ class BagFrames:
             return found[0]
         if found:
             raise BagError(f"pictures are on {', '.join(sorted(found))}; choose with --image-topic")
-        raise BagError(f"no topic holds pictures ({' or '.join(PICTURE_TYPES)}); {here}")
+        raise BagError(
+            f"no topic holds pictures ({' or '.join(PICTURE_TYPES)}, or packets of H.264 or "
+            f"H.265); {here}"
+        )
 
     def _choose_labels(self) -> str:
         wanted = self._labels.topic

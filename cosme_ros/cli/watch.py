@@ -34,7 +34,9 @@ def _run(options: argparse.Namespace) -> None:
     rule = rule_of(options, bundle)
     detector = detector_of(options, bundle)
     apply_marks(detector, options.marks)
-    session = WatchSession(detector, rule, temporal=options.temporal)
+    session = WatchSession(
+        detector, rule, temporal=options.temporal, out_of_domain=options.out_of_domain
+    )
     with (
         open_source(
             options.source,
@@ -86,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--exit-at-end", action="store_true", help="end with the last frame")
-    add_node_options(parser, *OBSTACLE_PARAMETERS, "threads")
+    add_node_options(parser, *OBSTACLE_PARAMETERS, "out_of_domain", "threads")
     return parser
 
 

@@ -129,6 +129,17 @@ class Detection:
             orientation=self.orientation,
         )
 
+    def with_threshold(self, threshold: float) -> Detection:
+        """Return the same detection at another alarm line, a raw score above 0."""
+        width, height = self._size
+        return Detection(
+            self._maps,
+            threshold=threshold,
+            height=height,
+            width=width,
+            orientation=self.orientation,
+        )
+
     @property
     def threshold(self) -> float:
         """Return the raw score at the alarm line."""

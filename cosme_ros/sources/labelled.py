@@ -150,10 +150,11 @@ def open_labelled_frames(
         BagError: a bag that cannot be read, or has no images.
         SourceError: nothing of the kind.
     """
-    if str(path).startswith(VIDEO_DEVICE):
+    # A path of an address has one slash where the address has two.
+    if str(path).startswith(VIDEO_DEVICE) or (":/" in str(path) and not path.exists()):
         raise SourceError(
-            f"{path} is a camera, which has no end; a bag, a folder of images or a video file is "
-            "right"
+            f"{path} is a camera or a stream, which has no end; a bag, a folder of images or a "
+            "video file is right: record it first. `watch` takes it as it is"
         )
     if not path.exists():
         raise SourceError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 from cosme_ros.messages.video_frames import image_of_video_frame
@@ -46,7 +47,8 @@ class VideoSource:
                 options=_STREAM_OPTIONS if "://" in address else {},
             )
         except (OSError, ValueError) as error:  # FFmpeg's errors are among them
-            raise SourceError(f"{address} cannot be opened: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise SourceError(f"{address} cannot be opened: {reason}{_hint(address)}") from error
         if not self._container.streams.video:
             self._container.close()
             raise SourceError(f"{address} holds no video")
@@ -136,3 +138,13 @@ class VideoSource:
             with changed:
                 ended.append(None)
             receiver.join(timeout=6.0)
+
+
+def _hint(address: str) -> str:
+    """Return what would be right instead of an address that cannot be opened."""
+    if address.startswith(VIDEO_DEVICE):
+        found = ", ".join(sorted(map(str, Path("/dev").glob("video*")))) or "none"
+        return f"; the cameras of this machine: {found}"
+    if "://" in address:
+        return "; is the camera on, and is the address right?"
+    return "; a bag, a folder of images or a video file is right"

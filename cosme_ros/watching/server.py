@@ -118,10 +118,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         number = 0
+        head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
         try:
+            self.wfile.write(head)
             while (newer := self._session.next_jpeg(number)) is not None:
                 number, jpeg = newer
-                head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
-                self.wfile.write(head.encode() + b"\r\n\r\n" + jpeg + b"\r\n")
+                # Chromium shows a picture once it has read the head of the next one.
+                self.wfile.write(jpeg + b"\r\n" + head)
         except (BrokenPipeError, ConnectionResetError):
             pass  # the page was closed

@@ -16,12 +16,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.health.state import FrameHealth
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
+from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
 from cosme_ros.sources.interface import SourceFrame
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
 from cosme_ros.visualization.panels import jpeg
+from cosme_ros.watching.conditions import Conditions
 
 _SHOWN_WIDTH = 1280  # pixels; a page shows no more, and a wider JPEG takes longer than the networks
 _RATE_WINDOW = 30  # frames
@@ -31,13 +34,15 @@ _APART = 2_000_000_000  # nanoseconds between two moments
 
 @dataclass(frozen=True)
 class Moment:
-    """One of the frames with the highest peaks."""
+    """A frame and what was detected in it: what is drawn follows the threshold of now."""
 
-    index: int
+    frame: SourceFrame
     seconds: float
-    stamp: int
-    peak: float
-    jpeg: bytes
+    """Since the first frame."""
+    detection: Detection
+    health: FrameHealth
+    raw_peak: float
+    """The highest raw score that is looked at."""
 
 
 class WatchSession:
@@ -47,18 +52,30 @@ class WatchSession:
         detector: its threshold follows `set_rate`.
         rule: what makes an obstacle.
         temporal: one of `parameters.TEMPORAL`.
+        out_of_domain: one of `parameters.OUT_OF_DOMAIN`.
     """
 
-    def __init__(self, detector: Detector, rule: ObstacleRule, *, temporal: str) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        rule: ObstacleRule,
+        *,
+        temporal: str,
+        out_of_domain: str = Settings.out_of_domain,
+    ) -> None:
         self._detector = detector
         self._rule = rule
         self._temporal = temporal
+        self._out_of_domain = out_of_domain
+        self._conditions = Conditions(detector.bundle, rule.static_mask)
+        self._newest: Moment | None = None
         self._changed = threading.Condition()
         self._jpeg = b""
         self._number = 0
         self._state: dict[str, Any] = {"status": "starting"}
         self._worst: list[Moment] = []
         self._ended = False
+        self._at_end = False
         self._paused = threading.Event()
         self._durations: deque[float] = deque(maxlen=_RATE_WINDOW)
         self._ends: deque[float] = deque(maxlen=_RATE_WINDOW)
@@ -77,6 +94,7 @@ class WatchSession:
             if first is None:
                 first = frame.stamp
             seconds = (frame.stamp - first) * 1e-9
+            began += self._wait_while_paused()
             if not live:
                 began = self._pace(began, seconds / speed)
             if self._ended:
@@ -84,11 +102,11 @@ class WatchSession:
             started = time.monotonic()
             try:
                 detection = stream.detect(frame.image, frame.stamp)
+                self._show(frame, seconds, detection, started)
             except ScoreFault as error:
                 self._note(frame, seconds, {"status": "fault", "message": str(error)})
-                continue
-            self._show(frame, seconds, detection, started)
         with self._changed:
+            self._at_end = True
             self._state = {**self._state, "status": "ended"}
             self._changed.notify_all()
 
@@ -111,6 +129,7 @@ class WatchSession:
         rate = bundle.rate(false_positive_rate)
         self._detector.threshold = bundle.calibration.threshold(rate)
         self.rate = rate
+        self._redraw()
 
     def state(self) -> dict[str, Any]:
         """Return what the page shows beside the picture, as JSON takes it."""
@@ -124,14 +143,20 @@ class WatchSession:
                 "false_positive_rate": self.rate,
                 "rates": [lowest, highest],
                 "worst": [
-                    {"index": m.index, "seconds": m.seconds, "peak": m.peak} for m in self._worst
+                    {
+                        "index": m.frame.index,
+                        "seconds": m.seconds,
+                        "peak": m.raw_peak / self._detector.threshold,
+                    }
+                    for m in self._worst
                 ],
             }
 
     def moment(self, index: int) -> bytes | None:
         """Return the JPEG of one of the worst moments, by its frame's index."""
         with self._changed:
-            return next((m.jpeg for m in self._worst if m.index == index), None)
+            moment = next((m for m in self._worst if m.frame.index == index), None)
+        return None if moment is None else self._drawn(moment)[0]
 
     def next_jpeg(self, after: int) -> tuple[int, bytes] | None:
         """Wait for an overlay newer than number `after`; None at the end."""
@@ -139,13 +164,16 @@ class WatchSession:
             self._changed.wait_for(lambda: self._number > after or self._ended)
             return None if self._ended else (self._number, self._jpeg)
 
+    def _wait_while_paused(self) -> float:
+        """Return how many seconds it took."""
+        paused_at = time.monotonic()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._paused.is_set() or self._ended)
+        return time.monotonic() - paused_at
+
     def _pace(self, began: float, due: float) -> float:
         """Wait until a frame is due; return when the first frame would have been shown."""
         with self._changed:
-            if self._paused.is_set():
-                paused_at = time.monotonic()
-                self._changed.wait_for(lambda: not self._paused.is_set() or self._ended)
-                began += time.monotonic() - paused_at
             wait = began + due - time.monotonic()
             if wait > 0:
                 self._changed.wait_for(lambda: self._ended, timeout=wait)
@@ -154,37 +182,69 @@ class WatchSession:
     def _show(
         self, frame: SourceFrame, seconds: float, detection: Detection, started: float
     ) -> None:
-        outputs = compute_outputs(
-            detection,
-            frame.image,
-            RequestedOutputs(score=False, mask=True, overlay=True, obstacles=True),
-            rule=self._rule,
-            provider=self._detector.provider,
-        )
-        assert outputs.overlay is not None
+        health, sentence = self._conditions.update(frame, detection)
+        grid, static_mask = detection.raw_score_grid, self._rule.static_mask
+        peak = float((grid if static_mask is None else static_mask.values_of(grid)).max())
+        moment = Moment(frame, seconds, detection, health, peak)
+        picture, state = self._drawn(moment)
         now = time.monotonic()
         self._durations.append(now - started)
         self._ends.append(now)
         span = self._ends[-1] - self._ends[0]
-        grid, static_mask = detection.score_grid, self._rule.static_mask
-        peak = float((grid if static_mask is None else static_mask.values_of(grid)).max())
-        picture = jpeg(_shrunk(outputs.overlay))
         self._note(
             frame,
             seconds,
             {
-                "status": "no road" if outputs.mask_withheld else "running",
-                "message": "no drivable area: the mask is withheld"
-                if outputs.mask_withheld
-                else "",
-                "peak": peak,
-                "obstacles": None if outputs.obstacles is None else len(outputs.obstacles),
+                **state,
+                "diagnostics": sentence,
                 "frames_a_second": (len(self._ends) - 1) / span if span > 0 else None,
                 "milliseconds": 1000 * float(np.median(self._durations)),
             },
             picture,
         )
-        self._keep(Moment(frame.index, seconds, frame.stamp, peak, picture))
+        with self._changed:
+            self._newest = moment
+        self._keep(moment)
+
+    def _drawn(self, moment: Moment) -> tuple[bytes, dict[str, Any]]:
+        """Return the overlay of a moment at the threshold of now, as JPEG, and its state."""
+        threshold = self._detector.threshold
+        outputs = compute_outputs(
+            moment.detection.with_threshold(threshold),
+            moment.frame.image,
+            RequestedOutputs(score=False, mask=True, overlay=True, obstacles=True),
+            rule=self._rule,
+            provider=self._detector.provider,
+            health=moment.health,
+            out_of_domain=self._out_of_domain,
+        )
+        assert outputs.overlay is not None
+        status = message = ""
+        if outputs.mask_withheld:
+            status, message = "no road", "no drivable area: the mask is withheld"
+        elif outputs.out_of_domain:
+            status, message = "out of domain", "the mask is withheld"
+        return jpeg(_shrunk(outputs.overlay)), {
+            "status": status or "running",
+            "message": message,
+            "peak": moment.raw_peak / threshold,
+            "obstacles": None if outputs.obstacles is None else len(outputs.obstacles),
+        }
+
+    def _redraw(self) -> None:
+        """Draw the newest frame again where no other follows that would show the threshold."""
+        with self._changed:
+            moment = self._newest
+            if moment is None or not (self._at_end or self._paused.is_set()):
+                return
+        picture, state = self._drawn(moment)
+        with self._changed:
+            if moment is self._newest:
+                status = "ended" if self._at_end else state["status"]
+                self._state = {**self._state, **state, "status": status}
+                self._jpeg = picture
+                self._number += 1
+                self._changed.notify_all()
 
     def _note(
         self,
@@ -203,11 +263,12 @@ class WatchSession:
     def _keep(self, moment: Moment) -> None:
         """Keep the moments with the highest peaks, none within _APART of a higher one."""
         with self._changed:
-            near = [m for m in self._worst if abs(m.stamp - moment.stamp) < _APART]
-            if any(m.peak >= moment.peak for m in near):
+            stamp = moment.frame.stamp
+            near = [m for m in self._worst if abs(m.frame.stamp - stamp) < _APART]
+            if any(m.raw_peak >= moment.raw_peak for m in near):
                 return
-            kept = [m for m in self._worst if m not in near]
-            self._worst = sorted([*kept, moment], key=lambda m: -m.peak)[:WORST_MOMENTS]
+            kept = [m for m in self._worst if not any(m is n for n in near)]
+            self._worst = sorted([*kept, moment], key=lambda m: -m.raw_peak)[:WORST_MOMENTS]
 
 
 def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

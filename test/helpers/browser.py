@@ -75,9 +75,11 @@ class Page:
         os.close(self._read)
         os.close(self._write)
 
-    def open(self, address: str) -> None:
-        """Load a page, and wait until all of it is there."""
+    def open(self, address: str, *, whole: bool = True) -> None:
+        """Load a page, and wait until all of it is there, or its beginning if not `whole`."""
         self._call("Page.navigate", url=address)
+        if not whole:
+            return
         self.run(
             "new Promise(done => document.readyState == 'complete' ? done(0) : "
             "addEventListener('load', () => done(0)))"

@@ -30,6 +30,8 @@ def ablate(
             help="Folder in which `fit` kept its progress; without it, BUNDLE.fit if it exists.",
         ),
     ] = None,
+    image_rotation: options.ImageRotation = 0,
+    image_flip: options.ImageFlip = "none",
     overwrite: options.OverwriteOption = False,
 ) -> None:
     """Measure what each layer adds: both halves of the paper's Table 4.
@@ -84,7 +86,7 @@ def ablate(
     prepare_output_dir(out, (MARKDOWN_FILE, JSON_FILE), overwrite=overwrite)
     of_input = manifest["input_size"]
     # As `fit` and `evaluate` do.
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, options.orientation_of(image_rotation, image_flip))
     dataset = replace(
         dataset, source=Cropped(dataset.source, of_input["height"], of_input["width"])
     )

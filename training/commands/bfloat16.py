@@ -11,8 +11,11 @@ import typer
 from training.commands.options import (
     BundleArgument,
     CostOption,
+    ImageFlip,
+    ImageRotation,
     OverwriteOption,
     StaticMaskOption,
+    orientation_of,
 )
 
 
@@ -21,6 +24,8 @@ def bfloat16(
     data: CostOption,
     out: Annotated[Path, typer.Option(help="Folder to write: the bundle for bfloat16.")],
     static_mask: StaticMaskOption = None,
+    image_rotation: ImageRotation = 0,
+    image_flip: ImageFlip = "none",
     overwrite: OverwriteOption = False,
 ) -> None:
     """Make a bundle that may compute in bfloat16, for a CPU that has it (provider openvino).
@@ -52,8 +57,9 @@ def bfloat16(
     from training.export.manifest import read_manifest, static_mask_of_fit
 
     check_output_dir(out, BUNDLE_CONTENTS, overwrite=overwrite)
-    mask = static_mask_of_fit(static_mask, read_manifest(bundle))
-    dataset = open_dataset(data)
+    orientation = orientation_of(image_rotation, image_flip)
+    mask = static_mask_of_fit(static_mask, read_manifest(bundle), orientation)
+    dataset = open_dataset(data, orientation)
     cost = write_faster_bundle(
         bundle,
         out,

@@ -71,6 +71,8 @@ def evaluate(
     normal_frames: Annotated[
         int, typer.Option(min=1, help="Use at most this many of them, evenly spread.")
     ] = 200,
+    image_rotation: options.ImageRotation = 0,
+    image_flip: options.ImageFlip = "none",
     pictures: Annotated[
         int,
         typer.Option(min=0, help="Draw this many worst false alarms and misses of a data set."),
@@ -140,7 +142,8 @@ def evaluate(
 
     of_input = read_manifest(bundle)["input_size"]
     size = (of_input["height"], of_input["width"])
-    datasets = [open_dataset(text) for text in data]
+    orientation = options.orientation_of(image_rotation, image_flip)
+    datasets = [open_dataset(text, orientation) for text in data]
     folders = numbered([dataset.name for dataset in datasets])
     contents = (MARKDOWN_FILE, JSON_FILE, ".scores_*", *folders)
     prepare_output_dir(out, contents, overwrite=overwrite)
@@ -163,7 +166,7 @@ def evaluate(
         bundle,
         checkpoint,
         tuple(TITLES) if methods == ALL else [m.strip() for m in methods.split(",") if m.strip()],
-        normal=None if normal is None else open_frames(normal),
+        normal=None if normal is None else open_frames(normal, orientation=orientation),
         seed=seed,
         most_normal_frames=normal_frames,
     )

@@ -191,8 +191,9 @@ Classes = Annotated[
 ImageRotation = Annotated[
     int,
     typer.Option(
-        help="Degrees clockwise by which the frames are turned to be upright: 0, 90, 180 or 270. "
-        "Give the node the same value."
+        help="Degrees clockwise by which the camera's frames (and their labels) are turned to be "
+        "upright: 0, 90, 180 or 270. Give the node the same value. Published and synthetic sets "
+        "are upright: they stay as they are."
     ),
 ]
 

@@ -11,8 +11,11 @@ import typer
 from training.commands.options import (
     BundleArgument,
     CostOption,
+    ImageFlip,
+    ImageRotation,
     OverwriteOption,
     StaticMaskOption,
+    orientation_of,
 )
 
 
@@ -31,6 +34,8 @@ def quantise(
         int, typer.Option(min=1, help="Use at most this many of them, evenly spread.")
     ] = 100,
     static_mask: StaticMaskOption = None,
+    image_rotation: ImageRotation = 0,
+    image_flip: ImageFlip = "none",
     overwrite: OverwriteOption = False,
 ) -> None:
     """Make a bundle that computes in int8, for a CPU and large networks.
@@ -67,13 +72,16 @@ def quantise(
 
     check_output_dir(out, BUNDLE_CONTENTS, overwrite=overwrite)
     manifest = read_manifest(bundle)
-    mask = static_mask_of_fit(static_mask, manifest)
+    orientation = orientation_of(image_rotation, image_flip)
+    mask = static_mask_of_fit(static_mask, manifest, orientation)
     size = (manifest["input_size"]["height"], manifest["input_size"]["width"])
-    source = open_frames(normal)
+    source = open_frames(normal, orientation=orientation)
     chosen = np.linspace(0, len(source) - 1, min(normal_frames, len(source))).round()
-    of_frames = None if mask is None else open_static_mask(str(static_mask), source, size)
+    of_frames = None
+    if mask is not None:
+        of_frames = open_static_mask(str(static_mask), source, size, orientation=orientation)
     frames = FitFrames(source, chosen.astype(np.int64), size, static_mask=of_frames)
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, orientation)
     cost = write_faster_bundle(
         bundle,
         out,

@@ -128,7 +128,10 @@ def split_frames(
         raise UsageError(f"--calibration-share {calibration_share} is not between 0 and 1")
     count = len(source) if most is None else min(most, len(source))
     if count < FEWEST_FRAMES:
-        raise UsageError(f"{count} frames are too few to fit and calibrate on")
+        raise UsageError(
+            f"{count} frames are too few to fit and calibrate on; at least {FEWEST_FRAMES} are "
+            "needed, and some hundred of all places and light are right"
+        )
     indices = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
     held_out = min(max(1, round(count * calibration_share)), count - 1)
     return (

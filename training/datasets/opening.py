@@ -8,14 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from cosme_ros.bags.recognition import is_bag
+from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from training.datasets.interface import FrameSource, crop_to_aspect
 from training.datasets.label_masks import refuse_label_masks
 from training.datasets.readers.pictures import read_image
 from training.datasets.synthetic_streets import SYNTHETIC, parse_synthetic
+from training.datasets.turned import TurnedFrames
 from training.errors import UsageError
 
 
-def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
+def open_frames(
+    source: str | Path, topic: str | None = None, orientation: ImageOrientation = AS_IT_IS
+) -> FrameSource:
     """Open whatever holds frames.
 
     Args:
@@ -23,6 +27,8 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
             `synthetic:SEED` for frames of the synthetic streets, `synthetic:SEED:COUNT` for that
             many; or a data set as `registry.open_dataset` spells it, whose labels are left alone.
         topic: the image topic, where a bag has several.
+        orientation: how the images of the user's camera become upright. Published and synthetic
+            sets are upright already.
 
     Raises:
         UsageError: there is nothing of the kind, or it is damaged; the message names it.
@@ -33,14 +39,24 @@ def open_frames(source: str | Path, topic: str | None = None) -> FrameSource:
             raise UsageError(f"--topic {topic} is for bags by path; write bag=PATH:{topic}")
         from training.datasets.registry import open_dataset
 
-        return open_dataset(text).source.images
+        return open_dataset(text, orientation).source.images
     if text.split(":")[0] == SYNTHETIC:
         from training.datasets.synthetic_streets import SyntheticStreets
 
         seed, count = parse_synthetic(text)
         return SyntheticStreets(seed, count).images
-    path = Path(source)
+    frames = _open_path(Path(source), topic)
+    return TurnedFrames(frames, orientation) if orientation.turns else frames
+
+
+def _open_path(path: Path, topic: str | None) -> FrameSource:
     if not path.exists():
+        # A path of an address has one slash where the address has two.
+        if str(path).startswith("/dev/video") or ":/" in str(path):
+            raise UsageError(
+                f"{path} is a camera or a stream, which has no end: record it first; expected a "
+                "folder of pictures, a video or a rosbag2"
+            )
         raise UsageError(
             f"{path} does not exist; expected a folder of pictures, a video or a rosbag2"
         )

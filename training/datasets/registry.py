@@ -9,10 +9,11 @@ judged, as in `?0:0,2:1`; or a class list by name or JSON file, as in `?camvid`.
 are 0, 1 and 255.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cosme_ros.bags.recognition import is_bag
+from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from training.datasets.composited import CompositedAnomalies
 from training.datasets.interface import Entry, Kind, NamedSource
 from training.datasets.published import (
@@ -35,6 +36,7 @@ from training.datasets.synthetic_streets import (
     SyntheticStreets,
     parse_synthetic,
 )
+from training.datasets.turned import TurnedLabelledFrames
 from training.errors import UsageError
 
 
@@ -157,23 +159,31 @@ class Dataset:
         return self.classes
 
 
-def open_dataset(text: str) -> Dataset:
+def open_dataset(text: str, orientation: ImageOrientation = AS_IT_IS) -> Dataset:
     """Open the data set that a spelling, as this file lists them, means.
 
     Files are listed, none is decoded.
+
+    Args:
+        text: the spelling.
+        orientation: how frames and labels of the user's camera become upright. Published and
+            synthetic sets are upright already.
 
     Raises:
         UsageError: no such name, split or class list, or the files are not as expected; the
             message says what would be.
     """
     if text.split(":")[0] == COMPOSITED:
-        return _open_composited(text)
+        return _open_composited(text, orientation)
     name, equals, rest = text.partition("=")
     if not equals:
         return _open_synthetic(text)
     place, mark, labels = rest.partition("?")
     if mark or name in (FOLDER, BAG):
-        return _open_own(text, name, *_place_and_part(place), labels if mark else None)
+        dataset = _open_own(text, name, *_place_and_part(place), labels if mark else None)
+        if orientation.turns:
+            dataset = replace(dataset, source=TurnedLabelledFrames(dataset.source, orientation))
+        return dataset
     if name not in PUBLISHED:
         raise UsageError(
             f"{name!r} is no known data set; known are {', '.join(PUBLISHED)}, {FOLDER} and "
@@ -226,12 +236,12 @@ def _open_synthetic(text: str) -> Dataset:
     )
 
 
-def _open_composited(text: str) -> Dataset:
+def _open_composited(text: str, orientation: ImageOrientation) -> Dataset:
     _, _, rest = text.partition(":")
     seed, colon, base_text = rest.partition(":")
     if not colon or not seed.isdecimal():
         raise UsageError(f"{text!r} is not {FORMS[COMPOSITED].spelling}")
-    base = open_dataset(base_text)
+    base = open_dataset(base_text, orientation)
     source = CompositedAnomalies(base.source, base.class_list().classes, int(seed))
     name = f"{base.name}_{COMPOSITED}"
     return Dataset(text, name, f"{base.title}, {COMPOSITED}", "anomalies", source)

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from cosme_ros.postprocessing.static_mask import StaticMask, StaticMaskError, load_static_mask
 from training.errors import UsageError
 
@@ -34,12 +37,15 @@ def manifest_sha256(bundle: Path) -> str:
     return hashlib.sha256(_manifest_path(bundle).read_bytes()).hexdigest()
 
 
-def static_mask_of_fit(path: Path | None, manifest: Mapping[str, Any]) -> StaticMask | None:
-    """Return the static mask that a bundle was fitted with, as its camera's images lie.
+def static_mask_of_fit(
+    path: Path | None, manifest: Mapping[str, Any], orientation: ImageOrientation = AS_IT_IS
+) -> StaticMask | None:
+    """Return the static mask that a bundle was fitted with, turned upright.
 
     Args:
         path: the file; None for none.
         manifest: of the bundle, with the file's SHA-256 in `fitted_on`.
+        orientation: how the camera's images, and the mask as they are, become upright.
 
     Raises:
         UsageError: the file is no static mask, or not the one of the fit; there is one, and the
@@ -59,7 +65,10 @@ def static_mask_of_fit(path: Path | None, manifest: Mapping[str, Any]) -> Static
             f"--static-mask: it is {names[0]}, and the bundle was fitted with {names[1]}; the one "
             "of the fit is right"
         )
-    return mask
+    if mask is None or not orientation.turns:
+        return mask
+    looked_at = orientation.upright(mask.at(*mask.size).view(np.uint8)).view(np.bool_)
+    return StaticMask(looked_at, mask.path, mask.sha256)
 
 
 def _manifest_path(bundle: Path) -> Path:

@@ -132,7 +132,11 @@ def test_a_bag_is_read_as_a_bag(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "sentence"),
-    [("/dev/video9", "is a camera, which has no end"), ("/nowhere", "does not exist")],
+    [
+        ("/dev/video9", "is a camera or a stream, which has no end"),
+        ("rtsp://camera/front", "is a camera or a stream, which has no end"),
+        ("/nowhere", "does not exist"),
+    ],
 )
 def test_what_is_no_recorded_drive_is_refused(path: str, sentence: str) -> None:
     with pytest.raises(SourceError, match=sentence):

@@ -106,6 +106,19 @@ def test_what_is_no_source_is_refused(tmp_path: Path, make, sentence: str) -> No
         open_source(str(make(tmp_path / "what.mp4")))
 
 
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("/dev/video999", "No such file or directory; the cameras of this machine: "),
+        ("http://127.0.0.1:9/front", "is the camera on, and is the address right"),
+    ],
+)
+def test_a_camera_that_is_not_there_is_named(address: str, sentence: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        open_source(address)
+    assert sentence in str(caught.value) and "Errno" not in str(caught.value)
+
+
 def test_a_cut_video_gives_what_is_whole(tmp_path: Path) -> None:
     video = write_video(tmp_path / "drive.mkv")
     video.write_bytes(video.read_bytes()[:-20_000])

@@ -16,9 +16,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from helpers.browser import EXECUTABLE, Page
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
 
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.bundle.writing import write_manifest
 from cosme_ros.inference.detector import Detector
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
 from cosme_ros.sources.interface import SourceFrame
@@ -81,9 +83,11 @@ def test_the_stream_gives_the_newest_picture(address: str) -> None:
         assert answer.headers["Content-Type"].startswith("multipart/x-mixed-replace")
         assert answer.readline() == b"--frame\r\n"
         assert answer.readline() == b"Content-Type: image/jpeg\r\n"
-        length = int(answer.readline().split()[1])
-        answer.readline()
-        assert cv2.imdecode(np.frombuffer(answer.read(length), np.uint8), 1).shape == (90, 135, 3)
+        assert answer.readline() == b"\r\n"
+        jpeg = b""
+        while not jpeg.endswith(b"\r\n--frame\r\n"):
+            jpeg += answer.readline()
+        assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1).shape == (90, 135, 3)
 
 
 def test_the_slider_moves_the_threshold(session: WatchSession, address: str) -> None:
@@ -93,6 +97,63 @@ def test_the_slider_moves_the_threshold(session: WatchSession, address: str) -> 
     assert session._detector.threshold < before
     get(f"{address}/control", data={"false_positive_rate": 0.001})
     assert session._detector.threshold == pytest.approx(before)
+
+
+def test_the_slider_redraws_what_stands_still(session: WatchSession, address: str) -> None:
+    """At the end of a drive no other frame follows that would show the new threshold."""
+    newest = session.next_jpeg(0)
+    before = json.loads(get(f"{address}/state.json"))
+    moment = get(f"{address}/moment/{OBSTACLE}")
+    assert newest is not None and before["obstacles"] == 0
+    after = json.loads(get(f"{address}/control", data={"false_positive_rate": 0.5}))
+    redrawn = session.next_jpeg(newest[0])
+    assert redrawn is not None and redrawn[1] != newest[1]
+    assert after["obstacles"] > 0 and after["status"] == "ended"
+    assert after["peak"] > before["peak"]
+    # The moments too: their scores are multiples of the threshold of now.
+    assert after["worst"][0]["peak"] > before["worst"][0]["peak"]
+    assert get(f"{address}/moment/{OBSTACLE}") != moment
+    get(f"{address}/control", data={"false_positive_rate": before["false_positive_rate"]})
+    assert json.loads(get(f"{address}/state.json")) == before
+
+
+def test_frames_unlike_those_of_calibration_are_named(session: WatchSession) -> None:
+    assert session.state()["diagnostics"] == ""
+    foreign = WatchSession(session._detector, ObstacleRule(None, 30), temporal="none")
+    magenta = np.full((90, 135, 3), (230, 20, 230), np.uint8)
+    magenta[:20] = street_frame(90, 135)[:20]
+    foreign.run(iter([SourceFrame(0, 0, magenta)]), live=True)
+    sentence = "these are not the scenes the bundle was fitted on"
+    assert sentence in foreign.state()["diagnostics"]
+
+
+def test_out_of_domain_withholds_the_mask_as_the_node_does(tmp_path: Path) -> None:
+    manifest_of = write_tiny_bundle(tmp_path / "tiny") / "manifest.json"
+    manifest = json.loads(manifest_of.read_text())
+    bright = {"brightness": {"low": 250.0, "middle": 252.0, "high": 254.0}}
+    manifest["calibration"]["health"] = {"frames": 20, "measures": bright}
+    write_manifest(manifest_of.parent, manifest)
+    detector = Detector(load_bundle(manifest_of.parent), provider="cpu", threads=1)
+    for choice, obstacles in (("withhold", None), ("publish", 1)):
+        session = WatchSession(
+            detector, ObstacleRule(None, 30), temporal="none", out_of_domain=choice
+        )
+        session.run(iter([FRAMES[OBSTACLE]]), live=True)
+        state = session.state()
+        assert "out of domain: the image is dark" in state["diagnostics"]
+        assert state["obstacles"] == obstacles
+
+
+def test_a_live_source_can_be_paused(session: WatchSession) -> None:
+    live = WatchSession(session._detector, ObstacleRule(None, 30), temporal="none")
+    live.pause(True)
+    worker = threading.Thread(target=live.run, args=(iter(FRAMES),), kwargs={"live": True})
+    worker.start()
+    worker.join(timeout=0.5)
+    assert worker.is_alive() and "index" not in live.state()
+    live.pause(False)
+    worker.join(timeout=30)
+    assert live.state()["index"] == len(FRAMES) - 1
 
 
 def test_a_rate_outside_the_calibration_is_refused(address: str) -> None:
@@ -150,5 +211,38 @@ def test_a_browser_shows_it(address: str, tmp_path: Path) -> None:
         timeout=120,
     ).stdout
     assert '<dd id="index">5</dd>' in shown
-    assert f'href="/moment/{OBSTACLE}"' in shown
+    assert f'href="/moment/{OBSTACLE}?' in shown
     assert "false_positive_rate:=0.001" in shown
+
+
+@pytest.mark.skipif(EXECUTABLE is None, reason="no chromium or google-chrome here")
+def test_a_browser_shows_the_newest_picture(address: str, tmp_path: Path) -> None:
+    """Not the one before: Chromium shows a picture when the next part of the stream begins."""
+    rate = json.loads(get(f"{address}/state.json"))["false_positive_rate"]
+    with Page(tmp_path / "profile", size=(800, 600)) as page:
+        page.open(address, whole=False)  # the stream has no end
+        few = page.run(_COLOURED.replace("ENOUGH", "true"))
+        get(f"{address}/control", data={"false_positive_rate": 0.5})
+        many = page.run(_COLOURED.replace("ENOUGH", f"found > {few} + 1000"))
+    get(f"{address}/control", data={"false_positive_rate": rate})
+    assert many > few + 1000
+
+
+_COLOURED = """new Promise((done) => {
+  const look = (left) => {
+    const image = document.getElementById('picture');
+    const canvas = document.createElement('canvas');
+    let found = null;
+    if (image && image.naturalWidth) {
+      [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+      const context = canvas.getContext('2d');
+      context.drawImage(image, 0, 0);
+      const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+      found = 0;
+      for (let i = 0; i < data.length; i += 4) found += data[i] - data[i + 2] > 60;
+    }
+    (found !== null && (ENOUGH)) || !left ? done(found) : setTimeout(() => look(left - 1), 200);
+  };
+  look(100);
+})"""
+"""Counts the reddish pixels of the picture: those above the alarm line; waits 20 s at most."""

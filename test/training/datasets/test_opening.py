@@ -49,6 +49,12 @@ def test_bad_synthetic_names(text):
         parse_synthetic(text)
 
 
+@pytest.mark.parametrize("source", ["/dev/video9", "rtsp://camera/front"])
+def test_what_has_no_end_is_no_set_of_frames(source):
+    with pytest.raises(UsageError, match="which has no end: record it first"):
+        open_frames(source)
+
+
 def test_opens_a_folder(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((2, 2, 3), np.uint8))
     assert isinstance(open_frames(tmp_path), ImageFolder)

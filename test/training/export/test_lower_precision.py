@@ -235,7 +235,9 @@ def test_a_quantised_table_is_of_what_is_looked_at(
     pictures.mkdir()
     for index in range(3):
         cv2.imwrite(str(pictures / f"{index}.png"), Streets()[index])
-    monkeypatch.setattr("training.datasets.registry.open_dataset", lambda spelling: boxes())
+    monkeypatch.setattr(
+        "training.datasets.registry.open_dataset", lambda spelling, orientation: boxes()
+    )
     out = tmp_path / "int8"
     options = ["--normal", str(pictures), "--data", "boxes", "--out", str(out)]
     arguments = ["quantise", str(masked_bundle), *options, "--static-mask", str(bonnet)]

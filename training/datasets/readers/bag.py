@@ -164,7 +164,10 @@ def _choose(bag: Bag, topic: str | None) -> str:
         return topic
     candidates = [name for name in topics if not name.endswith(LABEL_ENDING)]
     if not candidates:
-        raise UsageError(f"{bag.path} has no topic of type {IMAGE} or {COMPRESSED_IMAGE}")
+        raise UsageError(
+            f"{bag.path} has no topic of type {IMAGE} or {COMPRESSED_IMAGE}, or with packets of "
+            "H.264 or H.265"
+        )
     if len(candidates) > 1:
         raise UsageError(f"{bag.path} has several image topics, choose one with --topic: {listing}")
     return candidates[0]
