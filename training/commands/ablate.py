@@ -62,7 +62,6 @@ def ablate(
     from dataclasses import replace
 
     from cosme_ros.output_folder import prepare_output_dir
-    from training.commands.options import with_bar
     from training.datasets.cropped import Cropped
     from training.datasets.registry import open_dataset
     from training.errors import Interrupted, UsageError
@@ -76,21 +75,19 @@ def ablate(
     )
     from training.evaluation.frame_scores import FrameScorer
     from training.evaluation.provenance import provenance
-    from training.export.manifest import read_manifest
+    from training.export.manifest import input_size, read_manifest
     from training.fitting.state import read_student, state_folder
     from training.teachers.loading import open_teacher
 
     manifest = read_manifest(bundle)
     prepare_output_dir(out, (MARKDOWN_FILE, JSON_FILE), overwrite=overwrite)
-    of_input = manifest["input_size"]
+    size = input_size(manifest)
     # As `fit` and `evaluate` do.
     dataset = open_dataset(data)
-    dataset = replace(
-        dataset, source=Cropped(dataset.source, of_input["height"], of_input["width"])
-    )
+    dataset = replace(dataset, source=Cropped(dataset.source, *size))
     checkpoint = open_teacher(
         teacher,
-        sizes=((of_input["height"], of_input["width"]),),
+        sizes=(size,),
         layers=layers,
         normalization=normalization,
         classes=classes,
@@ -110,7 +107,7 @@ def ablate(
 
     scores = LayerScores(scorer, trained, ScoreArithmetic.of(manifest))
     try:
-        ablation = measure(dataset, scores, with_bar)
+        ablation = measure(dataset, scores)
     except KeyboardInterrupt:
         raise Interrupted("nothing was written; the same command starts anew") from None
     write_ablation(out, dataset, ablation, origin)

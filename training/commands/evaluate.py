@@ -114,10 +114,7 @@ def evaluate(
     import sys
     from dataclasses import replace
 
-    from tqdm import tqdm
-
     from cosme_ros.output_folder import prepare_output_dir
-    from training.commands.options import with_bar
     from training.datasets.cropped import Cropped
     from training.datasets.opening import cut_sentence, open_frames
     from training.datasets.registry import open_dataset
@@ -135,11 +132,10 @@ def evaluate(
         write_report,
     )
     from training.evaluation.worst_frames import draw_worst_frames
-    from training.export.manifest import read_manifest
+    from training.export.manifest import input_size, read_manifest
     from training.teachers.loading import open_teacher
 
-    of_input = read_manifest(bundle)["input_size"]
-    size = (of_input["height"], of_input["width"])
+    size = input_size(read_manifest(bundle))
     datasets = [open_dataset(text) for text in data]
     folders = numbered([dataset.name for dataset in datasets])
     contents = (MARKDOWN_FILE, JSON_FILE, ".scores_*", *folders)
@@ -181,12 +177,10 @@ def evaluate(
     evaluation = Evaluation(origin, scorer.skipped, [])
 
     try:
-        if scorer.normal_frames:
-            with tqdm(total=scorer.normal_frames, unit="frame", desc="normal frames") as bar:
-                scorer.learn(bar.update)
+        scorer.learn()
         for dataset, name in zip(datasets, folders, strict=True):
             with ScoreStore(out) as store:
-                figures = measure_dataset(dataset, scorer, store, with_bar)
+                figures = measure_dataset(dataset, scorer, store)
                 evaluation.results.append((dataset, figures))
                 write_report(out, evaluation)
                 typer.echo("\n" + "\n".join(dataset_table(dataset, figures)) + "\n")

@@ -494,8 +494,8 @@ def fit(
     from cosme_ros.bundle.calibration_table import USUAL_RATE
     from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
     from training.compute import Compute
+    from training.datasets.mapped_frames import MappedFrames
     from training.datasets.opening import cut_sentence, open_frames
-    from training.datasets.turned import TurnedFrames
     from training.errors import Interrupted, UsageError
     from training.export.manifest import manifest_sha256
     from training.export.trial import try_export
@@ -619,7 +619,7 @@ def fit(
     orientation = options.orientation_of(image_rotation, image_flip)
     source = open_frames(frames, topic)
     if orientation.turns:
-        source = TurnedFrames(source, orientation)
+        source = MappedFrames(source, orientation.upright)
     if len(source) and (cut := cut_sentence(source[0], *size)) is not None:
         typer.echo(
             f"{cut}; --size with the frames' ratio of sides keeps all. The node does not cut: "

@@ -3,13 +3,11 @@
 
 """Options that several commands have."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from tqdm import tqdm
 
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 
@@ -78,14 +76,7 @@ PrecisionOption = Annotated[
 ]
 
 
-def with_bar(title: str, frames: Iterable[int]) -> Iterable[int]:
-    """Pass the numbers of frames on, and show how many are done."""
-    bar: Iterable[int] = tqdm(frames, title, unit="frame")
-    return bar
-
-
 BundleArgument = Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")]
-
 
 CostOption = Annotated[
     str,
@@ -136,14 +127,12 @@ StaticMaskOption = Annotated[
     ),
 ]
 
-
 TEACHER_PANEL = "Teacher"
 
 OverwriteOption = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace what an earlier run wrote to OUT."),
 ]
-
 
 Teacher = Annotated[
     str,
@@ -156,7 +145,6 @@ Teacher = Annotated[
     ),
 ]
 
-
 Layers = Annotated[
     str | None,
     typer.Option(
@@ -166,7 +154,6 @@ Layers = Annotated[
         "o=head.4. c2 to c5: stages; lh: what the last 1x1 convolution reads; o: logits.",
     ),
 ]
-
 
 Normalization = Annotated[
     str | None,
@@ -178,7 +165,6 @@ Normalization = Annotated[
     ),
 ]
 
-
 Classes = Annotated[
     str | None,
     typer.Option(
@@ -186,7 +172,6 @@ Classes = Annotated[
         help="The module's class list: a name or a JSON file, as in teacher.",
     ),
 ]
-
 
 ImageRotation = Annotated[
     int,
@@ -196,7 +181,6 @@ ImageRotation = Annotated[
     ),
 ]
 
-
 ImageFlip = Annotated[
     str,
     typer.Option(
@@ -204,7 +188,6 @@ ImageFlip = Annotated[
         "the same value."
     ),
 ]
-
 
 Weights = Annotated[
     Path | None,

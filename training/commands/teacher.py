@@ -190,19 +190,12 @@ def teacher(
     def validate(network: Any, *, pictures: bool = False) -> dict[str, Any] | None:
         if held_out is None:
             return None
-        drawn = None
+        draw = None
         if pictures:
-            drawn = ValidationPictures(
+            draw = ValidationPictures(
                 out, class_list.classes, len(held_out), log=training.log_picture
-            )
-        with tqdm(total=len(held_out), unit="frame", desc="mIoU", leave=False) as bar:
-            result = mean_iou(
-                network,
-                class_list.classes,
-                held_out,
-                bar.update,
-                *([] if drawn is None else [drawn.add]),
-            )
+            ).add
+        result = mean_iou(network, class_list.classes, held_out, draw)
         tqdm.write(f"step {training.step}: mIoU {result['miou']:.4f} on {val}")
         return {"data": val, **result}
 

@@ -139,10 +139,6 @@ class Dataset:
     source: NamedSource
     classes: ClassList | None = None
 
-    def frame_name(self, index: int) -> str:
-        """Return what to call a frame in a report, unique in the set."""
-        return self.source.frame_name(index)
-
     def class_list(self) -> ClassList:
         """Return `classes`, for work that needs them.
 

@@ -3,13 +3,14 @@
 
 """Table 4 of the paper for a bundle: which layers are remembered, and which are compared."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+from tqdm import tqdm
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram, AnomalyMetrics
 from cosme_ros.metrics.labels import to_size
@@ -191,17 +192,12 @@ class LayerScores:
         self._agrees = True
 
 
-def ablate(
-    dataset: Dataset,
-    scores: LayerScores,
-    count: Callable[[str, Iterable[int]], Iterable[int]],
-) -> Ablation:
+def ablate(dataset: Dataset, scores: LayerScores) -> Ablation:
     """Measure every row of Table 4 that the bundle's banks and student allow.
 
     Args:
         dataset: with labels 0 normal, 1 anomaly, 255 not judged.
         scores: of the bundle.
-        count: given a title and the numbers of the frames, passes these on, for a progress bar.
 
     Raises:
         UsageError: labels are classes or of one kind only; no bank at all.
@@ -216,7 +212,7 @@ def ablate(
     learned: set[str] = set()
     all_layers: LayerSet = ()
     frames = range(len(dataset.source))
-    for index in count(dataset.name, frames):
+    for index in tqdm(frames, dataset.name, unit="frame"):
         image, label = dataset.source[index]
         maps = scores(image)
         gamma, psi = maps.gamma, maps.psi

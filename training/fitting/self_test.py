@@ -21,6 +21,7 @@ import numpy as np
 
 from cosme_ros.bundle.calibration_table import Calibration, rate_to_run_at
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
+from training.datasets.interface import evenly_spread
 from training.datasets.normal_frames import FitFrames
 from training.datasets.painting import (
     choose_places,
@@ -289,7 +290,7 @@ def picture_frames(count: int, most: int) -> list[int]:
     [0, 1, 0, 1, 0]
     """
     if count >= most:
-        return [int(index) for index in np.linspace(0, count - 1, most).round()]
+        return evenly_spread(count, most)
     return [number % count for number in range(most)]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from training.datasets.interface import LabelledSource
 from training.datasets.readers.class_list import SegmentationClass
@@ -28,8 +29,7 @@ def mean_iou(
     network: Teacher,
     classes: tuple[SegmentationClass, ...],
     source: LabelledSource,
-    on_frame: Callable[[], object],
-    on_prediction: Callable[[int, Image, Classes, Classes], object] = lambda *_: None,
+    on_prediction: Callable[[int, Image, Classes, Classes], object] | None = None,
 ) -> dict[str, Any]:
     """Return the mean intersection over union on labelled frames.
 
@@ -40,7 +40,6 @@ def mean_iou(
         network: in evaluation mode.
         classes: names for the result.
         source: labelled frames.
-        on_frame: called after each frame.
         on_prediction: called with a frame's index, the frame, uint8 [H, W, 3] BGR, its label and
             what was predicted, uint8 [H, W] both.
 
@@ -49,7 +48,7 @@ def mean_iou(
     """
     device = next(network.parameters()).device
     matrix = ConfusionMatrix(len(classes))
-    for index in range(len(source)):
+    for index in tqdm(range(len(source)), "mIoU", unit="frame", leave=False):
         image, label = source[index]
         height, width = label.shape
         size = (_round_size(height), _round_size(width))
@@ -58,8 +57,8 @@ def mean_iou(
         logits = F.interpolate(logits, size=label.shape, mode="bilinear", align_corners=False)
         predicted = logits.argmax(1)[0].to(torch.uint8).cpu().numpy()
         matrix.add(label, predicted)
-        on_prediction(index, image, label, predicted)
-        on_frame()
+        if on_prediction is not None:
+            on_prediction(index, image, label, predicted)
     scores = matrix.intersection_over_union()
     return {
         "miou": matrix.mean_intersection_over_union(),

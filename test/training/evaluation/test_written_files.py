@@ -31,15 +31,11 @@ from training.evaluation.worst_frames import (
 ORIGIN = {"command": "python -m training evaluate", "seed": "0"}
 
 
-def uncounted(_, frames):
-    return frames
-
-
 @pytest.fixture
 def measured(bundle, teacher, dataset, tmp_path):
     scorer = FrameScorer(bundle, teacher, ("msp", "score"))
     with ScoreStore(tmp_path) as store:
-        yield store, measure_dataset(dataset, scorer, store, uncounted)
+        yield store, measure_dataset(dataset, scorer, store)
 
 
 def report(folder, dataset, figures, skipped):

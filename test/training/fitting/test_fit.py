@@ -25,9 +25,9 @@ from cosme_ros.inference.detector import Detector  # noqa: E402
 from cosme_ros.messages.image_orientation import ImageOrientation  # noqa: E402
 from cosme_ros.postprocessing.static_mask import StaticMask  # noqa: E402
 from training.compute import Compute  # noqa: E402
+from training.datasets.mapped_frames import MappedFrames  # noqa: E402
 from training.datasets.normal_frames import FitFrames, open_static_mask, split_frames  # noqa: E402
 from training.datasets.readers.class_list import SegmentationClass  # noqa: E402
-from training.datasets.turned import TurnedFrames  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.evaluation.ablation import LayerScores, ScoreArithmetic  # noqa: E402
 from training.evaluation.frame_scores import FrameScorer  # noqa: E402
@@ -294,7 +294,7 @@ def test_a_static_mask_is_turned_as_the_frames_are(tmp_path: Path) -> None:
     picture[80:] = 0  # the camera's bottom is on the left of the upright image
     file = tmp_path / "mask.png"
     cv2.imwrite(str(file), picture)
-    frames = TurnedFrames([np.zeros((96, 72, 3), np.uint8)], camera)
+    frames = MappedFrames([np.zeros((96, 72, 3), np.uint8)], camera.upright)
     assert len(frames) == 1 and frames[0].shape == (72, 96, 3)
     mask = open_static_mask(str(file), frames, (72, 96), orientation=camera)
     assert mask is not None

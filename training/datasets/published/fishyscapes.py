@@ -18,9 +18,9 @@ import numpy as np
 from training.datasets.interface import Entry, NamedSource
 from training.datasets.published import repackaged
 from training.datasets.published.cityscapes import IMAGE_ENDING
-from training.datasets.readers.labels import ANOMALY_LABELS, ValueLabels
-from training.datasets.readers.pairs import PairedPictures, by_name, pair, without_ending
-from training.datasets.readers.pictures import find_pictures, read_image
+from training.datasets.readers.labels import ANOMALY_LABELS
+from training.datasets.readers.pairs import PairedPictures, pair, pictures_by_name
+from training.datasets.readers.pictures import read_image
 from training.errors import UsageError
 
 LABEL_ENDING = "_labels.png"
@@ -36,14 +36,14 @@ def open_fishyscapes_lost_and_found(root: Path, split: str) -> NamedSource:
     """
     if (found := repackaged.open_repackaged(root, ANOMALY_LABELS)) is not None:
         return found
-    labels = _labels(root)
+    labels = pictures_by_name(root, LABEL_ENDING)
     pairs = pair(
         _pictures_of(labels, root),
         labels,
         expected_image=lambda name: _anywhere(name, root, "Lost and Found"),
         expected_label=_label_file,
     )
-    return PairedPictures(pairs, ValueLabels(ANOMALY_LABELS))
+    return PairedPictures(pairs, ANOMALY_LABELS.read)
 
 
 def open_fishyscapes_static(root: Path, split: str) -> NamedSource:
@@ -55,8 +55,8 @@ def open_fishyscapes_static(root: Path, split: str) -> NamedSource:
     """
     if (found := repackaged.open_repackaged(root, ANOMALY_LABELS)) is not None:
         return found
-    labels = _labels(root)
-    overlays = by_name(find_pictures(root, (OVERLAY_ENDING,)), without_ending(OVERLAY_ENDING))
+    labels = pictures_by_name(root, LABEL_ENDING)
+    overlays = pictures_by_name(root, OVERLAY_ENDING)
     pictures = _pictures_of(labels, root)
     pairs = pair(
         overlays,
@@ -71,7 +71,7 @@ def open_fishyscapes_static(root: Path, split: str) -> NamedSource:
         expected_label=_label_file,
     )
     bases = {overlays[name]: picture for name, picture in pictures.items()}
-    return PairedPictures(pairs, ValueLabels(ANOMALY_LABELS), Overlaid(bases))
+    return PairedPictures(pairs, ANOMALY_LABELS.read, Overlaid(bases))
 
 
 class Overlaid:
@@ -108,12 +108,8 @@ class Overlaid:
         return summed.clip(0, 255).astype(np.uint8)
 
 
-def _labels(root: Path) -> dict[str, Path]:
-    return by_name(find_pictures(root, (LABEL_ENDING,)), without_ending(LABEL_ENDING))
-
-
 def _pictures_of(labels: Mapping[str, Path], root: Path) -> dict[str, Path]:
-    pictures = by_name(find_pictures(root, (IMAGE_ENDING,)), without_ending(IMAGE_ENDING))
+    pictures = pictures_by_name(root, IMAGE_ENDING)
     return {name: pictures[_base(name)] for name in labels if _base(name) in pictures}
 
 

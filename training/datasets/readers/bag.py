@@ -6,7 +6,6 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -102,13 +101,8 @@ class BagFrames:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bag.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._bag.__exit__(*error)
 
     def __getstate__(self) -> dict[str, Any]:
         lasting = ("path", "_wanted", "_positions", "_max_pixels")
