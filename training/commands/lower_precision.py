@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from training.commands.options import (
-    BundleArgument,
-    CostOption,
-    OverwriteOption,
-    StaticMaskOption,
-)
+from training.commands import options
 
 if TYPE_CHECKING:
     from cosme_ros.postprocessing.static_mask import StaticMask
@@ -21,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def halve(
-    bundle: BundleArgument,
-    data: CostOption,
+    bundle: options.BundleArgument,
+    data: options.CostOption,
     out: Annotated[Path, typer.Option(help="Folder to write: the bundle in half precision.")],
-    static_mask: StaticMaskOption = None,
-    overwrite: OverwriteOption = False,
+    static_mask: options.StaticMaskOption = None,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Make a bundle that computes in half precision, for a GPU (provider cuda or tensorrt).
 
@@ -51,11 +46,11 @@ def halve(
 
 
 def bfloat16(
-    bundle: BundleArgument,
-    data: CostOption,
+    bundle: options.BundleArgument,
+    data: options.CostOption,
     out: Annotated[Path, typer.Option(help="Folder to write: the bundle for bfloat16.")],
-    static_mask: StaticMaskOption = None,
-    overwrite: OverwriteOption = False,
+    static_mask: options.StaticMaskOption = None,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Make a bundle that may compute in bfloat16, for a CPU that has it (provider openvino).
 
@@ -84,7 +79,7 @@ def bfloat16(
 
 
 def quantise(
-    bundle: BundleArgument,
+    bundle: options.BundleArgument,
     normal: Annotated[
         str,
         typer.Option(
@@ -92,13 +87,13 @@ def quantise(
             help="Normal frames, as for `fit`: a folder of pictures or a rosbag2.",
         ),
     ],
-    data: CostOption,
+    data: options.CostOption,
     out: Annotated[Path, typer.Option(help="Folder to write: the bundle in int8.")],
     normal_frames: Annotated[
         int, typer.Option(min=1, help="Use at most this many of them, evenly spread.")
     ] = 100,
-    static_mask: StaticMaskOption = None,
-    overwrite: OverwriteOption = False,
+    static_mask: options.StaticMaskOption = None,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Make a bundle that computes in int8, for a CPU and large networks.
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
+from training.errors import UsageError
 
 _PANEL = "Where to compute"
 
@@ -76,6 +77,8 @@ PrecisionOption = Annotated[
 ]
 
 
+Topic = Annotated[str | None, typer.Option(help="Image topic, where a bag has several.")]
+
 BundleArgument = Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")]
 
 CostOption = Annotated[
@@ -94,8 +97,6 @@ def orientation_of(image_rotation: int, image_flip: str) -> ImageOrientation:
     Raises:
         UsageError: another value.
     """
-    from training.errors import UsageError
-
     try:
         return ImageOrientation(image_rotation, image_flip)
     except ValueError as error:
