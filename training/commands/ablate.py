@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from training.commands import options
+from training.errors import Interrupted, UsageError
 
 
 def ablate(
-    bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
+    bundle: options.BundleArgument,
     teacher: options.Teacher,
     data: Annotated[
         str,
@@ -58,13 +59,11 @@ def ablate(
     Next: `fit` with the --evaluation-layers of the best row, and judge them on other pictures
     than those they were chosen by.
     """
-    import sys
     from dataclasses import replace
 
     from cosme_ros.output_folder import prepare_output_dir
     from training.datasets.cropped import Cropped
     from training.datasets.registry import open_dataset
-    from training.errors import Interrupted, UsageError
     from training.evaluation.ablation import LayerScores, ScoreArithmetic
     from training.evaluation.ablation import ablate as measure
     from training.evaluation.ablation_report import (
@@ -98,7 +97,6 @@ def ablate(
         raise UsageError(f"--fit-state {fit_state} is no folder")
     trained = read_student(fit_state or state_folder(bundle), checkpoint.network)
     origin = provenance(
-        ["python", "-m", "training", *sys.argv[1:]],
         bundle,
         seed=0,
         teacher=teacher,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from training.commands import options
+from training.errors import Interrupted, UsageError
 
 ALL = "all"
 
@@ -22,7 +23,7 @@ def _refuse_crop(value: bool | None) -> None:
 
 
 def evaluate(
-    bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
+    bundle: options.BundleArgument,
     data: Annotated[
         list[str],
         typer.Option(
@@ -111,14 +112,12 @@ def evaluate(
     Next: choose nothing by these figures that you report on the same pictures; `python -m
     training ablate` shows what each layer adds.
     """
-    import sys
     from dataclasses import replace
 
     from cosme_ros.output_folder import prepare_output_dir
     from training.datasets.cropped import Cropped
     from training.datasets.opening import cut_sentence, open_frames
     from training.datasets.registry import open_dataset
-    from training.errors import Interrupted, UsageError
     from training.evaluation.curve_plots import draw_curves
     from training.evaluation.dataset_figures import ScoreStore, measure_dataset
     from training.evaluation.frame_scores import TITLES, FrameScorer
@@ -168,7 +167,6 @@ def evaluate(
     if not scorer.methods:
         raise UsageError(f"--methods {methods!r} leaves nothing to measure")
     origin = provenance(
-        ["python", "-m", "training", *sys.argv[1:]],
         bundle,
         seed,
         teacher=teacher or "none",

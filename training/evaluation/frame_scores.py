@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from training.baselines.interface import NETWORK_INPUT, Baseline, LearningBaseline
 from training.baselines.monte_carlo_dropout import MonteCarloDropout, dropout_layers
-from training.baselines.registry import BASELINES, TeacherFacts
+from training.baselines.registry import BASELINES
 from training.datasets.interface import FrameSource, evenly_spread
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
@@ -143,22 +143,12 @@ class FrameScorer:
                 scores[method] = score[0, 0].float().cpu().numpy()
         return scores
 
-    def features(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Return what the scores are made from: the layers of teacher and student, and the banks.
+    def tensors(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return all that the bundle's graphs read and give, by name.
 
         Returns:
-            name in the graphs to float32 array: layers and `student_...` [1, C, h, w],
-            `bank_...` [K, C].
-
-        Raises:
-            UsageError: as `maps`.
-        """
-        layers = None if self._teacher is None else self._features(image)
-        known = self._known(image, layers)
-        return {**self._graphs.banks, **self._graphs.run(image, known, ("teacher", "student"))}
-
-    def tensors(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the same, and the bundle's score maps float32 [1, 1, h, w].
+            Layers and `student_...` float32 [1, C, h, w], `bank_...` float32 [K, C], and the score
+            maps float32 [1, 1, h, w].
 
         Raises:
             UsageError: as `maps`.
@@ -213,7 +203,7 @@ class FrameScorer:
                 self.skipped[method] = "they need the teacher's logits: give --teacher"
                 continue
             network = self._teacher.network
-            baseline = entry.build(TeacherFacts(network, network.channels, seed))
+            baseline = entry.build(network, seed)
             if isinstance(baseline, LearningBaseline) and not normal:
                 self.skipped[method] = "they learn from normal frames: give --normal"
             elif isinstance(baseline, MonteCarloDropout) and not dropout_layers(network):

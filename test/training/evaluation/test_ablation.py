@@ -99,7 +99,7 @@ def test_rows_are_products_of_their_layers(scorer, dataset, teacher):
             antialias=True,
         )
     )
-    bank = scorer.features(image)["bank_lh"].astype(np.float64)
+    bank = scorer.tensors(image)["bank_lh"].astype(np.float64)
     for y, x in ((3, 5), (12, 8)):
         f = layers["lh"][0, :, y, x].double().numpy()
         cosines = [p @ f / np.linalg.norm(p) / np.linalg.norm(f) for p in bank]
