@@ -15,6 +15,7 @@ from lightning_fabric.loggers import Logger
 from torch import nn
 from tqdm import tqdm
 
+from cosme_ros.atomic_files import write_atomically
 from training.compute import ALONE, Compute, batch_share
 from training.datasets.interface import FrameSource
 from training.datasets.normal_frames import FitFrames, open_static_mask, split_frames
@@ -139,7 +140,7 @@ def fit(
             grid=settings.memory.grid(settings.size),
         )
         similarity_gap = suitability.similarity_gap
-        fitted_on["suitability"] = suitability.as_dict()
+        fitted_on["suitability"] = asdict(suitability)
         student.network.to(fabric.device)
         explained = explained_variance(teacher.network, student.network, held_out)
     # What is exported and checked runs where vehicles and parity checks run: on the CPU.
@@ -312,7 +313,4 @@ def _claim(work: Path, record: str, *, write: bool) -> None:
             )
     elif write:
         work.mkdir(parents=True, exist_ok=True)
-        # By way of another name: a kill while writing would leave a record that nothing matches.
-        unfinished = path.with_suffix(".part")
-        unfinished.write_text(record, encoding="utf-8")
-        unfinished.replace(path)
+        write_atomically(path, record)

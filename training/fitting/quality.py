@@ -3,7 +3,6 @@
 
 """The grade of a bundle by its self-test, and remedies."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -12,8 +11,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cosme_ros.bundle.content_digest import with_content_digest
+from cosme_ros.bundle.writing import write_manifest
 from training.datasets.normal_frames import FitFrames
+from training.export.manifest import read_manifest
 from training.fitting.self_test import (
     MOST_PICTURES,
     SMALL_PIXELS,
@@ -114,8 +114,7 @@ def grade_bundle(
     Returns:
         The quality, and the manifest with it under `fitted_on.quality`.
     """
-    path = folder / "manifest.json"
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
     figures = SelfTestFigures(alarm_line(manifest)[0])
     sheet = SelfTestSheet(MOST_PICTURES)
     pictures = scored_pictures(folder, held_out, seed, MOST_PICTURES)
@@ -126,13 +125,7 @@ def grade_bundle(
     quality = grade(figures.result(), facts)
     sheet.write(sheet_path, quality.lines()[0])
     manifest["fitted_on"]["quality"] = quality.as_dict()
-    manifest = with_content_digest(manifest)
-    # By way of another name: a kill while writing would leave half a manifest. Beside the bundle,
-    # which holds what its manifest lists and nothing else.
-    unfinished = folder.with_name(folder.name + ".manifest.part")
-    unfinished.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
-    return quality, manifest
+    return quality, write_manifest(folder, manifest)
 
 
 def grade(test: SelfTest, facts: FitFacts) -> Quality:

@@ -9,7 +9,6 @@ known. They are scored by the bundle's own ONNX graphs: what is measured is what
 however the score is made. Nothing is fitted or chosen by the result.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from training.datasets.painting import (
     to_bytes,
 )
 from training.export.graph_runner import GraphRunner
+from training.export.manifest import read_manifest
 from training.method.graphs import CLASS_ID
 
 MOST_PICTURES = 48
@@ -175,7 +175,7 @@ def scored_pictures(
         seed: the same seed, frames and bundle give the same pictures and scores.
         most_pictures: how many are painted.
     """
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
     drivable = [number for number, c in enumerate(manifest["classes"]) if c["drivable"]]
     threshold = alarm_line(manifest)[1]
     runner = GraphRunner(folder)

@@ -38,7 +38,7 @@ from training.export.graph_runner import GraphRunner  # noqa: E402
 from training.export.half_weights import load_unpacked  # noqa: E402
 from training.fitting import memory as memory_fitting  # noqa: E402
 from training.fitting import scratch_student  # noqa: E402
-from training.fitting.crops import CropBatches, CropSettings  # noqa: E402
+from training.fitting.crops import CropBatches  # noqa: E402
 from training.fitting.fit import fit  # noqa: E402
 from training.fitting.memory import fit_memory  # noqa: E402
 from training.fitting.scratch_student import train_student  # noqa: E402
@@ -222,7 +222,8 @@ def test_crops_know_what_of_them_is_looked_at() -> None:
     looked_at = np.ones((64, 96), bool)
     looked_at[40:, 30:] = False
     frames = FitFrames(Places(), np.arange(1), (64, 96), static_mask=StaticMask(looked_at))
-    batch = CropBatches(frames, 1, CropSettings(batch=8, height=32, width=40, seed=1))[0]
+    crops = StudentSettings("", steps=1, batch=8, crop_height=32, crop_width=40, seed=1)
+    batch = CropBatches(frames, crops)[0]
     assert batch.looked_at is not None
     rows, columns = batch.images[..., 0].numpy(), batch.images[..., 1].numpy()
     np.testing.assert_array_equal(batch.looked_at.numpy(), looked_at[rows, columns])
@@ -611,7 +612,8 @@ def test_frames_of_another_ratio_are_cropped_not_squashed() -> None:
 
 def test_workers_do_not_change_the_crops() -> None:
     frames = FitFrames(NoiseFrames(), np.arange(20), (72, 96))
-    crops = CropBatches(frames, 6, CropSettings(batch=3, height=32, width=40, seed=1))
+    of_crops = StudentSettings("", steps=6, batch=3, crop_height=32, crop_width=40, seed=1)
+    crops = CropBatches(frames, of_crops)
     alone, by_two = list(crops.batches(2, workers=0)), list(crops.batches(2, workers=2))
     assert len(alone) == 4
     images = [torch.stack([batch.images for batch in of]) for of in (alone, by_two)]

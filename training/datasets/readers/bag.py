@@ -122,16 +122,14 @@ class BagFrames:
         self._next = -1
         self._stream: Iterator[BagMessage] = iter(())
 
-    def _message(self, index: int) -> BagMessage:
-        return self._read(range(len(self))[index])
-
     def _messages(self, start: int = 0) -> Iterator[BagMessage]:
         try:
             yield from self._bag.messages([self.topic], start=start)
         except BagError as error:
             raise UsageError(str(error)) from error
 
-    def _read(self, index: int) -> BagMessage:
+    def _message(self, index: int) -> BagMessage:
+        index = range(len(self))[index]
         if self._process != os.getpid():
             # A forked worker would share the file's position with its parent.
             self._open()
