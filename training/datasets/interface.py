@@ -110,8 +110,3 @@ class Entry:
     terms: str
     open: Callable[[Path, str], NamedSource]
     classes: ClassList | None = None
-
-    @property
-    def default_split(self) -> str:
-        """Return the split that is used when none is given."""
-        return next(iter(self.splits))

@@ -178,7 +178,7 @@ def open_dataset(text: str) -> Dataset:
         )
     entry = PUBLISHED[name]
     root, split = _place_and_part(place)
-    split = split or entry.default_split
+    split = split or next(iter(entry.splits))
     if split not in entry.splits:
         raise UsageError(f"{name} has no split {split!r}; it has {', '.join(entry.splits)}")
     if not root.is_dir():

@@ -14,6 +14,7 @@ import onnxruntime
 import torch
 from tqdm import tqdm
 
+import cosme_ros
 from cosme_ros.explanation.prototype_pictures import PrototypePictureMaker
 from cosme_ros.inference.memory_features import memory_features
 from training.datasets.normal_frames import FitFrames
@@ -225,7 +226,7 @@ def write_bundle(
             "files": file_records(sorted(temporary.iterdir())),
             "fitted_on": fitted_on,
             "exporter": {
-                "cosme_ros": _own_version(),
+                "cosme_ros": cosme_ros.__version__,
                 "torch": torch.__version__,
                 "onnx": version("onnx"),
                 "onnxruntime": onnxruntime.__version__,  # whichever of its builds is installed
@@ -301,14 +302,7 @@ def _largest_errors(
     frames: FitFrames,
     title: str,
 ) -> dict[str, float]:
-    """Return by output the largest relative error over some of the frames.
-
-    Args:
-        reference: every output by name, for one image uint8 [H, W, 3] BGR.
-        runner: of the graphs that are checked.
-        frames: the first PARITY_FRAMES of them count.
-        title: for the progress bar.
-    """
+    """Return by output the largest relative error over the first PARITY_FRAMES frames."""
     largest: dict[str, float] = {}
     for index in tqdm(range(min(PARITY_FRAMES, len(frames))), title, unit="frame"):
         wanted = reference(frames[index])
@@ -328,11 +322,3 @@ def _tensor_specifications(session: onnxruntime.InferenceSession) -> dict[str, A
         "inputs": describe(session.get_inputs()),
         "outputs": describe(session.get_outputs()),
     }
-
-
-def _own_version() -> str:
-    package = Path(__file__).parents[2] / "package.xml"
-    if not package.exists():
-        return "unknown"
-    text = package.read_text(encoding="utf-8")
-    return text.split("<version>")[1].split("</version>")[0]

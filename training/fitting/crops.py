@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from training.compute import start_worker, without_worker_traceback
+from training.compute import load_batches
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
 from training.fitting.settings import StudentSettings
@@ -89,12 +89,5 @@ class CropBatches(Dataset[Crops]):
 
     def batches(self, first_step: int, workers: int) -> Iterator[Crops]:
         """Batches from `first_step` on, prepared by `workers` processes."""
-        loader = DataLoader(
-            self,
-            batch_size=None,
-            sampler=range(first_step, len(self)),
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-            worker_init_fn=start_worker,
-        )
-        return without_worker_traceback(loader)
+        steps = range(first_step, len(self))
+        return load_batches(self, steps, batch_size=None, workers=workers)

@@ -29,8 +29,7 @@ from training.fitting.students import described, fit_student
 from training.fitting.suitability import explained_variance, measure_suitability
 from training.layers import bank_of, is_generalist_layer
 from training.method.generalist import Generalist
-from training.method.graphs import CLASS_ID, AnyStudent, MemoryGraph, TeacherGraph
-from training.method.ridge_student import RidgeStudent
+from training.method.graphs import CLASS_ID, MemoryGraph, TeacherGraph
 from training.method.standardisation import ClassStatistics, StatisticsAccumulator
 from training.teachers.checkpoint import TeacherCheckpoint
 from training.teachers.interface import Teacher
@@ -155,7 +154,7 @@ def fit(
             **described(settings.student),
             "supervised_layers": list(settings.student.layers),
             "explained_variance": explained,
-            **_generalist_description(student.network),
+            **({} if generalist is None else {"channels": generalist.layer_channels}),
         },
         banks=banks,
         evaluation_layers=settings.evaluation_layers,
@@ -234,11 +233,7 @@ def _picture_size(settings: FitSettings) -> tuple[int, int] | None:
 def _open_generalist(
     teacher: Teacher, frames: FitFrames, settings: FitSettings
 ) -> Generalist | None:
-    """Return the generalist, where there is to be one.
-
-    Raises:
-        UsageError: it cannot be had, or its layers are to be remembered and it is not wanted.
-    """
+    """Return the generalist, where there is to be one."""
     if isinstance(settings.student, RidgeSettings):
         generalist = build_generalist(teacher, frames, settings.student)
         known = generalist.slices()
@@ -254,12 +249,6 @@ def _open_generalist(
             f"remembered: {', '.join(settings.memory.layers)}"
         )
     return None
-
-
-def _generalist_description(network: AnyStudent) -> dict[str, Any]:
-    if not isinstance(network, RidgeStudent):
-        return {}
-    return {"channels": network.generalist.layer_channels}
 
 
 def _check_layers(settings: FitSettings) -> None:

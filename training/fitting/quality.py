@@ -90,7 +90,8 @@ class Quality:
         return [
             f"self-test: {self.grade.value}. Of {test.all.things} things painted into held-back "
             f"frames {_percent(test.all.found)} are found at a false-positive rate of "
-            f"{test.false_positive_rate:g} ({_by_size(test)}); "
+            f"{test.false_positive_rate:g} (small: {_found(test.small)}, large: "
+            f"{_found(test.large)}); "
             f"AP {_percent(test.all.average_precision)}, FPR95 {_percent(test.all.fpr95)}. "
             "With light and colours changed, by which it is graded: "
             f"AP {_percent(test.other_light.average_precision)}, "
@@ -186,8 +187,5 @@ def _percent(share: float | None) -> str:
     return "none" if share is None else f"{100 * share:.0f} %"
 
 
-def _by_size(test: SelfTest) -> str:
-    def of(name: str, figures: Figures) -> str:
-        return f"{name}: {_percent(figures.found)} of {figures.things}"
-
-    return f"{of('small', test.small)}, {of('large', test.large)}"
+def _found(figures: Figures) -> str:
+    return f"{_percent(figures.found)} of {figures.things}"

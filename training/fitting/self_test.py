@@ -191,10 +191,7 @@ def scored_pictures(
             if looked_at is not None:
                 visible = ground & looked_at
                 ground = visible if visible.any() else looked_at
-            roads[index] = (
-                ground,
-                float(drivable_places.mean()),
-            )
+            roads[index] = (ground, float(drivable_places.mean()))
         rng = np.random.default_rng((seed, number))
         donor = frames[int(rng.integers(len(frames)))]
         ground, road_share = roads[index]

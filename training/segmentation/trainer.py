@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric.loggers import Logger
+from lightning_fabric.loggers import Logger, TensorBoardLogger
 from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
@@ -33,7 +33,7 @@ from training.datasets.readers.class_list import SegmentationClass
 from training.errors import UsageError
 from training.interrupts import deferred_interrupt
 from training.method.preprocessing import Preprocessing
-from training.run_logs import finish, log_picture
+from training.run_logs import finish
 from training.segmentation.auxiliary_classifiers import AuxiliaryClassifiers, auxiliary_loss
 from training.segmentation.loss import class_weights, segmentation_loss
 from training.segmentation.settings import TeacherSettings
@@ -169,7 +169,12 @@ class TeacherTraining:
         finish(self._fabric)
         self._network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         if self.leads:
-            save_teacher(self.run_dir / TEACHER_FILE, self._checkpoint())
+            settings = self.settings
+            trained_on = f"{settings.data}, {settings.steps} steps, seed {settings.seed}"
+            teacher = TeacherCheckpoint(
+                self._network, settings.architecture, settings.width, self.classes, trained_on
+            )
+            save_teacher(self.run_dir / TEACHER_FILE, teacher)
 
     def log_validation(self, result: Mapping[str, Any] | None) -> None:
         """Log what `mean_iou` returns; None where nothing was measured."""
@@ -181,7 +186,10 @@ class TeacherTraining:
 
     def log_picture(self, name: str, picture: NDArray[np.uint8]) -> None:
         """Log a picture, uint8 [H, W, 3] BGR, where TensorBoard logs."""
-        log_picture(self._fabric, name, picture, self.step)
+        for logger in self._fabric.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                rgb = np.ascontiguousarray(picture[..., ::-1])
+                logger.experiment.add_image(name, rgb, self.step, dataformats="HWC")
 
     def _take_step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
         settings = self.settings
@@ -225,16 +233,6 @@ class TeacherTraining:
             for place in self._share
         ]
         return views.batches(positions, len(self._share), self._workers)
-
-    def _checkpoint(self) -> TeacherCheckpoint:
-        settings = self.settings
-        return TeacherCheckpoint(
-            self._network,
-            settings.architecture,
-            settings.width,
-            self.classes,
-            f"{settings.data}, {settings.steps} steps, seed {settings.seed}",
-        )
 
     def _save_progress(self) -> None:
         self._fabric.save(

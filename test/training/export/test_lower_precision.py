@@ -30,7 +30,7 @@ from training.datasets.normal_frames import FitFrames  # noqa: E402
 from training.datasets.registry import Dataset  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.export import lower_precision  # noqa: E402
-from training.export.calibration_table import calibration_table  # noqa: E402
+from training.export.calibration_record import calibration_table  # noqa: E402
 from training.export.float16 import halve, halve_inputs, halve_network  # noqa: E402
 from training.export.graph_runner import GraphRunner  # noqa: E402
 from training.export.half_weights import load_unpacked  # noqa: E402

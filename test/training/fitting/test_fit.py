@@ -33,7 +33,7 @@ from training.evaluation.ablation import LayerScores, ScoreArithmetic  # noqa: E
 from training.evaluation.frame_scores import FrameScorer  # noqa: E402
 from training.export import bundle_writer  # noqa: E402
 from training.export.bundle_writer import ParityError, run_torch  # noqa: E402
-from training.export.calibration_table import calibration_table  # noqa: E402
+from training.export.calibration_record import calibration_table  # noqa: E402
 from training.export.graph_runner import GraphRunner  # noqa: E402
 from training.export.half_weights import load_unpacked  # noqa: E402
 from training.fitting import memory as memory_fitting  # noqa: E402

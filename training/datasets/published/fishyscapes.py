@@ -11,6 +11,7 @@ is that of a picture of Lost and Found or of Cityscapes, which the download does
 
 import zipfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,41 +72,34 @@ def open_fishyscapes_static(root: Path, split: str) -> NamedSource:
         expected_label=_label_file,
     )
     bases = {overlays[name]: picture for name, picture in pictures.items()}
-    return PairedPictures(pairs, ANOMALY_LABELS.read, Overlaid(bases))
+    return PairedPictures(pairs, ANOMALY_LABELS.read, partial(overlaid, bases))
 
 
-class Overlaid:
-    """Adds overlays to the pictures they were made for.
+def overlaid(bases: Mapping[Path, Path], overlay: Path) -> np.ndarray:
+    """Return the picture that an overlay was made for with the overlay, uint8 [H, W, 3], BGR.
 
     Args:
-        bases: overlay file (an archive with `rgb`, integers [H, W, 3], RGB, what is to be
-            added) to picture.
+        bases: overlay file to picture.
+        overlay: an archive with `rgb`, integers [H, W, 3], RGB, what is to be added.
+
+    Raises:
+        UsageError: the overlay cannot be read or has another size than its picture.
     """
-
-    def __init__(self, bases: Mapping[Path, Path]) -> None:
-        self._bases = dict(bases)
-
-    def __call__(self, overlay: Path) -> np.ndarray:
-        """Return the picture with the overlay, uint8 [H, W, 3], BGR.
-
-        Raises:
-            UsageError: the overlay cannot be read or has another size than its picture.
-        """
-        base = read_image(self._bases[overlay])
-        try:
-            with np.load(overlay, allow_pickle=False) as content:
-                rgb = content[_OVERLAY]
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise UsageError(
-                f"{overlay} is no NumPy archive with an array {_OVERLAY!r} ({error})"
-            ) from error
-        if rgb.shape != base.shape:
-            raise UsageError(
-                f"{overlay} is an array of {rgb.shape}, its picture {self._bases[overlay].name} "
-                f"one of {base.shape}; both must have the same size"
-            )
-        summed: np.ndarray = base.astype(np.int64) + rgb[..., ::-1].astype(np.int64)
-        return summed.clip(0, 255).astype(np.uint8)
+    base = read_image(bases[overlay])
+    try:
+        with np.load(overlay, allow_pickle=False) as content:
+            rgb = content[_OVERLAY]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"{overlay} is no NumPy archive with an array {_OVERLAY!r} ({error})"
+        ) from error
+    if rgb.shape != base.shape:
+        raise UsageError(
+            f"{overlay} is an array of {rgb.shape}, its picture {bases[overlay].name} "
+            f"one of {base.shape}; both must have the same size"
+        )
+    summed: np.ndarray = base.astype(np.int64) + rgb[..., ::-1].astype(np.int64)
+    return summed.clip(0, 255).astype(np.uint8)
 
 
 def _pictures_of(labels: Mapping[str, Path], root: Path) -> dict[str, Path]:
