@@ -147,7 +147,7 @@ def fit(
     normalization: options.Normalization = None,
     classes: options.Classes = None,
     teacher_weights: options.Weights = None,
-    topic: options.Topic = None,
+    topic: Annotated[str | None, typer.Option(help="Image topic, where a bag has several.")] = None,
     size: Annotated[
         tuple[int, int],
         typer.Option(

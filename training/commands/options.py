@@ -77,8 +77,6 @@ PrecisionOption = Annotated[
 ]
 
 
-Topic = Annotated[str | None, typer.Option(help="Image topic, where a bag has several.")]
-
 BundleArgument = Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")]
 
 CostOption = Annotated[

@@ -50,7 +50,7 @@ def start(
     layers: options.Layers = None,
     normalization: options.Normalization = None,
     classes: options.Classes = None,
-    topic: options.Topic = None,
+    topic: Annotated[str | None, typer.Option(help="Image topic, where a bag has several.")] = None,
     max_frames: Annotated[
         int, typer.Option(min=1, help="Use at most this many, evenly spread.")
     ] = USUAL_FRAMES,
