@@ -27,7 +27,6 @@ from training.datasets.readers.bag import BagFrames
 from training.datasets.readers.folder import ImageFolder
 from training.datasets.readers.label_map import IDENTITY
 from training.datasets.readers.labelled_bag import LabelledBag
-from training.datasets.readers.labels import ValueLabels
 from training.errors import UsageError
 
 HEIGHT, WIDTH = 34, 48
@@ -283,4 +282,4 @@ def test_label_files(tmp_path, dtype):
     cv2.imwrite(str(path), IDS.astype(dtype))
     bag = write_bag(tmp_path / "bag", image=raw("mono8"))
     np.testing.assert_array_equal(evaluated_label(bag, LabelSettings(folder=path.parent)), IDS)
-    np.testing.assert_array_equal(ValueLabels(IDENTITY)(path), IDS)
+    np.testing.assert_array_equal(IDENTITY.read(path), IDS)

@@ -13,16 +13,14 @@ import typer
 from cosme_ros import __version__
 from cosme_ros.command_frame import run_command
 from training.commands.ablate import ablate
-from training.commands.bfloat16 import bfloat16
 from training.commands.datasets import datasets
 from training.commands.demo import demo
 from training.commands.evaluate import evaluate
 from training.commands.fit import fit
-from training.commands.halve import halve
 from training.commands.import_teacher import import_teacher
+from training.commands.lower_precision import bfloat16, halve, quantise
 from training.commands.make_bag import make_bag
 from training.commands.options import SPREADING
-from training.commands.quantise import quantise
 from training.commands.start import start
 from training.commands.teacher import teacher
 

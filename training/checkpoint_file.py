@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from training.errors import UsageError
+from training.errors import UsageError, first_line
 
 
 def read_checkpoint(path: Path, keys: Iterable[str], *, what: str, remedy: str) -> dict[str, Any]:
@@ -39,8 +39,7 @@ def read_checkpoint(path: Path, keys: Iterable[str], *, what: str, remedy: str) 
             f"{path} is no {what}: it holds objects that are neither weights nor numbers; {remedy}"
         ) from None
     except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UsageError(f"{path} is no {what}: {first_line[:200]}; {remedy}") from error
+        raise UsageError(f"{path} is no {what}: {first_line(error)[:200]}; {remedy}") from error
     if not isinstance(content, dict):
         raise UsageError(f"{path} is no {what}: it holds a {type(content).__name__}; {remedy}")
     missing = sorted(set(keys) - set(content))
@@ -92,5 +91,4 @@ def save_checkpoint(path: Path, content: object) -> None:
         temporary.replace(path)
     except (OSError, RuntimeError) as error:  # torch's own writer raises RuntimeError
         temporary.unlink(missing_ok=True)
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UsageError(f"{path} cannot be written: {first_line}") from error
+        raise UsageError(f"{path} cannot be written: {first_line(error)}") from error

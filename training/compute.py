@@ -5,11 +5,11 @@
 
 import os
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import torch
@@ -19,6 +19,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning_fabric.strategies import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from training.checkpoint_file import read_checkpoint, save_checkpoint
 from training.errors import UsageError
@@ -209,23 +210,37 @@ def _check_launcher(processes: int) -> None:
         )
 
 
-Batch = TypeVar("Batch")
+def load_batches(
+    dataset: Dataset[Any], order: Sequence[int], *, batch_size: int | None, workers: int
+) -> Iterator[Any]:
+    """Yield the items of a data set, prepared by other processes.
+
+    Args:
+        dataset: gives an item for a number.
+        order: of the numbers.
+        batch_size: items that are put together; None where an item is a batch already.
+        workers: number of processes; 0 prepares them in this one.
+
+    Raises:
+        UsageError: an item cannot be had. Of a worker's error its own sentence is left: torch puts
+            the worker's whole traceback into it.
+    """
+    loader = DataLoader(
+        dataset,
+        batch_size,
+        sampler=order,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_start_worker,
+    )
+    try:
+        yield from loader
+    except UsageError as error:
+        raise UsageError(str(error).rstrip().rpartition("UsageError: ")[2]) from None
 
 
-def start_worker(_: int) -> None:
-    """Set a new worker up; its number does not matter."""
+def _start_worker(_: int) -> None:
     # A terminal sends Ctrl-C to all; the parent ends its workers when it has saved.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A forked process must not wait for its parent's OpenCV threads.
     cv2.setNumThreads(0)
-
-
-def without_worker_traceback(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Pass batches on; a worker's UsageError keeps its own sentence only.
-
-    torch's DataLoader puts the worker's whole traceback into the message.
-    """
-    try:
-        yield from batches
-    except UsageError as error:
-        raise UsageError(str(error).rstrip().rpartition("UsageError: ")[2]) from None

@@ -5,4 +5,9 @@
 
 from cosme_ros.command_frame import Interrupted, UsageError
 
-__all__ = ["Interrupted", "UsageError"]
+__all__ = ["Interrupted", "UsageError", "first_line"]
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or the error's type where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -9,9 +9,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from training.errors import UsageError
 
 if TYPE_CHECKING:  # the help of a command loads no torch
@@ -34,23 +31,6 @@ def finish(fabric: Fabric) -> None:
     """Write what is logged and not written yet; more may be logged afterwards."""
     for logger in fabric.loggers:
         logger.finalize("success")
-
-
-def log_picture(fabric: Fabric, name: str, picture: NDArray[np.uint8], step: int) -> None:
-    """Log a picture, where TensorBoard logs.
-
-    Args:
-        fabric: whose loggers are used.
-        name: of the picture.
-        picture: uint8 [H, W, 3] BGR.
-        step: of the training.
-    """
-    from lightning_fabric.loggers import TensorBoardLogger
-
-    for logger in fabric.loggers:
-        if isinstance(logger, TensorBoardLogger):
-            rgb = np.ascontiguousarray(picture[..., ::-1])
-            logger.experiment.add_image(name, rgb, step, dataformats="HWC")
 
 
 def make_loggers(kind: LogFormat, run: Path) -> tuple[Logger, ...]:

@@ -179,7 +179,7 @@ def _run(bundle: Path, teacher: str, options: argparse.Namespace) -> dict[str, F
         seed=manifest["fitted_on"]["seed"],
         most_normal_frames=options.normal_frames,
     )
-    scorer.learn(lambda: None)
+    scorer.learn()
     path.parent.mkdir(parents=True, exist_ok=True)
     for data in missing:
         figures[data.title] = measure(data, scorer, manifest)

@@ -170,7 +170,7 @@ def export(
         workload = replace(workload, bfloat16=_lowered(folder, "bfloat16", _unmeasured_bfloat16))
     if not int8:
         return workload
-    convert = to_int8(frames, lambda title, numbers: tqdm(numbers, title, unit="frame"))
+    convert = to_int8(frames)
     return replace(workload, int8=_lowered(folder, "int8", convert))
 
 

@@ -119,9 +119,7 @@ def learn(folder: Path, processes: int) -> dict[str, torch.Tensor]:
     """Every number that was learned, by name."""
     compute = Compute("cpu", processes)
     training = TeacherTraining(TEACHER, Blocks(), CLASSES, folder / "run", compute=compute)
-    training.run(
-        save_every=2, validate=lambda _: None, validate_every=2, on_step=lambda loss, rate: None
-    )
+    training.run(save_every=2, validate=lambda _: None, validate_every=2)
     fabric = compute.launch()
     teacher = teacher_network().requires_grad_(False).eval()
     frames = FitFrames(Pictures(), np.arange(19), SIZE)

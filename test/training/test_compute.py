@@ -18,7 +18,8 @@ from helpers import shared_training
 from training.compute import Compute, batch_share
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
-from training.fitting.crops import CropBatches, CropSettings
+from training.fitting.crops import CropBatches
+from training.fitting.settings import StudentSettings
 from training.segmentation.trainer import TeacherTraining
 
 ROOT = Path(__file__).parents[2]
@@ -86,10 +87,10 @@ def test_losses_are_those_of_the_whole_batch(learned):
 
 def test_shares_of_a_batch_make_it_up():
     frames = FitFrames(shared_training.Pictures(), np.arange(19), (64, 96))
-    settings = CropSettings(batch=6, height=32, width=40, seed=3)
-    whole = CropBatches(frames, 5, settings)[4].images
+    settings = StudentSettings("", steps=5, batch=6, crop_height=32, crop_width=40, seed=3)
+    whole = CropBatches(frames, settings)[4].images
     halves = (range(2), range(2, 6))
-    shares = [CropBatches(frames, 5, settings, share)[4].images for share in halves]
+    shares = [CropBatches(frames, settings, share)[4].images for share in halves]
     assert torch.equal(torch.cat(shares), whole)
 
 
@@ -137,9 +138,7 @@ def test_mixed_precision_trains_nearly_alike_and_is_not_mixed_into_a_run(tmp_pat
             tmp_path / folder,
             compute=Compute("cpu", precision=precision),
         )
-        training.run(
-            save_every=1, validate=lambda _: None, validate_every=9, on_step=lambda loss, rate: None
-        )
+        training.run(save_every=1)
         return training.losses
 
     full, mixed = train("full", "32"), train("mixed", "bf16-mixed")

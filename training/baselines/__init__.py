@@ -5,5 +5,5 @@
 
 Every method has `score(features)`, with features as `interface.py` says; higher is more anomalous.
 Those that need statistics of normal frames also have `update(features)`, once per frame, and
-`compute()`. `catalogue.py` lists them all by name.
+`compute()`. `registry.py` lists them all by name.
 """

@@ -25,7 +25,7 @@ class Baseline(Protocol):
 
 
 @runtime_checkable
-class LearningBaseline(Protocol):
+class LearningBaseline(Baseline, Protocol):
     """A baseline that looks at normal frames before its first score."""
 
     def update(self, features: Features) -> None:
@@ -38,8 +38,4 @@ class LearningBaseline(Protocol):
         Raises:
             UsageError: the frames were too few.
         """
-        ...
-
-    def score(self, features: Features) -> torch.Tensor:
-        """float32 [N, 1, h, w] at the method's own stride; higher is more anomalous."""
         ...

@@ -49,7 +49,7 @@ class StandardisedMaxLogit:
 
     def score(self, features: Features) -> torch.Tensor:
         """Return scores float32 [N, 1, H, W] at the size of the network input, any sign."""
-        assert self._statistics is not None, "finish() comes before score()"
+        assert self._statistics is not None, "compute() comes before score()"
         value, class_id = _maximum(features)
         mean, deviation = (
             statistic.to(value.device)[class_id][:, None]

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from training.commands import options
+from training.errors import Interrupted, UsageError
 
 
 def ablate(
-    bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
+    bundle: options.BundleArgument,
     teacher: options.Teacher,
     data: Annotated[
         str,
@@ -60,14 +61,11 @@ def ablate(
     Next: `fit` with the --evaluation-layers of the best row, and judge them on other pictures
     than those they were chosen by.
     """
-    import sys
     from dataclasses import replace
 
     from cosme_ros.output_folder import prepare_output_dir
-    from training.commands.options import with_bar
     from training.datasets.cropped import Cropped
     from training.datasets.registry import open_dataset
-    from training.errors import Interrupted, UsageError
     from training.evaluation.ablation import LayerScores, ScoreArithmetic
     from training.evaluation.ablation import ablate as measure
     from training.evaluation.ablation_report import (
@@ -78,21 +76,19 @@ def ablate(
     )
     from training.evaluation.frame_scores import FrameScorer
     from training.evaluation.provenance import provenance
-    from training.export.manifest import read_manifest
+    from training.export.manifest import input_size, read_manifest
     from training.fitting.state import read_student, state_folder
     from training.teachers.loading import open_teacher
 
     manifest = read_manifest(bundle)
     prepare_output_dir(out, (MARKDOWN_FILE, JSON_FILE), overwrite=overwrite)
-    of_input = manifest["input_size"]
+    size = input_size(manifest)
     # As `fit` and `evaluate` do.
     dataset = open_dataset(data, options.orientation_of(image_rotation, image_flip))
-    dataset = replace(
-        dataset, source=Cropped(dataset.source, of_input["height"], of_input["width"])
-    )
+    dataset = replace(dataset, source=Cropped(dataset.source, *size))
     checkpoint = open_teacher(
         teacher,
-        sizes=((of_input["height"], of_input["width"]),),
+        sizes=(size,),
         layers=layers,
         normalization=normalization,
         classes=classes,
@@ -103,7 +99,6 @@ def ablate(
         raise UsageError(f"--fit-state {fit_state} is no folder")
     trained = read_student(fit_state or state_folder(bundle), checkpoint.network)
     origin = provenance(
-        ["python", "-m", "training", *sys.argv[1:]],
         bundle,
         seed=0,
         teacher=teacher,
@@ -112,7 +107,7 @@ def ablate(
 
     scores = LayerScores(scorer, trained, ScoreArithmetic.of(manifest))
     try:
-        ablation = measure(dataset, scores, with_bar)
+        ablation = measure(dataset, scores)
     except KeyboardInterrupt:
         raise Interrupted("nothing was written; the same command starts anew") from None
     write_ablation(out, dataset, ablation, origin)

@@ -51,8 +51,6 @@ def datasets(
     Next: `python -m training teacher` where labels are classes, `fit` on normal frames,
     `evaluate` where labels are anomalies.
     """
-    from tqdm import tqdm
-
     from training.datasets.inspection import inspect
     from training.datasets.registry import FORMS, PUBLISHED, open_dataset
 
@@ -67,10 +65,7 @@ def datasets(
         typer.echo(_form(FORMS[which]))
     else:
         dataset = open_dataset(which)
-        count = min(frames or len(dataset.source), len(dataset.source))
-        with tqdm(total=count, unit="frame", desc=dataset.name, leave=False) as bar:
-            found = inspect(dataset, count, bar.update)
-        typer.echo(_found(dataset, found))
+        typer.echo(_found(dataset, inspect(dataset, frames or None)))
 
 
 def _published(entry: "Entry") -> str:

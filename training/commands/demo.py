@@ -10,7 +10,10 @@ from typing import Annotated
 import typer
 
 from training.commands import options
-from training.demo.size import FRAMES, TEACHER_STEPS
+from training.errors import Interrupted
+
+FRAMES = 4800
+TEACHER_STEPS = 2000
 
 
 def demo(
@@ -50,8 +53,6 @@ def demo(
 
     Next: `make demo` plays the bag into the detector.
     """
-    import tqdm
-
     from cosme_ros.output_folder import BAG_CONTENTS, BUNDLE_CONTENTS, check_output_dir
     from training.bag_writer import write_bag
     from training.datasets.readers.folder import ImageFolder, LabelledFolder
@@ -64,7 +65,6 @@ def demo(
         render_streets,
         teacher_settings,
     )
-    from training.errors import Interrupted
     from training.fitting.fit import fit
     from training.segmentation.trainer import TEACHER_FILE, TeacherTraining
     from training.teachers.checkpoint import load_teacher
@@ -94,20 +94,7 @@ def demo(
             work / "teacher",
             workers=workers,
         )
-        with tqdm.tqdm(
-            total=teacher_steps, initial=training.step, unit="step", desc="teacher"
-        ) as bar:
-
-            def show(loss: float, rate: float) -> None:
-                bar.set_postfix(loss=f"{loss:.3f}", rate=f"{rate:.1e}", refresh=False)
-                bar.update()
-
-            training.run(
-                save_every=100,
-                validate=lambda network: None,
-                validate_every=teacher_steps,
-                on_step=show,
-            )
+        training.run(save_every=100)
         fit(
             load_teacher(work / "teacher" / TEACHER_FILE),
             ImageFolder(streets / "images"),

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from training.commands import options
+from training.errors import Interrupted, UsageError
 
 ALL = "all"
 
@@ -22,7 +23,7 @@ def _refuse_crop(value: bool | None) -> None:
 
 
 def evaluate(
-    bundle: Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")],
+    bundle: options.BundleArgument,
     data: Annotated[
         list[str],
         typer.Option(
@@ -113,17 +114,12 @@ def evaluate(
     Next: choose nothing by these figures that you report on the same pictures; `python -m
     training ablate` shows what each layer adds.
     """
-    import sys
     from dataclasses import replace
 
-    from tqdm import tqdm
-
     from cosme_ros.output_folder import prepare_output_dir
-    from training.commands.options import with_bar
     from training.datasets.cropped import Cropped
     from training.datasets.opening import cut_sentence, open_frames
     from training.datasets.registry import open_dataset
-    from training.errors import Interrupted, UsageError
     from training.evaluation.curve_plots import draw_curves
     from training.evaluation.dataset_figures import ScoreStore, measure_dataset
     from training.evaluation.frame_scores import TITLES, FrameScorer
@@ -137,11 +133,10 @@ def evaluate(
         write_report,
     )
     from training.evaluation.worst_frames import draw_worst_frames
-    from training.export.manifest import read_manifest
+    from training.export.manifest import input_size, read_manifest
     from training.teachers.loading import open_teacher
 
-    of_input = read_manifest(bundle)["input_size"]
-    size = (of_input["height"], of_input["width"])
+    size = input_size(read_manifest(bundle))
     orientation = options.orientation_of(image_rotation, image_flip)
     datasets = [open_dataset(text, orientation) for text in data]
     folders = numbered([dataset.name for dataset in datasets])
@@ -175,7 +170,6 @@ def evaluate(
     if not scorer.methods:
         raise UsageError(f"--methods {methods!r} leaves nothing to measure")
     origin = provenance(
-        ["python", "-m", "training", *sys.argv[1:]],
         bundle,
         seed,
         teacher=teacher or "none",
@@ -184,12 +178,10 @@ def evaluate(
     evaluation = Evaluation(origin, scorer.skipped, [])
 
     try:
-        if scorer.normal_frames:
-            with tqdm(total=scorer.normal_frames, unit="frame", desc="normal frames") as bar:
-                scorer.learn(bar.update)
+        scorer.learn()
         for dataset, name in zip(datasets, folders, strict=True):
             with ScoreStore(out) as store:
-                figures = measure_dataset(dataset, scorer, store, with_bar)
+                figures = measure_dataset(dataset, scorer, store)
                 evaluation.results.append((dataset, figures))
                 write_report(out, evaluation)
                 typer.echo("\n" + "\n".join(dataset_table(dataset, figures)) + "\n")

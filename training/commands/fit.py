@@ -12,14 +12,7 @@ from typing import Annotated
 import typer
 
 from training.commands import options
-from training.commands.options import (
-    Accelerator,
-    AcceleratorOption,
-    DevicesOption,
-    NodesOption,
-    Precision,
-    PrecisionOption,
-)
+from training.errors import Interrupted, UsageError
 from training.fitting.settings import SAVE_EVERY, MemorySettings, RidgeSettings, StudentSettings
 from training.layers import (
     BACKBONE_LAYERS,
@@ -44,42 +37,17 @@ class MethodName(StrEnum):
 DEFAULT_STUDENT = "deeplabv3plus_resnet18"
 
 PANELS = {
-    "Frames": (
-        "topic",
-        "size",
-        "static_mask",
-        "image_rotation",
-        "image_flip",
-        "max_frames",
-        "calibration_share",
-    ),
-    "Method and score": (
-        *("method", "student", "evaluation_layers", "supervised_layers", "smoothing"),
-        *("guided", "auxcon_power", "backward_layers", "backward_power"),
-    ),
-    "Memory (MulMem)": (
-        *(
-            "memory_layers",
-            "prototypes",
-            "similarity_threshold",
-            "layer_power",
-            "momentum",
-            "memory_epochs",
-            "pooled",
-            "memory_stride",
-        ),
-        "standardisation",
-    ),
-    "Student in closed form (ridge)": (
-        *("student_backbone", "student_layers", "student_normalization", "student_size"),
-        *("student_weights", "ridge_penalty"),
-    ),
-    "Student trained from scratch": (
-        *("student_architecture", "student_width", "student_steps", "batch", "crop"),
-        *("learning_rate", "workers"),
-    ),
-    "Bundle": ("name", "half_weights", "prototype_pictures", "licence"),
-    "Run": ("seed", "save_every", "log"),
+    "Frames": "topic size static_mask image_rotation image_flip max_frames calibration_share",
+    "Method and score": "method student evaluation_layers supervised_layers smoothing guided "
+    "auxcon_power backward_layers backward_power",
+    "Memory (MulMem)": "memory_layers prototypes similarity_threshold layer_power momentum "
+    "memory_epochs pooled memory_stride standardisation",
+    "Student in closed form (ridge)": "student_backbone student_layers student_normalization "
+    "student_size student_weights ridge_penalty",
+    "Student trained from scratch": "student_architecture student_width student_steps batch crop "
+    "learning_rate workers",
+    "Bundle": "name half_weights prototype_pictures licence",
+    "Run": "seed save_every log",
 }
 """The options by the panel of --help that they stand in."""
 
@@ -87,7 +55,6 @@ PANELS = {
 def _take_config(context: typer.Context, file: Path | None) -> Path | None:
     """Make the settings of a file the defaults of the options that are not given."""
     if file is not None:
-        from training.errors import UsageError
         from training.fitting.settings_file import option_defaults, read_settings
 
         try:
@@ -118,19 +85,7 @@ def _memory_layers(
     generalist: tuple[str, ...],
     usual: tuple[str, ...],
 ) -> tuple[str, ...]:
-    """Return L of Eq. 4.
-
-    Args:
-        text: as given; None for the method's own, as far as there are such.
-        teacher: layers that the teacher has to remember.
-        generalist: layers that the generalist has, by their names in the memory.
-        usual: the method's.
-
-    Raises:
-        UsageError: a layer that neither has.
-    """
-    from training.errors import UsageError
-
+    """Return L of Eq. 4: those of `text`, without it the `usual` ones as far as there are such."""
     present = (*teacher, *generalist)
     if text is None:
         return tuple(layer for layer in usual if layer in present)
@@ -144,20 +99,7 @@ def _memory_layers(
 def _by_layer(
     option: str, text: str | None, remembered: tuple[str, ...], least: float, most: float
 ) -> dict[str, float]:
-    """Return layer to number of `lh=0.95,c5=0.9`.
-
-    Args:
-        option: its name, for the error.
-        text: as given; None for none.
-        remembered: the layers that have a bank.
-        least: that a number may be.
-        most: that a number may be.
-
-    Raises:
-        UsageError: something else, another layer, or a number out of range.
-    """
-    from training.errors import UsageError
-
+    """Return layer to number of `lh=0.95,c5=0.9`, which was given as `option`."""
     numbers = {}
     for entry in _layers(text or ""):
         layer, _, value = (part.strip() for part in entry.partition("="))
@@ -175,13 +117,7 @@ def _by_layer(
 
 
 def _guided(radius: float, epsilon: float) -> GuidedFilter | None:
-    """Return what --guided asks for; None for none.
-
-    Raises:
-        UsageError: a negative radius, or no variance that counts as flat.
-    """
-    from training.errors import UsageError
-
+    """Return what --guided asks for; None for none."""
     if radius == 0:
         return None
     if not (radius > 0 and epsilon > 0):
@@ -448,10 +384,10 @@ def fit(
     licence: Annotated[
         str, typer.Option(help="Of the bundle: weights learned from FRAMES inherit their terms.")
     ] = "unstated",
-    accelerator: AcceleratorOption = Accelerator.AUTO,
-    devices: DevicesOption = 1,
-    nodes: NodesOption = 1,
-    precision: PrecisionOption = Precision.FULL,
+    accelerator: options.AcceleratorOption = options.Accelerator.AUTO,
+    devices: options.DevicesOption = 1,
+    nodes: options.NodesOption = 1,
+    precision: options.PrecisionOption = options.Precision.FULL,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -501,7 +437,6 @@ def fit(
     from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
     from training.compute import Compute
     from training.datasets.opening import cut_sentence, open_frames
-    from training.errors import Interrupted, UsageError
     from training.export.manifest import manifest_sha256
     from training.export.trial import try_export
     from training.fitting.fit import fit as run_fit
@@ -667,5 +602,5 @@ def fit(
 
 
 for _panel, _options in PANELS.items():
-    for _option in _options:
+    for _option in _options.split():
         fit.__annotations__[_option].__metadata__[0].rich_help_panel = _panel

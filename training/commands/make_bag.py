@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from training.commands import options
+from training.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from training.bag_writer import BagFrame
@@ -84,7 +85,6 @@ def make_bag(
     from training.bag_writer import START_STAMP_S, write_bag
     from training.datasets.readers.folder import ImageFolder, LabelledFolder
     from training.datasets.readers.label_map import IDENTITY, parse_label_map
-    from training.errors import Interrupted, UsageError
 
     if labels is None and label_map is not None:
         raise UsageError("--label-map needs --labels")

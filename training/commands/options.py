@@ -3,15 +3,14 @@
 
 """Options that several commands have."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from tqdm import tqdm
 
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
+from training.errors import UsageError
 
 _PANEL = "Where to compute"
 
@@ -78,14 +77,7 @@ PrecisionOption = Annotated[
 ]
 
 
-def with_bar(title: str, frames: Iterable[int]) -> Iterable[int]:
-    """Pass the numbers of frames on, and show how many are done."""
-    bar: Iterable[int] = tqdm(frames, title, unit="frame")
-    return bar
-
-
 BundleArgument = Annotated[Path, typer.Argument(help="Folder that `fit` wrote.")]
-
 
 CostOption = Annotated[
     str,
@@ -103,8 +95,6 @@ def orientation_of(image_rotation: int, image_flip: str) -> ImageOrientation:
     Raises:
         UsageError: another value.
     """
-    from training.errors import UsageError
-
     try:
         return ImageOrientation(image_rotation, image_flip)
     except ValueError as error:
@@ -136,14 +126,12 @@ StaticMaskOption = Annotated[
     ),
 ]
 
-
 TEACHER_PANEL = "Teacher"
 
 OverwriteOption = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace what an earlier run wrote to OUT."),
 ]
-
 
 Teacher = Annotated[
     str,
@@ -156,7 +144,6 @@ Teacher = Annotated[
     ),
 ]
 
-
 Layers = Annotated[
     str | None,
     typer.Option(
@@ -166,7 +153,6 @@ Layers = Annotated[
         "o=head.4. c2 to c5: stages; lh: what the last 1x1 convolution reads; o: logits.",
     ),
 ]
-
 
 Normalization = Annotated[
     str | None,
@@ -178,7 +164,6 @@ Normalization = Annotated[
     ),
 ]
 
-
 Classes = Annotated[
     str | None,
     typer.Option(
@@ -186,7 +171,6 @@ Classes = Annotated[
         help="The module's class list: a name or a JSON file, as in teacher.",
     ),
 ]
-
 
 ImageRotation = Annotated[
     int,
@@ -197,7 +181,6 @@ ImageRotation = Annotated[
     ),
 ]
 
-
 ImageFlip = Annotated[
     str,
     typer.Option(
@@ -205,7 +188,6 @@ ImageFlip = Annotated[
         "the same value."
     ),
 ]
-
 
 Weights = Annotated[
     Path | None,

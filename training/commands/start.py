@@ -11,6 +11,7 @@ import typer
 
 from training.commands import options
 from training.commands.fit import fit
+from training.errors import UsageError
 
 USUAL_WIDTH = 640
 USUAL_FRAMES = 300
@@ -73,7 +74,6 @@ def start(
     `fit` is the same with every choice open.
     """
     from training.datasets.opening import open_frames
-    from training.errors import UsageError
     from training.teachers.loading import NO_TEACHER
 
     orientation = options.orientation_of(image_rotation, image_flip)

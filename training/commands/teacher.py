@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from training.commands import options
-from training.commands.options import (
-    Accelerator,
-    AcceleratorOption,
-    DevicesOption,
-    NodesOption,
-    Precision,
-    PrecisionOption,
-)
+from training.errors import Interrupted, UsageError
 from training.run_logs import LogFormat, make_loggers
 
 if TYPE_CHECKING:
@@ -99,10 +92,10 @@ def teacher(
         typer.Option(help="Of loss, learning rate and IoU, in OUT/logs; csv or TensorBoard's."),
     ] = LogFormat.CSV,
     val_every: Annotated[int, typer.Option(min=1, help="Steps between mIoU on --val.")] = 1000,
-    accelerator: AcceleratorOption = Accelerator.AUTO,
-    devices: DevicesOption = 1,
-    nodes: NodesOption = 1,
-    precision: PrecisionOption = Precision.FULL,
+    accelerator: options.AcceleratorOption = options.Accelerator.AUTO,
+    devices: options.DevicesOption = 1,
+    nodes: options.NodesOption = 1,
+    precision: options.PrecisionOption = options.Precision.FULL,
     overwrite: options.OverwriteOption = False,
 ) -> None:
     """Train a segmentation teacher on labelled images.
@@ -138,18 +131,17 @@ def teacher(
 
     from cosme_ros.output_folder import check_output_dir
     from training.compute import Compute
-    from training.errors import Interrupted
     from training.segmentation.settings import TeacherSettings
     from training.segmentation.trainer import (
         PROGRESS_FILE,
         TEACHER_FILE,
         TeacherTraining,
-        finished_teacher,
         write_report,
     )
     from training.segmentation.validation import iou_table, mean_iou
     from training.segmentation.validation_pictures import FOLDER as PICTURES
     from training.segmentation.validation_pictures import ValidationPictures
+    from training.teachers.checkpoint import load_teacher
 
     continued = (out / PROGRESS_FILE).is_file()
     check_output_dir(out, overwrite=overwrite or continued)
@@ -190,48 +182,20 @@ def teacher(
     def validate(network: Any, *, pictures: bool = False) -> dict[str, Any] | None:
         if held_out is None:
             return None
-        drawn = None
+        draw = None
         if pictures:
-            drawn = ValidationPictures(
+            draw = ValidationPictures(
                 out, class_list.classes, len(held_out), log=training.log_picture
-            )
-        with tqdm(total=len(held_out), unit="frame", desc="mIoU", leave=False) as bar:
-            result = mean_iou(
-                network,
-                class_list.classes,
-                held_out,
-                bar.update,
-                *([] if drawn is None else [drawn.add]),
-            )
+            ).add
+        result = mean_iou(network, class_list.classes, held_out, draw)
         tqdm.write(f"step {training.step}: mIoU {result['miou']:.4f} on {val}")
         return {"data": val, **result}
 
     try:
-        with tqdm(
-            total=steps,
-            initial=training.step,
-            unit="step",
-            desc=out.name,
-            smoothing=0.05,
-            disable=not training.leads,
-        ) as bar:
-            recent = 0.0
-
-            def show(loss: float, rate: float) -> None:
-                nonlocal recent
-                recent = loss if recent == 0.0 else 0.95 * recent + 0.05 * loss
-                bar.set_postfix(loss=f"{recent:.3f}", rate=f"{rate:.1e}", refresh=False)
-                bar.update()
-
-            training.run(
-                save_every=save_every,
-                validate=validate,
-                validate_every=val_every,
-                on_step=show,
-            )
+        training.run(save_every=save_every, validate=validate, validate_every=val_every)
         if not training.leads:
             return
-        result = validate(finished_teacher(training), pictures=True)
+        result = validate(load_teacher(out / TEACHER_FILE).network, pictures=True)
     except KeyboardInterrupt:
         if (out / PROGRESS_FILE).exists():
             kept = f"{out / PROGRESS_FILE} keeps the last save; the same command resumes there"
@@ -250,7 +214,6 @@ def _class_list(data: str, classes: str | None) -> "ClassList":
     from training.datasets.opening import is_spelling
     from training.datasets.registry import CLASS_LISTS, load_class_list, open_dataset
     from training.datasets.synthetic_streets import SYNTHETIC, SYNTHETIC_CLASSES
-    from training.errors import UsageError
 
     if is_spelling(data):
         if classes is not None:
@@ -271,7 +234,6 @@ def _open(data: str, class_list: "ClassList", fresh_frames: int) -> "LabelledSou
     from training.datasets.readers.folder import LabelledFolder
     from training.datasets.registry import open_dataset
     from training.datasets.synthetic_streets import SYNTHETIC, parse_synthetic
-    from training.errors import UsageError
 
     if is_spelling(data):
         dataset = open_dataset(data)

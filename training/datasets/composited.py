@@ -8,14 +8,15 @@ which things are blended that do not belong there. What is chosen by these, the 
 of a report have not been used for.
 """
 
+from operator import itemgetter
+
 import numpy as np
 
-from training.datasets.interface import FrameSource, NamedSource, WithoutLabels
-from training.datasets.painting import ANOMALY, choose_places, drawn_thing, paint, to_bytes
+from training.datasets.interface import NamedSource
+from training.datasets.mapped_frames import MappedFrames
+from training.datasets.painting import choose_places, drawn_thing, paint, to_bytes
 from training.datasets.readers.class_list import SegmentationClass
 from training.datasets.readers.label_map import IGNORE
-
-__all__ = ["ANOMALY", "CompositedAnomalies"]
 
 
 class CompositedAnomalies:
@@ -37,9 +38,9 @@ class CompositedAnomalies:
         self._seed = seed
 
     @property
-    def images(self) -> FrameSource:
+    def images(self) -> MappedFrames:
         """Return the same frames, painted things included, without labels."""
-        return WithoutLabels(self)
+        return MappedFrames(self, itemgetter(0))
 
     def frame_name(self, index: int) -> str:
         """Return the name that the frame has in the source."""

@@ -4,11 +4,12 @@
 """What is really in a data set: sizes, and how many pixels each label has."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from tqdm import tqdm
 
+from training.datasets.interface import evenly_spread
 from training.datasets.readers.label_map import IGNORE
 from training.datasets.registry import Dataset
 from training.errors import UsageError
@@ -35,34 +36,30 @@ class Inspection:
         return self.pixels[label] / max(1, self.pixels.total())
 
 
-def inspect(
-    dataset: Dataset, most: int | None, on_frame: Callable[[], object] = lambda: None
-) -> Inspection:
+def inspect(dataset: Dataset, most: int | None) -> Inspection:
     """Read frames and labels, evenly spread over the set.
 
     Args:
         dataset: an open one.
         most: read at most so many frames, at least 1; None reads all.
-        on_frame: called after each frame.
 
     Raises:
         UsageError: a frame cannot be read, or a label is no class of the set.
     """
     frames = len(dataset.source)
-    read = frames if most is None else min(most, frames)
     meant = range(2 if dataset.classes is None else len(dataset.classes.classes))
     found = Inspection(frames)
-    for index in np.linspace(0, frames - 1, read).round().astype(int).tolist():
+    numbers = evenly_spread(frames, most)
+    for index in tqdm(numbers, dataset.name, unit="frame", leave=False):
         image, label = dataset.source[index]
         labels, counts = np.unique(label, return_counts=True)
         strange = [value for value in labels.tolist() if value not in meant and value != IGNORE]
         if strange:
             raise UsageError(
-                f"{dataset.spelling}, {dataset.frame_name(index)} has the label {strange[0]}; "
-                f"expected 0 to {meant[-1]}, or {IGNORE}"
+                f"{dataset.spelling}, {dataset.source.frame_name(index)} has the label "
+                f"{strange[0]}; expected 0 to {meant[-1]}, or {IGNORE}"
             )
         found.read += 1
         found.sizes[image.shape[0], image.shape[1]] += 1
         found.pixels.update(dict(zip(labels.tolist(), counts.tolist(), strict=True)))
-        on_frame()
     return found

@@ -32,23 +32,18 @@ class LabelledSource(Protocol):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]: ...
 
 
-class WithoutLabels:
-    """The frames of a source that makes frame and labels in one go.
+def evenly_spread(count: int, most: int | None) -> list[int]:
+    """Return the numbers of `most` of `count` frames, the first and the last among them.
 
     Args:
-        source: labelled frames.
+        count: of all frames.
+        most: at least 1; None, or as many as there are: all of them.
+
+    >>> evenly_spread(9, 3)
+    [0, 4, 8]
     """
-
-    def __init__(self, source: LabelledSource) -> None:
-        self._source = source
-        self.worth_keeping: bool = getattr(source, "worth_keeping", False)
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Return frame `index`, uint8 [H, W, 3], BGR."""
-        return self._source[index][0]
+    wanted = count if most is None else min(most, count)
+    return [int(index) for index in np.linspace(0, count - 1, wanted).round()]
 
 
 def crop_to_aspect(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -115,8 +110,3 @@ class Entry:
     terms: str
     open: Callable[[Path, str], NamedSource]
     classes: ClassList | None = None
-
-    @property
-    def default_split(self) -> str:
-        """Return the split that is used when none is given."""
-        return next(iter(self.splits))

@@ -6,6 +6,7 @@
 import math
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from cosme_ros.postprocessing.static_mask import StaticMask, StaticMaskError, load_static_mask
-from training.datasets.interface import FrameSource, crop_to_aspect
+from training.datasets.interface import FrameSource, crop_to_aspect, evenly_spread
 from training.errors import UsageError
 
 MOST_DECODED_BYTES = 1 << 30
@@ -42,7 +43,7 @@ class FitFrames:
     def __init__(
         self,
         source: FrameSource,
-        indices: np.ndarray,
+        indices: Sequence[int],
         size: tuple[int, int],
         picture_size: tuple[int, int] | None = None,
         static_mask: StaticMask | None = None,
@@ -132,7 +133,7 @@ def split_frames(
             f"{count} frames are too few to fit and calibrate on; at least {FEWEST_FRAMES} are "
             "needed, and some hundred of all places and light are right"
         )
-    indices = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
+    indices = evenly_spread(len(source), count)
     held_out = min(max(1, round(count * calibration_share)), count - 1)
     return (
         FitFrames(source, indices[:-held_out], size, picture_size, static_mask),

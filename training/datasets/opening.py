@@ -11,9 +11,13 @@ from cosme_ros.bags.recognition import is_bag
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from training.datasets.interface import FrameSource, crop_to_aspect
 from training.datasets.label_masks import refuse_label_masks
+from training.datasets.mapped_frames import MappedFrames
+from training.datasets.readers.bag import BagFrames
+from training.datasets.readers.folder import ImageFolder
 from training.datasets.readers.pictures import read_image
-from training.datasets.synthetic_streets import SYNTHETIC, parse_synthetic
-from training.datasets.turned import TurnedFrames
+from training.datasets.readers.video import SUFFIXES, VideoFrames
+from training.datasets.registry import open_dataset
+from training.datasets.synthetic_streets import SYNTHETIC
 from training.errors import UsageError
 
 
@@ -37,16 +41,11 @@ def open_frames(
     if is_spelling(text):
         if topic is not None:
             raise UsageError(f"--topic {topic} is for bags by path; write bag=PATH:{topic}")
-        from training.datasets.registry import open_dataset
-
         return open_dataset(text, orientation).source.images
     if text.split(":")[0] == SYNTHETIC:
-        from training.datasets.synthetic_streets import SyntheticStreets
-
-        seed, count = parse_synthetic(text)
-        return SyntheticStreets(seed, count).images
+        return open_dataset(text).source.images
     frames = _open_path(Path(source), topic)
-    return TurnedFrames(frames, orientation) if orientation.turns else frames
+    return MappedFrames(frames, orientation.upright) if orientation.turns else frames
 
 
 def _open_path(path: Path, topic: str | None) -> FrameSource:
@@ -61,17 +60,11 @@ def _open_path(path: Path, topic: str | None) -> FrameSource:
             f"{path} does not exist; expected a folder of pictures, a video or a rosbag2"
         )
     if is_bag(path):
-        from training.datasets.readers.bag import BagFrames
-
         return BagFrames(path, topic)
     if topic is not None:
         raise UsageError(f"--topic {topic} is for bags; {path} is none")
-    from training.datasets.readers.video import SUFFIXES, VideoFrames
-
     if path.suffix.lower() in SUFFIXES:
         return VideoFrames(path)
-    from training.datasets.readers.folder import ImageFolder
-
     folder = ImageFolder(path)
     refuse_label_masks(folder.paths, read_image)
     return folder

@@ -16,6 +16,7 @@ from cosme_ros.bags.recognition import is_bag
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from training.datasets.composited import CompositedAnomalies
 from training.datasets.interface import Entry, Kind, NamedSource
+from training.datasets.mapped_frames import MappedLabelledFrames
 from training.datasets.published import (
     camvid,
     cityscapes,
@@ -36,7 +37,6 @@ from training.datasets.synthetic_streets import (
     SyntheticStreets,
     parse_synthetic,
 )
-from training.datasets.turned import TurnedLabelledFrames
 from training.errors import UsageError
 
 
@@ -141,10 +141,6 @@ class Dataset:
     source: NamedSource
     classes: ClassList | None = None
 
-    def frame_name(self, index: int) -> str:
-        """Return what to call a frame in a report, unique in the set."""
-        return self.source.frame_name(index)
-
     def class_list(self) -> ClassList:
         """Return `classes`, for work that needs them.
 
@@ -182,7 +178,9 @@ def open_dataset(text: str, orientation: ImageOrientation = AS_IT_IS) -> Dataset
     if mark or name in (FOLDER, BAG):
         dataset = _open_own(text, name, *_place_and_part(place), labels if mark else None)
         if orientation.turns:
-            dataset = replace(dataset, source=TurnedLabelledFrames(dataset.source, orientation))
+            dataset = replace(
+                dataset, source=MappedLabelledFrames(dataset.source, orientation.upright)
+            )
         return dataset
     if name not in PUBLISHED:
         raise UsageError(
@@ -192,7 +190,7 @@ def open_dataset(text: str, orientation: ImageOrientation = AS_IT_IS) -> Dataset
         )
     entry = PUBLISHED[name]
     root, split = _place_and_part(place)
-    split = split or entry.default_split
+    split = split or next(iter(entry.splits))
     if split not in entry.splits:
         raise UsageError(f"{name} has no split {split!r}; it has {', '.join(entry.splits)}")
     if not root.is_dir():

@@ -3,16 +3,19 @@
 
 """The synthetic streets as a data set: numbered frames out of many short drives."""
 
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from training.datasets.interface import WithoutLabels
+from training.datasets.mapped_frames import MappedFrames
 from training.datasets.readers.class_list import ClassList, SegmentationClass
 from training.datasets.readers.label_map import LabelMap
 from training.errors import UsageError
 from training.street_renderer.drive import CLASSES, StreetDrive
 
+SYNTHETIC = "synthetic"
+SYNTHETIC_FRAMES = 400
 HEIGHT = 360
 WIDTH = 640
 FRAMES_PER_DRIVE = 4
@@ -59,9 +62,9 @@ class SyntheticStreets:
         self._drive: tuple[int, StreetDrive] | None = None
 
     @property
-    def images(self) -> WithoutLabels:
+    def images(self) -> MappedFrames:
         """Return the same frames without their labels."""
-        return WithoutLabels(self)
+        return MappedFrames(self, itemgetter(0))
 
     def __len__(self) -> int:
         return self._count
@@ -90,12 +93,6 @@ class SyntheticStreets:
     def _street_seed(self, number: int) -> int:
         # A hash, so that two seeds share no street as seed + number would.
         return int(np.random.SeedSequence((self._seed, number)).generate_state(1)[0])
-
-
-SYNTHETIC = "synthetic"
-
-
-SYNTHETIC_FRAMES = 400
 
 
 def parse_synthetic(

@@ -3,13 +3,14 @@
 
 """Table 4 of the paper for a bundle: which layers are remembered, and which are compared."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
+from tqdm import tqdm
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram, AnomalyMetrics
 from cosme_ros.metrics.labels import to_size
@@ -126,11 +127,6 @@ class LayerScores:
         self.arithmetic = arithmetic
         self._trained = trained
         self._agrees = False
-        self._preprocessing = (
-            None
-            if trained is None
-            else Preprocessing(trained.mean, trained.standard_deviation, scorer.input_size)
-        )
 
     @torch.inference_mode()
     def __call__(self, image: np.ndarray) -> LayerMaps:
@@ -144,8 +140,10 @@ class LayerScores:
         size = tensors[LAST_HIDDEN].shape[2:]
         own = self._graph(tensors, self.arithmetic.evaluation_layers).forward_scores(tensors)
         backward = self._backward(tensors["auxcon"], _at(size, own))
-        if self._trained is not None and self._preprocessing is not None:
-            views = self._trained(self._preprocessing(torch.from_numpy(image)[None]))
+        if self._trained is not None:
+            mean, deviation = self._trained.mean, self._trained.standard_deviation
+            preprocessing = Preprocessing(mean, deviation, self._scorer.input_size)
+            views = self._trained(preprocessing(torch.from_numpy(image)[None]))
             self._check(tensors, views)
             tensors |= {student_layer(layer): view for layer, view in views.items()}
         graph = self._graph(tensors, tuple(x for x in tensors if student_layer(x) in tensors))
@@ -191,17 +189,12 @@ class LayerScores:
         self._agrees = True
 
 
-def ablate(
-    dataset: Dataset,
-    scores: LayerScores,
-    count: Callable[[str, Iterable[int]], Iterable[int]],
-) -> Ablation:
+def ablate(dataset: Dataset, scores: LayerScores) -> Ablation:
     """Measure every row of Table 4 that the bundle's banks and student allow.
 
     Args:
         dataset: with labels 0 normal, 1 anomaly, 255 not judged.
         scores: of the bundle.
-        count: given a title and the numbers of the frames, passes these on, for a progress bar.
 
     Raises:
         UsageError: labels are classes or of one kind only; no bank at all.
@@ -216,7 +209,7 @@ def ablate(
     learned: set[str] = set()
     all_layers: LayerSet = ()
     frames = range(len(dataset.source))
-    for index in count(dataset.name, frames):
+    for index in tqdm(frames, dataset.name, unit="frame"):
         image, label = dataset.source[index]
         maps = scores(image)
         gamma, psi = maps.gamma, maps.psi

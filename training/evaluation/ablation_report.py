@@ -37,8 +37,7 @@ def write_ablation(
         "memory_layers": [_row_content(s, r) for s, r in ablation.memory.items()],
         "evaluation_layers": [_row_content(s, r) for s, r in ablation.evaluation.items()],
     }
-    text = json.dumps(content, indent=1) + "\n"
-    write_atomically(folder / JSON_FILE, text)
+    write_atomically(folder / JSON_FILE, json.dumps(content, indent=1) + "\n")
     lines = [*ablation_tables(dataset, ablation), ""]
     lines += [f"- {name}: `{value}`" for name, value in origin.items()]
     write_atomically(folder / MARKDOWN_FILE, "\n".join(lines) + "\n")

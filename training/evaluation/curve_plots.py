@@ -24,22 +24,20 @@ def draw_curves(
     """Write ROC_FILE and PRECISION_RECALL_FILE to `folder`, `origin` in their metadata."""
     folder.mkdir(parents=True, exist_ok=True)
     roc_figure, roc = _axes(f"ROC: {title}", "false-positive rate", "true-positive rate")
-    for method, of_method in figures.methods.items():
-        label = f"{TITLES[method]}, AUROC {100 * of_method.pixels.auroc:.1f}"
-        roc.plot(of_method.curve.false_rate, of_method.curve.recall, label=label, **_line(method))
-    roc.axhline(0.95, color="grey", linewidth=0.7, linestyle=":")
-    roc.legend(fontsize=8)
     precision_figure, precision = _axes(f"Precision and recall: {title}", "recall", "precision")
-    for method, of_method in figures.methods.items():
-        label = f"{TITLES[method]}, AP {100 * of_method.pixels.average_precision:.1f}"
-        curve = of_method.curve
-        precision.plot(curve.recall, curve.precision, label=label, **_line(method))
-    precision.legend(fontsize=8)
-    written = []
-    for figure, file in ((roc_figure, ROC_FILE), (precision_figure, PRECISION_RECALL_FILE)):
-        figure.savefig(folder / file, dpi=_DOTS_PER_INCH, metadata=origin)
-        written.append(folder / file)
-    return written
+    for method, found in figures.methods.items():
+        pixels, curve, name = found.pixels, found.curve, TITLES[method]
+        auroc, average_precision = 100 * pixels.auroc, 100 * pixels.average_precision
+        line = _line(method)
+        roc.plot(curve.false_rate, curve.recall, label=f"{name}, AUROC {auroc:.1f}", **line)
+        label = f"{name}, AP {average_precision:.1f}"
+        precision.plot(curve.recall, curve.precision, label=label, **line)
+    roc.axhline(0.95, color="grey", linewidth=0.7, linestyle=":")
+    paths = {folder / ROC_FILE: roc_figure, folder / PRECISION_RECALL_FILE: precision_figure}
+    for path, figure in paths.items():
+        figure.axes[0].legend(fontsize=8)
+        figure.savefig(path, dpi=_DOTS_PER_INCH, metadata=origin)
+    return list(paths)
 
 
 def _axes(title: str, horizontal: str, vertical: str) -> tuple[Figure, Axes]:

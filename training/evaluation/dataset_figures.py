@@ -3,12 +3,12 @@
 
 """Figures of every method on one data set, in one pass of the networks over its frames."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from tqdm import tqdm
 
 from cosme_ros.metrics.anomaly_metrics import AnomalyMetrics, Curve
 from cosme_ros.metrics.component_metrics import (
@@ -117,12 +117,7 @@ class DatasetFigures:
     errors: dict[str, tuple[FrameErrors, ...]]
 
 
-def measure_dataset(
-    dataset: Dataset,
-    scorer: FrameScorer,
-    store: ScoreStore,
-    count: Callable[[str, Iterable[int]], Iterable[int]],
-) -> DatasetFigures:
+def measure_dataset(dataset: Dataset, scorer: FrameScorer, store: ScoreStore) -> DatasetFigures:
     """Score every frame, then judge every score.
 
     Pixels of all frames are pooled, as Fishyscapes does. Every map is brought to the label's
@@ -134,7 +129,6 @@ def measure_dataset(
         dataset: with labels 0 normal, 1 anomaly, 255 not judged.
         scorer: its `learn` done.
         store: takes the maps.
-        count: given a title and the numbers of the frames, passes these on, for a progress bar.
 
     Raises:
         UsageError: labels are classes, of one kind only, or of another size than the score can
@@ -148,7 +142,7 @@ def measure_dataset(
     histograms = {method: SizedHistogram() for method in scorer.methods}
     things = dict.fromkeys(Size, SizedThings(0, 0))
     frames = range(len(dataset.source))
-    for index in count(f"{dataset.name}: scores", frames):
+    for index in tqdm(frames, f"{dataset.name}: scores", unit="frame"):
         image, label = dataset.source[index]
         masks = {}
         for size, (masks[size], of_frame) in split_by_size(label).items():
@@ -158,7 +152,7 @@ def measure_dataset(
                 histograms[method].add(to_size(score, label.shape), label, masks)
             except ValueError as error:
                 raise UsageError(
-                    f"{method} on {dataset.name} {dataset.frame_name(index)}: {error}"
+                    f"{method} on {dataset.name} {dataset.source.frame_name(index)}: {error}"
                 ) from error
             store.put(method, index, score)
     try:
@@ -169,7 +163,7 @@ def measure_dataset(
     sizes = OBSTACLE_TRACK if dataset.name in OBSTACLE_SETS else ANOMALY_TRACK
     components = {method: ComponentAccumulator(sizes) for method in scorer.methods}
     errors: dict[str, list[FrameErrors]] = {method: [] for method in scorer.methods}
-    for index in count(f"{dataset.name}: components", frames):
+    for index in tqdm(frames, f"{dataset.name}: components", unit="frame"):
         _, label = dataset.source[index]
         for method in scorer.methods:
             score = to_size(store.get(method, index), label.shape)

@@ -3,21 +3,22 @@
 
 """One frame, scored by every method."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from training.baselines.interface import NETWORK_INPUT, Baseline, LearningBaseline
 from training.baselines.monte_carlo_dropout import MonteCarloDropout, dropout_layers
-from training.baselines.registry import BASELINES, TeacherFacts
-from training.datasets.interface import FrameSource
+from training.baselines.registry import BASELINES
+from training.datasets.interface import FrameSource, evenly_spread
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
 from training.export.graph_runner import GraphRunner
-from training.export.manifest import read_manifest
+from training.export.manifest import input_size, read_manifest
 from training.layers import GUIDE
 from training.method.graphs import CLASS_ID, TeacherGraph
 from training.teachers.checkpoint import TeacherCheckpoint
@@ -69,7 +70,7 @@ class FrameScorer:
             if method not in TITLES:
                 raise UsageError(f"no method {method!r}; there are {', '.join(TITLES)}")
         manifest = read_manifest(bundle)
-        self.input_size = (manifest["input_size"]["height"], manifest["input_size"]["width"])
+        self.input_size = input_size(manifest)
         self.generalist_channels: dict[str, int] = manifest["student"].get("channels", {})
         """Of the layers of the bundle's generalist, in order; empty where there is none."""
         self.skipped: dict[str, str] = {}
@@ -92,37 +93,30 @@ class FrameScorer:
             method for method in TITLES if method in methods and method not in self.skipped
         )
         """The methods that score, in the order of tables."""
-        if normal is not None:
-            self._normal = _evenly(normal, most_normal_frames)
-        else:
-            self._normal = np.empty(0, np.int64)
-        self._normal_source = normal
+        self._learning = [b for b in self._baselines.values() if isinstance(b, LearningBaseline)]
+        chosen: Sequence[int] = ()
+        if normal is not None and self._learning:
+            chosen = evenly_spread(len(normal), most_normal_frames)
+        self._normal = FitFrames(normal or (), chosen, self.input_size)
 
     @property
     def normal_frames(self) -> int:
         """Return how many normal frames `learn` uses; 0 if no method needs any."""
-        learning = [b for b in self._baselines.values() if isinstance(b, LearningBaseline)]
-        return len(self._normal) if learning else 0
+        return len(self._normal)
 
     @torch.inference_mode()
-    def learn(self, on_frame: Callable[[], object]) -> None:
+    def learn(self) -> None:
         """Show the normal frames to those baselines that learn from them, in one pass.
 
         Frames are cropped to the network input's ratio of sides, as `fit` does.
-
-        Args:
-            on_frame: called after each frame.
         """
-        if not self.normal_frames or self._normal_source is None:
+        if not self.normal_frames:
             return
-        learning = [b for b in self._baselines.values() if isinstance(b, LearningBaseline)]
-        frames = FitFrames(self._normal_source, self._normal, self.input_size)
-        for index in range(len(frames)):
-            features = self._features(frames[index])
-            for baseline in learning:
+        for index in tqdm(range(self.normal_frames), "normal frames", unit="frame"):
+            features = self._features(self._normal[index])
+            for baseline in self._learning:
                 baseline.update(features)
-            on_frame()
-        for baseline in learning:
+        for baseline in self._learning:
             baseline.compute()
 
     @torch.inference_mode()
@@ -149,22 +143,12 @@ class FrameScorer:
                 scores[method] = score[0, 0].float().cpu().numpy()
         return scores
 
-    def features(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Return what the scores are made from: the layers of teacher and student, and the banks.
+    def tensors(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return all that the bundle's graphs read and give, by name.
 
         Returns:
-            name in the graphs to float32 array: layers and `student_...` [1, C, h, w],
-            `bank_...` [K, C].
-
-        Raises:
-            UsageError: as `maps`.
-        """
-        layers = None if self._teacher is None else self._features(image)
-        known = self._known(image, layers)
-        return {**self._graphs.banks, **self._graphs.run(image, known, ("teacher", "student"))}
-
-    def tensors(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the same, and the bundle's score maps float32 [1, 1, h, w].
+            Layers and `student_...` float32 [1, C, h, w], `bank_...` float32 [K, C], and the score
+            maps float32 [1, 1, h, w].
 
         Raises:
             UsageError: as `maps`.
@@ -219,7 +203,7 @@ class FrameScorer:
                 self.skipped[method] = "they need the teacher's logits: give --teacher"
                 continue
             network = self._teacher.network
-            baseline = entry.build(TeacherFacts(network, network.channels, seed))
+            baseline = entry.build(network, seed)
             if isinstance(baseline, LearningBaseline) and not normal:
                 self.skipped[method] = "they learn from normal frames: give --normal"
             elif isinstance(baseline, MonteCarloDropout) and not dropout_layers(network):
@@ -227,11 +211,6 @@ class FrameScorer:
             else:
                 baselines[method] = baseline
         return baselines
-
-
-def _evenly(source: FrameSource, most: int) -> np.ndarray:
-    count = min(most, len(source))
-    return np.linspace(0, len(source) - 1, count).round().astype(np.int64)
 
 
 def _check_classes(manifest: dict[str, Any], teacher: TeacherCheckpoint, bundle: Path) -> None:

@@ -5,6 +5,7 @@
 
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 from training.export.manifest import manifest_sha256
@@ -12,21 +13,20 @@ from training.export.manifest import manifest_sha256
 _CHECKOUT = Path(__file__).parents[2]
 
 
-def provenance(command: list[str], bundle: Path, seed: int, **inputs: str) -> dict[str, str]:
+def provenance(bundle: Path, seed: int, **inputs: str) -> dict[str, str]:
     """Return what is needed to get the same figures again.
 
     Args:
-        command: the words of the command line.
         bundle: folder of the bundle.
         seed: of every random choice.
         inputs: anything else worth naming.
 
     Returns:
-        `command`, `commit`, `bundle`, `bundle_sha256` (of its manifest, which holds the hashes
-        of all its files), `seed`, and the inputs.
+        `command` (of this process), `commit`, `bundle`, `bundle_sha256` (of its manifest, which
+        holds the hashes of all its files), `seed`, and the inputs.
     """
     return {
-        "command": shlex.join(command),
+        "command": shlex.join(["python", "-m", "training", *sys.argv[1:]]),
         "commit": commit(_CHECKOUT),
         "bundle": str(bundle),
         "bundle_sha256": manifest_sha256(bundle),

@@ -39,8 +39,7 @@ class Evaluation:
 def write_report(folder: Path, evaluation: Evaluation) -> None:
     """Write JSON_FILE and MARKDOWN_FILE to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(as_content(evaluation), indent=1) + "\n"
-    write_atomically(folder / JSON_FILE, text)
+    write_atomically(folder / JSON_FILE, json.dumps(as_content(evaluation), indent=1) + "\n")
     write_atomically(folder / MARKDOWN_FILE, as_markdown(evaluation))
 
 

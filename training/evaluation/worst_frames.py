@@ -60,14 +60,14 @@ def draw_worst_frames(
     written = []
     for kind, frames in worst.items():
         for place, frame in enumerate(frames, start=1):
-            name = re.sub(r"[^\w.-]+", "_", dataset.frame_name(frame.frame))
+            name = re.sub(r"[^\w.-]+", "_", dataset.source.frame_name(frame.frame))
             path = folder / FOLDER / f"{method}_{kind}_{place}_{name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             image, label = dataset.source[frame.frame]
             score = to_size(store.get(method, frame.frame), label.shape)
             threshold = figures.methods[method].pixels.best_f1_threshold
             title = (
-                f"{TITLES[method]} on {dataset.title}, {dataset.frame_name(frame.frame)}: "
+                f"{TITLES[method]} on {dataset.title}, {dataset.source.frame_name(frame.frame)}: "
                 f"{frame.false_alarms} pixels of false alarm, {frame.misses} missed"
             )
             _draw(path, title, image, label, score, threshold, origin)

@@ -3,22 +3,18 @@
 
 """Writes a bundle: three graphs, banks, and a manifest with parity and calibration in it."""
 
-import hashlib
-import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import onnxruntime
 import torch
 from tqdm import tqdm
 
-from cosme_ros.bundle.writing import write_manifest
+import cosme_ros
 from cosme_ros.explanation.prototype_pictures import PrototypePictureMaker
 from cosme_ros.inference.memory_features import memory_features
 from training.datasets.normal_frames import FitFrames
@@ -26,6 +22,7 @@ from training.errors import UsageError
 from training.export.calibration_record import calibration_record
 from training.export.graph_runner import PROVIDER, GraphRunner
 from training.export.half_weights import store_half
+from training.export.manifest import file_records, write_checked_manifest, written_whole
 from training.export.onnx_writer import OPSET, write_image_graph, write_memory_graph
 from training.layers import LAST_HIDDEN, bank_of
 from training.method.graphs import (
@@ -40,9 +37,6 @@ from training.method.guided_settings import GuidedFilter
 from training.method.ridge_student import RidgeStudent
 from training.method.standardisation import ClassStatistics
 from training.teachers.checkpoint import TeacherCheckpoint
-
-SCHEMA_PATH = Path(__file__).parents[2] / "cosme_ros" / "bundle" / "bundle_schema.json"
-"""The contract with the vehicle half."""
 
 FORMAT_VERSION = 2
 PARITY_FRAMES = 10
@@ -180,79 +174,66 @@ def write_bundle(
     Raises:
         ParityError: ONNX Runtime and PyTorch disagree by more than PARITY_TOLERANCE.
     """
-    temporary = folder.with_name(folder.name + ".part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    teacher, student, memory = method.graphs()
-    example = run_torch(method, calibration_frames[0])
-    write_image_graph(teacher, temporary / "teacher.onnx")
-    write_image_graph(student, temporary / "student.onnx")
-    write_memory_graph(memory, example, temporary / "memory.onnx")
-    banks: dict[str, Any] = {bank_of(layer): b.numpy() for layer, b in method.banks.items()}
-    np.savez(temporary / "prototypes.npz", **banks)
-    runner = GraphRunner(temporary)
-    parity = _check_parity(method, runner, calibration_frames)
-    stored: dict[str, Any] = {}
-    if method.half_weights:
-        for network in ("teacher", "student"):
-            store_half(temporary / f"{network}.onnx")
-        single, runner = runner, GraphRunner(temporary)
-        stored["weights"] = {
-            "stored": "float16",
-            "relative_error": _largest_errors(
-                single.run, runner, calibration_frames, "rounded weights"
-            ),
+    with written_whole(folder) as temporary:
+        teacher, student, memory = method.graphs()
+        example = run_torch(method, calibration_frames[0])
+        write_image_graph(teacher, temporary / "teacher.onnx")
+        write_image_graph(student, temporary / "student.onnx")
+        write_memory_graph(memory, example, temporary / "memory.onnx")
+        banks: dict[str, Any] = {bank_of(layer): b.numpy() for layer, b in method.banks.items()}
+        np.savez(temporary / "prototypes.npz", **banks)
+        runner = GraphRunner(temporary)
+        parity = _check_parity(method, runner, calibration_frames)
+        stored: dict[str, Any] = {}
+        if method.half_weights:
+            for network in ("teacher", "student"):
+                store_half(temporary / f"{network}.onnx")
+            single, runner = runner, GraphRunner(temporary)
+            stored["weights"] = {
+                "stored": "float16",
+                "relative_error": _largest_errors(
+                    single.run, runner, calibration_frames, "rounded weights"
+                ),
+            }
+        method_record = _method_record(method)
+        input_size = {"height": method.size[0], "width": method.size[1]}
+        calibration = calibration_record(
+            runner, calibration_frames, {"method": method_record, "input_size": input_size}
+        )
+        if pictured is not None:
+            _write_pictures(temporary, method, runner, method_record, pictured)
+        manifest = {
+            "format_version": FORMAT_VERSION,
+            "name": name,
+            "licence": licence,
+            "input_size": input_size,
+            "classes": [asdict(c) | {"colour": list(c.colour)} for c in method.teacher.classes],
+            "teacher": {
+                "architecture": method.teacher.architecture,
+                "width": method.teacher.width,
+                **method.teacher.network.settings,
+                "strides": method.teacher.network.strides,
+                "trained_on": method.teacher.trained_on,
+            },
+            "student": method.student_description,
+            "method": method_record,
+            "calibration": calibration,
+            "parity": parity,
+            **stored,
+            "graphs": {
+                graph: _tensor_specifications(session) for graph, session in runner.sessions.items()
+            },
+            "files": file_records(sorted(temporary.iterdir())),
+            "fitted_on": fitted_on,
+            "exporter": {
+                "cosme_ros": cosme_ros.__version__,
+                "torch": torch.__version__,
+                "onnx": version("onnx"),
+                "onnxruntime": onnxruntime.__version__,  # whichever of its builds is installed
+                "opset": str(OPSET),
+            },
         }
-    method_record = _method_record(method)
-    input_size = {"height": method.size[0], "width": method.size[1]}
-    calibration = calibration_record(
-        runner,
-        calibration_frames,
-        tqdm(range(len(calibration_frames)), "calibration", unit="frame"),
-        {"method": method_record, "input_size": input_size},
-        static_mask=calibration_frames.static_mask,
-    )
-    if pictured is not None:
-        _write_pictures(temporary, method, runner, method_record, pictured)
-    manifest = {
-        "format_version": FORMAT_VERSION,
-        "name": name,
-        "licence": licence,
-        "input_size": input_size,
-        "classes": [asdict(c) | {"colour": list(c.colour)} for c in method.teacher.classes],
-        "teacher": {
-            "architecture": method.teacher.architecture,
-            "width": method.teacher.width,
-            **method.teacher.network.settings,
-            "strides": method.teacher.network.strides,
-            "trained_on": method.teacher.trained_on,
-        },
-        "student": method.student_description,
-        "method": method_record,
-        "calibration": calibration,
-        "parity": parity,
-        **stored,
-        "graphs": {
-            graph: _tensor_specifications(session) for graph, session in runner.sessions.items()
-        },
-        "files": {
-            path.name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-            for path in sorted(temporary.iterdir())
-        },
-        "fitted_on": fitted_on,
-        "exporter": {
-            "cosme_ros": _own_version(),
-            "torch": torch.__version__,
-            "onnx": version("onnx"),
-            "onnxruntime": onnxruntime.__version__,  # whichever of its builds is installed
-            "opset": str(OPSET),
-        },
-    }
-    jsonschema.validate(manifest, json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
-    written = write_manifest(temporary, manifest)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
-    return written
+        return write_checked_manifest(temporary, manifest)
 
 
 def _method_record(method: FittedMethod) -> dict[str, Any]:
@@ -321,14 +302,7 @@ def _largest_errors(
     frames: FitFrames,
     title: str,
 ) -> dict[str, float]:
-    """Return by output the largest relative error over some of the frames.
-
-    Args:
-        reference: every output by name, for one image uint8 [H, W, 3] BGR.
-        runner: of the graphs that are checked.
-        frames: the first PARITY_FRAMES of them count.
-        title: for the progress bar.
-    """
+    """Return by output the largest relative error over the first PARITY_FRAMES frames."""
     largest: dict[str, float] = {}
     for index in tqdm(range(min(PARITY_FRAMES, len(frames))), title, unit="frame"):
         wanted = reference(frames[index])
@@ -348,11 +322,3 @@ def _tensor_specifications(session: onnxruntime.InferenceSession) -> dict[str, A
         "inputs": describe(session.get_inputs()),
         "outputs": describe(session.get_outputs()),
     }
-
-
-def _own_version() -> str:
-    package = Path(__file__).parents[2] / "package.xml"
-    if not package.exists():
-        return "unknown"
-    text = package.read_text(encoding="utf-8")
-    return text.split("<version>")[1].split("</version>")[0]

@@ -5,7 +5,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from tqdm import tqdm
 
-from cosme_ros.postprocessing.static_mask import StaticMask
-from training.datasets.interface import FrameSource
+from training.datasets.normal_frames import FitFrames
 from training.export.calibration_record import calibration_record
 from training.export.graph_runner import GraphRunner
 from training.export.half_weights import load_unpacked
@@ -41,40 +41,28 @@ class _Frames(CalibrationDataReader):
         return None if frame is None else {"image": frame[None]}
 
 
-def to_int8(
-    frames: FrameSource,
-    count: Callable[[str, Iterable[int]], Iterable[int]],
-    static_mask: StaticMask | None = None,
-) -> Convert:
-    """Make a `faster_bundle.Convert` to int8 by the ranges that `frames` show.
+def to_int8(frames: FitFrames) -> Convert:
+    """Make a `lower_precision.Convert` to int8 by the ranges that `frames` show.
 
     Scores move by more than rounding, so the calibration table is measured anew, on the same
     frames. Banks stay as they are, and so does the memory graph, which computes in float32.
 
     Args:
-        frames: normal ones, uint8 [H, W, 3] BGR; a dozen show the ranges, the table wants more.
-        count: given a title and the numbers of the frames, passes these on, for a progress bar.
-        static_mask: of the frames; what it hides is not in the table. Ranges are of whole frames,
-            which is what the networks see.
+        frames: normal ones; a dozen show the ranges, the table wants more. What their static mask
+            hides is not in the table. Ranges are of whole frames, which is what the networks see.
     """
 
     def convert(bundle: Path, folder: Path, manifest: dict[str, Any]) -> None:
         for network in NETWORKS:
-            titled = count(f"ranges, {network}", range(len(frames)))
+            numbers = tqdm(range(len(frames)), f"ranges, {network}", unit="frame")
             quantise_network(
                 bundle / f"{network}.onnx",
                 folder / f"{network}.onnx",
-                (frames[index] for index in titled),
+                (frames[index] for index in numbers),
             )
         for file in ("memory.onnx", "prototypes.npz"):
             shutil.copyfile(bundle / file, folder / file)
-        manifest["calibration"] = calibration_record(
-            GraphRunner(folder),
-            frames,
-            count("calibration", range(len(frames))),
-            manifest,
-            static_mask=static_mask,
-        )
+        manifest["calibration"] = calibration_record(GraphRunner(folder), frames, manifest)
 
     return convert
 

@@ -3,27 +3,28 @@
 
 """A bundle made faster by a lower precision, and what that costs, measured."""
 
-import hashlib
-import json
-import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import jsonschema
 import numpy as np
 from tqdm import tqdm
 
-from cosme_ros.bundle.writing import write_manifest
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.labels import IGNORED, to_size
 from cosme_ros.postprocessing.static_mask import StaticMask
 from training.datasets.registry import Dataset
 from training.errors import UsageError
-from training.export.bundle_writer import SCHEMA_PATH, relative_error
+from training.export.bundle_writer import relative_error
 from training.export.graph_runner import GraphRunner
-from training.export.manifest import manifest_sha256, read_manifest
+from training.export.manifest import (
+    file_records,
+    manifest_sha256,
+    read_manifest,
+    write_checked_manifest,
+    written_whole,
+)
 
 MOST_PRECISION_LOST = 0.005
 """Share of the average precision that a faster bundle may cost."""
@@ -44,6 +45,8 @@ _REMEDIES: dict[Precision, str] = {
 Convert = Callable[[Path, Path, dict[str, Any]], None]
 """Writes the four files of the bundle at the first path, converted, to the second, and brings the
 manifest, which it is given, up to date with them, but for hashes."""
+
+OpenBundle = Callable[[Path], GraphRunner]
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,7 @@ def write_faster_bundle(
     precision: Precision,
     convert: Convert,
     dataset: Dataset,
-    count: Callable[[Iterable[int]], Iterable[int]],
-    open_lower: Callable[[Path], GraphRunner] = GraphRunner,
+    open_lower: OpenBundle = GraphRunner,
     static_mask: StaticMask | None = None,
 ) -> PrecisionCost:
     """Write `bundle` in a lower precision to `out`, which appears whole or not at all.
@@ -98,7 +100,6 @@ def write_faster_bundle(
         precision: what the networks compute in.
         convert: makes the files.
         dataset: with labels 0 normal, 1 anomaly, 255 not judged.
-        count: passes the numbers of the frames on, for a progress bar.
         open_lower: opens what was written, as it computes where it is for.
         static_mask: of the bundle's camera. What it hides of frames with its ratio of sides is
             neither judged nor compared; other frames are another camera's, and are judged whole.
@@ -112,13 +113,10 @@ def write_faster_bundle(
         raise UsageError(f"{bundle} is in {manifest['precision']['networks']} already")
     if out.resolve() == bundle.resolve():
         raise UsageError(f"{out} is the bundle itself; another folder is right")
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    with written_whole(out) as part:
         convert(bundle, part, manifest)
         runners = (GraphRunner(bundle), open_lower(part))
-        cost = _compare(runners, precision, dataset, count, static_mask)
+        cost = _compare(runners, precision, dataset, static_mask)
         if cost.lost > MOST_PRECISION_LOST:
             raise UsageError(
                 f"{precision} would lose {cost.lost:.1%} of the average precision on "
@@ -126,11 +124,19 @@ def write_faster_bundle(
                 f"{cost.average_precision:.4f}); at most {MOST_PRECISION_LOST:.1%} is right. "
                 f"Nothing was written. {_REMEDIES[precision]}"
             )
-        _write_manifest(part, manifest, bundle, precision, dataset, cost)
-        shutil.rmtree(out, ignore_errors=True)
-        part.replace(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        manifest["precision"] = {
+            "networks": precision,
+            "made_from": manifest_sha256(bundle),
+            "measured_on": dataset.title,
+            "frames": cost.frames,
+            "average_precision": cost.average_precision,
+            "single_average_precision": cost.single_average_precision,
+            "relative_error": cost.relative_error,
+        }
+        # Pictures of prototypes stay behind.
+        files = (part / file for file in manifest["files"])
+        manifest["files"] = file_records(path for path in files if path.exists())
+        write_checked_manifest(part, manifest)
     return cost
 
 
@@ -138,21 +144,21 @@ def _compare(
     runners: tuple[GraphRunner, GraphRunner],
     precision: Precision,
     dataset: Dataset,
-    count: Callable[[Iterable[int]], Iterable[int]],
     static_mask: StaticMask | None,
 ) -> PrecisionCost:
     """Measure the bundle in float32 and the other one, in this order, on the same frames."""
     is_other_camera = False
     histograms = (AnomalyHistogram(), AnomalyHistogram())
     largest: dict[str, float] = {}
-    for index in count(range(len(dataset.source))):
+    for index in tqdm(range(len(dataset.source)), "both precisions", unit="frame"):
         image, label = dataset.source[index]
         wanted, found = (runner.run(image) for runner in runners)
         for name, value in found.items():
             if not np.isfinite(value).all():
                 raise UsageError(
-                    f"{name} is NaN or infinite in {precision} on {dataset.frame_name(index)}: the "
-                    "networks' values are too large for it (float16 ends at 65504)"
+                    f"{name} is NaN or infinite in {precision} on "
+                    f"{dataset.source.frame_name(index)}: the networks' values are too large for "
+                    "it (float16 ends at 65504)"
                 )
         height, width = label.shape
         mask = static_mask
@@ -179,29 +185,3 @@ def _compare(
         )
     before, after = (histogram.result().average_precision for histogram in histograms)
     return PrecisionCost(len(dataset.source), after, before, largest)
-
-
-def _write_manifest(
-    folder: Path,
-    manifest: dict[str, Any],
-    origin: Path,
-    precision: Precision,
-    dataset: Dataset,
-    cost: PrecisionCost,
-) -> None:
-    manifest["precision"] = {
-        "networks": precision,
-        "made_from": manifest_sha256(origin),
-        "measured_on": dataset.title,
-        "frames": cost.frames,
-        "average_precision": cost.average_precision,
-        "single_average_precision": cost.single_average_precision,
-        "relative_error": cost.relative_error,
-    }
-    manifest["files"] = {
-        file: {"sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
-        for file in manifest["files"]
-        if (folder / file).exists()  # pictures of prototypes stay behind
-    }
-    jsonschema.validate(manifest, json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
-    write_manifest(folder, manifest)

@@ -5,17 +5,24 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 
+from cosme_ros.bundle.writing import write_manifest
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from cosme_ros.postprocessing.static_mask import StaticMask, StaticMaskError, load_static_mask
 from training.errors import UsageError
 
 MANIFEST_FILE = "manifest.json"
+
+SCHEMA_PATH = Path(__file__).parents[2] / "cosme_ros" / "bundle" / "bundle_schema.json"
+"""The contract with the vehicle half."""
 
 
 def read_manifest(bundle: Path) -> dict[str, Any]:
@@ -26,6 +33,40 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
     """
     manifest: dict[str, Any] = json.loads(_manifest_path(bundle).read_text(encoding="utf-8"))
     return manifest
+
+
+def input_size(manifest: Mapping[str, Any]) -> tuple[int, int]:
+    """Return (height, width) in pixels of the network input that a manifest names."""
+    size = manifest["input_size"]
+    return size["height"], size["width"]
+
+
+@contextmanager
+def written_whole(bundle: Path) -> Iterator[Path]:
+    """Give a folder to write a bundle to; it becomes `bundle` at the end of the block.
+
+    An error in the block leaves `bundle` as it was.
+    """
+    part = bundle.with_name(bundle.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        shutil.rmtree(bundle, ignore_errors=True)
+        part.replace(bundle)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def file_records(files: Iterable[Path]) -> dict[str, dict[str, str]]:
+    """Return a manifest's `files`: the SHA-256 of each."""
+    return {path.name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in files}
+
+
+def write_checked_manifest(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Write a bundle's manifest, which must agree with the schema; return it as written."""
+    jsonschema.validate(manifest, json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+    return write_manifest(folder, manifest)
 
 
 def manifest_sha256(bundle: Path) -> str:

@@ -4,33 +4,16 @@
 """Normal frames in the size of the network input, split into fitting and calibration."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from training.compute import start_worker, without_worker_traceback
+from training.compute import load_batches
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
-
-
-@dataclass(frozen=True)
-class CropSettings:
-    """How training batches are cut out of frames.
-
-    Attributes:
-        batch: crops a step.
-        height, width: of a crop, in pixels of the network input.
-        seed: of the choice; step and seed alone decide what a batch holds, so that a resumed
-            run sees what an uninterrupted one would have.
-    """
-
-    batch: int
-    height: int
-    width: int
-    seed: int
+from training.fitting.settings import StudentSettings
 
 
 class Crops(NamedTuple):
@@ -49,10 +32,12 @@ class Crops(NamedTuple):
 class CropBatches(Dataset[Crops]):
     """Batch number `step`: random crops and flips.
 
+    Step and seed alone decide what a batch holds, so that a resumed run sees what an uninterrupted
+    one would have.
+
     Args:
         frames: what to cut out of.
-        steps: number of batches.
-        settings: how to cut.
+        settings: number of batches, number and size of their crops, and the seed.
         share: places of the batch that are wanted, where processes share it; None is all.
 
     Raises:
@@ -62,37 +47,37 @@ class CropBatches(Dataset[Crops]):
     def __init__(
         self,
         frames: FitFrames,
-        steps: int,
-        settings: CropSettings,
+        settings: StudentSettings,
         share: range | None = None,
     ) -> None:
         self._frames = frames
-        self._steps = steps
         self._settings = settings
         self._share = range(settings.batch) if share is None else share
-        if settings.height > frames.size[0] or settings.width > frames.size[1]:
+        self._crop = (settings.crop_height, settings.crop_width)
+        if self._crop[0] > frames.size[0] or self._crop[1] > frames.size[1]:
             raise UsageError(
-                f"a crop of {settings.height}x{settings.width} does not fit into the network "
+                f"a crop of {self._crop[0]}x{self._crop[1]} does not fit into the network "
                 f"input of {frames.size[0]}x{frames.size[1]}"
             )
 
     def __len__(self) -> int:
-        return self._steps
+        return self._settings.steps
 
     def __getitem__(self, step: int) -> Crops:
         settings = self._settings
         random = np.random.default_rng([settings.seed, step])
         crops, visible = [], []
         height, width = self._frames.size
+        tall, wide = self._crop
         mask = self._frames.static_mask
         looked_at = None if mask is None else mask.at(height, width)
         for place, index in enumerate(random.integers(len(self._frames), size=settings.batch)):
-            top = random.integers(height - settings.height + 1)
-            left = random.integers(width - settings.width + 1)
+            top = random.integers(height - tall + 1)
+            left = random.integers(width - wide + 1)
             mirrored = random.random() < 0.5
             # Chance is asked for every place, so that a share is what the whole would have there.
             if place in self._share:
-                part = np.s_[top : top + settings.height, left : left + settings.width]
+                part = np.s_[top : top + tall, left : left + wide]
                 order = slice(None, None, -1) if mirrored else slice(None)
                 crops.append(self._frames[int(index)][part][:, order])
                 if looked_at is not None:
@@ -104,12 +89,5 @@ class CropBatches(Dataset[Crops]):
 
     def batches(self, first_step: int, workers: int) -> Iterator[Crops]:
         """Batches from `first_step` on, prepared by `workers` processes."""
-        loader = DataLoader(
-            self,
-            batch_size=None,
-            sampler=range(first_step, self._steps),
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-            worker_init_fn=start_worker,
-        )
-        return without_worker_traceback(loader)
+        steps = range(first_step, len(self))
+        return load_batches(self, steps, batch_size=None, workers=workers)

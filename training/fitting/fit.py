@@ -15,6 +15,7 @@ from lightning_fabric.loggers import Logger
 from torch import nn
 from tqdm import tqdm
 
+from cosme_ros.atomic_files import write_atomically
 from training.compute import ALONE, Compute, batch_share
 from training.datasets.interface import FrameSource
 from training.datasets.normal_frames import FitFrames, open_static_mask, split_frames
@@ -28,8 +29,7 @@ from training.fitting.students import described, fit_student
 from training.fitting.suitability import explained_variance, measure_suitability
 from training.layers import bank_of, is_generalist_layer
 from training.method.generalist import Generalist
-from training.method.graphs import CLASS_ID, AnyStudent, MemoryGraph, TeacherGraph
-from training.method.ridge_student import RidgeStudent
+from training.method.graphs import CLASS_ID, MemoryGraph, TeacherGraph
 from training.method.standardisation import ClassStatistics, StatisticsAccumulator
 from training.teachers.checkpoint import TeacherCheckpoint
 from training.teachers.interface import Teacher
@@ -139,7 +139,7 @@ def fit(
             grid=settings.memory.grid(settings.size),
         )
         similarity_gap = suitability.similarity_gap
-        fitted_on["suitability"] = suitability.as_dict()
+        fitted_on["suitability"] = asdict(suitability)
         student.network.to(fabric.device)
         explained = explained_variance(teacher.network, student.network, held_out)
     # What is exported and checked runs where vehicles and parity checks run: on the CPU.
@@ -154,7 +154,7 @@ def fit(
             **described(settings.student),
             "supervised_layers": list(settings.student.layers),
             "explained_variance": explained,
-            **_generalist_description(student.network),
+            **({} if generalist is None else {"channels": generalist.layer_channels}),
         },
         banks=banks,
         evaluation_layers=settings.evaluation_layers,
@@ -233,11 +233,7 @@ def _picture_size(settings: FitSettings) -> tuple[int, int] | None:
 def _open_generalist(
     teacher: Teacher, frames: FitFrames, settings: FitSettings
 ) -> Generalist | None:
-    """Return the generalist, where there is to be one.
-
-    Raises:
-        UsageError: it cannot be had, or its layers are to be remembered and it is not wanted.
-    """
+    """Return the generalist, where there is to be one."""
     if isinstance(settings.student, RidgeSettings):
         generalist = build_generalist(teacher, frames, settings.student)
         known = generalist.slices()
@@ -253,12 +249,6 @@ def _open_generalist(
             f"remembered: {', '.join(settings.memory.layers)}"
         )
     return None
-
-
-def _generalist_description(network: AnyStudent) -> dict[str, Any]:
-    if not isinstance(network, RidgeStudent):
-        return {}
-    return {"channels": network.generalist.layer_channels}
 
 
 def _check_layers(settings: FitSettings) -> None:
@@ -312,7 +302,4 @@ def _claim(work: Path, record: str, *, write: bool) -> None:
             )
     elif write:
         work.mkdir(parents=True, exist_ok=True)
-        # By way of another name: a kill while writing would leave a record that nothing matches.
-        unfinished = path.with_suffix(".part")
-        unfinished.write_text(record, encoding="utf-8")
-        unfinished.replace(path)
+        write_atomically(path, record)

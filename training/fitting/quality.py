@@ -3,7 +3,6 @@
 
 """The grade of a bundle by its self-test, and remedies."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -12,8 +11,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cosme_ros.bundle.content_digest import with_content_digest
+from cosme_ros.bundle.writing import write_manifest
 from training.datasets.normal_frames import FitFrames
+from training.export.manifest import read_manifest
 from training.fitting.self_test import (
     MOST_PICTURES,
     SMALL_PIXELS,
@@ -90,7 +90,8 @@ class Quality:
         return [
             f"self-test: {self.grade.value}. Of {test.all.things} things painted into held-back "
             f"frames {_percent(test.all.found)} are found at a false-positive rate of "
-            f"{test.false_positive_rate:g} ({_by_size(test)}); "
+            f"{test.false_positive_rate:g} (small: {_found(test.small)}, large: "
+            f"{_found(test.large)}); "
             f"AP {_percent(test.all.average_precision)}, FPR95 {_percent(test.all.fpr95)}. "
             "With light and colours changed, by which it is graded: "
             f"AP {_percent(test.other_light.average_precision)}, "
@@ -114,8 +115,7 @@ def grade_bundle(
     Returns:
         The quality, and the manifest with it under `fitted_on.quality`.
     """
-    path = folder / "manifest.json"
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
     figures = SelfTestFigures(alarm_line(manifest)[0])
     sheet = SelfTestSheet(MOST_PICTURES)
     pictures = scored_pictures(folder, held_out, seed, MOST_PICTURES)
@@ -126,13 +126,7 @@ def grade_bundle(
     quality = grade(figures.result(), facts)
     sheet.write(sheet_path, quality.lines()[0])
     manifest["fitted_on"]["quality"] = quality.as_dict()
-    manifest = with_content_digest(manifest)
-    # By way of another name: a kill while writing would leave half a manifest. Beside the bundle,
-    # which holds what its manifest lists and nothing else.
-    unfinished = folder.with_name(folder.name + ".manifest.part")
-    unfinished.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
-    return quality, manifest
+    return quality, write_manifest(folder, manifest)
 
 
 def grade(test: SelfTest, facts: FitFacts) -> Quality:
@@ -193,8 +187,5 @@ def _percent(share: float | None) -> str:
     return "none" if share is None else f"{100 * share:.0f} %"
 
 
-def _by_size(test: SelfTest) -> str:
-    def of(name: str, figures: Figures) -> str:
-        return f"{name}: {_percent(figures.found)} of {figures.things}"
-
-    return f"{of('small', test.small)}, {of('large', test.large)}"
+def _found(figures: Figures) -> str:
+    return f"{_percent(figures.found)} of {figures.things}"

@@ -3,8 +3,6 @@
 
 """Fits the two closed forms of the consensus to normal frames, resumable."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,8 +16,9 @@ from training.errors import UsageError
 from training.fitting.settings import SAVE_EVERY, RidgeSettings
 from training.interrupts import deferred_interrupt
 from training.layers import NOTHING
-from training.method.consensus import BackwardMap, SecondMoments
+from training.method.consensus import SecondMoments
 from training.method.generalist import Generalist, on_grid
+from training.method.graphs import FittedStudent
 from training.method.preprocessing import Preprocessing
 from training.method.ridge_student import RidgeStudent
 from training.teachers.any_module import FeatureModule, parse_layers, parse_normalization
@@ -51,20 +50,6 @@ def load_generalist_encoder(settings: RidgeSettings, size: tuple[int, int]) -> n
         normalization=parse_normalization(settings.normalization),
         sizes=(size,),
     ).eval()
-
-
-@dataclass(frozen=True)
-class ClosedForm:
-    """What one pass over the frames decides.
-
-    Attributes:
-        student: says the teacher's layers from the generalist; in evaluation mode, frozen, on the
-            CPU.
-        backward: layer of the teacher to the map that explains the generalist by it.
-    """
-
-    student: RidgeStudent
-    backward: Mapping[str, BackwardMap]
 
 
 # Not inference_mode: parameters that are made in it cannot go to a GPU and be used there.
@@ -113,7 +98,7 @@ def fit_closed_form(
     *,
     fabric: Fabric,
     save_every: int = SAVE_EVERY,
-) -> ClosedForm:
+) -> FittedStudent:
     """Minimise Eq. 5 and its counterpart over all frames and their mirror images.
 
     Args:
@@ -126,7 +111,8 @@ def fit_closed_form(
         save_every: frames between two saves; does not change the result.
 
     Returns:
-        Student and backward maps; the same in all processes.
+        Student, in evaluation mode, frozen, on the CPU, and backward maps; the same in all
+        processes.
     """
     device = fabric.device
     generalist.to(device)
@@ -187,4 +173,4 @@ def fit_closed_form(
         layer: moments.backward_map(None if layer == NOTHING else layer, settings.backward_penalty)
         for layer in settings.backward_layers
     }
-    return ClosedForm(student.requires_grad_(False).eval(), backward)
+    return FittedStudent(student.requires_grad_(False).eval(), backward)

@@ -18,7 +18,7 @@ from training.compute import (
     step_seed,
 )
 from training.datasets.normal_frames import FitFrames
-from training.fitting.crops import CropBatches, CropSettings
+from training.fitting.crops import CropBatches
 from training.fitting.settings import SAVE_EVERY, StudentSettings
 from training.interrupts import deferred_interrupt
 from training.method.preprocessing import Preprocessing
@@ -74,8 +74,7 @@ def train_student(
         first = state["step"]
     teacher_input = Preprocessing(teacher.mean, teacher.standard_deviation).to(device)
     student_input = Preprocessing(student.mean, student.standard_deviation).to(device)
-    crops = CropSettings(settings.batch, settings.crop_height, settings.crop_width, settings.seed)
-    batches = CropBatches(frames, settings.steps, crops, share).batches(first, settings.workers)
+    batches = CropBatches(frames, settings, share).batches(first, settings.workers)
     progress = tqdm(
         batches,
         "student",

@@ -9,7 +9,6 @@ known. They are scored by the bundle's own ONNX graphs: what is measured is what
 however the score is made. Nothing is fitted or chosen by the result.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ import numpy as np
 
 from cosme_ros.bundle.calibration_table import Calibration, rate_to_run_at
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
+from training.datasets.interface import evenly_spread
 from training.datasets.normal_frames import FitFrames
 from training.datasets.painting import (
     choose_places,
@@ -31,6 +31,7 @@ from training.datasets.painting import (
     to_bytes,
 )
 from training.export.graph_runner import GraphRunner
+from training.export.manifest import read_manifest
 from training.method.graphs import CLASS_ID
 
 MOST_PICTURES = 48
@@ -174,7 +175,7 @@ def scored_pictures(
         seed: the same seed, frames and bundle give the same pictures and scores.
         most_pictures: how many are painted.
     """
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
     drivable = [number for number, c in enumerate(manifest["classes"]) if c["drivable"]]
     threshold = alarm_line(manifest)[1]
     runner = GraphRunner(folder)
@@ -190,10 +191,7 @@ def scored_pictures(
             if looked_at is not None:
                 visible = ground & looked_at
                 ground = visible if visible.any() else looked_at
-            roads[index] = (
-                ground,
-                float(drivable_places.mean()),
-            )
+            roads[index] = (ground, float(drivable_places.mean()))
         rng = np.random.default_rng((seed, number))
         donor = frames[int(rng.integers(len(frames)))]
         ground, road_share = roads[index]
@@ -289,7 +287,7 @@ def picture_frames(count: int, most: int) -> list[int]:
     [0, 1, 0, 1, 0]
     """
     if count >= most:
-        return [int(index) for index in np.linspace(0, count - 1, most).round()]
+        return evenly_spread(count, most)
     return [number % count for number in range(most)]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.datasets.interface import evenly_spread
 from training.errors import UsageError
 from training.fitting.self_test import ScoredPicture
 
@@ -28,8 +29,7 @@ class SelfTestSheet:
     """Collects some of the pictures, evenly spread, each shrunk when it is added."""
 
     def __init__(self, pictures: int) -> None:
-        count = min(MOST_TILES, pictures)
-        self._wanted = set(np.linspace(0, pictures - 1, count).round().astype(int).tolist())
+        self._wanted = evenly_spread(pictures, MOST_TILES)
         self._added = 0
         self._tiles: list[np.ndarray] = []
 

@@ -8,7 +8,7 @@ beside the bundle, so that they can be given to `--config` again. A file may lea
 stay at its default. `kind` of the student says which of the two classes its fields are of.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,46 @@ from training.method.presets import Standardisation, StudentKind
 
 _STUDENTS = {StudentKind.RIDGE.value: RidgeSettings, StudentKind.SCRATCH.value: StudentSettings}
 _KIND = "kind"
+
+
+def _same(*names: str) -> dict[str, str]:
+    return dict(zip(names, names, strict=True))
+
+
+# Fields to the options of `fit`.
+_OF_FIT = {
+    **_same("size", "evaluation_layers", "smoothing", "auxcon_power", "backward_power"),
+    **_same("half_weights", "prototype_pictures", "calibration_share"),
+    **_same("static_mask", "image_rotation", "image_flip"),
+    "most_frames": "max_frames",
+}
+_OF_MEMORY = {
+    **_same("pooled", "prototypes", "momentum", "seed"),
+    "layers": "memory_layers",
+    "epochs": "memory_epochs",
+    "layer_thresholds": "similarity_threshold",
+    "layer_powers": "layer_power",
+}
+_OF_RIDGE = {
+    _KIND: "student",
+    "layers": "supervised_layers",
+    "backbone": "student_backbone",
+    "normalization": "student_normalization",
+    "weights": "student_weights",
+    "size": "student_size",
+    "penalty": "ridge_penalty",
+    "backward_layers": "backward_layers",
+    "backbone_layers": "student_layers",
+    "module_layers": "student_layers",
+}
+_OF_SCRATCH = {
+    **_same("batch", "learning_rate", "workers"),
+    _KIND: "student",
+    "layers": "supervised_layers",
+    "architecture": "student_architecture",
+    "width": "student_width",
+    "steps": "student_steps",
+}
 
 
 def settings_path(bundle: Path) -> Path:
@@ -73,48 +113,25 @@ def read_settings(file: Path) -> dict[str, Any]:
 def option_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of `fit` that stand for the content of a settings file, with values."""
     memory, student = content.get("memory", {}), content.get("student", {})
-    ridge = student.get(_KIND) == StudentKind.RIDGE
-    defaults: dict[str, Any] = {}
-
-    def take(source: Mapping[str, Any], field: str, option: str, form: Callable = _same) -> None:
+    of_student = _OF_RIDGE if student.get(_KIND) == StudentKind.RIDGE else _OF_SCRATCH
+    defaults = {
+        option: _as_option(source[field])
+        for source, options in ((content, _OF_FIT), (memory, _OF_MEMORY), (student, of_student))
+        for field, option in options.items()
         # What is None in the settings is what the option is without a value.
-        if source.get(field) is not None:
-            defaults[option] = form(source[field])
-
-    for field in ("size", "smoothing", "auxcon_power", "backward_power", "half_weights",
-                  "calibration_share", "prototype_pictures"):  # fmt: skip
-        take(content, field, field)
-    take(content, "most_frames", "max_frames")
-    for field in ("static_mask", "image_rotation", "image_flip"):
-        take(content, field, field)
+        if source.get(field) is not None
+    }
+    if "stride" in memory:
+        defaults["memory_stride"] = memory["stride"] or 0
     if "guided" in content:
         filtered = content["guided"] or {"radius": 0.0, "epsilon": 0.0}
         defaults["guided"] = (filtered.get("radius"), filtered.get("epsilon"))
-    take(content, "evaluation_layers", "evaluation_layers", _joined)
-    take(content, "standardised", "standardisation", _standardisation)
-    take(memory, "layers", "memory_layers", _joined)
-    take(memory, "epochs", "memory_epochs")
-    take(memory, "layer_thresholds", "similarity_threshold", _by_layer)
-    take(memory, "layer_powers", "layer_power", _by_layer)
-    take(memory, "stride", "memory_stride", _stride)
-    for field in ("pooled", "prototypes", "momentum", "seed"):
-        take(memory, field, field)
-    take(student, _KIND, "student")
-    take(student, "layers", "supervised_layers", _joined)
-    if ridge:
-        for field in ("backbone", "normalization", "weights", "size"):
-            take(student, field, f"student_{field}")
-        take(student, "penalty", "ridge_penalty")
-        take(student, "backward_layers", "backward_layers", _joined)
-        take(student, "backbone_layers", "student_layers", _joined)
-        take(student, "module_layers", "student_layers")
-    else:
-        for field in ("architecture", "width", "steps"):
-            take(student, field, f"student_{field}")
-        for field in ("batch", "learning_rate", "workers"):
-            take(student, field, field)
-        if {"crop_height", "crop_width"} <= set(student):
-            defaults["crop"] = (student["crop_height"], student["crop_width"])
+    if content.get("standardised") is not None:
+        standardised = content["standardised"]
+        chosen = Standardisation.CLASS if standardised else Standardisation.NONE
+        defaults["standardisation"] = chosen.value
+    if of_student is _OF_SCRATCH and {"crop_height", "crop_width"} <= set(student):
+        defaults["crop"] = (student["crop_height"], student["crop_width"])
     return defaults
 
 
@@ -147,21 +164,10 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _same(value: Any) -> Any:
+def _as_option(value: Any) -> Any:
+    """Return a value as the command line has it: layers, and numbers by layer, in one text."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{layer}={number!r}" for layer, number in value.items())
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ",".join(value)
     return value
-
-
-def _joined(layers: list[str]) -> str:
-    return ",".join(layers)
-
-
-def _by_layer(numbers: Mapping[str, float]) -> str:
-    return ",".join(f"{layer}={number!r}" for layer, number in numbers.items())
-
-
-def _standardisation(standardised: bool) -> str:
-    return (Standardisation.CLASS if standardised else Standardisation.NONE).value
-
-
-def _stride(stride: int | None) -> int:
-    return stride or 0

@@ -30,10 +30,9 @@ def fit_student(
     """Fit the student that the settings are for; see train_student and fit_closed_form."""
     if isinstance(settings, RidgeSettings):
         assert generalist is not None
-        closed = fit_closed_form(
+        return fit_closed_form(
             teacher, generalist, frames, settings, state_path, fabric=fabric, save_every=save_every
         )
-        return FittedStudent(closed.student, closed.backward)
     return FittedStudent(
         train_student(teacher, frames, settings, state_path, fabric=fabric, save_every=save_every)
     )

@@ -7,14 +7,12 @@ They do not say how good a bundle is: a teacher that was trained for longer is s
 finds less. That is what `quality.py` is for, which also says what these figures are read for.
 """
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from tqdm import tqdm
 
-from cosme_ros.postprocessing.static_mask import StaticMask
 from training.datasets.normal_frames import FitFrames
 from training.fitting.memory import places_of, visible_vectors
 from training.layers import OUTPUT
@@ -48,10 +46,6 @@ class Suitability:
     norm_ratio: dict[str, float]
     dead_prototypes: dict[str, float]
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        return asdict(self)
-
 
 @torch.inference_mode()
 def measure_suitability(
@@ -73,83 +67,69 @@ def measure_suitability(
         pooled: whether the banks are of pooled layers.
         grid: that finer layers were pooled to; None: that of the coarsest.
     """
-    seen = _Sums(banks, pooled, grid, fitted.static_mask)
-    unseen = _Sums(banks, pooled, grid, held_out.static_mask)
-    for features in _features(teacher, fitted, "suitability, fitted frames"):
-        seen.add(features)
-    for features in _features(teacher, held_out, "suitability, held-out frames"):
-        unseen.add(features)
-    similarity, seen_similarity = unseen.similarity(), seen.similarity()
-    norm, seen_norm = unseen.norm(), seen.norm()
+    seen = _measure(teacher, banks, fitted, "suitability, fitted frames", pooled, grid)
+    unseen = _measure(teacher, banks, held_out, "suitability, held-out frames", pooled, grid)
     return Suitability(
-        unseen.confidence(),
-        similarity,
-        {layer: seen_similarity[layer] - similarity[layer] for layer in banks},
-        {layer: norm[layer] / seen_norm[layer] if seen_norm[layer] else 0.0 for layer in banks},
-        seen.dead(),
+        unseen.confidence,
+        unseen.similarity,
+        {layer: seen.similarity[layer] - unseen.similarity[layer] for layer in banks},
+        {
+            layer: unseen.norm[layer] / seen.norm[layer] if seen.norm[layer] else 0.0
+            for layer in banks
+        },
+        seen.dead,
     )
 
 
-class _Sums:
-    """Of one part's frames, by layer."""
+class _Part(NamedTuple):
+    """Figures of one part's frames, by layer; see `Suitability`."""
 
-    def __init__(
-        self,
-        banks: dict[str, torch.Tensor],
-        pooled: bool,
-        grid: tuple[int, int] | None,
-        static_mask: StaticMask | None,
-    ) -> None:
-        self._banks = banks
-        self._pooled = pooled
-        self._grid = grid
-        self._static_mask = static_mask
-        self._positions = dict.fromkeys(banks, 0)
-        self._similarity = dict.fromkeys(banks, 0.0)
-        self._norm = dict.fromkeys(banks, 0.0)
-        self._used = {layer: torch.zeros(len(b), dtype=torch.bool) for layer, b in banks.items()}
-        self._confidence = 0.0
-        self._pixels = 0
-
-    def add(self, features: dict[str, torch.Tensor]) -> None:
-        confidence = features[OUTPUT].softmax(dim=1).amax(dim=1)
-        if self._static_mask is not None:
-            confidence = confidence[..., places_of(confidence, self._static_mask)]
-        self._confidence += float(confidence.double().sum())
-        self._pixels += confidence.numel()
-        remembered = {layer: features[layer] for layer in self._banks}
-        if self._pooled:
-            remembered = memory.pooled(remembered, self._grid)
-        for layer, bank in self._banks.items():
-            vectors = visible_vectors(remembered[layer], self._static_mask)
-            nearest = memory.cosine_similarity(vectors, bank).max(dim=1)
-            self._positions[layer] += len(vectors)
-            self._similarity[layer] += float(nearest.values.double().sum())
-            self._norm[layer] += float(vectors.double().norm(dim=1).sum())
-            self._used[layer][nearest.indices] = True
-
-    def confidence(self) -> float:
-        return self._confidence / self._pixels
-
-    def similarity(self) -> dict[str, float]:
-        return {layer: self._similarity[layer] / self._positions[layer] for layer in self._banks}
-
-    def norm(self) -> dict[str, float]:
-        return {layer: self._norm[layer] / self._positions[layer] for layer in self._banks}
-
-    def dead(self) -> dict[str, float]:
-        return {layer: 1.0 - float(used.float().mean()) for layer, used in self._used.items()}
+    confidence: float
+    similarity: dict[str, float]
+    norm: dict[str, float]
+    dead: dict[str, float]
 
 
-def _features(teacher: Teacher, frames: FitFrames, title: str) -> Iterator[dict[str, torch.Tensor]]:
+def _measure(
+    teacher: Teacher,
+    banks: dict[str, torch.Tensor],
+    frames: FitFrames,
+    title: str,
+    pooled: bool,
+    grid: tuple[int, int] | None,
+) -> _Part:
     device = next(teacher.parameters()).device
-    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation, frames.resize_to).to(
-        device
-    )
+    preprocessing = Preprocessing(teacher.mean, teacher.standard_deviation, frames.resize_to)
+    preprocessing.to(device)
+    positions = dict.fromkeys(banks, 0)
+    similarity, norm = dict.fromkeys(banks, 0.0), dict.fromkeys(banks, 0.0)
+    used = {layer: torch.zeros(len(bank), dtype=torch.bool) for layer, bank in banks.items()}
+    confidence_sum, pixels = 0.0, 0
     step = -(-len(frames) // MOST_FRAMES)
     for index in tqdm(range(0, len(frames), step), title, unit="frame"):
-        features = teacher(preprocessing(torch.from_numpy(frames[index])[None].to(device)))
-        yield {layer: values.cpu() for layer, values in features.items()}
+        maps = teacher(preprocessing(torch.from_numpy(frames[index])[None].to(device)))
+        features = {layer: values.cpu() for layer, values in maps.items()}
+        confidence = features[OUTPUT].softmax(dim=1).amax(dim=1)
+        if frames.static_mask is not None:
+            confidence = confidence[..., places_of(confidence, frames.static_mask)]
+        confidence_sum += float(confidence.double().sum())
+        pixels += confidence.numel()
+        remembered = {layer: features[layer] for layer in banks}
+        if pooled:
+            remembered = memory.pooled(remembered, grid)
+        for layer, bank in banks.items():
+            vectors = visible_vectors(remembered[layer], frames.static_mask)
+            nearest = memory.cosine_similarity(vectors, bank).max(dim=1)
+            positions[layer] += len(vectors)
+            similarity[layer] += float(nearest.values.double().sum())
+            norm[layer] += float(vectors.double().norm(dim=1).sum())
+            used[layer][nearest.indices] = True
+    return _Part(
+        confidence_sum / pixels,
+        {layer: similarity[layer] / positions[layer] for layer in banks},
+        {layer: norm[layer] / positions[layer] for layer in banks},
+        {layer: 1.0 - float(of_layer.float().mean()) for layer, of_layer in used.items()},
+    )
 
 
 def explained_variance(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
-from training.datasets.interface import LabelledSource
+from training.datasets.interface import LabelledSource, evenly_spread
 from training.datasets.readers.label_map import IGNORE
 
 _LABELS_TO_WEIGH = 200
@@ -53,9 +53,8 @@ def class_weights(source: LabelledSource, classes: int) -> np.ndarray:
         float32 [classes].
     """
     counts = np.zeros(256, np.int64)
-    numbers = np.linspace(0, len(source) - 1, min(len(source), _LABELS_TO_WEIGH)).round()
-    for index in numbers.astype(int):
-        counts += np.bincount(source[int(index)][1].reshape(-1), minlength=256)
+    for index in evenly_spread(len(source), _LABELS_TO_WEIGH):
+        counts += np.bincount(source[index][1].reshape(-1), minlength=256)
     judged = counts[:classes]
     weights = 1.0 / np.log(1.02 + judged / max(1, judged.sum()))
     balanced: np.ndarray = (weights / weights.mean()).astype(np.float32)

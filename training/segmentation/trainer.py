@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric.loggers import Logger
+from lightning_fabric.loggers import Logger, TensorBoardLogger
 from numpy.typing import NDArray
 from torch import nn
+from tqdm import tqdm
 
 from cosme_ros.atomic_files import write_atomically
 from training.compute import (
@@ -32,13 +33,13 @@ from training.datasets.readers.class_list import SegmentationClass
 from training.errors import UsageError
 from training.interrupts import deferred_interrupt
 from training.method.preprocessing import Preprocessing
-from training.run_logs import finish, log_picture
+from training.run_logs import finish
 from training.segmentation.auxiliary_classifiers import AuxiliaryClassifiers, auxiliary_loss
 from training.segmentation.loss import class_weights, segmentation_loss
 from training.segmentation.settings import TeacherSettings
 from training.segmentation.windows import Batch, RandomViews
 from training.teachers.backbones import load_public_weights, read_backbone_weights
-from training.teachers.checkpoint import TeacherCheckpoint, load_teacher, save_teacher
+from training.teachers.checkpoint import TeacherCheckpoint, save_teacher
 from training.teachers.factory import SegmentationNetwork, build_teacher
 from training.teachers.interface import Teacher
 
@@ -120,17 +121,16 @@ class TeacherTraining:
         self,
         *,
         save_every: int,
-        validate: Callable[[Teacher], Mapping[str, Any] | None],
-        validate_every: int,
-        on_step: Callable[[float, float], None],
+        validate: Callable[[Teacher], Mapping[str, Any] | None] | None = None,
+        validate_every: int = 1,
     ) -> None:
         """Take the steps that are left; save progress and at the end the teacher.
 
         Args:
             save_every: steps between two saves of progress.
-            validate: called with the network in evaluation mode, in the first process alone.
+            validate: called with the network in evaluation mode, in the first process alone; None
+                for nothing.
             validate_every: steps between two such calls.
-            on_step: called after each step with its loss and the learning rate.
         """
         if self.finished and (self.run_dir / TEACHER_FILE).exists():
             return
@@ -138,7 +138,16 @@ class TeacherTraining:
             weights = class_weights(self._source, len(self.classes))
             self._weights = torch.from_numpy(weights).to(self._fabric.device)
         self._judged.train()
-        with deferred_interrupt() as interrupt:
+        recent = 0.0
+        bar = tqdm(
+            total=self.settings.steps,
+            initial=self.step,
+            unit="step",
+            desc=self.run_dir.name,
+            smoothing=0.05,
+            disable=not self.leads,
+        )
+        with bar, deferred_interrupt() as interrupt:
             for images, labels in self._batches():
                 device = self._fabric.device
                 loss, rate = self._take_step(images.to(device), labels.to(device))
@@ -148,16 +157,24 @@ class TeacherTraining:
                 if self.step % save_every == 0 or self.finished or ended:
                     self._save_progress()
                 self._fabric.log_dict({"loss": loss, "learning_rate": rate}, self.step)
-                on_step(loss, rate)
+                recent = loss if recent == 0.0 else 0.95 * recent + 0.05 * loss
+                bar.set_postfix(loss=f"{recent:.3f}", rate=f"{rate:.1e}", refresh=False)
+                bar.update()
                 if ended:
                     break
-                if self.step % validate_every == 0 and not self.finished and self.leads:
+                due = self.step % validate_every == 0 and not self.finished and self.leads
+                if due and validate is not None:
                     self.log_validation(validate(self._network.eval()))
                     self._judged.train()
         finish(self._fabric)
         self._network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         if self.leads:
-            save_teacher(self.run_dir / TEACHER_FILE, self._checkpoint())
+            settings = self.settings
+            trained_on = f"{settings.data}, {settings.steps} steps, seed {settings.seed}"
+            teacher = TeacherCheckpoint(
+                self._network, settings.architecture, settings.width, self.classes, trained_on
+            )
+            save_teacher(self.run_dir / TEACHER_FILE, teacher)
 
     def log_validation(self, result: Mapping[str, Any] | None) -> None:
         """Log what `mean_iou` returns; None where nothing was measured."""
@@ -169,7 +186,10 @@ class TeacherTraining:
 
     def log_picture(self, name: str, picture: NDArray[np.uint8]) -> None:
         """Log a picture, uint8 [H, W, 3] BGR, where TensorBoard logs."""
-        log_picture(self._fabric, name, picture, self.step)
+        for logger in self._fabric.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                rgb = np.ascontiguousarray(picture[..., ::-1])
+                logger.experiment.add_image(name, rgb, self.step, dataformats="HWC")
 
     def _take_step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
         settings = self.settings
@@ -213,16 +233,6 @@ class TeacherTraining:
             for place in self._share
         ]
         return views.batches(positions, len(self._share), self._workers)
-
-    def _checkpoint(self) -> TeacherCheckpoint:
-        settings = self.settings
-        return TeacherCheckpoint(
-            self._network,
-            settings.architecture,
-            settings.width,
-            self.classes,
-            f"{settings.data}, {settings.steps} steps, seed {settings.seed}",
-        )
 
     def _save_progress(self) -> None:
         self._fabric.save(
@@ -296,11 +306,6 @@ def write_report(training: TeacherTraining, validation: dict[str, Any] | None) -
     }
     path = training.run_dir / REPORT_FILE
     write_atomically(path, json.dumps(content, indent=1) + "\n")
-
-
-def finished_teacher(training: TeacherTraining) -> Teacher:
-    """Load the teacher that a finished run left."""
-    return load_teacher(training.run_dir / TEACHER_FILE).network
 
 
 def _build(settings: TeacherSettings, classes: int) -> SegmentationNetwork:

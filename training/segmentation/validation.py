@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""mIoU of a network on labelled frames."""
+"""How well a network names the pixels of labelled frames."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,11 +10,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from training.datasets.interface import LabelledSource
 from training.datasets.readers.class_list import SegmentationClass
+from training.datasets.readers.label_map import IGNORE
 from training.method.preprocessing import Preprocessing
-from training.segmentation.metrics import ConfusionMatrix
 from training.teachers.interface import Teacher
 
 Image = NDArray[np.uint8]
@@ -23,13 +24,48 @@ Classes = NDArray[np.uint8]
 _SIZE_MULTIPLE = 16
 
 
+class ConfusionMatrix:
+    """Counts of (true class, predicted class) over any number of frames.
+
+    Args:
+        classes: number of classes, 1..255.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self.counts = np.zeros((classes, classes), np.int64)
+
+    def add(self, truth: np.ndarray, predicted: np.ndarray) -> None:
+        """Count one frame.
+
+        Args:
+            truth: uint8, any shape, class ids, 255 = ignore.
+            predicted: uint8, the same shape, class ids.
+        """
+        classes = len(self.counts)
+        judged = truth != IGNORE
+        pairs = truth[judged].astype(np.int64) * classes + predicted[judged]
+        self.counts += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+    def intersection_over_union(self) -> np.ndarray:
+        """Return TP / (TP + FP + FN) of each class, float64 [classes]; NaN without such pixels."""
+        hits = np.diagonal(self.counts).astype(np.float64)
+        union = self.counts.sum(axis=0) + self.counts.sum(axis=1) - hits
+        scores = np.full(len(hits), np.nan)
+        np.divide(hits, union, out=scores, where=union > 0)
+        return scores
+
+    def mean_intersection_over_union(self) -> float:
+        """Return the mIoU of labelled or predicted classes, 0..1; NaN without a judged pixel."""
+        scores = self.intersection_over_union()
+        return float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
+
+
 @torch.inference_mode()
 def mean_iou(
     network: Teacher,
     classes: tuple[SegmentationClass, ...],
     source: LabelledSource,
-    on_frame: Callable[[], object],
-    on_prediction: Callable[[int, Image, Classes, Classes], object] = lambda *_: None,
+    on_prediction: Callable[[int, Image, Classes, Classes], object] | None = None,
 ) -> dict[str, Any]:
     """Return the mean intersection over union on labelled frames.
 
@@ -40,7 +76,6 @@ def mean_iou(
         network: in evaluation mode.
         classes: names for the result.
         source: labelled frames.
-        on_frame: called after each frame.
         on_prediction: called with a frame's index, the frame, uint8 [H, W, 3] BGR, its label and
             what was predicted, uint8 [H, W] both.
 
@@ -49,7 +84,7 @@ def mean_iou(
     """
     device = next(network.parameters()).device
     matrix = ConfusionMatrix(len(classes))
-    for index in range(len(source)):
+    for index in tqdm(range(len(source)), "mIoU", unit="frame", leave=False):
         image, label = source[index]
         height, width = label.shape
         size = (_round_size(height), _round_size(width))
@@ -58,8 +93,8 @@ def mean_iou(
         logits = F.interpolate(logits, size=label.shape, mode="bilinear", align_corners=False)
         predicted = logits.argmax(1)[0].to(torch.uint8).cpu().numpy()
         matrix.add(label, predicted)
-        on_prediction(index, image, label, predicted)
-        on_frame()
+        if on_prediction is not None:
+            on_prediction(index, image, label, predicted)
     scores = matrix.intersection_over_union()
     return {
         "miou": matrix.mean_intersection_over_union(),

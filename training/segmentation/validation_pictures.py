@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros.output_folder import prepare_output_dir
+from training.datasets.interface import evenly_spread
 from training.datasets.readers.class_list import SegmentationClass
 
 FOLDER = "pictures"
@@ -41,7 +42,7 @@ class ValidationPictures:
         self.folder = run / FOLDER
         prepare_output_dir(self.folder, ("frame_*.png",), overwrite=True)
         self._log = log
-        self._shown = set(np.linspace(0, frames - 1, min(MOST, frames)).round().astype(int))
+        self._shown = evenly_spread(frames, MOST)
         # What has no class stays black.
         self._colours = np.zeros((256, 3), np.uint8)
         for number, entry in enumerate(classes):

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from training.compute import start_worker, without_worker_traceback
+from training.compute import load_batches
 from training.datasets.interface import LabelledSource
 from training.segmentation.augmentation import random_view
 
@@ -51,11 +51,4 @@ class RandomViews(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def batches(self, positions: Sequence[int], size: int, workers: int) -> Iterator[Batch]:
         """Yield windows of `positions`, `size` at a time, prepared by `workers` processes."""
-        loader = DataLoader(
-            self,
-            batch_size=size,
-            sampler=positions,
-            num_workers=workers,
-            worker_init_fn=start_worker,
-        )
-        return without_worker_traceback(loader)
+        return load_batches(self, positions, batch_size=size, workers=workers)

@@ -13,8 +13,6 @@ from training.teachers.any_module import AnyModule, parse_layers, parse_normaliz
 from training.teachers.checkpoint import TeacherCheckpoint, load_teacher
 from training.teachers.module_loading import MODULE, load_module
 
-DEFAULT_NORMALIZATION = "imagenet"
-
 NO_TEACHER = "none"
 """What `--teacher` is where there is no segmentation network."""
 
@@ -68,7 +66,7 @@ def open_teacher(
             "--classes (a class list)"
         )
     mapping = parse_layers(layers)
-    statistics = parse_normalization(normalization or DEFAULT_NORMALIZATION)
+    statistics = parse_normalization(normalization or "imagenet")
     names = load_class_list(classes).classes
     module = load_module(teacher, weights)
     network = AnyModule(module, mapping, classes=len(names), normalization=statistics, sizes=sizes)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from training.checkpoint_file import check_archive
-from training.errors import UsageError
+from training.errors import UsageError, first_line
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -70,7 +70,7 @@ def read_plain_weights(path: Path) -> Any:
             f"torch.save(network.state_dict(), 'weights.pt'). Found: {_foreign(error)}"
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise UsageError(f"{path} cannot be read as weights: {_first_line(error)}") from error
+        raise UsageError(f"{path} cannot be read as weights: {first_line(error)}") from error
 
 
 def load_whole(network: nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> None:
@@ -142,7 +142,3 @@ def _foreign(error: Exception) -> str:
     """Return what a file of no weights holds; torch's own sentence advises to run it."""
     found = re.search(r"GLOBAL ([\w.]{1,200})", str(error))
     return f"an object of {found[1]}" if found else "bytes that are no weights"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -6,7 +6,8 @@
 import numpy as np
 import pytest
 
-from training.datasets.composited import ANOMALY, CompositedAnomalies
+from training.datasets.composited import CompositedAnomalies
+from training.datasets.painting import ANOMALY
 from training.datasets.readers.class_list import SegmentationClass
 from training.datasets.readers.label_map import IGNORE
 from training.datasets.registry import open_dataset

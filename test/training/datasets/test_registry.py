@@ -32,7 +32,7 @@ def test_folder_with_a_label_map(own):
         assert (dataset.kind, dataset.classes) == ("anomalies", None)
         image, label = dataset.source[0]
         np.testing.assert_array_equal(label, [[0, 1, 0], [1, 255, 0]])
-        assert (image.dtype, label.dtype, dataset.frame_name(0)) == (np.uint8, np.uint8, "a")
+        assert (image.dtype, label.dtype, dataset.source.frame_name(0)) == (np.uint8, np.uint8, "a")
 
 
 def test_folder_without_a_map_has_zeros_and_ones(own, put_label):
@@ -79,7 +79,7 @@ def test_synthetic_streets_with_and_without_anomalies():
     again = pickle.loads(pickle.dumps(odd)).source[2]
     np.testing.assert_array_equal(again[0], image)
     np.testing.assert_array_equal(again[1], label)
-    assert odd.frame_name(1) != odd.frame_name(2)
+    assert odd.source.frame_name(1) != odd.source.frame_name(2)
 
 
 def test_synthetic_counts():

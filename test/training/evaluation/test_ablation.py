@@ -28,10 +28,6 @@ PLAIN = ScoreArithmetic(False, 1.0, 0.0, ("c5",))
 POOLED = ScoreArithmetic(True, 1.0, 0.0, ("c5",))
 
 
-def uncounted(_, frames):
-    return frames
-
-
 class Faded(torch.nn.Module):
     """The tiny bundle's student, and more layers than the bundle holds: all but magenta, paler."""
 
@@ -54,7 +50,7 @@ def scorer(bundle, teacher):
 
 
 def test_whole_sets_give_the_bundles_own_scores(bundle, scorer, dataset):
-    ablation = ablate(dataset, LayerScores(scorer, None, PLAIN), uncounted)
+    ablation = ablate(dataset, LayerScores(scorer, None, PLAIN))
     maps = FrameScorer(bundle, None, ("mulmem", "score"))
     pooled = {"mulmem": [], "score": []}
     truth = []
@@ -74,7 +70,7 @@ def test_whole_sets_give_the_bundles_own_scores(bundle, scorer, dataset):
 
 
 def test_rows_nobody_learned_are_missing_and_say_so(scorer, dataset):
-    ablation = ablate(dataset, LayerScores(scorer, None, PLAIN), uncounted)
+    ablation = ablate(dataset, LayerScores(scorer, None, PLAIN))
     assert list(ablation.memory) == list(MEMORY_LAYER_SETS)
     assert not any(isinstance(row, str) for row in ablation.memory.values())
     assert list(ablation.evaluation) == list(EVALUATION_LAYER_SETS)
@@ -84,7 +80,7 @@ def test_rows_nobody_learned_are_missing_and_say_so(scorer, dataset):
 
 
 def test_the_kept_student_fills_the_lower_half(scorer, dataset, teacher):
-    ablation = ablate(dataset, LayerScores(scorer, Faded(teacher.network), PLAIN), uncounted)
+    ablation = ablate(dataset, LayerScores(scorer, Faded(teacher.network), PLAIN))
     figures = [row.average_precision for row in ablation.evaluation.values()]
     # Each row is another product.
     assert len(set(figures)) == len(EVALUATION_LAYER_SETS)
@@ -103,7 +99,7 @@ def test_rows_are_products_of_their_layers(scorer, dataset, teacher):
             antialias=True,
         )
     )
-    bank = scorer.features(image)["bank_lh"].astype(np.float64)
+    bank = scorer.tensors(image)["bank_lh"].astype(np.float64)
     for y, x in ((3, 5), (12, 8)):
         f = layers["lh"][0, :, y, x].double().numpy()
         cosines = [p @ f / np.linalg.norm(p) / np.linalg.norm(f) for p in bank]
@@ -131,11 +127,11 @@ def test_pooled_banks_are_compared_with_pooled_layers(scorer, dataset):
 
 def test_sets_labelled_with_classes_are_refused(scorer):
     with pytest.raises(UsageError, match="labelled with classes"):
-        ablate(open_dataset("synthetic:0:1"), LayerScores(scorer, None, PLAIN), uncounted)
+        ablate(open_dataset("synthetic:0:1"), LayerScores(scorer, None, PLAIN))
 
 
 def test_table_has_both_halves_and_quotes_where_the_set_is_the_papers(scorer, dataset, tmp_path):
-    ablation = ablate(dataset, LayerScores(scorer, None, PLAIN), uncounted)
+    ablation = ablate(dataset, LayerScores(scorer, None, PLAIN))
     write_ablation(tmp_path / "out", dataset, ablation, {"seed": "0"})
     text = (tmp_path / "out/ablation.md").read_text()
     row = ablation.memory["c4", "c5"]

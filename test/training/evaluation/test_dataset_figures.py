@@ -15,21 +15,17 @@ from training.evaluation.frame_scores import FrameScorer
 METHODS = ("maxlogit", "sml", "knn", "score")
 
 
-def uncounted(_, frames):
-    return frames
-
-
 @pytest.fixture
 def scorer(bundle, teacher, normal):
     scorer = FrameScorer(bundle, teacher, METHODS, normal=normal)
-    scorer.learn(lambda: None)
+    scorer.learn()
     return scorer
 
 
 @pytest.fixture
 def figures(dataset, scorer, tmp_path):
     with ScoreStore(tmp_path) as store:
-        result = measure_dataset(dataset, scorer, store, uncounted)
+        result = measure_dataset(dataset, scorer, store)
     assert not list(tmp_path.glob(".scores_*"))
     return result
 
@@ -75,22 +71,22 @@ def test_sets_of_small_obstacles_have_their_own_minimum_sizes(dataset, scorer, f
     for name in OBSTACLE_SETS:
         obstacles = open_dataset(dataset.spelling.replace("streets=", f"{name}=", 1))
         with ScoreStore(tmp_path) as store:
-            assert measure_dataset(obstacles, scorer, store, uncounted).sizes == OBSTACLE_TRACK
+            assert measure_dataset(obstacles, scorer, store).sizes == OBSTACLE_TRACK
 
 
 def test_labels_that_are_classes_are_refused(scorer, tmp_path):
     with ScoreStore(tmp_path) as store, pytest.raises(UsageError, match="labelled with classes"):
-        measure_dataset(open_dataset("synthetic:0:1"), scorer, store, uncounted)
+        measure_dataset(open_dataset("synthetic:0:1"), scorer, store)
 
 
 def test_labels_without_anomalies_are_refused(dataset, scorer, tmp_path):
     normal = open_dataset(dataset.spelling.replace("2:1", "2:0"))
     with ScoreStore(tmp_path) as store, pytest.raises(UsageError, match="0 anomalous pixels"):
-        measure_dataset(normal, scorer, store, uncounted)
+        measure_dataset(normal, scorer, store)
 
 
 def test_a_score_that_is_not_finite_is_refused_with_its_frame(dataset, bundle, teacher, tmp_path):
     teacher.network.o.bias.data[:] = np.nan
     scorer = FrameScorer(bundle, teacher, ("energy",))
     with ScoreStore(tmp_path) as store, pytest.raises(UsageError, match="energy on streets 0"):
-        measure_dataset(dataset, scorer, store, uncounted)
+        measure_dataset(dataset, scorer, store)

@@ -135,9 +135,7 @@ def test_a_bundle_that_may_use_bfloat16_is_the_same_in_float32(
     monkeypatch.setattr(lower_precision, "MOST_PRECISION_LOST", 1.0)
     out = tmp_path / "bfloat16"
     dataset = Dataset("boxes", "boxes", "Boxes", "anomalies", Box())
-    cost = write_faster_bundle(
-        DEMO_BUNDLE, out, "bfloat16", allow_bfloat16, dataset, iter, open_emulated
-    )
+    cost = write_faster_bundle(DEMO_BUNDLE, out, "bfloat16", allow_bfloat16, dataset, open_emulated)
     bundle, single = load_bundle(out), load_bundle(DEMO_BUNDLE)
     assert bundle.may_use_bfloat16
     assert not single.may_use_bfloat16

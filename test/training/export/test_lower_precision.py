@@ -6,7 +6,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,18 @@ from cosme_ros.bundle.writing import write_manifest  # noqa: E402
 from cosme_ros.inference.detector import Detector  # noqa: E402
 from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask  # noqa: E402
 from training.__main__ import app  # noqa: E402
+from training.datasets.mapped_frames import MappedFrames  # noqa: E402
+from training.datasets.normal_frames import FitFrames  # noqa: E402
 from training.datasets.registry import Dataset  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.export import lower_precision  # noqa: E402
-from training.export.calibration_table import calibration_table  # noqa: E402
+from training.export.calibration_record import calibration_table  # noqa: E402
 from training.export.float16 import halve, halve_inputs, halve_network  # noqa: E402
 from training.export.graph_runner import GraphRunner  # noqa: E402
 from training.export.half_weights import load_unpacked  # noqa: E402
 from training.export.int8 import to_int8  # noqa: E402
 from training.export.lower_precision import PrecisionCost, write_faster_bundle  # noqa: E402
-from training.export.manifest import read_manifest, static_mask_of_fit  # noqa: E402
+from training.export.manifest import SCHEMA_PATH, read_manifest, static_mask_of_fit  # noqa: E402
 
 DEMO_BUNDLE = Path(__file__).parents[3] / "demo" / "bundle"
 
@@ -68,7 +70,7 @@ def boxes(*, blank: bool = False) -> Dataset:
 
 def test_a_halved_bundle_runs_and_says_what_it_cost(tmp_path: Path) -> None:
     out = tmp_path / "half"
-    measured = write_faster_bundle(DEMO_BUNDLE, out, "float16", halve, boxes(), iter)
+    measured = write_faster_bundle(DEMO_BUNDLE, out, "float16", halve, boxes())
     assert measured.frames == 3
     assert measured.lost <= lower_precision.MOST_PRECISION_LOST
     bundle, single = load_bundle(out), load_bundle(DEMO_BUNDLE)
@@ -94,17 +96,11 @@ def test_a_halved_bundle_runs_and_says_what_it_cost(tmp_path: Path) -> None:
     # Sessions with other threads add in another order.
     assert worst == pytest.approx(measured.relative_error["score"], rel=0.1)
     with pytest.raises(UsageError, match="is in float16 already"):
-        write_faster_bundle(out, tmp_path / "again", "float16", halve, boxes(), iter)
+        write_faster_bundle(out, tmp_path / "again", "float16", halve, boxes())
 
 
-class Streets:
-    """The pictures of Boxes as normal frames."""
-
-    def __len__(self) -> int:
-        return 3
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return Boxes()[index][0]
+STREETS = FitFrames(MappedFrames(Boxes(), itemgetter(0)), range(3), (360, 640))
+"""The pictures of Boxes as normal frames."""
 
 
 def test_a_quantised_bundle_runs_with_a_table_of_its_own(
@@ -113,14 +109,7 @@ def test_a_quantised_bundle_runs_with_a_table_of_its_own(
     # These pictures are no street: what is lost on them says nothing, only that it is measured.
     monkeypatch.setattr(lower_precision, "MOST_PRECISION_LOST", 1.0)
     out = tmp_path / "int8"
-    titles = []
-
-    def count(title: str, frames: Iterable[int]) -> Iterable[int]:
-        titles.append(title)
-        return frames
-
-    cost = write_faster_bundle(DEMO_BUNDLE, out, "int8", to_int8(Streets(), count), boxes(), iter)
-    assert titles == ["ranges, teacher", "ranges, student", "calibration"]
+    cost = write_faster_bundle(DEMO_BUNDLE, out, "int8", to_int8(STREETS), boxes())
     bundle = load_bundle(out)
     assert bundle.manifest["precision"]["networks"] == "int8"
     assert bundle.manifest["precision"]["average_precision"] == cost.average_precision
@@ -133,7 +122,7 @@ def test_a_quantised_bundle_runs_with_a_table_of_its_own(
     # its entry for 0.1.
     detector = Detector(bundle, provider="cpu", false_positive_rate=0.1)
     scores = np.concatenate(
-        [detector.detect(Streets()[index]).raw_score_grid.ravel() for index in range(3)]
+        [detector.detect(STREETS[index]).raw_score_grid.ravel() for index in range(3)]
     )
     # Threads add in another order than the export's session did, and scores may then tie.
     assert np.mean(scores >= detector.threshold) == pytest.approx(0.1, abs=0.002)
@@ -186,7 +175,7 @@ def test_what_a_static_mask_hides_costs_nothing(
 
     def cost(open_lower: Any, mask: StaticMask | None) -> PrecisionCost:
         return write_faster_bundle(
-            *(DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes(), iter, open_lower),
+            *(DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes(), open_lower),
             static_mask=mask,
         )
 
@@ -234,7 +223,7 @@ def test_a_quantised_table_is_of_what_is_looked_at(
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for index in range(3):
-        cv2.imwrite(str(pictures / f"{index}.png"), Streets()[index])
+        cv2.imwrite(str(pictures / f"{index}.png"), STREETS[index])
     monkeypatch.setattr(
         "training.datasets.registry.open_dataset", lambda spelling, orientation: boxes()
     )
@@ -245,7 +234,7 @@ def test_a_quantised_table_is_of_what_is_looked_at(
     assert result.exit_code == 0
     runner, mask = GraphRunner(out), load_static_mask(str(bonnet))
     assert mask is not None
-    scores = [mask.values_of(runner.run(Streets()[index])["score"][0, 0]) for index in range(3)]
+    scores = [mask.values_of(runner.run(STREETS[index])["score"][0, 0]) for index in range(3)]
     frames, pixels, table = calibration_table(scores)
     calibration = load_bundle(out).manifest["calibration"]
     assert (calibration["frames"], calibration["pixels"]) == (frames, pixels)
@@ -255,15 +244,13 @@ def test_a_quantised_table_is_of_what_is_looked_at(
 def test_too_much_lost_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lower_precision, "MOST_PRECISION_LOST", -1.0)
     with pytest.raises(UsageError, match=r"would lose .* on boxes.*Try more labelled pictures"):
-        write_faster_bundle(DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes(), iter)
+        write_faster_bundle(DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes())
     assert not list(tmp_path.iterdir())
 
 
 def test_labels_of_one_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="and 0 anomalous pixels; labels of both kinds"):
-        write_faster_bundle(
-            DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes(blank=True), iter
-        )
+        write_faster_bundle(DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes(blank=True))
     assert not list(tmp_path.iterdir())
 
 
@@ -317,6 +304,6 @@ def test_memory_takes_halves_and_computes_in_float32() -> None:
 
 
 def test_the_schema_knows_the_precision() -> None:
-    schema = json.loads(lower_precision.SCHEMA_PATH.read_text(encoding="utf-8"))
+    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
     assert "precision" not in schema["required"]
     assert schema["properties"]["precision"]["additionalProperties"] is False

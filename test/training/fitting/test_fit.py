@@ -25,20 +25,20 @@ from cosme_ros.inference.detector import Detector  # noqa: E402
 from cosme_ros.messages.image_orientation import ImageOrientation  # noqa: E402
 from cosme_ros.postprocessing.static_mask import StaticMask  # noqa: E402
 from training.compute import Compute  # noqa: E402
+from training.datasets.mapped_frames import MappedFrames  # noqa: E402
 from training.datasets.normal_frames import FitFrames, open_static_mask, split_frames  # noqa: E402
 from training.datasets.readers.class_list import SegmentationClass  # noqa: E402
-from training.datasets.turned import TurnedFrames  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.evaluation.ablation import LayerScores, ScoreArithmetic  # noqa: E402
 from training.evaluation.frame_scores import FrameScorer  # noqa: E402
 from training.export import bundle_writer  # noqa: E402
 from training.export.bundle_writer import ParityError, run_torch  # noqa: E402
-from training.export.calibration_table import calibration_table  # noqa: E402
+from training.export.calibration_record import calibration_table  # noqa: E402
 from training.export.graph_runner import GraphRunner  # noqa: E402
 from training.export.half_weights import load_unpacked  # noqa: E402
 from training.fitting import memory as memory_fitting  # noqa: E402
 from training.fitting import scratch_student  # noqa: E402
-from training.fitting.crops import CropBatches, CropSettings  # noqa: E402
+from training.fitting.crops import CropBatches  # noqa: E402
 from training.fitting.fit import fit  # noqa: E402
 from training.fitting.memory import fit_memory  # noqa: E402
 from training.fitting.scratch_student import train_student  # noqa: E402
@@ -222,7 +222,8 @@ def test_crops_know_what_of_them_is_looked_at() -> None:
     looked_at = np.ones((64, 96), bool)
     looked_at[40:, 30:] = False
     frames = FitFrames(Places(), np.arange(1), (64, 96), static_mask=StaticMask(looked_at))
-    batch = CropBatches(frames, 1, CropSettings(batch=8, height=32, width=40, seed=1))[0]
+    crops = StudentSettings("", steps=1, batch=8, crop_height=32, crop_width=40, seed=1)
+    batch = CropBatches(frames, crops)[0]
     assert batch.looked_at is not None
     rows, columns = batch.images[..., 0].numpy(), batch.images[..., 1].numpy()
     np.testing.assert_array_equal(batch.looked_at.numpy(), looked_at[rows, columns])
@@ -294,7 +295,7 @@ def test_a_static_mask_is_turned_as_the_frames_are(tmp_path: Path) -> None:
     picture[80:] = 0  # the camera's bottom is on the left of the upright image
     file = tmp_path / "mask.png"
     cv2.imwrite(str(file), picture)
-    frames = TurnedFrames([np.zeros((96, 72, 3), np.uint8)], camera)
+    frames = MappedFrames([np.zeros((96, 72, 3), np.uint8)], camera.upright)
     assert len(frames) == 1 and frames[0].shape == (72, 96, 3)
     mask = open_static_mask(str(file), frames, (72, 96), orientation=camera)
     assert mask is not None
@@ -611,7 +612,8 @@ def test_frames_of_another_ratio_are_cropped_not_squashed() -> None:
 
 def test_workers_do_not_change_the_crops() -> None:
     frames = FitFrames(NoiseFrames(), np.arange(20), (72, 96))
-    crops = CropBatches(frames, 6, CropSettings(batch=3, height=32, width=40, seed=1))
+    of_crops = StudentSettings("", steps=6, batch=3, crop_height=32, crop_width=40, seed=1)
+    crops = CropBatches(frames, of_crops)
     alone, by_two = list(crops.batches(2, workers=0)), list(crops.batches(2, workers=2))
     assert len(alone) == 4
     images = [torch.stack([batch.images for batch in of]) for of in (alone, by_two)]

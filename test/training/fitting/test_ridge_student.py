@@ -51,7 +51,7 @@ def fitted(
     generalist = build_generalist(teacher, frames, settings)
     return fit_closed_form(
         teacher, generalist, frames, settings, state, fabric=fabric, save_every=2
-    ).student
+    ).network
 
 
 def network(seed: int) -> Teacher:

@@ -17,9 +17,8 @@ from training.datasets.interface import Entry, NamedSource
 from training.datasets.readers.class_list import ClassList, SegmentationClass
 from training.datasets.readers.folder import LabelledFolder
 from training.datasets.readers.label_map import IGNORE, LabelMap
-from training.datasets.readers.labels import ColourLabels, ValueLabels
-from training.datasets.readers.pairs import PairedPictures, by_name, pair, without_ending
-from training.datasets.readers.pictures import find_pictures
+from training.datasets.readers.labels import ColourLabels
+from training.datasets.readers.pairs import PairedPictures, pair, pictures_by_name
 from training.errors import UsageError
 
 LABEL_ENDING = "_L.png"
@@ -130,8 +129,8 @@ def split_of(name: str) -> str:
 
 def _open_official(root: Path, split: str) -> NamedSource:
     images, labels = root / "701_StillsRaw_full", root / "LabeledApproved_full"
-    of_image = by_name(find_pictures(images, (".png",)), without_ending(".png"))
-    of_label = by_name(find_pictures(labels, (LABEL_ENDING,)), without_ending(LABEL_ENDING))
+    of_image = pictures_by_name(images, ".png")
+    of_label = pictures_by_name(labels, LABEL_ENDING)
     pairs = pair(
         {name: path for name, path in of_image.items() if split_of(name) == split},
         {name: path for name, path in of_label.items() if split_of(name) == split},
@@ -146,12 +145,12 @@ def _open_official(root: Path, split: str) -> NamedSource:
 def _open_segnet(root: Path, split: str) -> NamedSource:
     images, labels = root / split, root / f"{split}annot"
     pairs = pair(
-        by_name(find_pictures(images, (".png",)), lambda path: path.stem),
-        by_name(find_pictures(labels, (".png",)), lambda path: path.stem),
+        pictures_by_name(images, ".png"),
+        pictures_by_name(labels, ".png"),
         expected_image=lambda name: f"{images / name}.png",
         expected_label=lambda name: f"{labels / name}.png",
     )
-    return PairedPictures(pairs, ValueLabels(CAMVID.label_map))
+    return PairedPictures(pairs, CAMVID.label_map.read)
 
 
 ENTRY = Entry(

@@ -12,9 +12,8 @@ from pathlib import Path
 from training.datasets.interface import Entry, NamedSource
 from training.datasets.readers.class_list import ClassList, SegmentationClass
 from training.datasets.readers.label_map import IGNORE, LabelMap
-from training.datasets.readers.labels import ValueLabels
-from training.datasets.readers.pairs import PairedPictures, by_name, pair, without_ending
-from training.datasets.readers.pictures import find_pictures, first_folder
+from training.datasets.readers.pairs import PairedPictures, pair, pictures_by_name
+from training.datasets.readers.pictures import first_folder
 
 IMAGE_ENDING = "_leftImg8bit.png"
 LABEL_ENDING = "_gtFine_labelIds.png"
@@ -65,12 +64,12 @@ def open_cityscapes(root: Path, split: str) -> NamedSource:
     )
     labels = first_folder(root / "gtFine" / split, root / "gtFine_trainvaltest" / "gtFine" / split)
     pairs = pair(
-        by_name(find_pictures(images, (IMAGE_ENDING,)), without_ending(IMAGE_ENDING)),
-        by_name(find_pictures(labels, (LABEL_ENDING,)), without_ending(LABEL_ENDING)),
+        pictures_by_name(images, IMAGE_ENDING),
+        pictures_by_name(labels, LABEL_ENDING),
         expected_image=lambda name: str(images / _city(name) / f"{name}{IMAGE_ENDING}"),
         expected_label=lambda name: str(labels / _city(name) / f"{name}{LABEL_ENDING}"),
     )
-    return PairedPictures(pairs, ValueLabels(CITYSCAPES.label_map))
+    return PairedPictures(pairs, CITYSCAPES.label_map.read)
 
 
 def _city(name: str) -> str:

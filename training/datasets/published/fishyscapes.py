@@ -11,6 +11,7 @@ is that of a picture of Lost and Found or of Cityscapes, which the download does
 
 import zipfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,9 @@ import numpy as np
 from training.datasets.interface import Entry, NamedSource
 from training.datasets.published import repackaged
 from training.datasets.published.cityscapes import IMAGE_ENDING
-from training.datasets.readers.labels import ANOMALY_LABELS, ValueLabels
-from training.datasets.readers.pairs import PairedPictures, by_name, pair, without_ending
-from training.datasets.readers.pictures import find_pictures, read_image
+from training.datasets.readers.labels import ANOMALY_LABELS
+from training.datasets.readers.pairs import PairedPictures, pair, pictures_by_name
+from training.datasets.readers.pictures import read_image
 from training.errors import UsageError
 
 LABEL_ENDING = "_labels.png"
@@ -36,14 +37,14 @@ def open_fishyscapes_lost_and_found(root: Path, split: str) -> NamedSource:
     """
     if (found := repackaged.open_repackaged(root, ANOMALY_LABELS)) is not None:
         return found
-    labels = _labels(root)
+    labels = pictures_by_name(root, LABEL_ENDING)
     pairs = pair(
         _pictures_of(labels, root),
         labels,
         expected_image=lambda name: _anywhere(name, root, "Lost and Found"),
         expected_label=_label_file,
     )
-    return PairedPictures(pairs, ValueLabels(ANOMALY_LABELS))
+    return PairedPictures(pairs, ANOMALY_LABELS.read)
 
 
 def open_fishyscapes_static(root: Path, split: str) -> NamedSource:
@@ -55,8 +56,8 @@ def open_fishyscapes_static(root: Path, split: str) -> NamedSource:
     """
     if (found := repackaged.open_repackaged(root, ANOMALY_LABELS)) is not None:
         return found
-    labels = _labels(root)
-    overlays = by_name(find_pictures(root, (OVERLAY_ENDING,)), without_ending(OVERLAY_ENDING))
+    labels = pictures_by_name(root, LABEL_ENDING)
+    overlays = pictures_by_name(root, OVERLAY_ENDING)
     pictures = _pictures_of(labels, root)
     pairs = pair(
         overlays,
@@ -71,49 +72,38 @@ def open_fishyscapes_static(root: Path, split: str) -> NamedSource:
         expected_label=_label_file,
     )
     bases = {overlays[name]: picture for name, picture in pictures.items()}
-    return PairedPictures(pairs, ValueLabels(ANOMALY_LABELS), Overlaid(bases))
+    return PairedPictures(pairs, ANOMALY_LABELS.read, partial(overlaid, bases))
 
 
-class Overlaid:
-    """Adds overlays to the pictures they were made for.
+def overlaid(bases: Mapping[Path, Path], overlay: Path) -> np.ndarray:
+    """Return the picture that an overlay was made for with the overlay, uint8 [H, W, 3], BGR.
 
     Args:
-        bases: overlay file (an archive with `rgb`, integers [H, W, 3], RGB, what is to be
-            added) to picture.
+        bases: overlay file to picture.
+        overlay: an archive with `rgb`, integers [H, W, 3], RGB, what is to be added.
+
+    Raises:
+        UsageError: the overlay cannot be read or has another size than its picture.
     """
-
-    def __init__(self, bases: Mapping[Path, Path]) -> None:
-        self._bases = dict(bases)
-
-    def __call__(self, overlay: Path) -> np.ndarray:
-        """Return the picture with the overlay, uint8 [H, W, 3], BGR.
-
-        Raises:
-            UsageError: the overlay cannot be read or has another size than its picture.
-        """
-        base = read_image(self._bases[overlay])
-        try:
-            with np.load(overlay, allow_pickle=False) as content:
-                rgb = content[_OVERLAY]
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise UsageError(
-                f"{overlay} is no NumPy archive with an array {_OVERLAY!r} ({error})"
-            ) from error
-        if rgb.shape != base.shape:
-            raise UsageError(
-                f"{overlay} is an array of {rgb.shape}, its picture {self._bases[overlay].name} "
-                f"one of {base.shape}; both must have the same size"
-            )
-        summed: np.ndarray = base.astype(np.int64) + rgb[..., ::-1].astype(np.int64)
-        return summed.clip(0, 255).astype(np.uint8)
-
-
-def _labels(root: Path) -> dict[str, Path]:
-    return by_name(find_pictures(root, (LABEL_ENDING,)), without_ending(LABEL_ENDING))
+    base = read_image(bases[overlay])
+    try:
+        with np.load(overlay, allow_pickle=False) as content:
+            rgb = content[_OVERLAY]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"{overlay} is no NumPy archive with an array {_OVERLAY!r} ({error})"
+        ) from error
+    if rgb.shape != base.shape:
+        raise UsageError(
+            f"{overlay} is an array of {rgb.shape}, its picture {bases[overlay].name} "
+            f"one of {base.shape}; both must have the same size"
+        )
+    summed: np.ndarray = base.astype(np.int64) + rgb[..., ::-1].astype(np.int64)
+    return summed.clip(0, 255).astype(np.uint8)
 
 
 def _pictures_of(labels: Mapping[str, Path], root: Path) -> dict[str, Path]:
-    pictures = by_name(find_pictures(root, (IMAGE_ENDING,)), without_ending(IMAGE_ENDING))
+    pictures = pictures_by_name(root, IMAGE_ENDING)
     return {name: pictures[_base(name)] for name in labels if _base(name) in pictures}
 
 

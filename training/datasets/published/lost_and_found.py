@@ -14,9 +14,8 @@ from pathlib import Path
 
 from training.datasets.interface import Entry, NamedSource
 from training.datasets.published.cityscapes import IMAGE_ENDING
-from training.datasets.readers.labels import ValueLabels, anomaly_labels
-from training.datasets.readers.pairs import PairedPictures, by_name, pair, without_ending
-from training.datasets.readers.pictures import find_pictures
+from training.datasets.readers.labels import anomaly_labels
+from training.datasets.readers.pairs import PairedPictures, pair, pictures_by_name
 from training.errors import UsageError
 
 LABEL_ENDING = "_gtCoarse_labelIds.png"
@@ -42,8 +41,8 @@ def open_lost_and_found(root: Path, split: str) -> NamedSource:
     part = "test" if split == NO_KNOWN else split
     images, labels = root / "leftImg8bit" / part, root / "gtCoarse" / part
     pairs = pair(
-        by_name(find_pictures(images, (IMAGE_ENDING,)), without_ending(IMAGE_ENDING)),
-        by_name(find_pictures(labels, (LABEL_ENDING,)), without_ending(LABEL_ENDING)),
+        pictures_by_name(images, IMAGE_ENDING),
+        pictures_by_name(labels, LABEL_ENDING),
         expected_image=lambda name: str(images / _street(name) / f"{name}{IMAGE_ENDING}"),
         expected_label=lambda name: str(labels / _street(name) / f"{name}{LABEL_ENDING}"),
     )
@@ -51,7 +50,7 @@ def open_lost_and_found(root: Path, split: str) -> NamedSource:
         pairs = [pair for pair in pairs if not pair.name.startswith(_KNOWN)]
         if not pairs:
             raise UsageError(f"{images} holds none but sequences of children and bicycles")
-    return PairedPictures(pairs, ValueLabels(_LABELS))
+    return PairedPictures(pairs, _LABELS.read)
 
 
 def _street(name: str) -> str:

@@ -6,8 +6,7 @@
 from pathlib import Path
 
 from training.datasets.readers.label_map import LabelMap
-from training.datasets.readers.labels import ValueLabels
-from training.datasets.readers.pairs import PairedPictures, by_name, pair
+from training.datasets.readers.pairs import PairedPictures, by_name, pair, pictures_by_name
 from training.datasets.readers.pictures import find_pictures
 
 LAYOUT = "or images/NAME.png, .jpg or .webp (or original/), labels/NAME.png (or labels_masks/)"
@@ -35,8 +34,8 @@ def open_repackaged(root: Path, label_map: LabelMap) -> PairedPictures | None:
         return None
     pairs = pair(
         by_name(find_pictures(images), lambda path: path.stem),
-        by_name(find_pictures(labels, (".png",)), lambda path: path.stem),
+        pictures_by_name(labels, ".png"),
         expected_image=lambda name: f"{images / name}.png, .jpg or .webp",
         expected_label=lambda name: f"{labels / name}.png",
     )
-    return PairedPictures(pairs, ValueLabels(label_map))
+    return PairedPictures(pairs, label_map.read)

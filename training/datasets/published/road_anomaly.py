@@ -12,8 +12,8 @@ from pathlib import Path
 
 from training.datasets.interface import Entry, NamedSource
 from training.datasets.published import repackaged
-from training.datasets.readers.labels import ValueLabels, anomaly_labels
-from training.datasets.readers.pairs import PairedPictures, by_name, pair
+from training.datasets.readers.labels import anomaly_labels
+from training.datasets.readers.pairs import PairedPictures, pair
 from training.datasets.readers.pictures import IMAGE_SUFFIXES
 from training.errors import UsageError
 
@@ -38,12 +38,12 @@ def open_road_anomaly(root: Path, split: str) -> NamedSource:
     names = _listed(root / _LIST)
     labels = {name: folder / f"{name}.labels" / _LABEL for name in names}
     pairs = pair(
-        by_name((_picture(folder, name, suffix) for name, suffix in names.items()), _stem),
+        {name: _picture(folder, name, suffix) for name, suffix in names.items()},
         {name: path for name, path in labels.items() if path.is_file()},
         expected_image=lambda name: str(folder / name),
         expected_label=lambda name: str(labels[name]),
     )
-    return PairedPictures(pairs, ValueLabels(_LABELS))
+    return PairedPictures(pairs, _LABELS.read)
 
 
 def _listed(path: Path) -> dict[str, str]:
@@ -60,10 +60,6 @@ def _picture(folder: Path, name: str, suffix: str) -> Path:
         if (path := folder / f"{name}{candidate}").is_file():
             return path
     raise UsageError(f"{folder / name}{suffix} is missing, though {_LIST} lists it")
-
-
-def _stem(path: Path) -> str:
-    return path.stem
 
 
 ENTRY = Entry(

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from training.datasets.interface import Entry, Kind, NamedSource
 from training.datasets.published import repackaged
-from training.datasets.readers.labels import ANOMALY_LABELS, ValueLabels
-from training.datasets.readers.pairs import PairedPictures, by_name, pair, without_ending
+from training.datasets.readers.labels import ANOMALY_LABELS
+from training.datasets.readers.pairs import PairedPictures, by_name, pair, pictures_by_name
 from training.datasets.readers.pictures import find_pictures
 from training.errors import UsageError
 
@@ -45,7 +45,7 @@ def open_track(root: Path, split: str, *, folder: str) -> NamedSource:
         if (found := repackaged.open_repackaged(home, ANOMALY_LABELS)) is not None:
             return found
         raise UsageError(f"{masks} holds no *{LABEL_ENDING}; are the labels unpacked too?")
-    labels = by_name(find_pictures(masks, (LABEL_ENDING,)), without_ending(LABEL_ENDING))
+    labels = pictures_by_name(masks, LABEL_ENDING)
     pictures = by_name(find_pictures(images), lambda path: path.stem)
     wanted = {name: path for name, path in pictures.items() if name in labels or _validates(name)}
     pairs = pair(
@@ -58,7 +58,7 @@ def open_track(root: Path, split: str, *, folder: str) -> NamedSource:
         pairs = [pair for pair in pairs if _validates(pair.name)]
         if not pairs:
             raise UsageError(f"{images} holds no validation*.jpg or .webp; try :{LABELLED}")
-    return PairedPictures(pairs, ValueLabels(ANOMALY_LABELS))
+    return PairedPictures(pairs, ANOMALY_LABELS.read)
 
 
 def _validates(name: str) -> bool:

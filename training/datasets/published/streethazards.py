@@ -14,8 +14,8 @@ from pathlib import Path
 from training.datasets.interface import Entry, NamedSource
 from training.datasets.readers.class_list import ClassList, SegmentationClass
 from training.datasets.readers.label_map import IGNORE, LabelMap
-from training.datasets.readers.labels import ValueLabels, anomaly_labels
-from training.datasets.readers.pairs import PairedPictures, by_name, pair
+from training.datasets.readers.labels import anomaly_labels
+from training.datasets.readers.pairs import PairedPictures, by_name, pair, path_in
 from training.datasets.readers.pictures import find_pictures, first_folder
 
 _CLASSES = (
@@ -65,17 +65,13 @@ def open_streethazards(root: Path, split: str) -> NamedSource:
     images = first_folder(root / archive / "images" / part, root / "images" / part)
     labels = first_folder(root / archive / "annotations" / part, root / "annotations" / part)
     pairs = pair(
-        by_name(find_pictures(images, (".png",)), lambda path: _name(path, images)),
-        by_name(find_pictures(labels, (".png",)), lambda path: _name(path, labels)),
+        by_name(find_pictures(images, (".png",)), path_in(images)),
+        by_name(find_pictures(labels, (".png",)), path_in(labels)),
         expected_image=lambda name: f"{images / name}.png",
         expected_label=lambda name: f"{labels / name}.png",
     )
     label_map = _ANOMALIES if split == "test" else STREETHAZARDS.label_map
-    return PairedPictures(pairs, ValueLabels(label_map))
-
-
-def _name(path: Path, root: Path) -> str:
-    return path.relative_to(root).with_suffix("").as_posix()
+    return PairedPictures(pairs, label_map.read)
 
 
 ENTRY = Entry(

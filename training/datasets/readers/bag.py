@@ -6,7 +6,6 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -102,13 +101,8 @@ class BagFrames:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bag.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._bag.__exit__(*error)
 
     def __getstate__(self) -> dict[str, Any]:
         lasting = ("path", "_wanted", "_positions", "_max_pixels")
@@ -128,16 +122,14 @@ class BagFrames:
         self._next = -1
         self._stream: Iterator[BagMessage] = iter(())
 
-    def _message(self, index: int) -> BagMessage:
-        return self._read(range(len(self))[index])
-
     def _messages(self, start: int = 0) -> Iterator[BagMessage]:
         try:
             yield from self._bag.messages([self.topic], start=start)
         except BagError as error:
             raise UsageError(str(error)) from error
 
-    def _read(self, index: int) -> BagMessage:
+    def _message(self, index: int) -> BagMessage:
+        index = range(len(self))[index]
         if self._process != os.getpid():
             # A forked worker would share the file's position with its parent.
             self._open()

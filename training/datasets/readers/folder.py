@@ -5,16 +5,14 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from training.datasets.mapped_frames import MappedFrames
 from training.datasets.readers.label_map import LabelMap
-from training.datasets.readers.labels import ValueLabels
-from training.datasets.readers.pairs import PairedPictures, by_name, pair
+from training.datasets.readers.pairs import PairedPictures, by_name, pair, path_in
 from training.datasets.readers.pictures import find_pictures, read_image
 from training.errors import UsageError
 
 
-class ImageFolder:
+class ImageFolder(MappedFrames):
     """The pictures under a folder, all levels deep, in natural order of their paths.
 
     Natural order counts numbers as numbers: frame_2 comes before frame_10. Where the folder
@@ -28,13 +26,7 @@ class ImageFolder:
     def __init__(self, root: Path) -> None:
         self.root = root / "images" if (root / "images").is_dir() else root
         self.paths = find_pictures(self.root)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Return one frame, uint8 [H, W, 3], BGR."""
-        return read_image(self.paths[index])
+        super().__init__(self.paths, read_image)
 
 
 class LabelledFolder(PairedPictures):
@@ -59,13 +51,9 @@ class LabelledFolder(PairedPictures):
                 f"{pictures.root}"
             )
         pairs = pair(
-            by_name(pictures.paths, lambda path: _stem(path, pictures.root)),
-            by_name(find_pictures(folder, (".png",)), lambda path: _stem(path, folder)),
+            by_name(pictures.paths, path_in(pictures.root)),
+            by_name(find_pictures(folder, (".png",)), path_in(folder)),
             expected_image=lambda name: f"{pictures.root / name}.jpg or .png",
             expected_label=lambda name: f"{folder / name}.png",
         )
-        super().__init__(pairs, ValueLabels(label_map))
-
-
-def _stem(path: Path, root: Path) -> str:
-    return path.relative_to(root).with_suffix("").as_posix()
+        super().__init__(pairs, label_map.read)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.datasets.readers.pictures import read_ids
 from training.errors import UsageError
 
 IGNORE = 255
@@ -56,6 +57,14 @@ class LabelMap:
             )
         ids: np.ndarray = self._table[label]
         return ids
+
+    def read(self, path: Path) -> np.ndarray:
+        """Read a label picture as class ids, uint8 [H, W], 255 = ignore.
+
+        Raises:
+            UsageError: not a PNG of one channel of 8 or 16 bits, or a value that the map lacks.
+        """
+        return self(read_ids(path), path)
 
 
 IDENTITY = LabelMap({number: number for number in range(256)})

@@ -9,30 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from training.datasets.readers.label_map import IGNORE, LabelMap
-from training.datasets.readers.pictures import read_ids, read_image
+from training.datasets.readers.pictures import read_image
 from training.errors import UsageError
 
 ANOMALY_LABELS = LabelMap({0: 0, 1: 1})
 """0 normal, 1 anomaly, 255 not judged: the encoding that anomaly benchmarks agree on."""
-
-
-class ValueLabels:
-    """Reads label pictures whose values stand for classes.
-
-    Args:
-        label_map: from the values in the files to class ids.
-    """
-
-    def __init__(self, label_map: LabelMap) -> None:
-        self.label_map = label_map
-
-    def __call__(self, path: Path) -> np.ndarray:
-        """Read one picture as class ids, uint8 [H, W], 255 = ignore.
-
-        Raises:
-            UsageError: not a PNG of one channel of 8 or 16 bits, or a value that the map lacks.
-        """
-        return self.label_map(read_ids(path), path)
 
 
 class ColourLabels:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from cosme_ros.natural_order import natural_order
-from training.datasets.readers.pictures import read_image
+from training.datasets.mapped_frames import MappedFrames
+from training.datasets.readers.pictures import find_pictures, read_image
 from training.errors import UsageError
 
 
@@ -53,9 +54,9 @@ class PairedPictures:
         self._read_picture = read_picture
 
     @property
-    def images(self) -> "_Images":
+    def images(self) -> MappedFrames:
         """Return the same frames; their labels are not read."""
-        return _Images(self)
+        return MappedFrames([pair.image for pair in self.pairs], self._read_picture)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -63,7 +64,7 @@ class PairedPictures:
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return one frame, uint8 [H, W, 3] BGR, and its class ids, uint8 [H, W], 255 = ignore."""
         pair = self.pairs[index]
-        image = self.read_picture(index)
+        image = self._read_picture(pair.image)
         label = self._read_label(pair.label)
         if label.shape != image.shape[:2]:
             raise UsageError(
@@ -73,24 +74,9 @@ class PairedPictures:
             )
         return image, label
 
-    def read_picture(self, index: int) -> np.ndarray:
-        """Return one frame without its label, uint8 [H, W, 3], BGR."""
-        return self._read_picture(self.pairs[index].image)
-
     def frame_name(self, index: int) -> str:
         """Return what to call a frame in a report."""
         return self.pairs[index].name
-
-
-class _Images:
-    def __init__(self, source: PairedPictures) -> None:
-        self._source = source
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self._source.read_picture(index)
 
 
 def by_name(paths: Iterable[Path], name: Callable[[Path], str]) -> dict[str, Path]:
@@ -108,9 +94,18 @@ def by_name(paths: Iterable[Path], name: Callable[[Path], str]) -> dict[str, Pat
     return found
 
 
-def without_ending(ending: str) -> Callable[[Path], str]:
-    """Name files by what is before `ending`, which says what kind of file it is."""
-    return lambda path: path.name.removesuffix(ending)
+def pictures_by_name(root: Path, ending: str) -> dict[str, Path]:
+    """Find the pictures under a folder, by what stands before `ending` in the file's name.
+
+    Raises:
+        UsageError: as `find_pictures` and `by_name`.
+    """
+    return by_name(find_pictures(root, (ending,)), lambda path: path.name[: -len(ending)])
+
+
+def path_in(root: Path) -> Callable[[Path], str]:
+    """Name files by their path below a folder, without suffix."""
+    return lambda path: path.relative_to(root).with_suffix("").as_posix()
 
 
 def pair(

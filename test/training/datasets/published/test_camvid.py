@@ -77,7 +77,7 @@ def test_official_layout_by_colour(tmp_path, official, split, name, labels):
     dataset = open_dataset(f"camvid={tmp_path}:{split}")
     names = [c.name for c in dataset.classes.classes]
     wanted = [255 if label is None else names.index(label) for label in labels]
-    assert [dataset.frame_name(i) for i in range(len(dataset.source))] == [name]
+    assert [dataset.source.frame_name(i) for i in range(len(dataset.source))] == [name]
     image, label = dataset.source[0]
     np.testing.assert_array_equal(label, [wanted])
     assert np.all(image == 9)

@@ -64,7 +64,7 @@ def test_pairs_by_name_over_cities(tmp_path, frame):
     frame("frankfurt_000000_000294", 20, [[7, 7, 7], [8, 8, 8]])
     dataset = open_dataset(f"cityscapes={tmp_path}:val")
     assert (dataset.kind, dataset.classes, len(dataset.source)) == ("classes", CITYSCAPES, 2)
-    names = [dataset.frame_name(i) for i in range(2)]
+    names = [dataset.source.frame_name(i) for i in range(2)]
     assert names == ["frankfurt_000000_000294", "munster_000001_000019"]
     image, label = dataset.source[1]
     assert np.all(image == 30)

@@ -40,7 +40,7 @@ def test_lost_and_found_pairs_masks_with_the_original_pictures(tmp_path, laf):
     image, label = dataset.source[0]
     assert np.all(image == 8)
     np.testing.assert_array_equal(label, [[0, 1, 255], [0, 0, 1]])
-    assert dataset.frame_name(0) == f"0000_{FRAME}"
+    assert dataset.source.frame_name(0) == f"0000_{FRAME}"
 
 
 def test_lost_and_found_may_be_linked_in(tmp_path, laf):

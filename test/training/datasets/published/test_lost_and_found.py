@@ -25,7 +25,7 @@ def frame(put, put_label):
 
 
 def names(dataset):
-    return [dataset.frame_name(i) for i in range(len(dataset.source))]
+    return [dataset.source.frame_name(i) for i in range(len(dataset.source))]
 
 
 def test_free_road_is_normal_obstacles_are_anomalies_and_the_rest_is_not_judged(tmp_path, frame):

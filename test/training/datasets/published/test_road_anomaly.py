@@ -24,7 +24,7 @@ def tree(tmp_path, put, put_label):
 
 def test_official_layout_whatever_the_suffix(tree):
     dataset = open_dataset(f"road_anomaly={tree}")
-    assert [dataset.frame_name(i) for i in range(2)] == ["animals06_sheep", "rocks_2"]
+    assert [dataset.source.frame_name(i) for i in range(2)] == ["animals06_sheep", "rocks_2"]
     image, label = dataset.source[1]
     assert abs(int(image.mean()) - 20) <= 1  # jpeg is lossy
     np.testing.assert_array_equal(label, [[0, 1, 0], [0, 1, 1]])

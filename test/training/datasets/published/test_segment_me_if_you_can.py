@@ -27,7 +27,7 @@ def track(request, tmp_path, put, put_label):
 
 
 def names(dataset):
-    return [dataset.frame_name(i) for i in range(len(dataset.source))]
+    return [dataset.source.frame_name(i) for i in range(len(dataset.source))]
 
 
 def test_validation_pictures_have_labels_and_test_pictures_none(tmp_path, track):

@@ -23,7 +23,7 @@ def test_the_fourteenth_label_is_the_anomaly(tmp_path, town):
     town("test", "t6/20", [[1, 2, 3], [4, 5, 6]])
     dataset = open_dataset(f"streethazards={tmp_path}")
     assert (dataset.kind, dataset.classes) == ("anomalies", None)
-    assert [dataset.frame_name(i) for i in range(2)] == ["t5/300", "t6/20"]
+    assert [dataset.source.frame_name(i) for i in range(2)] == ["t5/300", "t6/20"]
     np.testing.assert_array_equal(dataset.source[0][1], [[0, 0, 0], [1, 1, 255]])
     np.testing.assert_array_equal(dataset.source[1][1], np.zeros((2, 3)))
 

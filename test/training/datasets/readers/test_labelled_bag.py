@@ -52,7 +52,7 @@ def test_reads_what_make_bag_writes(tmp_path, image_format):
     write_bag(tmp_path / "bag", (frame(i) for i in range(4)), rate=2, image_format=image_format)
     dataset = open_dataset(f"bag={tmp_path / 'bag'}")
     assert (dataset.kind, dataset.title, len(dataset.source)) == ("anomalies", "bag", 4)
-    assert dataset.frame_name(1) == "1704067200500000000"
+    assert dataset.source.frame_name(1) == "1704067200500000000"
     for source in (dataset.source, pickle.loads(pickle.dumps(dataset.source))):
         for index in (0, 1, 3, 2, -1):
             image, label = source[index]

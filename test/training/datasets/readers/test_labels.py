@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from training.datasets.readers.label_map import LabelMap
-from training.datasets.readers.labels import ColourLabels, ValueLabels, anomaly_labels
+from training.datasets.readers.labels import ColourLabels, anomaly_labels
 from training.errors import UsageError
 
 COLOURS = {(0, 0, 0): 255, (255, 255, 255): 3, (1, 0, 0): 0, (0, 0, 1): 1, (0, 1, 0): 2}
@@ -30,7 +30,7 @@ def test_unknown_colour(put, colour):
 
 
 def test_values(put_label):
-    read = ValueLabels(LabelMap({4: 0, 9: 7}))
+    read = LabelMap({4: 0, 9: 7}).read
     np.testing.assert_array_equal(read(put_label("a.png", [[4, 9, 255]])), [[0, 7, 255]])
     with pytest.raises(UsageError, match=r"b\.png holds the label value 5"):
         read(put_label("b.png", [[4, 5]]))
@@ -38,7 +38,7 @@ def test_values(put_label):
 
 def test_colours_where_values_are_expected(put):
     with pytest.raises(UsageError, match="has 3 channels of 8 bits; a label picture has one"):
-        ValueLabels(LabelMap({0: 0}))(put("a.png", 3))
+        LabelMap({0: 0}).read(put("a.png", 3))
 
 
 def test_anomaly_labels():

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from training.datasets.readers.label_map import IDENTITY
-from training.datasets.readers.labels import ValueLabels
-from training.datasets.readers.pairs import Pair, PairedPictures, by_name, pair, without_ending
+from training.datasets.readers.pairs import Pair, PairedPictures, pair, pictures_by_name
 from training.errors import UsageError
 
 
@@ -42,17 +41,17 @@ def test_lonely_image_and_label():
         put_together(paths("a"), paths("a", "b"))
 
 
-def test_names_without_their_ending():
-    found = by_name([Path("x/a_L.png"), Path("y/b_L.png")], without_ending("_L.png"))
-    assert found == {"a": Path("x/a_L.png"), "b": Path("y/b_L.png")}
+def test_names_without_their_ending(tmp_path, put):
+    first, second = put("x/a_L.png", 1), put("y/b_l.PNG", 1)
+    put("y/c.png", 1)
+    assert pictures_by_name(tmp_path, "_L.png") == {"a": first, "b": second}
+    put("y/a_L.png", 1)
     with pytest.raises(UsageError, match="have the same name; keep one of them"):
-        by_name([Path("x/a_L.png"), Path("y/a_L.png")], without_ending("_L.png"))
+        pictures_by_name(tmp_path, "_L.png")
 
 
 def test_images_are_read_without_their_labels(put):
-    source = PairedPictures(
-        [Pair("a", put("a.png", 4), Path("not_there.png"))], ValueLabels(IDENTITY)
-    )
+    source = PairedPictures([Pair("a", put("a.png", 4), Path("not_there.png"))], IDENTITY.read)
     assert len(source.images) == 1
     assert np.all(source.images[0] == 4)
     with pytest.raises(UsageError, match=r"not_there\.png cannot be read as labels"):
@@ -61,5 +60,5 @@ def test_images_are_read_without_their_labels(put):
 
 def test_iteration_ends(put, put_label):
     one = Pair("a", put("a.png", 4), put_label("l.png", [[1, 2, 3], [4, 5, 6]]))
-    source = PairedPictures([one, one], ValueLabels(IDENTITY))
+    source = PairedPictures([one, one], IDENTITY.read)
     assert len(list(source)) == len(list(source.images)) == 2

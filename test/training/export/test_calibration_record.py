@@ -8,7 +8,7 @@ import pytest
 
 from cosme_ros.bundle.calibration_table import Calibration
 from training.errors import UsageError
-from training.export.calibration_table import RATES, calibration_table
+from training.export.calibration_record import RATES, calibration_table
 
 
 def test_rates_hold_on_the_frames_themselves() -> None:

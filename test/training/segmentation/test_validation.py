@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, jaccard_score
 
-from training.segmentation.metrics import ConfusionMatrix
+from training.segmentation.validation import ConfusionMatrix
 
 
 def filled(frames=3, classes=5):
