@@ -7,6 +7,7 @@ What cannot be read is skipped with a warning; reading continues.
 """
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,7 +68,7 @@ class LabelSettings:
 PICTURE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 LABEL_SUFFIX = ".png"
 
-Report = Callable[[str, str], None]
+Report = Callable[[str, str], object]
 """Takes a kind of warning and a sentence; of each, the first one and the number are reported."""
 
 
@@ -168,7 +169,7 @@ def size_warning(label: NDArray[np.uint8], image: BgrImage) -> str:
     )
 
 
-class BagFrames:
+class BagFrames(AbstractContextManager["BagFrames"]):
     """An open bag's frames; a context manager. Raises BagError where there is no picture at all."""
 
     def __init__(
@@ -193,9 +194,6 @@ class BagFrames:
         self.count = self._bag.counts[self.image_topic]
         """Number of pictures, as far as it is known before reading."""
         self._reader = LabelReader(labels, self._bag.path, max_pixels=max_pixels)
-
-    def __enter__(self) -> "BagFrames":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._bag.__exit__(None, None, None)
@@ -245,22 +243,13 @@ class BagFrames:
         return self._reader.held()
 
     def _choose_pictures(self, wanted: str | None) -> str:
-        available = self._bag.topics
-        listed = "; ".join(f"{name} ({kind})" for name, kind in sorted(available.items()))
-        here = f"bag {self._bag.path} has: {listed or 'no topics'}"
         if wanted is not None:
-            if wanted not in available:
-                raise BagError(f"there is no topic '{wanted}'; {here}")
-            if available[wanted] not in PICTURE_TYPES:
-                raise BagError(
-                    f"topic '{wanted}' is of type {available[wanted]}, but pictures are "
-                    f"{' or '.join(PICTURE_TYPES)}; {here}"
-                )
+            self._bag.type_of(wanted, among=PICTURE_TYPES)
             return wanted
         no_pictures = {self._labels.topic or topics.CAMERA_LABELS}
         found = [
             name
-            for name, kind in available.items()
+            for name, kind in self._bag.topics.items()
             if kind in PICTURE_TYPES and name not in no_pictures
         ]
         if topics.CAMERA_IMAGE in found:
@@ -269,7 +258,10 @@ class BagFrames:
             return found[0]
         if found:
             raise BagError(f"pictures are on {', '.join(sorted(found))}; choose with --image-topic")
-        raise BagError(f"no topic holds pictures ({' or '.join(PICTURE_TYPES)}); {here}")
+        raise BagError(
+            f"no topic of bag {self._bag.path} holds pictures ({' or '.join(PICTURE_TYPES)}). "
+            f"{self._bag.listed_topics()}"
+        )
 
     def _choose_labels(self) -> str:
         wanted = self._labels.topic

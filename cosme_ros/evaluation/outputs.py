@@ -13,7 +13,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 
 from cosme_ros import topics
 from cosme_ros.bags.labelled_frames import BagFrame
-from cosme_ros.bags.reading import IMAGE, TYPES
+from cosme_ros.bags.reading import IMAGE, TYPES, image_cdr
 from cosme_ros.bags.scenes import SCENE_CAPTION_S, Scene
 from cosme_ros.messages.images import BgrImage
 from cosme_ros.postprocessing.obstacles import Obstacle
@@ -96,32 +96,18 @@ class BagOutputs:
             label: uint8 [H, W]; None where there is none.
         """
         if self._writer is not None:
-            self._write_message(SCORE, frame, score, "32FC1")
+            pictures: dict[str, tuple[NDArray[Any], str]] = {SCORE: (score, "32FC1")}
             if mask is not None:
-                self._write_message(MASK, frame, mask, "mono8")
+                pictures[MASK] = (mask, "mono8")
             overlay = draw_overlay(
                 frame.image, score, obstacles, mask, static_mask=self._static_mask
             )
-            self._write_message(OVERLAY, frame, overlay, "bgr8")
+            pictures[OVERLAY] = (overlay, "bgr8")
+            for topic, (picture, encoding) in pictures.items():
+                cdr = image_cdr(picture, encoding, frame.header)
+                self._writer.write(self._connections[topic], frame.bag_time, cdr)
         if self._settings.video is not None:
             self._append_to_video(frame, score, mask, scene, label)
-
-    def _write_message(
-        self, topic: str, frame: BagFrame, array: NDArray[Any], encoding: str
-    ) -> None:
-        assert self._writer is not None
-        message = TYPES.types[IMAGE](
-            header=frame.header,
-            height=array.shape[0],
-            width=array.shape[1],
-            encoding=encoding,
-            is_bigendian=0,
-            step=array[0].nbytes,
-            data=np.ascontiguousarray(array).reshape(-1).view(np.uint8),
-        )
-        self._writer.write(
-            self._connections[topic], frame.bag_time, TYPES.serialize_cdr(message, IMAGE)
-        )
 
     def _append_to_video(
         self,

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -35,7 +35,7 @@ class Child:
         return "\n".join(f"    {line}" for line in lines) or "    (it printed nothing)"
 
 
-class ChildProcesses:
+class ChildProcesses(AbstractContextManager["ChildProcesses"]):
     """A context manager: on its exit, however that comes about, every child is ended.
 
     Children get a session of their own, so that a Ctrl-C in the terminal reaches them through here
@@ -47,9 +47,6 @@ class ChildProcesses:
         self._environment = dict(environment)
         self._children: list[Child] = []
         self._done: set[str] = set()
-
-    def __enter__(self) -> "ChildProcesses":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()

@@ -4,6 +4,7 @@
 """Pictures of a replay: what the camera saw, what the detector found of it, and what is true."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def view_of(output: Output, static_mask: StaticMask | None = None) -> FrameView:
     )
 
 
-class DriveVideo:
+class DriveVideo(AbstractContextManager["DriveVideo"]):
     """The video of all frames, `folder`/VIDEO; a context manager.
 
     Args:
@@ -82,9 +83,6 @@ class DriveVideo:
         self._eye_catching = round(SCENE_CAPTION_S * frames_a_second)
         self._scene: Scene | None = None
         self._since_cut = 0
-
-    def __enter__(self) -> "DriveVideo":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._video.__exit__()

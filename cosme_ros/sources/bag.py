@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cosme_ros.bags.labelled_frames import BagFrames, LabelSettings
@@ -13,7 +14,7 @@ from cosme_ros.bags.reading import BagError
 from cosme_ros.sources.interface import SourceError, SourceFrame
 
 
-class BagSource:
+class BagSource(AbstractContextManager["BagSource"]):
     """The images of one topic of a rosbag2 bag.
 
     Args:
@@ -31,23 +32,16 @@ class BagSource:
         self, path: Path, *, image_topic: str | None, report: Callable[[str], object]
     ) -> None:
         self.name = path.name
-
-        def report_sentence(_kind: str, sentence: str) -> None:
-            report(sentence)
-
         try:
             self._frames = BagFrames(
                 path,
                 image_topic=image_topic,
                 labels=LabelSettings(topic=""),
-                report=report_sentence,
+                report=lambda _kind, sentence: report(sentence),
             )
         except BagError as error:
             raise SourceError(str(error)) from error
         self.count: int | None = self._frames.count
-
-    def __enter__(self) -> BagSource:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._frames.__exit__()

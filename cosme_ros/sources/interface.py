@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -38,7 +38,7 @@ class SourceFrame:
     label_names: tuple[str, ...] = ()
 
 
-class FrameSource(Protocol):
+class FrameSource(AbstractContextManager["FrameSource"], Protocol):
     """An open source: a context manager.
 
     Attributes:
@@ -53,12 +53,3 @@ class FrameSource(Protocol):
 
     def read(self) -> Generator[SourceFrame, None, None]:
         """Yield the frames in order. Raises SourceError where reading cannot go on."""
-
-    def __enter__(self) -> FrameSource: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from cosme_ros.bags.labelled_frames import (
     LABEL_SUFFIX,
@@ -16,18 +16,16 @@ from cosme_ros.bags.labelled_frames import (
     BagFrames,
     LabelReader,
     LabelSettings,
+    Report,
     size_warning,
 )
-from cosme_ros.bags.reading import TYPES, BagError
+from cosme_ros.bags.reading import BagError, header_of
 from cosme_ros.sources.interface import FRAME_RATE, FrameSource, SourceError, SourceFrame
 from cosme_ros.sources.opening import is_read_as_bag, open_source
 from cosme_ros.sources.video import VIDEO_DEVICE
 
 FRAME_ID = "camera"
 """Of the headers of frames that come without one."""
-
-Report = Callable[[str, str], None]
-"""Takes the kind of a warning and its sentence."""
 
 
 class LabelledFrames(AbstractContextManager["LabelledFrames"], Protocol):
@@ -50,7 +48,7 @@ class LabelledFrames(AbstractContextManager["LabelledFrames"], Protocol):
         """Return every value that the labels read so far hold, rising."""
 
 
-class SourceFrames:
+class SourceFrames(AbstractContextManager["SourceFrames"]):
     """The frames of a folder of images or a video file, with the labels of a label folder.
 
     The label of an image file has the name of the image. The label of a frame of a video is named
@@ -80,9 +78,6 @@ class SourceFrames:
                 f"there is no label topic '{labels.topic}', because {path.name} is no bag: give "
                 "labels with --label-folder; it is evaluated without labels",
             )
-
-    def __enter__(self) -> SourceFrames:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._source.__exit__(None, None, None)
@@ -125,7 +120,7 @@ class SourceFrames:
             self._report("label", f"the label of frame {frame.index} is left out: {error}")
         if label is not None and (warning := size_warning(label, frame.image)):
             self._report("size of labels", warning)
-        header = _header(frame.stamp)
+        header = header_of(frame.stamp, FRAME_ID)
         return BagFrame(frame.index, frame.stamp, frame.stamp, header, frame.image, label)
 
 
@@ -168,8 +163,3 @@ def open_labelled_frames(
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
     return SourceFrames(source, path, labels=labels, report=report)
-
-
-def _header(stamp: int) -> Any:
-    time = TYPES.types["builtin_interfaces/msg/Time"](*divmod(stamp, 1_000_000_000))
-    return TYPES.types["std_msgs/msg/Header"](stamp=time, frame_id=FRAME_ID)

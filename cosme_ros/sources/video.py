@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from cosme_ros.messages.video_frames import image_of_video_frame
@@ -17,7 +18,7 @@ VIDEO_DEVICE = "/dev/video"
 _STREAM_OPTIONS = {"rtsp_transport": "tcp", "timeout": "5000000"}  # microseconds
 
 
-class VideoSource:
+class VideoSource(AbstractContextManager["VideoSource"]):
     """A video file, `/dev/videoN`, or the address of a stream such as rtsp://camera/front.
 
     Images are turned as the file says they are to be shown. Of a live source the newest image is
@@ -54,9 +55,6 @@ class VideoSource:
         self._stream.thread_type = "AUTO"
         self.count: int | None = None if live else (self._stream.frames or None)
         self._began: int | None = None
-
-    def __enter__(self) -> VideoSource:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._container.close()
