@@ -26,6 +26,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.metrics.labels import to_size
+
 RISE_WEIGHT = 0.5
 FALL_WEIGHT = 0.5
 """Of what is carried along, where the frame's own score is higher or lower, over PERIOD_S."""
@@ -89,7 +91,7 @@ class TemporalFusion:
                 fused = blended(
                     score,
                     carried(before.fused, flow),
-                    resized(agreement, score.shape),
+                    to_size(agreement, score.shape),
                     seconds=(stamp - before.stamp) * 1e-9,
                 )
         height, width = image.shape[:2]
@@ -169,7 +171,7 @@ def carried(fused: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np
     """Return the history where it is now, float32 [h, w]; `flow` may be of another size."""
     height, width = fused.shape
     scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
-    return moved(fused, resized(flow, fused.shape) * scale)
+    return moved(fused, to_size(flow, fused.shape) * scale)
 
 
 def agreement_of(
@@ -205,14 +207,6 @@ def blended(
     )
     weight = agreement * rate
     return np.asarray((1 - weight) * score + weight * history, np.float32)
-
-
-def resized(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return `values` [h, w] or [h, w, n] at another height and width, bilinear."""
-    height, width = shape[:2]
-    return np.asarray(
-        cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
-    )
 
 
 def _follows(before: _Before, stamp: int, size: tuple[int, ...], shape: tuple[int, ...]) -> bool:
