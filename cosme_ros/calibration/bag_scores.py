@@ -45,6 +45,7 @@ from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.messages.images import BgrImage, DecodeError
 from cosme_ros.metrics.labels import ANOMALY, ids_of_message
 from cosme_ros.postprocessing.obstacle_decision import obstacle_rule, search_area
+from cosme_ros.postprocessing.static_mask import visible_values
 from cosme_ros.sources.labelled import FRAME_ID
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.text import counted
@@ -167,8 +168,8 @@ class _Frames:
         highest = frame_alarm_threshold(
             detection.score, region=area.region, minimum_area=rule.minimum_area
         )
-        grid, mask = detection.raw_score_grid, scoring.static_mask
-        self.counts.add(grid if mask is None else mask.values_of(grid))
+        mask = scoring.static_mask
+        self.counts.add(visible_values(detection.raw_score_grid, mask))
         self.found[picture.stamp] = highest * detector.threshold
         self.measures[picture.stamp] = frame_measures(
             image, detection.grids, input_size=detector.bundle.input_size, static_mask=mask

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
+from cosme_ros.postprocessing.static_mask import visible_values
 from cosme_ros.sources.interface import SourceFrame
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
@@ -166,8 +167,7 @@ class WatchSession:
         self._durations.append(now - started)
         self._ends.append(now)
         span = self._ends[-1] - self._ends[0]
-        grid, static_mask = detection.score_grid, self._rule.static_mask
-        peak = float((grid if static_mask is None else static_mask.values_of(grid)).max())
+        peak = float(visible_values(detection.score_grid, self._rule.static_mask).max())
         picture = jpeg(_shrunk(outputs.overlay))
         self._note(
             frame,
