@@ -9,8 +9,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 from tqdm import tqdm
 
 from cosme_ros.adaptation.adaptation import apply_marks
@@ -40,6 +38,7 @@ from cosme_ros.postprocessing.obstacle_decision import (
 from cosme_ros.postprocessing.obstacles import outlines
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.explanation_picture import explanation_picture
+from cosme_ros.visualization.panels import write_picture
 
 _QUALITY = 70  # of a JPEG: about 60 kB
 
@@ -88,16 +87,7 @@ def _run(options: argparse.Namespace) -> None:
         line = outlines(decision.mask, decision.obstacles)[0]
         caption = f"frame {frame.index}: why this is an alarm"
         drawn = explanation_picture(frame.image, explanations[0], line, pictures, caption=caption)
-        _write_picture(options.picture, drawn)
-
-
-def _write_picture(file: Path, picture: np.ndarray) -> None:
-    try:
-        written = cv2.imwrite(str(file), picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    except cv2.error as error:
-        raise ExplainError(f"{file} is no JPEG or PNG file's name: {error}") from error
-    if not written:
-        raise OSError(f"{file} cannot be written")
+        write_picture(options.picture, drawn, quality=_QUALITY)
 
 
 def _find(options: argparse.Namespace, detector: Detector, rule: ObstacleRule) -> _Found:

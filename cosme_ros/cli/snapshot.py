@@ -16,7 +16,6 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 from tqdm import tqdm
 
 from cosme_ros import topics
@@ -45,10 +44,12 @@ from cosme_ros.command_frame import Interrupted
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.output_folder import prepare_output_dir
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
+from cosme_ros.postprocessing.static_mask import visible_values
 from cosme_ros.reporting.snapshot_picture import snapshot_picture
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
+from cosme_ros.visualization.panels import write_picture
 from cosme_ros.visualization.text import counted
 
 DEFAULT_WORST = 6
@@ -97,9 +98,7 @@ class _Painter:
 
     def highest_score(self, detection: Detection) -> float:
         """Return the highest score where the camera is looked at, in alarm lines."""
-        mask = self._rule.static_mask
-        score = detection.score
-        return float((score if mask is None else mask.values_of(score)).max())
+        return float(visible_values(detection.score, self._rule.static_mask).max())
 
     def write(self, detected: Iterable[_Detected]) -> int:
         """Write the pictures, and return how many there are."""
@@ -118,8 +117,7 @@ class _Painter:
             picture = snapshot_picture(
                 frame.image, made, caption=caption, static_mask=self._rule.static_mask
             )
-            if not cv2.imwrite(str(path), picture):
-                raise OSError(f"{path} cannot be written")
+            write_picture(path, picture)
             count += 1
         return count
 

@@ -328,8 +328,8 @@ class Detector:
         return (
             f"frames are {width}x{height} pixels, and bundle {self.bundle.name} was fitted to "
             f"{own_width}x{own_height}: the network sees them stretched by a factor of "
-            f"{1 / ratio:.2f}, and may find the ordinary anomalous; crop the frames to their middle "
-            f"{crop_width}x{crop_height}, as fit and evaluate do, or fit a bundle with this "
+            f"{1 / ratio:.2f}, and may find the ordinary anomalous; crop the frames to their "
+            f"middle {crop_width}x{crop_height}, as fit and evaluate do, or fit a bundle with this "
             "camera's ratio of sides"
         )
 

@@ -110,12 +110,10 @@ class ChildProcesses(AbstractContextManager["ChildProcesses"]):
 
     def _with_logs(self, sentence: str, failed: Child) -> str:
         """Return the sentence, and the last lines of the failed's log, then of the others'."""
-        others = [child for child in self._children if child is not failed]
-        parts = [f"{child.name} said last ({child.log}):" for child in (failed, *others)]
-        texts = [child.last_lines() for child in (failed, *others)]
-        return "\n".join(
-            [sentence, *(line for pair in zip(parts, texts, strict=True) for line in pair)]
-        )
+        lines = [sentence]
+        for child in (failed, *(child for child in self._children if child is not failed)):
+            lines += [f"{child.name} said last ({child.log}):", child.last_lines()]
+        return "\n".join(lines)
 
 
 def _end(child: Child) -> None:

@@ -57,6 +57,9 @@ class _Frame:
     """Of the mask; 0 where it is withheld."""
     peak: float
 
+    def chosen(self, caption: str, note: str, focus: Region | None = None) -> ChosenFrame:
+        return ChosenFrame(self.stamp, self.number, caption, note, focus)
+
 
 class DriveObstacles:
     """Fed with the frames that have a result, in order.
@@ -228,7 +231,7 @@ class DriveObstacles:
         alarming = sum(bool(frame.regions) for frame in frames)
         frame = max(frames, key=lambda frame: (bool(frame.false), frame.peak))
         note = f"false alarm in {alarming} of {len(frames)} frames" if alarming else "no alarm"
-        return ChosenFrame(frame.stamp, frame.number, caption, note, _focus(frame.false))
+        return frame.chosen(caption, note, _focus(frame.false))
 
     def _of_obstacle(self, obstacle: LabelledObstacle, caption: str, among: int = 0) -> ChosenFrame:
         of_it = self._sightings(obstacle)
@@ -246,7 +249,7 @@ class DriveObstacles:
                 "found at once" if after == 0 else f"found after {counted(after, 'frame')}"
             ) + f", overlap {100 * wanted:.0f} %"
         which = f"median of {counted(among, 'obstacle')}: " if among > 1 else ""
-        return ChosenFrame(frame.stamp, frame.number, caption, which + what, shown.box)
+        return frame.chosen(caption, which + what, shown.box)
 
     def _worst(self) -> list[ChosenFrame]:
         chosen = []
@@ -254,9 +257,7 @@ class DriveObstacles:
         if misses:
             frame, missed = max(misses, key=lambda pair: pair[1].area)
             chosen.append(
-                ChosenFrame(
-                    frame.stamp,
-                    frame.number,
+                frame.chosen(
                     f"Worst miss{_in(frame.scene)}",
                     f"{missed.area} pixels of an obstacle, not found in this frame",
                     missed.box,
@@ -266,9 +267,7 @@ class DriveObstacles:
         if alarms:
             frame, false = max(alarms, key=lambda pair: pair[1].peak)
             chosen.append(
-                ChosenFrame(
-                    frame.stamp,
-                    frame.number,
+                frame.chosen(
                     f"Worst false alarm{_in(frame.scene)}",
                     f"score {false.peak:.1f} on something ordinary",
                     false.box,
@@ -279,9 +278,7 @@ class DriveObstacles:
     def _spread(self) -> list[ChosenFrame]:
         frames = [self._frames[i] for i in _middles(len(self._frames), 2 * _WITHOUT_SCENES)]
         return [
-            ChosenFrame(
-                frame.stamp,
-                frame.number,
+            frame.chosen(
                 f"Frame {frame.number}" if frame.scene is None else _sentence(frame.scene.caption),
                 f"{counted(frame.regions, 'obstacle')} found",
             )

@@ -26,6 +26,7 @@ from cosme_ros.visualization.panels import (
     outlined,
     panel,
     title,
+    write_picture,
 )
 from cosme_ros.visualization.video import VideoFile
 
@@ -137,9 +138,9 @@ def draw_chosen(
             judged = judged and view.label is not None
             large = panel(view, caption=choice.caption, note=choice.note)
             stem = folder / PICTURES / f"frame_{choice.frame:04d}"
-            _write(stem.with_suffix(".png"), large)
+            write_picture(stem.with_suffix(".png"), large)
             if output.overlay is not None:
-                _write(stem.with_name(f"{stem.name}_overlay.png"), output.overlay)
+                write_picture(stem.with_name(f"{stem.name}_overlay.png"), output.overlay)
             tiles[place] = panel(
                 view,
                 caption=choice.caption,
@@ -159,7 +160,7 @@ def draw_chosen(
         sheet = contact_sheet(
             [tiles[place] for place in sorted(tiles)], heading, judged=judged, hidden=hidden
         )
-        _write(folder / CONTACT_SHEET, sheet)
+        write_picture(folder / CONTACT_SHEET, sheet)
     return tuple(thumbnails[place] for place in sorted(thumbnails))
 
 
@@ -208,8 +209,3 @@ def _middle(view: FrameView) -> Region:
     height, width = view.image.shape[:2]
     side = height // 2
     return Region((width - side) // 2, height // 3, side, side)
-
-
-def _write(path: Path, picture: BgrImage) -> None:
-    if not cv2.imwrite(str(path), picture):
-        raise OSError(f"{path} cannot be written")

@@ -14,6 +14,7 @@ so that neither hides the other where they agree.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -39,6 +40,7 @@ _RIM = (0, 0, 0)
 _NOT_JUDGED = 128
 _SMALLEST_UNIT = 0.85  # letters of fewer pixels are hard to read
 _GREY = 165  # of a frame, behind the scale of the heat map
+_QUALITY = 85  # of a JPEG
 _CLEAR, _OPAQUE = 0.25, 0.85
 """Heat begins to cover the frame at a score of _CLEAR, and from the alarm line on covers so much of
 it: what is ordinary stays a plain grey picture."""
@@ -362,7 +364,19 @@ def _strip(width: int, unit: float, margin: int, paper: tuple[int, int, int]) ->
     return np.full((even(text_height(unit) + 2 * margin), width, 3), paper, np.uint8)
 
 
-_QUALITY = 85
+def write_picture(file: Path, picture: NDArray[np.uint8], *, quality: int = _QUALITY) -> None:
+    """Write a PNG file, or a JPEG file of this quality.
+
+    Raises:
+        OSError: it cannot be written.
+        ValueError: its name ends otherwise.
+    """
+    try:
+        written = cv2.imwrite(str(file), picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error as error:
+        raise ValueError(f"{file} is no JPEG or PNG file's name: {error}") from error
+    if not written:
+        raise OSError(f"{file} cannot be written")
 
 
 def jpeg(picture: NDArray[np.uint8]) -> bytes:

@@ -186,7 +186,7 @@ def test_a_wrong_topic_is_refused_with_the_topics_there_are(tmp_path: Path) -> N
     with pytest.raises(BagError, match="/left, /right; choose with --image-topic"):
         read(both)
     info = camera_info_message(stamp, 180, 320)
-    with pytest.raises(BagError, match="no topic of bag .* holds pictures"):
+    with pytest.raises(BagError, match=r"no topic of bag .* holds pictures"):
         read(write_bag(tmp_path / "none", [("/info", info)]))
 
 
