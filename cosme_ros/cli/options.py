@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
-from cosme_ros import __version__
+from cosme_ros import __version__, topics
 from cosme_ros.command_frame import run_command
 from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.parameters import PARAMETERS_BY_NAME, Parameter
@@ -99,6 +99,16 @@ def add_overwrite_option(parser: argparse._ActionsContainer) -> None:
         action="store_true",
         help="replace what an earlier run wrote to the folder; other files there stay",
     )
+
+
+def add_source_options(parser: argparse._ActionsContainer) -> None:
+    """Add `--image-topic` and `--frame-rate`, as `sources.opening.open_source` means them."""
+    parser.add_argument(
+        "--image-topic",
+        help="of a bag: Image, CompressedImage, or H.264 or H.265 packets (default: "
+        f"{topics.CAMERA_IMAGE}, or the only topic with pictures)",
+    )
+    add_frame_rate_option(parser)
 
 
 def add_frame_rate_option(parser: argparse._ActionsContainer) -> None:
