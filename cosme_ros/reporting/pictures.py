@@ -4,21 +4,18 @@
 """Pictures of a replay: what the camera saw, what the detector found of it, and what is true."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from cosme_ros.bags.scenes import SCENE_CAPTION_S, Scene
 from cosme_ros.messages.images import BgrImage
 from cosme_ros.postprocessing.static_mask import StaticMask, looked_at
 from cosme_ros.replay.recording import Output
-from cosme_ros.replay.runner import CONTACT_SHEET, PICTURES, VIDEO
+from cosme_ros.replay.runner import CONTACT_SHEET, PICTURES
 from cosme_ros.reporting.html import Thumbnail
 from cosme_ros.visualization.panels import (
-    VIDEO_WIDTH,
     FrameView,
     Region,
     jpeg,
@@ -28,7 +25,6 @@ from cosme_ros.visualization.panels import (
     title,
     write_picture,
 )
-from cosme_ros.visualization.video import VideoFile
 
 _TILE_WIDTH = 1024
 _THUMBNAIL_WIDTH = 320
@@ -65,42 +61,6 @@ def view_of(output: Output, static_mask: StaticMask | None = None) -> FrameView:
         output.label,
         looked_at(static_mask, output.score),
     )
-
-
-class DriveVideo(AbstractContextManager["DriveVideo"]):
-    """The video of all frames, `folder`/VIDEO; a context manager.
-
-    Args:
-        folder: that receives it.
-        frames_a_second: at which it is to be played.
-        static_mask: of the camera; what it hides is hatched.
-    """
-
-    def __init__(
-        self, folder: Path, frames_a_second: float, static_mask: StaticMask | None = None
-    ) -> None:
-        self._static_mask = static_mask
-        self._video = VideoFile(folder / VIDEO, frames_a_second)
-        self._eye_catching = round(SCENE_CAPTION_S * frames_a_second)
-        self._scene: Scene | None = None
-        self._since_cut = 0
-
-    def __exit__(self, *_: object) -> None:
-        self._video.__exit__()
-
-    def add(self, frame: int, seconds: float, output: Output, scene: Scene | None) -> None:
-        """Append a frame: its number and time since the first one, and the scene it is of."""
-        self._since_cut = self._since_cut + 1 if scene == self._scene else 0
-        self._scene = scene
-        self._video.add(
-            panel(
-                view_of(output, self._static_mask),
-                caption="" if scene is None else scene.caption,
-                note=f"frame {frame}, {seconds:.1f} s",
-                new_scene=scene is not None and self._since_cut < self._eye_catching,
-                width=VIDEO_WIDTH,
-            )
-        )
 
 
 def draw_chosen(
