@@ -172,6 +172,8 @@ def size_warning(label: NDArray[np.uint8], image: BgrImage) -> str:
 class BagFrames(AbstractContextManager["BagFrames"]):
     """An open bag's frames; a context manager. Raises BagError where there is no picture at all."""
 
+    live = False
+
     def __init__(
         self,
         path: Path,
@@ -191,6 +193,7 @@ class BagFrames(AbstractContextManager["BagFrames"]):
         except BaseException:
             self._bag.__exit__(None, None, None)
             raise
+        self.name = self._bag.path.name
         self.count = self._bag.counts[self.image_topic]
         """Number of pictures, as far as it is known before reading."""
         self._reader = LabelReader(labels, self._bag.path, max_pixels=max_pixels)

@@ -20,9 +20,10 @@ from cosme_ros.bags.labelled_frames import (
     size_warning,
 )
 from cosme_ros.bags.reading import BagError, header_of
-from cosme_ros.sources.interface import FRAME_RATE, FrameSource, SourceError, SourceFrame
-from cosme_ros.sources.opening import is_read_as_bag, open_source
-from cosme_ros.sources.video import VIDEO_DEVICE
+from cosme_ros.sources.folder import FolderSource
+from cosme_ros.sources.interface import FRAME_RATE, SourceError, SourceFrame
+from cosme_ros.sources.opening import is_read_as_bag, open_images
+from cosme_ros.sources.video import VIDEO_DEVICE, VideoSource
 
 FRAME_ID = "camera"
 """Of the headers of frames that come without one."""
@@ -55,7 +56,7 @@ class SourceFrames(AbstractContextManager["SourceFrames"]):
     by the index of the frame, counted from 0, or by its stamp in nanoseconds.
 
     Args:
-        source: no bag; is closed with this.
+        source: is closed with this.
         path: of the source.
         labels: of which the folder is used.
         report: takes warnings.
@@ -65,7 +66,12 @@ class SourceFrames(AbstractContextManager["SourceFrames"]):
     label_topic = ""
 
     def __init__(
-        self, source: FrameSource, path: Path, *, labels: LabelSettings, report: Report
+        self,
+        source: FolderSource | VideoSource,
+        path: Path,
+        *,
+        labels: LabelSettings,
+        report: Report,
     ) -> None:
         self._source = source
         self._labels = labels
@@ -157,8 +163,8 @@ def open_labelled_frames(
     try:
         if is_read_as_bag(path):
             return BagFrames(path, image_topic=image_topic, labels=labels, report=report)
-        source = open_source(
-            str(path), frame_rate=frame_rate, report=lambda sentence: report("image", sentence)
+        source = open_images(
+            path, frame_rate=frame_rate, report=lambda sentence: report("image", sentence)
         )
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error}") from error

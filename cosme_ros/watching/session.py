@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
 from cosme_ros.postprocessing.static_mask import visible_values
-from cosme_ros.sources.interface import SourceFrame
+from cosme_ros.sources.interface import Frame
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
 from cosme_ros.visualization.panels import jpeg
@@ -66,7 +66,7 @@ class WatchSession:
         self.rate = detector.bundle.calibration.rate(detector.threshold)
         """False-positive rate that the alarm threshold stands for now."""
 
-    def run(self, frames: Iterable[SourceFrame], *, live: bool, speed: float = 1.0) -> None:
+    def run(self, frames: Iterable[Frame], *, live: bool, speed: float = 1.0) -> None:
         """Detect in every frame; not faster than the frames' stamps, times `speed`.
 
         A live source sets the pace itself. Ends with the frames, or after `stop`.
@@ -152,9 +152,7 @@ class WatchSession:
                 self._changed.wait_for(lambda: self._ended, timeout=wait)
             return began if wait > 0 else time.monotonic() - due
 
-    def _show(
-        self, frame: SourceFrame, seconds: float, detection: Detection, started: float
-    ) -> None:
+    def _show(self, frame: Frame, seconds: float, detection: Detection, started: float) -> None:
         outputs = compute_outputs(
             detection,
             frame.image,
@@ -188,7 +186,7 @@ class WatchSession:
 
     def _note(
         self,
-        frame: SourceFrame,
+        frame: Frame,
         seconds: float,
         state: dict[str, Any],
         picture: bytes | None = None,
