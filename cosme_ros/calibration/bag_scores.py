@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros import __version__
+from cosme_ros.atomic_files import replace_atomically
 from cosme_ros.bags.reading import (
     Bag,
     BagError,
@@ -251,7 +252,7 @@ def _pictures(path: Path, scoring: Scoring) -> Iterator[_Picture]:
     """Yield every picture, always in the same order."""
     if not is_recorded_bag(path):
         for frame in read_source(path, scoring, report=lambda sentence: None):
-            yield _Picture(FRAME_ID, "", frame.stamp, partial(_same, frame.image), str)
+            yield _Picture(FRAME_ID, "", frame.stamp, partial(np.asarray, frame.image), str)
         return
     with Bag(path, lambda _: None) as bag:
         labels = [scoring.label_topic] if scoring.label_topic in bag.topics else []
@@ -271,10 +272,6 @@ def _pictures(path: Path, scoring: Scoring) -> Iterator[_Picture]:
 
 def _rows(measures: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     return np.stack(measures) if measures else np.empty((0, len(MEASURES)))
-
-
-def _same(image: BgrImage) -> BgrImage:
-    return image
 
 
 def _not_normal(label: BagMessage | None) -> str:
@@ -338,10 +335,8 @@ def _save_progress(file: Path, progress: _Progress) -> None:
             }
         )
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".part.npz")
     about = {"done": progress.done, "whole": progress.whole, "cameras": cameras}
-    np.savez(unfinished, about=json.dumps(about), **arrays)
-    unfinished.replace(file)
+    replace_atomically(file, lambda path: np.savez(path, about=json.dumps(about), **arrays))
 
 
 def _load_progress(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
