@@ -219,14 +219,10 @@ def read_source(
 
 
 def _digests(path: Path) -> dict[str, str]:
-    found = {file.name: sha256_of(file) for file in _files_of(path)}
-    if path.is_file() or is_recorded_bag(path):
+    is_file = path.is_file()
+    files = [path] if is_file else sorted(file for file in path.iterdir() if file.is_file())
+    found = {file.name: sha256_of(file) for file in files}
+    if is_file or is_recorded_bag(path):
         return found
     lines = "".join(f"{digest}  {name}\n" for name, digest in found.items())
     return {f"{path.name}/": hashlib.sha256(lines.encode()).hexdigest()}
-
-
-def _files_of(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.is_file())

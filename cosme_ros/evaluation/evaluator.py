@@ -5,7 +5,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from time import monotonic
 
 from cosme_ros.adaptation.marks_file import existing_marks
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.calibration.calibrator import Progress
 from cosme_ros.calibration.guarantee import counting_sentence, temporal_sentence
 from cosme_ros.evaluation.advised_rates import advised_rates
 from cosme_ros.evaluation.bag_evaluator import (
@@ -35,9 +36,6 @@ from cosme_ros.foreign_text import printable
 from cosme_ros.postprocessing.static_mask import load_static_mask
 
 _POLL_SECONDS = 0.3
-
-Progress = Callable[[str, int, int | None], object]
-"""Called with the stage, the frames done, and how many there are (None: not known)."""
 
 
 class EvaluationError(Exception):

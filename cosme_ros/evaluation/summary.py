@@ -139,12 +139,11 @@ def summarised(
 def _alarms_by_obstacle(
     bags: Sequence[BagFigures], *, labelled: bool, normal: AlarmFigures
 ) -> ObstacleAlarms | None:
-    followed = [bag for bag in bags if bag.tracks is not None and bag.identities is not None]
-    if len(followed) < len(bags):
+    if any(bag.tracks is None for bag in bags):
         return None
     return obstacle_alarms(
-        [track for bag in followed for track in bag.tracks or ()],
-        [bag.identities for bag in followed if bag.identities is not None],
+        [track for bag in bags for track in bag.tracks or ()],
+        [bag.identities for bag in bags if bag.identities is not None],
         labelled=labelled,
         normal_seconds=normal.seconds,
     )

@@ -206,29 +206,31 @@ def open_session(
         options.add_session_config_entry(name, value)
     if provider == "cpu":
         try:
-            return _wrap(_open(graph, options, runtime_providers, provider), provider)
+            session = _open(graph, options, runtime_providers, provider)
         except ModelError as error:
             if not runtime_options:
                 raise
             _open(graph, ort.SessionOptions(), [CPU], "cpu")  # is it the graph after all?
             raise ProviderError(f"ONNX Runtime refuses runtime_options: {error}") from error
-
-    try:
-        session, assigned = _open_and_ask(graph, options, runtime_providers, provider)
-    except ProviderError as error:
-        if not runtime_options:
-            raise
-        raise ProviderError(
-            f"{error}; or something in runtime_options ({', '.join(runtime_options)}) is wrong"
-        ) from error
-    check_assignment(assigned, provider, graph.path.name)
-    if provider == "openvino":
-        _try_openvino(session, graph.path.name)
-    return _wrap(
-        session,
+    else:
+        try:
+            session, assigned = _open_and_ask(graph, options, runtime_providers, provider)
+        except ProviderError as error:
+            if not runtime_options:
+                raise
+            raise ProviderError(
+                f"{error}; or something in runtime_options ({', '.join(runtime_options)}) is wrong"
+            ) from error
+        check_assignment(assigned, provider, graph.path.name)
+        if provider == "openvino":
+            _try_openvino(session, graph.path.name)
+    return Session(
         provider,
-        captures=captures_graphs(of_provider),
-        device_index=device_index,
+        _described(session.get_inputs()),
+        _described(session.get_outputs()),
+        session,
+        captures_graphs(of_provider),
+        device_index,
     )
 
 
@@ -369,20 +371,8 @@ def _open(
         ) from error
 
 
-def _wrap(
-    session: ort.InferenceSession, provider: str, *, captures: bool = False, device_index: int = 0
-) -> Session:
-    def described(arguments: Iterable[Any]) -> Tensors:
-        return {a.name: (_NUMPY_NAMES.get(a.type, a.type), tuple(a.shape)) for a in arguments}
-
-    return Session(
-        provider,
-        described(session.get_inputs()),
-        described(session.get_outputs()),
-        session,
-        captures,
-        device_index,
-    )
+def _described(arguments: Iterable[Any]) -> Tensors:
+    return {a.name: (_NUMPY_NAMES.get(a.type, a.type), tuple(a.shape)) for a in arguments}
 
 
 def _open_and_ask(

@@ -12,6 +12,7 @@ video file and a camera are played as sensor_msgs/Image.
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -171,13 +172,7 @@ class BagPlayer(Node):
                 if len(stamps) > REMEMBERED_FRAMES:
                     stamps.popitem(last=False)
             stamp = stamps[message.stamp]
-            yield BagMessage(
-                message.topic,
-                message.message_type,
-                message.bag_time,
-                stamp,
-                with_stamp(message.cdr, stamp),
-            )
+            yield replace(message, stamp=stamp, cdr=with_stamp(message.cdr, stamp))
         count = self._bag.count(self._image_topic)
         if count > 1 and not self._live:
             # The next round's first frame is due one period after this round's last.

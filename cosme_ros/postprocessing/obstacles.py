@@ -18,6 +18,9 @@ _BAY_WIDTH = 1 / 20
 # Holes are looked for in a class map reduced to at most this width: the teacher's own grid is no
 # finer, and distances over a large image would cost more than the frame's period allows.
 _REGION_WIDTH = 512
+# Pixels by which an outline may be off: a line of single steps takes ten times as long to draw and
+# to send, and is no clearer. An obstacle less than _SMALL wide or high keeps its shape better.
+_TOLERANCE, _SMALL_TOLERANCE, _SMALL = 1.0, 0.5, 32
 
 
 @dataclass(frozen=True)
@@ -149,16 +152,6 @@ def _measured(
     box = np.s_[y : y + height, x : x + width]
     peak = score[box][labels[box] == label].max()
     return Obstacle(corner[0] + x, corner[1] + y, width, height, area, float(peak))
-
-
-# Pixels: a line of single steps takes ten times as long to draw and to send, and is no clearer.
-_TOLERANCE = 1.0
-
-
-_SMALL = 32  # pixels; an obstacle less wide or high keeps its shape to half a pixel
-
-
-_SMALL_TOLERANCE = 0.5
 
 
 def contours(mask: np.ndarray, obstacles: Sequence[Obstacle]) -> tuple[np.ndarray, ...]:

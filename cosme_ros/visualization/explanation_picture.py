@@ -88,8 +88,7 @@ def _close_view(image: Picture, explanation: Explanation) -> Picture:
 def _draw_parts(picture: Picture, explanation: Explanation, x: int, y: int) -> int:
     """Draw a bar for each part of the score; returns the row below."""
     peak = explanation.obstacle.peak_score
-    lines = [f"score {peak:.1f} alarm lines, made of"]
-    y = _line(picture, lines[0], x, y, ink=_INK)
+    y = _line(picture, f"score {peak:.1f} alarm lines, made of", x, y, ink=_INK)
     room = _WIDTH - x - _MARGIN
     for contribution in explanation.contributions:
         y = _line(picture, contribution.part, x, y, ink=_INK)

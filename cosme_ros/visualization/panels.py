@@ -13,6 +13,7 @@ so that neither hides the other where they agree.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -169,18 +170,21 @@ def scaled(view: FrameView, width: int, height: int) -> FrameView:
     def resized(array: NDArray, interpolation: int) -> NDArray:
         return np.asarray(cv2.resize(array, (width, height), interpolation=interpolation))
 
-    def region(plane: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
-        return None if plane is None else resized(plane, cv2.INTER_NEAREST_EXACT)
+    def plane(array: NDArray) -> NDArray:
+        return resized(array.view(np.uint8), cv2.INTER_NEAREST_EXACT).view(array.dtype)
 
-    looked_at = None if view.looked_at is None else region(view.looked_at.view(np.uint8))
+    return _changed(view, resized(view.image, smooth), resized(view.score, cv2.INTER_LINEAR), plane)
 
-    return FrameView(
-        resized(view.image, smooth),
-        resized(view.score, cv2.INTER_LINEAR),
-        region(view.mask),
-        region(view.label),
-        None if looked_at is None else looked_at.view(np.bool_),
-    )
+
+def _changed(
+    view: FrameView,
+    image: NDArray[np.uint8],
+    score: NDArray[np.float32],
+    plane: Callable[[NDArray], NDArray],
+) -> FrameView:
+    """Return a view with this image and score, and `plane` of whichever other planes it has."""
+    planes = (view.mask, view.label, view.looked_at)
+    return FrameView(image, score, *(None if p is None else plane(p) for p in planes))
 
 
 def even(size: float) -> int:
@@ -243,12 +247,8 @@ def _enlarged(view: FrameView, focus: Region, side: int, unit: float) -> NDArray
     x = min(max(0, focus.x + (focus.width - size) // 2), width - size)
     y = min(max(0, focus.y + (focus.height - size) // 2), height - size)
     part = np.s_[y : y + size, x : x + size]
-    crop = FrameView(
-        view.image[part],
-        view.score[part],
-        None if view.mask is None else np.ascontiguousarray(view.mask[part]),
-        None if view.label is None else np.ascontiguousarray(view.label[part]),
-        None if view.looked_at is None else np.ascontiguousarray(view.looked_at[part]),
+    crop = _changed(
+        view, view.image[part], view.score[part], lambda p: np.ascontiguousarray(p[part])
     )
     return _outlined(scaled(crop, side, side), unit)
 
@@ -262,7 +262,7 @@ def title(
         caption: on the left.
         note: on the right, in softer ink.
         width: of the line in pixels.
-        unit: as `lettering.unit_of` means it.
+        unit: as `text.unit_of` means it.
         new_scene: whether it is to catch the eye.
 
     Returns:
@@ -297,7 +297,7 @@ def legend(
 
     Args:
         width: of the line in pixels.
-        unit: as `lettering.unit_of` means it.
+        unit: as `text.unit_of` means it.
         scale_at: where the scale of the heat map begins; None: right after the rest.
         judged: whether the truth is known.
         withheld: whether the obstacle mask was withheld.
