@@ -107,9 +107,40 @@ class LabelReader:
         if self._folder is not None and (self._folder / source.stem).is_dir():
             self._folder = self._folder / source.stem
 
-    def of_message(self, message: BagMessage) -> NDArray[np.uint8]:
-        """Return the label in an Image, uint8 [h, w]. Raises DecodeError."""
-        return self._meaning(ids_of_message(content_of(message), max_pixels=self._max_pixels))
+    def label_of(
+        self,
+        image: BgrImage,
+        frame: str,
+        names: Sequence[str],
+        report: Report,
+        message: BagMessage | None = None,
+    ) -> NDArray[np.uint8] | None:
+        """Return the label of a picture; None, with a warning, where it cannot be read.
+
+        Args:
+            image: uint8 [H, W, 3] BGR.
+            frame: what the warning calls the frame.
+            names: of a file in the label folder, as in `of_folder`.
+            report: takes warnings.
+            message: an Image of ids, in place of a file.
+        """
+        try:
+            if message is None:
+                label = self.of_folder(names)
+            else:
+                ids = ids_of_message(content_of(message), max_pixels=self._max_pixels)
+                label = self._meaning(ids)
+        except (BagError, DecodeError) as error:
+            report("label", f"the label of {frame} is left out: {error}")
+            return None
+        if label is not None and label.shape != image.shape[:2]:
+            report(
+                "size of labels",
+                f"labels are {label.shape[1]}x{label.shape[0]} pixels and pictures "
+                f"{image.shape[1]}x{image.shape[0]}: scores are brought to the labels' size for "
+                "AP, AUROC and FPR95, and labels to the pictures' for all else",
+            )
+        return label
 
     def of_folder(self, names: Sequence[str]) -> NDArray[np.uint8] | None:
         """Return the label in the label folder that has one of these names.
@@ -156,17 +187,6 @@ class LabelReader:
         assert self._folder is not None
         files = sorted(self._folder.glob(f"*{LABEL_SUFFIX}"), reverse=True)
         return {int(file.stem): file for file in files if file.stem.isdecimal()}
-
-
-def size_warning(label: NDArray[np.uint8], image: BgrImage) -> str:
-    """Return what follows from a label of another size than its picture; '' for the same size."""
-    if label.shape == image.shape[:2]:
-        return ""
-    return (
-        f"labels are {label.shape[1]}x{label.shape[0]} pixels and pictures "
-        f"{image.shape[1]}x{image.shape[0]}: scores are brought to the labels' size for "
-        "AP, AUROC and FPR95, and labels to the pictures' for all else"
-    )
 
 
 class BagFrames(AbstractContextManager["BagFrames"]):
@@ -300,19 +320,9 @@ class BagFrames(AbstractContextManager["BagFrames"]):
                 f"the picture of frame {index}, stamp {message.stamp} ns, is left out: {error}",
             )
             return None
-        label = None
-        try:
-            if labels is not None:
-                label = self._reader.of_message(labels)
-            else:
-                label = self._reader.of_folder((str(message.stamp),))
-        except (BagError, DecodeError) as error:
-            self._report(
-                "label",
-                f"the label of frame {index}, stamp {message.stamp} ns, is left out: {error}",
-            )
-        if label is not None and (warning := size_warning(label, image)):
-            self._report("size of labels", warning)
+        name = f"frame {index}, stamp {message.stamp} ns,"
+        names = (str(message.stamp),)
+        label = self._reader.label_of(image, name, names, self._report, labels)
         return BagFrame(index, message.stamp, message.bag_time, picture.header, image, label)
 
 

@@ -182,7 +182,8 @@ class Calibrator:
         folders = _folders(cameras)
         for name in cameras:
             # Before hours of work: no drive gets longer when its pictures are scored.
-            self._allowed(name, _hours_surveyed(surveyed, name))
+            stamps = [bag.stamps[name] for bag in surveyed if name in bag.stamps]
+            self._allowed(name, sum(float(seconds_of_frames(of).sum()) for of in stamps) / 3600)
         detector = Detector(
             self.bundle,
             provider=self._provider,
@@ -360,11 +361,6 @@ def _folders(cameras: Sequence[str]) -> dict[str, str]:
             "one with --camera"
         )
     return folders
-
-
-def _hours_surveyed(bags: Sequence[SurveyedBag], camera: str) -> float:
-    seconds = (seconds_of_frames(bag.stamps[camera]).sum() for bag in bags if camera in bag.stamps)
-    return float(sum(seconds)) / 3600
 
 
 def _one_size(camera: str, scores: Sequence[DriveScores]) -> tuple[int, int]:

@@ -67,12 +67,6 @@ def command_parser(command: str, description: str, *, example: str) -> argparse.
     return parser
 
 
-def command_line(command: str, arguments: Sequence[str] | None) -> str:
-    """Return the command as a shell takes it; `arguments` None: those of this process."""
-    given = sys.argv[1:] if arguments is None else arguments
-    return shlex.join(["python", "-m", "cosme_ros", command, *given])
-
-
 def command(
     name: str,
     parser: Callable[[], argparse.ArgumentParser],
@@ -86,7 +80,8 @@ def command(
 
     def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(arguments)
-        options.command = command_line(name, arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        options.command = shlex.join(["python", "-m", "cosme_ros", name, *given])
         return run_command(name, lambda: run(options), failures)
 
     return main

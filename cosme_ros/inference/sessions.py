@@ -3,8 +3,6 @@
 
 """Open ONNX Runtime sessions on a provider, and verify that it runs the graphs."""
 
-from __future__ import annotations
-
 import json
 import logging
 import tempfile
@@ -198,7 +196,8 @@ def open_session(
     except ValueError as error:
         raise ProviderError(str(error)) from error
     graph = _graph_file(model)
-    cache = _folder_of_graph(engine_cache, graph)
+    # TensorRT names an engine by the file of its graph, and bytes have none.
+    cache = None if engine_cache is None else lambda: engine_cache() / graph.path.stem
     runtime_providers = PREPARATIONS[provider](
         SessionRequest(options, threads, of_provider, cache, bfloat16)
     )
@@ -238,13 +237,9 @@ def open_sessions(
     models: Mapping[str, Path | GraphFile],
     provider: str,
     *,
-    threads: int = 0,
-    affinity: str = "",
-    runtime_options: Mapping[str, str] = NO_OPTIONS,
-    engine_cache: EngineCache = None,
     float16: Collection[str] = (),
     bfloat16: Collection[str] = (),
-    device: int = 0,
+    **options: Any,
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.
 
@@ -253,13 +248,9 @@ def open_sessions(
         provider: one of PROVIDERS; or 'auto', which takes the first that runs every graph, and
             logs which one it is and why those before it were not taken. In bfloat16 it takes
             openvino only if that is faster here than the CPU provider, which is measured.
-        threads: as in `open_session`.
-        affinity: as in `open_session`.
-        runtime_options: as in `open_session`.
-        engine_cache: as in `open_session`.
         float16: names of those that are networks in half precision.
         bfloat16: names of the graphs that may compute in it, as in `open_session`.
-        device: as in `open_session`.
+        **options: the others of `open_session`, for all graphs.
 
     Raises:
         ModelError: a file is no graph that ONNX Runtime can load.
@@ -275,18 +266,14 @@ def open_sessions(
                 name: open_session(
                     graph,
                     candidate,
-                    threads=threads,
-                    affinity=affinity,
-                    runtime_options=runtime_options,
-                    engine_cache=engine_cache,
                     float16=name in float16,
                     bfloat16=name in bfloat16,
-                    device=device,
+                    **options,
                 )
                 for name, graph in graphs.items()
             }
             if provider == "auto" and candidate == "openvino" and bfloat16:
-                measured = _require_faster(sessions, graphs, bfloat16, threads)
+                measured = _require_faster(sessions, graphs, bfloat16, options.get("threads", 0))
         except ProviderError as error:
             if provider != "auto":
                 raise
@@ -347,11 +334,6 @@ def _graph_file(model: Path | GraphFile) -> GraphFile:
         return GraphFile(model, model.read_bytes())
     except OSError as error:
         raise ModelError(f"{model} cannot be opened by ONNX Runtime: {error.strerror}") from error
-
-
-def _folder_of_graph(engine_cache: EngineCache, graph: GraphFile) -> EngineCache:
-    # TensorRT names an engine by the file of its graph, and bytes have none.
-    return None if engine_cache is None else lambda: engine_cache() / graph.path.stem
 
 
 def _open(

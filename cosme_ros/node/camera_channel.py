@@ -24,7 +24,7 @@ from cosme_ros.inference.detector import ScoreFault
 from cosme_ros.messages.camera_model import ImagePlane, image_plane, uncalibrated_plane
 from cosme_ros.messages.images import DecodeError
 from cosme_ros.node.log import LogThrottle, write_log
-from cosme_ros.node.outputs import OUTPUTS, Output, requested_outputs
+from cosme_ros.node.outputs import OUTPUT_QOS, OUTPUTS, Output, requested_outputs
 from cosme_ros.node.transforms import CameraTransforms
 from cosme_ros.parameters import Settings
 from cosme_ros.streaming.diagnostics import SCORE_FAULT, Positions
@@ -77,7 +77,7 @@ class CameraChannel:
             self._outputs[output.topic] = self._node.create_lifecycle_publisher(
                 output.message_type,
                 topics.of_camera(output.topic, self.camera),
-                output.qos,
+                OUTPUT_QOS,
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
 

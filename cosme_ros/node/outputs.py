@@ -7,8 +7,6 @@ A new topic needs its name in `topics.py` and a row here. Where it needs no more
 detection, its row takes it from `FrameOutputs.detection`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import partial
@@ -58,7 +56,6 @@ class Output:
     """The field of RequestedOutputs that it needs; None needs no more than the detection."""
     message: Callable[[FrameOutputs, Any, PlaneOf], Any | None]
     """From a frame's outputs, header and camera to the message; None where there is none."""
-    qos: QoSProfile = OUTPUT_QOS
 
 
 def _image(name: str, encoding: str, made: FrameOutputs, header: Any, _: PlaneOf) -> Image | None:

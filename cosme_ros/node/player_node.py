@@ -116,13 +116,11 @@ class BagPlayer(Node):
         return self.get_parameter(name).value
 
     def _type_of(self, topic: str) -> str:
-        if topic == self._image_topic:
-            wanted: tuple[str, ...] = (reading.IMAGE, reading.COMPRESSED_IMAGE)
-        elif topic == self._label_topic:
-            wanted = (reading.IMAGE,)
-        else:
-            wanted = (reading.CAMERA_INFO,)
-        return self._bag.type_of(topic, among=wanted)
+        wanted = {
+            self._image_topic: (reading.IMAGE, reading.COMPRESSED_IMAGE),
+            self._label_topic: (reading.IMAGE,),
+        }
+        return self._bag.type_of(topic, among=wanted.get(topic, (reading.CAMERA_INFO,)))
 
     def _wait_for_subscriptions(self) -> None:
         wanted = {self._image_topic: self._value("image_subscribers")}

@@ -98,10 +98,12 @@ class DriveObstacles:
             self._followed.cut()
         sightings: tuple[Sighting, ...] = ()
         false: tuple[FalseAlarm, ...] = ()
-        alarming = mask is not None and bool(mask.any())
+        regions = 0
+        if mask is not None and mask.any():
+            regions = cv2.connectedComponents(mask, connectivity=8)[0] - 1
         if label is not None:
             sightings = self._followed.add(number, stamp, label, mask)
-            if alarming and mask is not None:
+            if mask is not None and regions:
                 false = false_alarms(mask, label, score)
         self._frames.append(
             _Frame(
@@ -112,7 +114,7 @@ class DriveObstacles:
                 false,
                 labelled=label is not None,
                 normal=label is not None and not bool((label == ANOMALY).any()),
-                regions=_regions(mask) if alarming and mask is not None else 0,
+                regions=regions,
                 peak=float(visible_values(score, self._static_mask).max()),
             )
         )
@@ -231,7 +233,8 @@ class DriveObstacles:
         alarming = sum(bool(frame.regions) for frame in frames)
         frame = max(frames, key=lambda frame: (bool(frame.false), frame.peak))
         note = f"false alarm in {alarming} of {len(frames)} frames" if alarming else "no alarm"
-        return frame.chosen(caption, note, _focus(frame.false))
+        highest = max(frame.false, key=lambda alarm: alarm.peak, default=None)
+        return frame.chosen(caption, note, None if highest is None else highest.box)
 
     def _of_obstacle(self, obstacle: LabelledObstacle, caption: str, among: int = 0) -> ChosenFrame:
         of_it = self._sightings(obstacle)
@@ -286,18 +289,10 @@ class DriveObstacles:
         ]
 
 
-def _regions(mask: NDArray[np.uint8]) -> int:
-    return int(cv2.connectedComponents(mask, connectivity=8)[0]) - 1
-
-
 def _middles(size: int, wanted: int) -> list[int]:
     # The middles of equal parts: the first and the last frames of a drive show least.
     count = min(wanted, size)
     return [int((part + 0.5) * size / count) for part in range(count)]
-
-
-def _focus(false: Sequence[FalseAlarm]) -> Region | None:
-    return max(false, key=lambda alarm: alarm.peak).box if false else None
 
 
 def _sentence(text: str) -> str:

@@ -3,8 +3,6 @@
 
 """Labelled frames from a bag, a folder of images or a video file: one interface for all."""
 
-from __future__ import annotations
-
 from collections.abc import Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,9 +15,8 @@ from cosme_ros.bags.labelled_frames import (
     LabelReader,
     LabelSettings,
     Report,
-    size_warning,
 )
-from cosme_ros.bags.reading import BagError, header_of
+from cosme_ros.bags.reading import header_of
 from cosme_ros.sources.folder import FolderSource
 from cosme_ros.sources.interface import FRAME_RATE, SourceError, SourceFrame
 from cosme_ros.sources.opening import is_read_as_bag, open_images
@@ -119,13 +116,8 @@ class SourceFrames(AbstractContextManager["SourceFrames"]):
         return self._reader.held()
 
     def _with_label(self, frame: SourceFrame) -> BagFrame:
-        label = None
-        try:
-            label = self._reader.of_folder(frame.label_names)
-        except BagError as error:
-            self._report("label", f"the label of frame {frame.index} is left out: {error}")
-        if label is not None and (warning := size_warning(label, frame.image)):
-            self._report("size of labels", warning)
+        name = f"frame {frame.index}"
+        label = self._reader.label_of(frame.image, name, frame.label_names, self._report)
         header = header_of(frame.stamp, FRAME_ID)
         return BagFrame(frame.index, frame.stamp, frame.stamp, header, frame.image, label)
 
