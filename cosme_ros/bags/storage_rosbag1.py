@@ -7,8 +7,6 @@ Types are taken as ROS 1 defines them, and not as the bag does: only messages wh
 the MD5 sum of the one that is known are converted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path

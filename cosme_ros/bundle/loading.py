@@ -7,8 +7,6 @@ A bundle is a directory: `manifest.json` (described by `bundle_schema.json`), th
 the prototype banks. Nothing in it is pickled.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

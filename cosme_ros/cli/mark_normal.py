@@ -7,8 +7,6 @@ The offline form of the node's `~/mark_normal` and `~/input/normal_mask`: the sa
 self-test, the same file.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterator
 from pathlib import Path

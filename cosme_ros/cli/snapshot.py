@@ -6,8 +6,6 @@
 Every frame is made by the node's own `compute_outputs`: it shows what the node publishes.
 """
 
-from __future__ import annotations
-
 import argparse
 import heapq
 from collections.abc import Callable, Iterable, Iterator

@@ -3,8 +3,6 @@
 
 """`python -m cosme_ros watch`: a detector at work, live in a browser. No ROS needed."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import threading

@@ -3,8 +3,6 @@
 
 """Alarms counted by obstacle: each track that the mask has shown is one, however long it lasts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 
 """Why each obstacle of a frame is one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

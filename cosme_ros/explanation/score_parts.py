@@ -8,8 +8,6 @@ a power) and of the backward consensus, where the bundle has one. The forward pa
 again from the features of both networks; the backward part is what is then left of AuxCon.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

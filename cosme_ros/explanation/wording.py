@@ -3,8 +3,6 @@
 
 """Explanations for people: a few words beside an obstacle, a sentence, JSON."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Sequence
 from dataclasses import asdict

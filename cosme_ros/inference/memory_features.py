@@ -3,8 +3,6 @@
 
 """The prototype banks of an open detector, and the features that MulMem compares with them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

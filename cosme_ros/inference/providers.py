@@ -8,8 +8,6 @@ provider counts as running a graph only when the session says that it was assign
 convolutions and matrix products.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib.util
 import json

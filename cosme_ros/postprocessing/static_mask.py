@@ -8,8 +8,6 @@ not looked at, which is not the same as clear: no obstacle is found there, and t
 diagnostics and the reports state how much of the image that is.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from pathlib import Path

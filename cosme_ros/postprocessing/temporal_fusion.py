@@ -17,8 +17,6 @@ The result is a score of the newest frame, on its grid: a mask made from it belo
 stamp. It is another score than that of single frames, so an alarm line has to be measured on it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 
 """A folder of images, in the natural order of their names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager

@@ -3,8 +3,6 @@
 
 """What every source of frames gives."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

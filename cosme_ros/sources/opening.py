@@ -3,8 +3,6 @@
 
 """Recognise the kind of a source, so that a user need not give it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 
 """Video files, cameras and network streams, by PyAV (FFmpeg)."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Generator

@@ -3,8 +3,6 @@
 
 """One frame's way: decode, detect, outputs. What the node calls, without ROS."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 
 """An explained obstacle as a picture: where it is, its score's parts, the nearest prototypes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -3,8 +3,6 @@
 
 """A frame with its scores and obstacles on it, as the node publishes it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

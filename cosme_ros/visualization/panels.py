@@ -11,8 +11,6 @@ for all three kinds of colour blindness, and in lightness. The truth runs around
 so that neither hides the other where they agree.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -3,8 +3,6 @@
 
 """The page of a WatchSession over HTTP: picture stream, state, slider. Nothing from the network."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from http import HTTPStatus

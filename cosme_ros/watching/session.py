@@ -3,8 +3,6 @@
 
 """A detector on the frames of a source, one after the other, and what a page shows of it."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque
