@@ -17,11 +17,7 @@ from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.calibration.calibrator import Progress
 from cosme_ros.calibration.guarantee import counting_sentence, temporal_sentence
 from cosme_ros.evaluation.advised_rates import advised_rates
-from cosme_ros.evaluation.bag_evaluator import (
-    BagTask,
-    component_metrics_at,
-    evaluate_bag,
-)
+from cosme_ros.evaluation.bag_evaluator import BagTask, component_metrics_at, evaluate_bag
 from cosme_ros.evaluation.outputs import OutputSettings
 from cosme_ros.evaluation.results import BagFigures, Unreadable, pooled_histogram
 from cosme_ros.evaluation.settings import (
@@ -145,10 +141,10 @@ class Evaluator:
             ]
             with (
                 _watched(folder, on_progress),
-                workers(jobs, self._backend, self._scheduler) as pool,
+                workers(jobs, self._backend, self._scheduler) as run,
             ):
-                results = pool.map(evaluate_bag, [(task,) for task in tasks])
-                _evaluate_components(pool, tasks, results)
+                results = run(evaluate_bag, [(task,) for task in tasks])
+                _evaluate_components(run, tasks, results)
         evaluated = [result for result in results if isinstance(result, BagFigures)]
         unreadable = [result for result in results if isinstance(result, Unreadable)]
         if not evaluated:
@@ -264,7 +260,7 @@ def bag_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _evaluate_components(
-    pool: Workers, tasks: Sequence[BagTask], results: Sequence[BagFigures | Unreadable]
+    run: Workers, tasks: Sequence[BagTask], results: Sequence[BagFigures | Unreadable]
 ) -> None:
     """Add the components at the score of best pixel F1 over all bags, which is known only now."""
     pairs = [
@@ -276,7 +272,7 @@ def _evaluate_components(
     if not all(histogram.pixels):
         return
     threshold = histogram.result().best_f1_threshold
-    found = pool.map(component_metrics_at, [(task, threshold) for task, _ in pairs])
+    found = run(component_metrics_at, [(task, threshold) for task, _ in pairs])
     for (_, result), components in zip(pairs, found, strict=True):
         result.best_components = components
 
