@@ -27,12 +27,7 @@ from cosme_ros.bags.reading import (
     content_of,
     join_by_stamp,
 )
-from cosme_ros.messages.images import (
-    BgrImage,
-    DecodeError,
-    decode_compressed,
-    decode_image,
-)
+from cosme_ros.messages.images import BgrImage, DecodeError, decode_compressed, decode_image
 from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 from cosme_ros.metrics.labels import ANOMALY, IGNORED, NORMAL, ids_of_file, ids_of_message
 

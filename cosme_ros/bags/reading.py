@@ -28,13 +28,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from cosme_ros.bags import storage_mcap, storage_rosbag1, storage_sqlite
 from cosme_ros.bags.metadata import METADATA, BagMetadata, MetadataError, read_metadata
 from cosme_ros.bags.storage import OnWarning, StorageFile, StoredMessage, reason_of
-from cosme_ros.bags.unpacking import (
-    ZSTD_MAGIC,
-    UnpackingError,
-    free_bytes,
-    unpack,
-    unpack_file,
-)
+from cosme_ros.bags.unpacking import ZSTD_MAGIC, UnpackingError, free_bytes, unpack, unpack_file
 from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.messages.images import (
     BgrImage,
@@ -608,7 +602,6 @@ def header_of(stamp: int, frame_id: str) -> Any:
 
 
 def _picture_message(packet: DecodedPacket[BagMessage], bag_time: int) -> BagMessage:
-    """Return the decoded picture of a video packet as an Image message."""
     message = packet.item
     if packet.image is None:
         return replace(message, message_type=IMAGE, bag_time=bag_time, error=packet.error)

@@ -117,11 +117,7 @@ class McapFile:
             self._on_warning(f"{self._named}: nothing in it can be read: {reason}")
 
     def _read_summary(self) -> Statistics | None:
-        """Return the statistics; None where the file has no complete index.
-
-        Raises:
-            Exception: of any kind, where the index is damaged.
-        """
+        """Return the statistics; None without a complete index. Raises anything where damaged."""
         self._stream.seek(max(self._size - _FOOTER_SIZE, 0))
         end = self._stream.read(_FOOTER_SIZE)
         if not end.endswith(MAGIC) or end[:1] != bytes([Opcode.FOOTER]):
@@ -149,10 +145,7 @@ class McapFile:
         return statistics
 
     def _records(self, position: int) -> Iterator[tuple[int, int, int]]:
-        """Yield the position, operation code and length of each record, up to the end.
-
-        The last record may reach beyond the end of the file.
-        """
+        """Yield position, operation code and length of each record; the last may be cut off."""
         while position + _PREFIX.size <= self._size:
             self._stream.seek(position)
             operation, length = _PREFIX.unpack(self._stream.read(_PREFIX.size))
@@ -292,11 +285,7 @@ def _stream(content: bytes) -> ReadDataStream:
 
 
 def _unpacked(record: bytes) -> bytes:
-    """Return the uncompressed content of a chunk.
-
-    Raises:
-        Exception: of any kind, where the chunk is damaged.
-    """
+    """Return the uncompressed content of a chunk. Raises anything where it is damaged."""
     chunk = Chunk.read(_stream(record))
     if chunk.uncompressed_size > MOST_UNPACKED:
         raise UnpackingError(f"it unpacks to {chunk.uncompressed_size} bytes, which is too many")

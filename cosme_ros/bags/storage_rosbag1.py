@@ -16,11 +16,7 @@ from rosbags.rosbag1 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from cosme_ros.bags.storage import Contents, OnWarning, StoredMessage, reason_of
-from cosme_ros.messages.video_packets import (
-    COMPRESSED_VIDEO,
-    FFMPEG_PACKET,
-    PACKET_DEFINITIONS,
-)
+from cosme_ros.messages.video_packets import COMPRESSED_VIDEO, FFMPEG_PACKET, PACKET_DEFINITIONS
 from cosme_ros.visualization.text import counted
 
 MAGIC = b"#ROSBAG V2.0\n"

@@ -340,11 +340,7 @@ def _save_progress(file: Path, progress: _Progress) -> None:
 
 
 def _load_progress(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
-    """Return the progress that `_save_progress` wrote, and restore the state of `streams` from it.
-
-    Returns:
-        None where there is no file, or a system crash has damaged it.
-    """
+    """Return what `_save_progress` wrote, also to `streams`; None without a file that is whole."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
             about = json.loads(str(arrays["about"]))

@@ -30,13 +30,7 @@ from cosme_ros.cli.options import (
     positive,
 )
 from cosme_ros.cli.progress import ProgressBars
-from cosme_ros.command_frame import (
-    DONE,
-    INTERRUPTED,
-    Interrupted,
-    UsageError,
-    handled_signals,
-)
+from cosme_ros.command_frame import DONE, INTERRUPTED, Interrupted, UsageError, handled_signals
 from cosme_ros.evaluation.advised_rates import NO_SUCH_RATE
 from cosme_ros.evaluation.evaluator import EvaluationError, Evaluator, bag_names
 from cosme_ros.evaluation.outputs import OutputSettings

@@ -45,8 +45,6 @@ class ExplainError(Exception):
 
 @dataclass(frozen=True)
 class _Found:
-    """The frame that is explained."""
-
     frame: BagFrame
     detection: Detection
     decision: ObstacleDecision

@@ -106,7 +106,6 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _draw(options: argparse.Namespace) -> int:
-    """Return how many pictures were written."""
     with open_drive(options.bag, options, quiet=True) as drive:
         total = drive.count
     requested = _requested(options, total)

@@ -57,11 +57,7 @@ from cosme_ros.postprocessing.obstacle_decision import (
     obstacle_rule,
     search_area,
 )
-from cosme_ros.postprocessing.static_mask import (
-    load_static_mask,
-    looked_at,
-    visible_values,
-)
+from cosme_ros.postprocessing.static_mask import load_static_mask, looked_at, visible_values
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.labelled import LabelledFrames, open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
@@ -380,10 +376,7 @@ class _Run:
 
 
 def _tracker(settings: EvaluationSettings, warnings: WarningLog) -> ObstacleTracker | None:
-    """Return what follows obstacles; None, with a warning, where the library is not installed.
-
-    Raises ValueError where the settings cannot do without it.
-    """
+    """Return what follows obstacles; None, with a warning, without its library if none needs it."""
     try:
         return ObstacleTracker(min_seen=settings.alarm_min_seen, window=settings.alarm_window)
     except MissingPackageError as error:

@@ -9,12 +9,7 @@ from pathlib import Path
 
 from cosme_ros.evaluation.advised_rates import AdvisedRate
 from cosme_ros.evaluation.alarm_tracks import ObstacleAlarms, obstacle_alarms
-from cosme_ros.evaluation.results import (
-    BagFigures,
-    Unreadable,
-    pooled_histogram,
-    pooled_scores,
-)
+from cosme_ros.evaluation.results import BagFigures, Unreadable, pooled_histogram, pooled_scores
 from cosme_ros.evaluation.score_distribution import Exceedance
 from cosme_ros.evaluation.settings import EvaluationSettings, without_anomalies
 from cosme_ros.evaluation.temporal_metrics import (

@@ -20,9 +20,7 @@ from typing import Any
 import onnxruntime as ort
 
 from cosme_ros.inference.provider_settings import DEVICE_ID
-from cosme_ros.inference.runtime_options import (
-    SESSION_PREFIX,
-)
+from cosme_ros.inference.runtime_options import SESSION_PREFIX
 
 CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"

@@ -304,11 +304,7 @@ def _require_faster(
     names: Collection[str],
     threads: int,
 ) -> str:
-    """Return how much faster than the CPU provider the largest of the graphs `names` is.
-
-    Raises:
-        ProviderError: it is not faster.
-    """
+    """Return how long the largest of `names` takes; ProviderError if the CPU provider is faster."""
     name = max(names, key=lambda name: len(graphs[name].content))
     single = open_session(graphs[name], "cpu", threads=threads)
     inputs = _blank_inputs(single._session)

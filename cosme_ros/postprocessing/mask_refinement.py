@@ -169,9 +169,8 @@ def _highest_nearby(score: NDArray[np.float32], cell: float) -> NDArray[np.float
     highest = cv2.dilate(
         coarse, np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
-    return np.asarray(
-        cv2.resize(highest, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.float32
-    )
+    enlarged = cv2.resize(highest, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(enlarged, np.float32)
 
 
 def _connected(above: NDArray[np.bool_], core: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], int]:

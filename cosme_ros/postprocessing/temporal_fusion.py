@@ -135,14 +135,8 @@ def small_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         # By a whole number first: that is many times as fast as averaging over parts of pixels.
         factor = max(1, width // (2 * FLOW_WIDTH))
         image = image[: height - height % factor, : width - width % factor]
-        image = np.asarray(
-            cv2.resize(
-                image,
-                (image.shape[1] // factor, image.shape[0] // factor),
-                interpolation=cv2.INTER_AREA,
-            ),
-            np.uint8,
-        )
+        whole = (image.shape[1] // factor, image.shape[0] // factor)
+        image = np.asarray(cv2.resize(image, whole, interpolation=cv2.INTER_AREA), np.uint8)
         size = (FLOW_WIDTH, max(1, round(height * FLOW_WIDTH / width)))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)

@@ -43,8 +43,6 @@ _WITHOUT_SCENES = 6
 
 @dataclass(frozen=True)
 class _Frame:
-    """The data of one frame."""
-
     number: int
     stamp: int
     scene: Scene | None

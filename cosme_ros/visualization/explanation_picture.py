@@ -50,14 +50,8 @@ def explanation_picture(
     left = _WIDTH // 2 - _MARGIN
     frame = image.copy()
     cv2.polylines(frame, [line], True, ALARM_COLOUR, max(1, round(image.shape[1] / 320)))
-    frame = np.asarray(
-        cv2.resize(
-            frame,
-            (left, round(image.shape[0] * left / image.shape[1])),
-            interpolation=cv2.INTER_AREA,
-        ),
-        np.uint8,
-    )
+    size = (left, round(image.shape[0] * left / image.shape[1]))
+    frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
     close = _close_view(image, explanation)
     height = 40 + len(frame) + _MARGIN + _CLOSE + _MARGIN
     picture = np.full((height, _WIDTH, 3), _PAPER, np.uint8)

@@ -165,21 +165,16 @@ class WatchSession:
         span = self._ends[-1] - self._ends[0]
         peak = float(visible_values(detection.score_grid, self._rule.static_mask).max())
         picture = jpeg(_shrunk(outputs.overlay))
-        self._note(
-            frame,
-            seconds,
-            {
-                "status": "no road" if outputs.mask_withheld else "running",
-                "message": "no drivable area: the mask is withheld"
-                if outputs.mask_withheld
-                else "",
-                "peak": peak,
-                "obstacles": None if outputs.obstacles is None else len(outputs.obstacles),
-                "frames_a_second": (len(self._ends) - 1) / span if span > 0 else None,
-                "milliseconds": 1000 * float(np.median(self._durations)),
-            },
-            picture,
-        )
+        withheld = outputs.mask_withheld
+        state = {
+            "status": "no road" if withheld else "running",
+            "message": "no drivable area: the mask is withheld" if withheld else "",
+            "peak": peak,
+            "obstacles": None if outputs.obstacles is None else len(outputs.obstacles),
+            "frames_a_second": (len(self._ends) - 1) / span if span > 0 else None,
+            "milliseconds": 1000 * float(np.median(self._durations)),
+        }
+        self._note(frame, seconds, state, picture)
         self._keep(Moment(frame.index, seconds, frame.stamp, peak, picture))
 
     def _note(
