@@ -102,8 +102,7 @@ def _row(
     description: str,
     changeable: Changeable,
     *,
-    minimum: float | None = None,
-    maximum: float | None = None,
+    between: tuple[float | None, float | None] = (None, None),
     choices: tuple[str | int, ...] = (),
 ) -> Any:
     return field(
@@ -111,8 +110,8 @@ def _row(
         metadata={
             "description": description,
             "changeable": changeable,
-            "minimum": minimum,
-            "maximum": maximum,
+            "minimum": between[0],
+            "maximum": between[1],
             "choices": choices,
         },
     )
@@ -145,8 +144,7 @@ class Settings:
         "Number of the GPU for providers tensorrt and cuda, from 0, as CUDA counts those that "
         "CUDA_VISIBLE_DEVICES leaves. Another number than 0 with another provider is an error.",
         Changeable.UNCONFIGURED,
-        minimum=0,
-        maximum=255,
+        between=(0, 255),
     )
     false_positive_rate: float = _row(
         0.0,
@@ -154,8 +152,7 @@ class Settings:
         "calibration table, whose range bounds it. 0.0: the rate that the bundle names, or 0.001 "
         "where an older one names none.",
         Changeable.ALWAYS,
-        minimum=0.0,
-        maximum=0.5,
+        between=(0.0, 0.5),
     )
     region: str = _row(
         "everything",
@@ -169,8 +166,7 @@ class Settings:
         "Smallest obstacle, in pixels of the camera image. Smaller regions are left out of the "
         "mask.",
         Changeable.ALWAYS,
-        minimum=1,
-        maximum=100_000_000,
+        between=(1, 100_000_000),
     )
     outline: str = _row(
         "image",
@@ -213,8 +209,7 @@ class Settings:
         256,
         "Prototypes that all marks together may add to one layer. Each costs time in every frame.",
         Changeable.UNCONFIGURED,
-        minimum=1,
-        maximum=65536,
+        between=(1, 65536),
     )
     driven_over: bool = _row(
         False,
@@ -228,16 +223,14 @@ class Settings:
         "Width of the strip that counts as driven over, metres, about the middle of "
         "'vehicle_frame': that of the vehicle from tyre to tyre, or less.",
         Changeable.UNCONFIGURED,
-        minimum=0.1,
-        maximum=10.0,
+        between=(0.1, 10.0),
     )
     driven_over_period: float = _row(
         10.0,
         "Seconds between two marks by 'driven_over', at least; a mark that the guard refuses "
         "counts too.",
         Changeable.UNCONFIGURED,
-        minimum=0.0,
-        maximum=86400.0,
+        between=(0.0, 86400.0),
     )
     temporal: str = _row(
         "none",
@@ -259,16 +252,14 @@ class Settings:
         "any output but the score. 1: at once. More delays every obstacle, true ones too, and "
         "needs 'tracking'.",
         Changeable.UNCONFIGURED,
-        minimum=1,
-        maximum=100,
+        between=(1, 100),
     )
     alarm_window: int = _row(
         1,
         "Frames over which 'alarm_min_seen' counts: 3 and 5 for an obstacle that 3 of the last 5 "
         "frames have shown.",
         Changeable.UNCONFIGURED,
-        minimum=1,
-        maximum=100,
+        between=(1, 100),
     )
     score_resolution: str = _row(
         "camera",
@@ -295,43 +286,37 @@ class Settings:
         "Height of the camera above the road, metres. 0.0 with camera_pose 'parameters': obstacles "
         "get no place on the road.",
         Changeable.ALWAYS,
-        minimum=0.0,
-        maximum=100.0,
+        between=(0.0, 100.0),
     )
     camera_x: float = _row(
         0.0,
         "Place of the camera in the vehicle's frame, metres forward.",
         Changeable.ALWAYS,
-        minimum=-100.0,
-        maximum=100.0,
+        between=(-100.0, 100.0),
     )
     camera_y: float = _row(
         0.0,
         "Place of the camera in the vehicle's frame, metres to the left.",
         Changeable.ALWAYS,
-        minimum=-100.0,
-        maximum=100.0,
+        between=(-100.0, 100.0),
     )
     camera_pitch: float = _row(
         0.0,
         "Angle by which the camera looks down, radians.",
         Changeable.ALWAYS,
-        minimum=-1.57,
-        maximum=1.57,
+        between=(-1.57, 1.57),
     )
     camera_roll: float = _row(
         0.0,
         "Angle by which the camera's right side is down, radians.",
         Changeable.ALWAYS,
-        minimum=-3.15,
-        maximum=3.15,
+        between=(-3.15, 3.15),
     )
     camera_yaw: float = _row(
         0.0,
         "Angle by which the camera looks to the left, radians.",
         Changeable.ALWAYS,
-        minimum=-3.15,
-        maximum=3.15,
+        between=(-3.15, 3.15),
     )
     image_rectified: bool = _row(
         False,
@@ -344,30 +329,26 @@ class Settings:
         "Standard deviation of the camera's pitch against the road, radians: nodding of the "
         "vehicle, slope, mounting.",
         Changeable.ALWAYS,
-        minimum=0.0,
-        maximum=0.5,
+        between=(0.0, 0.5),
     )
     foot_sigma: float = _row(
         5.0,
         "Standard deviation of the place of an obstacle's lower edge in the image, pixels.",
         Changeable.ALWAYS,
-        minimum=0.0,
-        maximum=100.0,
+        between=(0.0, 100.0),
     )
     maximum_range: float = _row(
         50.0,
         "An obstacle that is further away than this many metres gets no place on the road.",
         Changeable.ALWAYS,
-        minimum=0.1,
-        maximum=1000.0,
+        between=(0.1, 1000.0),
     )
     point_height: float = _row(
         0.2,
         "Height above the road of the points of ~/output/obstacle_points, metres. Listeners take "
         "points that lie on the road for road.",
         Changeable.ALWAYS,
-        minimum=0.0,
-        maximum=10.0,
+        between=(0.0, 10.0),
     )
     image_transport: str = _row(
         "raw",
@@ -396,8 +377,7 @@ class Settings:
         "Width times height of the largest image that is decoded. A compressed picture is asked by "
         "its header, before memory is taken; a larger one is a failed frame.",
         Changeable.UNCONFIGURED,
-        minimum=1,
-        maximum=1 << 30,
+        between=(1, 1 << 30),
     )
     cameras: str = _row(
         "",
@@ -411,16 +391,14 @@ class Settings:
         "A frame that has waited for more than this many seconds since its arrival is not "
         "processed, and is counted as late. 0.0: no deadline.",
         Changeable.UNCONFIGURED,
-        minimum=0.0,
-        maximum=60.0,
+        between=(0.0, 60.0),
     )
     stall_warning: float = _row(
         2.0,
         "Seconds without a result, while frames wait or are worked on, after which /diagnostics "
         "warns.",
         Changeable.ALWAYS,
-        minimum=0.1,
-        maximum=3600.0,
+        between=(0.1, 3600.0),
     )
     stall_error: float = _row(
         5.0,
@@ -428,8 +406,7 @@ class Settings:
         "has an error. A frame that takes longer when the node is deactivated is taken to hang, "
         "and the process ends.",
         Changeable.ALWAYS,
-        minimum=0.1,
-        maximum=3600.0,
+        between=(0.1, 3600.0),
     )
     stall_exit: float = _row(
         30.0,
@@ -437,8 +414,7 @@ class Settings:
         "by an unexpected error, after which the process ends with exit status 70 and the launch "
         "file starts it again. Only after a first result, not before 'stall_error'. 0.0: never.",
         Changeable.ALWAYS,
-        minimum=0.0,
-        maximum=3600.0,
+        between=(0.0, 3600.0),
     )
     overlap: str = _row(
         "auto",
@@ -451,8 +427,7 @@ class Settings:
         0,
         "CPU threads of ONNX Runtime. 0: ONNX Runtime chooses the number.",
         Changeable.UNCONFIGURED,
-        minimum=0,
-        maximum=1024,
+        between=(0, 1024),
     )
     thread_affinity: str = _row(
         "",
@@ -470,8 +445,7 @@ class Settings:
         1.0,
         "Seconds between two messages on /diagnostics.",
         Changeable.NEVER,
-        minimum=0.1,
-        maximum=60.0,
+        between=(0.1, 60.0),
     )
     autostart: bool = _row(
         True,
@@ -509,13 +483,6 @@ def _constant(
     """Return a row of a node that reads its parameters once, when its process starts."""
     return Parameter(name, default, description, Changeable.NEVER, minimum=minimum, choices=choices)
 
-
-_WAIT_TIMEOUT = _constant(
-    "wait_timeout",
-    60.0,
-    "Seconds to wait for the subscriptions before giving up. 0.0: no limit.",
-    minimum=0.0,
-)
 
 PLAYER_PARAMETERS = (
     _constant(
@@ -567,7 +534,12 @@ PLAYER_PARAMETERS = (
         "Number of subscriptions to the labels to wait for before playing.",
         minimum=0,
     ),
-    _WAIT_TIMEOUT,
+    _constant(
+        "wait_timeout",
+        60.0,
+        "Seconds to wait for the subscriptions before giving up. 0.0: no limit.",
+        minimum=0.0,
+    ),
 )
 """Of `bag_player_node`."""
 
@@ -625,17 +597,9 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
         )
     check_together(settings)
     try:
-        cameras = topics.cameras(settings.cameras)
-        if settings.static_mask and len(cameras) > 1:
-            raise ParameterError(
-                "parameter 'static_mask' is of one camera, but 'cameras' names "
-                f"{len(cameras)}; start a node for each camera that has a mask"
-            )
         if settings.thread_affinity:
             check_affinity(settings.thread_affinity, settings.threads)
         parse_runtime_options(settings.runtime_options)
-    except ParameterError:
-        raise
     except ValueError as error:
         raise ParameterError(f"parameter {error}") from error
     return settings
@@ -643,39 +607,52 @@ def check_settings(values: Mapping[str, Any]) -> Settings:
 
 def check_together(settings: Settings) -> None:
     """Raise ParameterError for values that contradict each other; each by itself is right."""
-    if settings.stall_error < settings.stall_warning:
-        raise ParameterError(
-            f"parameter 'stall_error' is {settings.stall_error}, but must be 'stall_warning', "
-            f"{settings.stall_warning}, or more"
-        )
-    if settings.alarm_min_seen > settings.alarm_window:
-        raise ParameterError(
-            f"parameter 'alarm_min_seen' is {settings.alarm_min_seen}, but must be 'alarm_window', "
-            f"{settings.alarm_window}, or less"
-        )
-    if settings.alarm_min_seen > 1 and not settings.tracking:
-        raise ParameterError(
-            f"parameter 'alarm_min_seen' is {settings.alarm_min_seen}, and obstacles are not "
-            "followed from frame to frame; 'tracking' true is right with it"
-        )
-    if settings.camera_pose == "parameters" and settings.camera_height:
-        several = topics.cameras(settings.cameras)
-        if len(several) > 1:
-            raise ParameterError(
-                f"parameter 'camera_height' is of one camera, but 'cameras' names {len(several)}; "
-                "start a node for each camera, or take their poses from tf2 (camera_pose:=tf)"
-            )
-    if settings.driven_over and not settings.marks:
-        raise ParameterError(
-            "parameter 'driven_over' is true, and nothing can be marked; 'marks' with the name of "
-            "a file is right with it"
-        )
-    if settings.driven_over and settings.camera_pose == "parameters" and not settings.camera_height:
-        raise ParameterError(
-            "parameter 'driven_over' is true, and the camera's pose is not known; the height of "
-            "the camera as 'camera_height', or 'camera_pose' tf, is right with it"
-        )
-    if not settings.vehicle_frame:
-        raise ParameterError(
-            "parameter 'vehicle_frame' is empty, but must be the name of a frame, as in 'base_link'"
-        )
+    try:
+        cameras = len(topics.cameras(settings.cameras))
+    except ValueError as error:
+        raise ParameterError(f"parameter {error}") from error
+    pose_unknown = settings.camera_pose == "parameters" and not settings.camera_height
+    faults = (
+        (
+            settings.stall_error < settings.stall_warning,
+            f"'stall_error' is {settings.stall_error}, but must be 'stall_warning', "
+            f"{settings.stall_warning}, or more",
+        ),
+        (
+            settings.alarm_min_seen > settings.alarm_window,
+            f"'alarm_min_seen' is {settings.alarm_min_seen}, but must be 'alarm_window', "
+            f"{settings.alarm_window}, or less",
+        ),
+        (
+            settings.alarm_min_seen > 1 and not settings.tracking,
+            f"'alarm_min_seen' is {settings.alarm_min_seen}, and obstacles are not followed from "
+            "frame to frame; 'tracking' true is right with it",
+        ),
+        (
+            bool(settings.static_mask) and cameras > 1,
+            f"'static_mask' is of one camera, but 'cameras' names {cameras}; start a node for each "
+            "camera that has a mask",
+        ),
+        (
+            settings.camera_pose == "parameters" and not pose_unknown and cameras > 1,
+            f"'camera_height' is of one camera, but 'cameras' names {cameras}; start a node for "
+            "each camera, or take their poses from tf2 (camera_pose:=tf)",
+        ),
+        (
+            settings.driven_over and not settings.marks,
+            "'driven_over' is true, and nothing can be marked; 'marks' with the name of a file is "
+            "right with it",
+        ),
+        (
+            settings.driven_over and pose_unknown,
+            "'driven_over' is true, and the camera's pose is not known; the height of the camera "
+            "as 'camera_height', or 'camera_pose' tf, is right with it",
+        ),
+        (
+            not settings.vehicle_frame,
+            "'vehicle_frame' is empty, but must be the name of a frame, as in 'base_link'",
+        ),
+    )
+    for is_wrong, sentence in faults:
+        if is_wrong:
+            raise ParameterError(f"parameter {sentence}")

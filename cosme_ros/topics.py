@@ -60,6 +60,12 @@ AGE_AT_START = "age at start from arrival"
 LATENCY = "latency from arrival"
 """Of both there are percentiles, see `percentile_key`."""
 
+# Of a camera and of the bags of its drives, unless others are given.
+CAMERA_IMAGE = "/camera/image_raw/compressed"  # sensor_msgs/CompressedImage, or Image
+CAMERA_LABELS = "/camera/labels"  # sensor_msgs/Image, mono8: 0 normal, 1 anomaly, 255 ignored
+CAMERA_INFO = "/camera/camera_info"  # sensor_msgs/CameraInfo
+CAMERA_SCENE = "/camera/scene"  # std_msgs/String: the title of the scene that begins
+
 ONLY_CAMERA = ""
 """The name of a node's one camera, which needs none."""
 CAMERA_PLACEHOLDER = "{camera}"
@@ -168,15 +174,3 @@ def health_excess_key(measure: str) -> str:
 def status(node: str, camera: str = ONLY_CAMERA) -> str:
     """Return the name of a camera's entry on /diagnostics. `node` is the node's absolute name."""
     return f"{node}: detection" + ("" if camera == ONLY_CAMERA else f" of {camera}")
-
-
-CAMERA_IMAGE = "/camera/image_raw/compressed"  # sensor_msgs/CompressedImage, or Image
-
-
-CAMERA_LABELS = "/camera/labels"  # sensor_msgs/Image, mono8: 0 normal, 1 anomaly, 255 ignored
-
-
-CAMERA_INFO = "/camera/camera_info"  # sensor_msgs/CameraInfo
-
-
-CAMERA_SCENE = "/camera/scene"  # std_msgs/String: the title of the scene that begins

@@ -7,6 +7,7 @@ What cannot be read is skipped with a warning; reading continues.
 """
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,12 +27,7 @@ from cosme_ros.bags.reading import (
     content_of,
     join_by_stamp,
 )
-from cosme_ros.messages.images import (
-    BgrImage,
-    DecodeError,
-    decode_compressed,
-    decode_image,
-)
+from cosme_ros.messages.images import BgrImage, DecodeError, decode_compressed, decode_image
 from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 from cosme_ros.metrics.labels import ANOMALY, IGNORED, NORMAL, ids_of_file, ids_of_message
 
@@ -67,7 +63,7 @@ class LabelSettings:
 PICTURE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 LABEL_SUFFIX = ".png"
 
-Report = Callable[[str, str], None]
+Report = Callable[[str, str], object]
 """Takes a kind of warning and a sentence; of each, the first one and the number are reported."""
 
 
@@ -106,9 +102,40 @@ class LabelReader:
         if self._folder is not None and (self._folder / source.stem).is_dir():
             self._folder = self._folder / source.stem
 
-    def of_message(self, message: BagMessage) -> NDArray[np.uint8]:
-        """Return the label in an Image, uint8 [h, w]. Raises DecodeError."""
-        return self._meaning(ids_of_message(content_of(message), max_pixels=self._max_pixels))
+    def label_of(
+        self,
+        image: BgrImage,
+        frame: str,
+        names: Sequence[str],
+        report: Report,
+        message: BagMessage | None = None,
+    ) -> NDArray[np.uint8] | None:
+        """Return the label of a picture; None, with a warning, where it cannot be read.
+
+        Args:
+            image: uint8 [H, W, 3] BGR.
+            frame: what the warning calls the frame.
+            names: of a file in the label folder, as in `of_folder`.
+            report: takes warnings.
+            message: an Image of ids, in place of a file.
+        """
+        try:
+            if message is None:
+                label = self.of_folder(names)
+            else:
+                ids = ids_of_message(content_of(message), max_pixels=self._max_pixels)
+                label = self._meaning(ids)
+        except (BagError, DecodeError) as error:
+            report("label", f"the label of {frame} is left out: {error}")
+            return None
+        if label is not None and label.shape != image.shape[:2]:
+            report(
+                "size of labels",
+                f"labels are {label.shape[1]}x{label.shape[0]} pixels and pictures "
+                f"{image.shape[1]}x{image.shape[0]}: scores are brought to the labels' size for "
+                "AP, AUROC and FPR95, and labels to the pictures' for all else",
+            )
+        return label
 
     def of_folder(self, names: Sequence[str]) -> NDArray[np.uint8] | None:
         """Return the label in the label folder that has one of these names.
@@ -157,19 +184,10 @@ class LabelReader:
         return {int(file.stem): file for file in files if file.stem.isdecimal()}
 
 
-def size_warning(label: NDArray[np.uint8], image: BgrImage) -> str:
-    """Return what follows from a label of another size than its picture; '' for the same size."""
-    if label.shape == image.shape[:2]:
-        return ""
-    return (
-        f"labels are {label.shape[1]}x{label.shape[0]} pixels and pictures "
-        f"{image.shape[1]}x{image.shape[0]}: scores are brought to the labels' size for "
-        "AP, AUROC and FPR95, and labels to the pictures' for all else"
-    )
-
-
-class BagFrames:
+class BagFrames(AbstractContextManager["BagFrames"]):
     """An open bag's frames; a context manager. Raises BagError where there is no picture at all."""
+
+    live = False
 
     def __init__(
         self,
@@ -190,12 +208,10 @@ class BagFrames:
         except BaseException:
             self._bag.__exit__(None, None, None)
             raise
+        self.name = self._bag.path.name
         self.count = self._bag.counts[self.image_topic]
         """Number of pictures, as far as it is known before reading."""
         self._reader = LabelReader(labels, self._bag.path, max_pixels=max_pixels)
-
-    def __enter__(self) -> "BagFrames":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._bag.__exit__(None, None, None)
@@ -245,22 +261,13 @@ class BagFrames:
         return self._reader.held()
 
     def _choose_pictures(self, wanted: str | None) -> str:
-        available = self._bag.topics
-        listed = "; ".join(f"{name} ({kind})" for name, kind in sorted(available.items()))
-        here = f"bag {self._bag.path} has: {listed or 'no topics'}"
         if wanted is not None:
-            if wanted not in available:
-                raise BagError(f"there is no topic '{wanted}'; {here}")
-            if available[wanted] not in PICTURE_TYPES:
-                raise BagError(
-                    f"topic '{wanted}' is of type {available[wanted]}, but pictures are "
-                    f"{' or '.join(PICTURE_TYPES)}; {here}"
-                )
+            self._bag.type_of(wanted, among=PICTURE_TYPES)
             return wanted
         no_pictures = {self._labels.topic or topics.CAMERA_LABELS}
         found = [
             name
-            for name, kind in available.items()
+            for name, kind in self._bag.topics.items()
             if kind in PICTURE_TYPES and name not in no_pictures
         ]
         if topics.CAMERA_IMAGE in found:
@@ -270,8 +277,8 @@ class BagFrames:
         if found:
             raise BagError(f"pictures are on {', '.join(sorted(found))}; choose with --image-topic")
         raise BagError(
-            f"no topic holds pictures ({' or '.join(PICTURE_TYPES)}, or packets of H.264 or "
-            f"H.265); {here}"
+            f"no topic of bag {self._bag.path} holds pictures ({' or '.join(PICTURE_TYPES)}, or "
+            f"packets of H.264 or H.265). {self._bag.listed_topics()}"
         )
 
     def _choose_labels(self) -> str:
@@ -308,19 +315,9 @@ class BagFrames:
                 f"the picture of frame {index}, stamp {message.stamp} ns, is left out: {error}",
             )
             return None
-        label = None
-        try:
-            if labels is not None:
-                label = self._reader.of_message(labels)
-            else:
-                label = self._reader.of_folder((str(message.stamp),))
-        except (BagError, DecodeError) as error:
-            self._report(
-                "label",
-                f"the label of frame {index}, stamp {message.stamp} ns, is left out: {error}",
-            )
-        if label is not None and (warning := size_warning(label, image)):
-            self._report("size of labels", warning)
+        name = f"frame {index}, stamp {message.stamp} ns,"
+        names = (str(message.stamp),)
+        label = self._reader.label_of(image, name, names, self._report, labels)
         return BagFrame(index, message.stamp, message.bag_time, picture.header, image, label)
 
 

@@ -14,8 +14,8 @@ import logging
 import sqlite3
 import struct
 from collections import Counter, OrderedDict, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,13 +28,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from cosme_ros.bags import storage_mcap, storage_rosbag1, storage_sqlite
 from cosme_ros.bags.metadata import METADATA, BagMetadata, MetadataError, read_metadata
 from cosme_ros.bags.storage import OnWarning, StorageFile, StoredMessage, reason_of
-from cosme_ros.bags.unpacking import (
-    ZSTD_MAGIC,
-    UnpackingError,
-    free_bytes,
-    unpack,
-    unpack_file,
-)
+from cosme_ros.bags.unpacking import ZSTD_MAGIC, UnpackingError, free_bytes, unpack, unpack_file
 from cosme_ros.foreign_text import MOST_OF_A_SENTENCE, printable
 from cosme_ros.messages.images import (
     BgrImage,
@@ -118,7 +112,7 @@ class LabelledFrame:
     """uint8 [H, W]: NORMAL, ANOMALY or IGNORED"""
 
 
-class Bag:
+class Bag(AbstractContextManager["Bag"]):
     """An open bag: a folder with metadata.yaml, or one storage file; a context manager.
 
     A vehicle that loses its power leaves a bag without index or metadata, or cut in the middle of a
@@ -161,9 +155,6 @@ class Bag:
             self._stack.close()
             raise
 
-    def __enter__(self) -> "Bag":
-        return self
-
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
@@ -188,7 +179,22 @@ class Bag:
         Raises:
             BagError: the bag has no such topic, or its type is not accepted.
         """
-        return type_of(self.path, self.topics, topic, among=among)
+        kind = self.topics.get(topic)
+        if kind is None:
+            raise BagError(f"bag {self.path} has no topic '{topic}'. {self.listed_topics()}")
+        if among and kind not in among:
+            raise BagError(
+                f"topic '{topic}' of bag {self.path} is of type {kind}, but must be "
+                f"{' or '.join(among)}. {self.listed_topics()}"
+            )
+        return kind
+
+    def listed_topics(self) -> str:
+        """Return a sentence with the topics of the bag and their types."""
+        listed = [
+            f"{printable(name)} ({printable(self.topics[name])})" for name in sorted(self.topics)
+        ]
+        return f"It has: {'; '.join(listed) or 'no topics'}"
 
     def messages(
         self, topics: Collection[str], *, start: int = 0, decode_video: bool = True
@@ -445,23 +451,8 @@ class Bag:
         Raises:
             BagError: the message is damaged, or its type is unknown.
         """
-        if message.error is not None:
-            raise BagError(
-                f"the packet on '{message.topic}' with stamp {message.stamp} ns of bag "
-                f"{self.path} gives no picture: {message.error}"
-            )
-        if message.message_type not in TYPES.fielddefs:
-            raise BagError(
-                f"messages on '{message.topic}' of bag {self.path} are of type "
-                f"{message.message_type}, whose fields are not known here"
-            )
-        try:
-            return TYPES.deserialize_cdr(message.cdr, message.message_type)
-        # Whatever bytes that are no such message make of lengths, texts and memory.
-        except Exception as error:
-            raise BagError(
-                f"a message on '{message.topic}' of bag {self.path} is damaged: {reason_of(error)}"
-            ) from error
+        with self._errors_of(message):
+            return content_of(message)
 
     def picture(self, message: BagMessage) -> BgrImage:
         """Return the camera picture in `message`.
@@ -472,13 +463,8 @@ class Bag:
         Raises:
             BagError: the picture is damaged.
         """
-        try:
+        with self._errors_of(message):
             return picture_of(message)
-        except DecodeError as error:
-            raise BagError(
-                f"the picture on '{message.topic}' with stamp {message.stamp} ns of bag "
-                f"{self.path} is damaged: {error}"
-            ) from error
 
     def plane(self, message: BagMessage, encoding: str) -> NDArray[Any]:
         """Return the single channel of an Image.
@@ -493,12 +479,18 @@ class Bag:
         Raises:
             BagError: the encoding is another one, or size and data do not agree.
         """
+        with self._errors_of(message):
+            return decode_plane(content_of(message), {encoding: _PLANES[encoding]})
+
+    @contextmanager
+    def _errors_of(self, message: BagMessage) -> Iterator[None]:
+        """Raise a BagError that names the message for what is wrong with it."""
         try:
-            return decode_plane(self.decode(message), {encoding: _PLANES[encoding]})
+            yield
         except DecodeError as error:
             raise BagError(
-                f"the image on '{message.topic}' with stamp {message.stamp} ns of bag {self.path} "
-                f"cannot be used: {error}"
+                f"the message on '{message.topic}' with stamp {message.stamp} ns of bag "
+                f"{self.path} cannot be used: {error}"
             ) from error
 
 
@@ -533,39 +525,18 @@ def read_frames(
             )
 
 
-def type_of(path: Path, topics: Mapping[str, str], topic: str, *, among: Sequence[str] = ()) -> str:
-    """Return the message type of one of a bag's topics.
-
-    Args:
-        path: of the bag, for error messages.
-        topics: topic to message type.
-        topic: name of the topic.
-        among: types that are accepted; empty accepts all.
-
-    Raises:
-        BagError: the bag has no such topic, or its type is not accepted.
-    """
-    kind = topics.get(topic)
-    if kind is None:
-        listed = "; ".join(
-            f"{printable(name)} ({printable(kind)})" for name, kind in sorted(topics.items())
-        )
-        raise BagError(f"bag {path} has no topic '{topic}'. It has: {listed or 'no topics'}")
-    if among and kind not in among:
-        raise BagError(
-            f"topic '{topic}' of bag {path} is of type {kind}, but must be {' or '.join(among)}"
-        )
-    return kind
-
-
 def content_of(message: BagMessage) -> Any:
-    """Return the deserialized message, which is of one of STAMPED_TYPES.
+    """Return the deserialized message, with its fields as attributes.
 
     Raises:
-        DecodeError: the message is damaged.
+        DecodeError: the message is damaged, or its type is unknown.
     """
     if message.error is not None:
         raise message.error
+    if message.message_type not in TYPES.fielddefs:
+        raise DecodeError(
+            "unknown type", f"it is of type {message.message_type}, whose fields are not known here"
+        )
     try:
         return TYPES.deserialize_cdr(message.cdr, message.message_type)
     # Whatever bytes that are no such message make of lengths, texts and memory.
@@ -600,21 +571,37 @@ def image_message(
         stamp: of its header, nanoseconds.
         bag_time: nanoseconds.
     """
-    time = TYPES.types["builtin_interfaces/msg/Time"](*divmod(stamp, _NANOSECONDS))
+    cdr = image_cdr(image, "bgr8", header_of(stamp, frame_id))
+    return BagMessage(topic, IMAGE, bag_time, stamp, cdr)
+
+
+def image_cdr(picture: NDArray[Any], encoding: str, header: Any) -> bytes:
+    """Return a serialized sensor_msgs/Image.
+
+    Args:
+        picture: [H, W] or [H, W, channels], as the encoding has it.
+        encoding: of the pixels.
+        header: a std_msgs/Header of TYPES.
+    """
     content = TYPES.types[IMAGE](
-        header=TYPES.types["std_msgs/msg/Header"](stamp=time, frame_id=frame_id),
-        height=image.shape[0],
-        width=image.shape[1],
-        encoding="bgr8",
+        header=header,
+        height=picture.shape[0],
+        width=picture.shape[1],
+        encoding=encoding,
         is_bigendian=0,
-        step=3 * image.shape[1],
-        data=image.reshape(-1),
+        step=picture[0].nbytes,
+        data=np.ascontiguousarray(picture).reshape(-1).view(np.uint8),
     )
-    return BagMessage(topic, IMAGE, bag_time, stamp, bytes(TYPES.serialize_cdr(content, IMAGE)))
+    return bytes(TYPES.serialize_cdr(content, IMAGE))
+
+
+def header_of(stamp: int, frame_id: str) -> Any:
+    """Return the std_msgs/Header of a stamp in nanoseconds."""
+    time = TYPES.types["builtin_interfaces/msg/Time"](*divmod(stamp, _NANOSECONDS))
+    return TYPES.types["std_msgs/msg/Header"](stamp=time, frame_id=frame_id)
 
 
 def _picture_message(packet: DecodedPacket[BagMessage], bag_time: int) -> BagMessage:
-    """Return the decoded picture of a video packet as an Image message."""
     message = packet.item
     if packet.image is None:
         return replace(message, message_type=IMAGE, bag_time=bag_time, error=packet.error)

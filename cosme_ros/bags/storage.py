@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-OnWarning = Callable[[str], None]
+OnWarning = Callable[[str], object]
 """Takes a sentence about something that could not be read."""
 
 

@@ -42,16 +42,14 @@ class _Names:
     def register(self, operation: int, content: bytes) -> None:
         """Take in a record, if it is a schema or a channel."""
         if operation == Opcode.SCHEMA:
-            schema = Schema.read(ReadDataStream(BytesIO(content)))
+            schema = Schema.read(_stream(content))
             self.schemas[schema.id] = schema.name
         elif operation == Opcode.CHANNEL:
-            channel = Channel.read(ReadDataStream(BytesIO(content)))
+            channel = Channel.read(_stream(content))
             self.channels[channel.id] = (channel.topic, channel.schema_id)
 
-    def of(self, channel: int) -> tuple[str, str] | None:
-        """Return topic and message type; None for a channel that is not described."""
-        if channel not in self.channels:
-            return None
+    def of(self, channel: int) -> tuple[str, str]:
+        """Return topic and message type of a channel that is described."""
         topic, schema = self.channels[channel]
         return topic, self.schemas.get(schema, "unknown")
 
@@ -97,13 +95,10 @@ class McapFile:
         else:
             reason = ""  # a recorder may be configured to write no index
         if statistics is not None:
-            for channel, count in statistics.channel_message_counts.items():
-                name = self._names.of(channel)
-                if name is not None:
-                    self.contents.topics[name[0]] = name[1]
-                    self.contents.counts[name[0]] += count
-            for topic, schema in self._names.channels.values():
-                self.contents.topics.setdefault(topic, self._names.schemas.get(schema, "unknown"))
+            for channel in self._names.channels:
+                topic, kind = self._names.of(channel)
+                self.contents.topics.setdefault(topic, kind)
+                self.contents.counts[topic] += statistics.channel_message_counts.get(channel, 0)
             if statistics.message_count:
                 self.contents.first = statistics.message_start_time
                 self.contents.last = statistics.message_end_time
@@ -122,11 +117,7 @@ class McapFile:
             self._on_warning(f"{self._named}: nothing in it can be read: {reason}")
 
     def _read_summary(self) -> Statistics | None:
-        """Return the statistics; None where the file has no complete index.
-
-        Raises:
-            Exception: of any kind, where the index is damaged.
-        """
+        """Return the statistics; None without a complete index. Raises anything where damaged."""
         self._stream.seek(max(self._size - _FOOTER_SIZE, 0))
         end = self._stream.read(_FOOTER_SIZE)
         if not end.endswith(MAGIC) or end[:1] != bytes([Opcode.FOOTER]):
@@ -140,11 +131,9 @@ class McapFile:
             if operation in (Opcode.SCHEMA, Opcode.CHANNEL):
                 self._names.register(operation, self._content(position, length))
             elif operation == Opcode.STATISTICS:
-                content = ReadDataStream(BytesIO(self._content(position, length)))
-                statistics = Statistics.read(content)
+                statistics = Statistics.read(_stream(self._content(position, length)))
             elif operation == Opcode.CHUNK_INDEX:
-                content = ReadDataStream(BytesIO(self._content(position, length)))
-                chunks.append(ChunkIndex.read(content))
+                chunks.append(ChunkIndex.read(_stream(self._content(position, length))))
         if statistics is None or set(statistics.channel_message_counts) - set(self._names.channels):
             return None
         if chunks and len(chunks) != statistics.chunk_count:
@@ -156,10 +145,7 @@ class McapFile:
         return statistics
 
     def _records(self, position: int) -> Iterator[tuple[int, int, int]]:
-        """Yield the position, operation code and length of each record, up to the end.
-
-        The last record may reach beyond the end of the file.
-        """
+        """Yield position, operation code and length of each record; the last may be cut off."""
         while position + _PREFIX.size <= self._size:
             self._stream.seek(position)
             operation, length = _PREFIX.unpack(self._stream.read(_PREFIX.size))
@@ -283,23 +269,24 @@ class McapFile:
         except Exception as error:  # lengths and texts that are none
             on_warning(f"{self._named}: a record is left out: {reason_of(error)}")
             return
-        name = self._names.of(channel)
-        if name is None:
+        if channel not in self._names.channels:
             on_warning(
                 f"{self._named}: a message is left out: it is of channel {channel}, which the "
                 "file does not describe."
             )
-        elif topics is None or name[0] in topics:
-            yield StoredMessage(*name, bag_time, content[_MESSAGE.size :])
+            return
+        topic, kind = self._names.of(channel)
+        if topics is None or topic in topics:
+            yield StoredMessage(topic, kind, bag_time, content[_MESSAGE.size :])
+
+
+def _stream(content: bytes) -> ReadDataStream:
+    return ReadDataStream(BytesIO(content))
 
 
 def _unpacked(record: bytes) -> bytes:
-    """Return the uncompressed content of a chunk.
-
-    Raises:
-        Exception: of any kind, where the chunk is damaged.
-    """
-    chunk = Chunk.read(ReadDataStream(BytesIO(record)))
+    """Return the uncompressed content of a chunk. Raises anything where it is damaged."""
+    chunk = Chunk.read(_stream(record))
     if chunk.uncompressed_size > MOST_UNPACKED:
         raise UnpackingError(f"it unpacks to {chunk.uncompressed_size} bytes, which is too many")
     content = unpack(chunk.data, chunk.compression, chunk.uncompressed_size)
@@ -313,7 +300,7 @@ def _unpacked(record: bytes) -> bytes:
 def _cut_chunk(record: bytes) -> bytes:
     """Return the readable part of a chunk that is cut off by the end of the file."""
     try:
-        chunk = Chunk.read(ReadDataStream(BytesIO(record)))
+        chunk = Chunk.read(_stream(record))
         if not chunk.compression:
             return bytes(chunk.data)
         if chunk.compression != "zstd" or chunk.uncompressed_size > MOST_UNPACKED:

@@ -7,8 +7,6 @@ Types are taken as ROS 1 defines them, and not as the bag does: only messages wh
 the MD5 sum of the one that is known are converted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
@@ -18,11 +16,7 @@ from rosbags.rosbag1 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from cosme_ros.bags.storage import Contents, OnWarning, StoredMessage, reason_of
-from cosme_ros.messages.video_packets import (
-    COMPRESSED_VIDEO,
-    FFMPEG_PACKET,
-    PACKET_DEFINITIONS,
-)
+from cosme_ros.messages.video_packets import COMPRESSED_VIDEO, FFMPEG_PACKET, PACKET_DEFINITIONS
 from cosme_ros.visualization.text import counted
 
 MAGIC = b"#ROSBAG V2.0\n"

@@ -3,8 +3,6 @@
 
 """The alarm line: from a false-positive rate to a raw CosMe score, and back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 
 """An ONNX graph as bytes, and the check that it refers to no other file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -7,8 +7,6 @@ A bundle is a directory: `manifest.json` (described by `bundle_schema.json`), th
 the prototype banks. Nothing in it is pickled.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
@@ -265,13 +263,10 @@ def check_graph(
             )
         for name, tensor in declared.items():
             dtype, shape = reported[name]
+            may_be_fixed = side == "outputs"
             if not (
                 dtype == tensor["dtype"]
-                and len(shape) == len(tensor["shape"])
-                and all(
-                    _matches_declared(expected, length, may_be_definite=side == "outputs")
-                    for expected, length in zip(tensor["shape"], shape, strict=True)
-                )
+                and _is_like(shape, tensor["shape"], may_be_fixed=may_be_fixed)
             ):
                 raise BundleError(
                     f"{file}: {side[:-1]} {name} is {dtype} {_shape(shape)}; {MANIFEST} says "
@@ -279,12 +274,12 @@ def check_graph(
                 )
 
 
-def _matches_declared(
-    expected: int | str, length: int | str | None, *, may_be_definite: bool
-) -> bool:
-    if isinstance(expected, int):
-        return expected == length
-    return may_be_definite or not isinstance(length, int)
+def _is_like(shape: Shape, wanted: Shape, *, may_be_fixed: bool) -> bool:
+    """Return whether a shape has the fixed lengths of `wanted`, and is free where that is."""
+    return len(shape) == len(wanted) and all(
+        length == right if isinstance(right, int) else may_be_fixed or not isinstance(length, int)
+        for length, right in zip(shape, wanted, strict=True)
+    )
 
 
 def _read(file: Path, largest: int) -> bytes:
@@ -433,24 +428,13 @@ def _check_wiring(manifest: Mapping[str, Any], file: Path) -> None:
             raise BundleError(
                 f"{file}: graphs.{graph}.inputs are {_listed(inputs)}; image alone is right"
             )
-        image = inputs["image"]
-        shape = image["shape"]
-        if (
-            image["dtype"] != "uint8"
-            or len(shape) != 4
-            or (shape[0], shape[3]) != (1, 3)
-            or not all(isinstance(length, str) for length in shape[1:3])
-        ):
-            raise BundleError(
-                f"{file}: graphs.{graph}.inputs.image is {image['dtype']} {_shape(shape)}; "
-                "uint8 [1, h, w, 3] with free h and w is right"
-            )
+        _check_tensor(graphs, graph, "inputs", "image", "uint8", (1, "h", "w", 3), file)
     twice = set(graphs["teacher"]["outputs"]) & set(graphs["student"]["outputs"])
     if twice:
         raise BundleError(f"{file}: both teacher and student have the output {_listed(twice)}")
-    _check_map(graphs, "teacher", "class_id", "uint8", 3, file)
+    _check_tensor(graphs, "teacher", "outputs", "class_id", "uint8", (1, "h", "w"), file)
     for name in SCORE_MAPS:
-        _check_map(graphs, "memory", name, "float32", 4, file)
+        _check_tensor(graphs, "memory", "outputs", name, "float32", (1, 1, "h", "w"), file)
     produced = {**graphs["teacher"]["outputs"], **graphs["student"]["outputs"]}
     for name, wanted in graphs["memory"]["inputs"].items():
         if name not in produced:
@@ -477,20 +461,25 @@ def _check_sizes(manifest: Mapping[str, Any], file: Path) -> None:
                     )
 
 
-def _check_map(
-    graphs: Mapping[str, Any], graph: str, name: str, dtype: str, rank: int, file: Path
+def _check_tensor(
+    graphs: Mapping[str, Any],
+    graph: str,
+    side: str,
+    name: str,
+    dtype: str,
+    shape: Shape,
+    file: Path,
 ) -> None:
-    outputs = graphs[graph]["outputs"]
-    where = f"{file}: graphs.{graph}.outputs"
-    if name not in outputs:
-        raise BundleError(f"{where}: {name} is missing; there are {_listed(outputs)}")
-    tensor = outputs[name]
-    leading = tensor["shape"][:-2]
-    if tensor["dtype"] != dtype or len(leading) != rank - 2 or any(n != 1 for n in leading):
-        right = ["1"] * (rank - 2) + ["h", "w"]
+    tensors = graphs[graph][side]
+    where = f"{file}: graphs.{graph}.{side}"
+    if name not in tensors:
+        raise BundleError(f"{where}: {name} is missing; there are {_listed(tensors)}")
+    found = tensors[name]
+    may_be_fixed = side == "outputs"
+    if found["dtype"] != dtype or not _is_like(found["shape"], shape, may_be_fixed=may_be_fixed):
         raise BundleError(
-            f"{where}.{name} is {tensor['dtype']} {_shape(tensor['shape'])}; "
-            f"{dtype} [{', '.join(right)}] is right"
+            f"{where}.{name} is {found['dtype']} {_shape(found['shape'])}; {dtype} {_shape(shape)}"
+            f"{'' if may_be_fixed else ' with free h and w'} is right"
         )
 
 
@@ -531,14 +520,20 @@ def _load_banks(content: bytes, file: Path, manifest: Mapping[str, Any]) -> dict
             raise BundleError(f"{file}: {name} holds NaN or infinity; every value must be finite")
         array.setflags(write=False)
     for layer in sizes:
-        lengths = np.linalg.norm(arrays[f"bank_{layer}"].astype(np.float64), axis=1)
-        worst = int(np.abs(lengths - 1).argmax())
-        if abs(lengths[worst] - 1) > _UNIT_LENGTH_TOLERANCE:
-            raise BundleError(
-                f"{file}: row {worst} of bank_{layer} has length {lengths[worst]:.4g}; prototypes "
-                "are unit vectors"
-            )
+        fault = unit_length_fault(f"bank_{layer}", arrays[f"bank_{layer}"])
+        if fault:
+            raise BundleError(f"{file}: {fault}")
     return arrays
+
+
+def unit_length_fault(name: str, bank: np.ndarray) -> str:
+    """Return which row of a bank, float32 [K, C], is no unit vector, in a sentence; '' for none."""
+    lengths = np.linalg.norm(bank.astype(np.float64), axis=1)
+    wrong = ~(np.abs(lengths - 1) <= _UNIT_LENGTH_TOLERANCE)  # NaN is wrong too
+    if not wrong.any():
+        return ""
+    row = int(wrong.argmax())
+    return f"row {row} of {name} has length {lengths[row]:.4g}; prototypes are unit vectors"
 
 
 def _read_arrays(content: bytes, file: Path) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from typing import Any
 from cosme_ros.atomic_files import write_atomically
 from cosme_ros.bundle.content_digest import with_content_digest
 from cosme_ros.bundle.loading import MANIFEST, Bundle, load_bundle
-from cosme_ros.output_folder import check_output_dir
+from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,26 +36,39 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_recalibrated(
-    bundle: Bundle, calibrations: Mapping[str, Mapping[str, Any]], folder: Path
+    bundle: Bundle,
+    calibrations: Mapping[str, Mapping[str, Any]],
+    folder: Path,
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Write `bundle` to `folder` with other calibrations, `calibration` of its manifest.
 
-    `calibrations` maps a folder below `folder` ('' for itself) to one. All other files are copied
-    byte for byte, and each bundle is read and verified before any appears, all at once. Raises
-    BundleError for a bundle that is not valid then, OutputError where `folder` has content.
+    All other files are copied byte for byte, and each bundle is read and verified before any
+    appears, all at once.
+
+    Args:
+        bundle: that is copied.
+        calibrations: folder below `folder` ('' for itself) to the calibration of its bundle.
+        folder: appears, or is replaced, whole.
+        overwrite: whether bundles that are there already may be replaced.
+
+    Raises:
+        BundleError: a bundle is not valid then.
+        OutputError: `folder` cannot be written, or has content that may not be replaced.
     """
-    check_output_dir(folder)
+    contents = (*BUNDLE_CONTENTS, *filter(None, calibrations))
+    check_output_dir(folder, contents, overwrite=overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         unfinished = Path(temporary) / folder.name
         for place, calibration in calibrations.items():
-            _write(bundle, calibration, unfinished / place)
+            written = unfinished / place
+            written.mkdir(parents=True)
+            for file in bundle.manifest["files"]:
+                shutil.copyfile(bundle.path / file, written / file)
+            write_manifest(written, {**bundle.manifest, "calibration": calibration})
+            load_bundle(written)
+        if folder.exists():
+            shutil.rmtree(folder)
         unfinished.replace(folder)
-
-
-def _write(bundle: Bundle, calibration: Mapping[str, Any], folder: Path) -> None:
-    folder.mkdir(parents=True)
-    for file in bundle.manifest["files"]:
-        shutil.copyfile(bundle.path / file, folder / file)
-    write_manifest(folder, {**bundle.manifest, "calibration": calibration})
-    load_bundle(folder)

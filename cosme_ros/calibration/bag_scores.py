@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosme_ros import __version__
+from cosme_ros.atomic_files import replace_atomically
 from cosme_ros.bags.reading import (
     Bag,
     BagError,
@@ -45,6 +46,7 @@ from cosme_ros.inference.detector import Detector, ScoreFault
 from cosme_ros.messages.images import BgrImage, DecodeError
 from cosme_ros.metrics.labels import ANOMALY, ids_of_message
 from cosme_ros.postprocessing.obstacle_decision import obstacle_rule, search_area
+from cosme_ros.postprocessing.static_mask import visible_values
 from cosme_ros.sources.labelled import FRAME_ID
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.text import counted
@@ -167,8 +169,8 @@ class _Frames:
         highest = frame_alarm_threshold(
             detection.score, region=area.region, minimum_area=rule.minimum_area
         )
-        grid, mask = detection.raw_score_grid, scoring.static_mask
-        self.counts.add(grid if mask is None else mask.values_of(grid))
+        mask = scoring.static_mask
+        self.counts.add(visible_values(detection.raw_score_grid, mask))
         self.found[picture.stamp] = highest * detector.threshold
         self.measures[picture.stamp] = frame_measures(
             image, detection.grids, input_size=detector.bundle.input_size, static_mask=mask
@@ -250,7 +252,7 @@ def _pictures(path: Path, scoring: Scoring) -> Iterator[_Picture]:
     """Yield every picture, always in the same order."""
     if not is_recorded_bag(path):
         for frame in read_source(path, scoring, report=lambda sentence: None):
-            yield _Picture(FRAME_ID, "", frame.stamp, partial(_same, frame.image), str)
+            yield _Picture(FRAME_ID, "", frame.stamp, partial(np.asarray, frame.image), str)
         return
     with Bag(path, lambda _: None) as bag:
         labels = [scoring.label_topic] if scoring.label_topic in bag.topics else []
@@ -270,10 +272,6 @@ def _pictures(path: Path, scoring: Scoring) -> Iterator[_Picture]:
 
 def _rows(measures: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     return np.stack(measures) if measures else np.empty((0, len(MEASURES)))
-
-
-def _same(image: BgrImage) -> BgrImage:
-    return image
 
 
 def _not_normal(label: BagMessage | None) -> str:
@@ -337,18 +335,12 @@ def _save_progress(file: Path, progress: _Progress) -> None:
             }
         )
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".part.npz")
     about = {"done": progress.done, "whole": progress.whole, "cameras": cameras}
-    np.savez(unfinished, about=json.dumps(about), **arrays)
-    unfinished.replace(file)
+    replace_atomically(file, lambda path: np.savez(path, about=json.dumps(about), **arrays))
 
 
 def _load_progress(file: Path, streams: Mapping[str, CameraStream]) -> _Progress | None:
-    """Return the progress that `_save_progress` wrote, and restore the state of `streams` from it.
-
-    Returns:
-        None where there is no file, or a system crash has damaged it.
-    """
+    """Return what `_save_progress` wrote, also to `streams`; None without a file that is whole."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
             about = json.loads(str(arrays["about"]))

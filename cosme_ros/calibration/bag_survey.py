@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cosme_ros import topics
 from cosme_ros.bags.labelled_frames import BagFrame, LabelSettings
-from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, frame_id_of, type_of
+from cosme_ros.bags.reading import COMPRESSED_IMAGE, IMAGE, Bag, BagError, frame_id_of
 from cosme_ros.bundle.loading import sha256_of
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from cosme_ros.parameters import Settings
@@ -136,7 +136,7 @@ def _pictures(
         return
     with Bag(path, warn) as bag:
         if scoring.label_topic in bag.topics:  # reported now, and not after hours
-            type_of(bag.path, bag.topics, scoring.label_topic, among=(IMAGE,))
+            bag.type_of(scoring.label_topic, among=(IMAGE,))
         for message in bag.messages(topics_of(bag, scoring), decode_video=False):
             yield message.topic, frame_id_of(message.cdr), message.stamp, message.cdr
 
@@ -188,7 +188,7 @@ def topics_of(bag: Bag, scoring: Scoring) -> list[str]:
     """Return the image topics that the bag has; each of several cameras may have its own bags."""
     present = [topic for topic in scoring.image_topics if topic in bag.topics]
     for topic in present or scoring.image_topics:
-        type_of(bag.path, bag.topics, topic, among=(IMAGE, COMPRESSED_IMAGE))
+        bag.type_of(topic, among=(IMAGE, COMPRESSED_IMAGE))
     return present
 
 
@@ -205,16 +205,12 @@ def read_source(
     path: Path, scoring: Scoring, *, report: Callable[[str], object]
 ) -> Iterator[BagFrame]:
     """Yield the frames of a folder of images or a video file. Raises BagError."""
-
-    def report_sentence(_kind: str, sentence: str) -> None:
-        report(sentence)
-
     try:
         with open_labelled_frames(
             path.expanduser(),
             image_topic=None,
             labels=LabelSettings(topic=""),
-            report=report_sentence,
+            report=lambda _kind, sentence: report(sentence),
             frame_rate=scoring.frame_rate,
         ) as frames:
             yield from frames.read()
@@ -223,14 +219,10 @@ def read_source(
 
 
 def _digests(path: Path) -> dict[str, str]:
-    found = {file.name: sha256_of(file) for file in _files_of(path)}
-    if path.is_file() or is_recorded_bag(path):
+    is_file = path.is_file()
+    files = [path] if is_file else sorted(file for file in path.iterdir() if file.is_file())
+    found = {file.name: sha256_of(file) for file in files}
+    if is_file or is_recorded_bag(path):
         return found
     lines = "".join(f"{digest}  {name}\n" for name, digest in found.items())
     return {f"{path.name}/": hashlib.sha256(lines.encode()).hexdigest()}
-
-
-def _files_of(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.is_file())

@@ -6,8 +6,6 @@
 `cosme_ros/calibration/false_alarms.py` states the guarantee and why it holds.
 """
 
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +33,6 @@ from cosme_ros.calibration.score_histogram import ScoreHistogram, line_above, wi
 from cosme_ros.foreign_text import printable
 from cosme_ros.health.reference import reference_record
 from cosme_ros.inference.detector import Detector
-from cosme_ros.output_folder import BUNDLE_CONTENTS, check_output_dir
 from cosme_ros.parameters import Settings
 
 Progress = Callable[[str, int, int | None], object]
@@ -107,16 +104,8 @@ class CalibrationResult:
             BundleError: `out` cannot be written.
             OutputError: it has content that may not be replaced.
         """
-        folders = [c.folder for c in self.cameras.values() if c.folder]
-        check_output_dir(out, (*BUNDLE_CONTENTS, *folders), overwrite=overwrite)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-            unfinished = Path(temporary) / out.name
-            calibrations = {c.folder: c.calibration for c in self.cameras.values()}
-            write_recalibrated(self.bundle, calibrations, unfinished)
-            if out.exists():
-                shutil.rmtree(out)
-            unfinished.replace(out)
+        calibrations = {c.folder: c.calibration for c in self.cameras.values()}
+        write_recalibrated(self.bundle, calibrations, out, overwrite=overwrite)
 
 
 class Calibrator:
@@ -193,7 +182,8 @@ class Calibrator:
         folders = _folders(cameras)
         for name in cameras:
             # Before hours of work: no drive gets longer when its pictures are scored.
-            self._allowed(name, _hours_surveyed(surveyed, name))
+            stamps = [bag.stamps[name] for bag in surveyed if name in bag.stamps]
+            self._allowed(name, sum(float(seconds_of_frames(of).sum()) for of in stamps) / 3600)
         detector = Detector(
             self.bundle,
             provider=self._provider,
@@ -279,6 +269,8 @@ class Calibrator:
             table[0]["raw_score"],
         )
         rate = _rate_of(counts.reaching(line) / counts.pixels, counts.pixels)
+        # The parts of a score stay as they are: the networks do too.
+        parts = self.bundle.manifest["calibration"].get("parts")
         health = reference_record([row for _, found in of_camera for row in found.measures])
         calibration = {
             "frames": sum(len(drive.stamps) for drive in drives),
@@ -286,7 +278,7 @@ class Calibrator:
             "table": with_row(table, rate, line),
             "false_positive_rate": rate,
             **({} if health is None else {"health": health}),
-            **({"parts": parts} if (parts := _parts(detector.bundle)) is not None else {}),
+            **({} if parts is None else {"parts": parts}),
             GUARANTEE_KEY: {
                 "false_positive_rate": rate,
                 "false_alarms_per_hour": guarantee.rate,
@@ -317,11 +309,6 @@ class Calibrator:
             },
         }
         return CameraCalibration(calibration, drives, left_out, folder)
-
-
-def _parts(bundle: Bundle) -> Any:
-    """Return the reference of a score's parts, which stays as it is: its networks do too."""
-    return bundle.manifest["calibration"].get("parts")
 
 
 def listed(left_out: Mapping[str, int]) -> str:
@@ -374,11 +361,6 @@ def _folders(cameras: Sequence[str]) -> dict[str, str]:
             "one with --camera"
         )
     return folders
-
-
-def _hours_surveyed(bags: Sequence[SurveyedBag], camera: str) -> float:
-    seconds = (seconds_of_frames(bag.stamps[camera]).sum() for bag in bags if camera in bag.stamps)
-    return float(sum(seconds)) / 3600
 
 
 def _one_size(camera: str, scores: Sequence[DriveScores]) -> tuple[int, int]:

@@ -43,13 +43,13 @@ ALARM_GAP = 5.0
 What one thing sets off again and again while it is in view is one alarm to whoever reacts to it.
 """
 
-
-_NANOSECONDS = 1_000_000_000
-
-
+# A detector that alarms all the time raises one single alarm, which would meet any guarantee.
+MOST_ALARMING_FRAMES = 0.1
 # A frame stands for the time to the next one. Where the recorder lost some, or paused, nobody
 # knows what the camera saw: no frame stands for more than this many periods.
 _MOST_PERIODS = 2.0
+_NANOSECONDS = 1_000_000_000
+_SECONDS_AN_HOUR = 3600.0
 
 
 def alarms_of(alarming: NDArray[np.int64], *, gap: float) -> int:
@@ -73,11 +73,6 @@ def seconds_of_frames(stamps: NDArray[np.int64]) -> NDArray[np.float64]:
     periods = np.diff(stamps) * 1e-9
     period = float(np.median(periods))
     return np.append(np.minimum(periods, _MOST_PERIODS * period), period)
-
-
-_SECONDS_AN_HOUR = 3600.0
-# A detector that alarms all the time raises one single alarm, which would meet any guarantee.
-MOST_ALARMING_FRAMES = 0.1
 
 
 class GuaranteeError(Exception):

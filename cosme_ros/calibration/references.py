@@ -3,8 +3,6 @@
 
 """What normal frames are like: the references of health and of explanations, for a manifest."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any

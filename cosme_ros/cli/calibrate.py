@@ -21,7 +21,6 @@ from cosme_ros import topics
 from cosme_ros.bundle.calibration_table import decimal_rate
 from cosme_ros.calibration.bag_survey import Scoring
 from cosme_ros.calibration.calibrator import (
-    CalibrationResult,
     Calibrator,
     CameraCalibration,
     FalseAlarmGuarantee,
@@ -103,18 +102,14 @@ def _run(options: argparse.Namespace, scores: Path) -> None:
         raise ValueError(f"Nothing was calibrated: {error}") from error
     if options.keep_scores is None:
         shutil.rmtree(scores, ignore_errors=True)
-    _print(result, options.out, calibrator.guarantee)
+    for camera, found in result.cameras.items():
+        print(_summary(camera, found, options.out / found.folder, calibrator.guarantee))
     if options.static_mask:
         print(f"and static_mask:={shlex.quote(options.static_mask)}")
     if options.image_rotation:
         print(f"and image_rotation:={options.image_rotation}")
     if options.image_flip != "none":
         print(f"and image_flip:={options.image_flip}")
-
-
-def _print(result: CalibrationResult, out: Path, guarantee: FalseAlarmGuarantee) -> None:
-    for camera, found in result.cameras.items():
-        print(_summary(camera, found, out / found.folder, guarantee))
 
 
 def _summary(

@@ -5,21 +5,23 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
+from cosme_ros.adaptation.adaptation import apply_marks
 from cosme_ros.bags.labelled_frames import BagFrame, LabelSettings
 from cosme_ros.bags.reading import BagError
-from cosme_ros.bundle.loading import Bundle, BundleError
+from cosme_ros.bundle.loading import Bundle, BundleError, load_bundle
 from cosme_ros.cli.options import orientation_of
-from cosme_ros.inference.detector import Detector, ScoreFault
+from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.inference.providers import ProviderError
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
 from cosme_ros.postprocessing.static_mask import load_static_mask
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.labelled import LabelledFrames, open_labelled_frames
+from cosme_ros.streaming.camera_stream import CameraStream
 
 FAILURES = (BagError, BundleError, OSError, ProviderError, ScoreFault, SourceError, ValueError)
 """What running a bundle on a drive raises when something given is wrong."""
@@ -51,19 +53,24 @@ def detector_of(
     )
 
 
-def rule_of(options: argparse.Namespace, bundle: Bundle) -> ObstacleRule:
-    """Return the rule of the options `--region`, `--minimum-area`, `--outline`, `--static-mask`.
+def open_detector(options: argparse.Namespace) -> tuple[Detector, ObstacleRule]:
+    """Return detector and rule as `--bundle` and the options of OBSTACLE_PARAMETERS ask for.
 
     Raises:
-        ValueError: the static mask is none, or the bundle cannot do what the options ask for.
+        ValueError: the static mask or the file of marks is none, or the bundle cannot do what the
+            options ask for. And as `detector_of`.
     """
-    return obstacle_rule(
+    bundle = load_bundle(options.bundle)
+    rule = obstacle_rule(
         bundle,
         region=options.region,
         minimum_area=options.minimum_area,
         outline=options.outline,
         static_mask=load_static_mask(options.static_mask),
     )
+    detector = detector_of(options, bundle)
+    apply_marks(detector, options.marks)
+    return detector, rule
 
 
 def open_drive(path: Path, options: argparse.Namespace, *, quiet: bool = False) -> LabelledFrames:
@@ -95,3 +102,17 @@ def drive_frames(
     """Yield the frames of a drive, as `open_drive` opens it, with a progress bar."""
     with open_drive(path, options) as drive:
         yield from tqdm(drive.read(), total=drive.count or None, unit=" frames", desc=desc)
+
+
+def detections(
+    frames: Iterable[BagFrame], detector: Detector, options: argparse.Namespace
+) -> Iterator[tuple[BagFrame, Detection]]:
+    """Yield those of the frames, in order, that have a valid score, each with its detection."""
+    stream = CameraStream(detector, temporal=options.temporal)
+    for frame in frames:
+        try:
+            detection = stream.detect(frame.image, frame.stamp)
+        except ScoreFault as error:
+            tqdm.write(f"frame {frame.index} is left out: {error}", file=sys.stderr)
+            continue
+        yield frame, detection

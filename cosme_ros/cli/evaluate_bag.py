@@ -21,22 +21,16 @@ from cosme_ros.cli.detector_options import FAILURES
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     OBSTACLE_PARAMETERS,
-    add_frame_rate_option,
     add_node_options,
     add_overwrite_option,
+    add_source_options,
     at_least,
     command,
     command_parser,
     positive,
 )
 from cosme_ros.cli.progress import ProgressBars
-from cosme_ros.command_frame import (
-    DONE,
-    INTERRUPTED,
-    Interrupted,
-    UsageError,
-    handled_signals,
-)
+from cosme_ros.command_frame import DONE, INTERRUPTED, Interrupted, UsageError, handled_signals
 from cosme_ros.evaluation.advised_rates import NO_SUCH_RATE
 from cosme_ros.evaluation.evaluator import EvaluationError, Evaluator, bag_names
 from cosme_ros.evaluation.outputs import OutputSettings
@@ -237,11 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder for the report")
     add_overwrite_option(parser)
     read = parser.add_argument_group("what is read")
-    read.add_argument(
-        "--image-topic",
-        help="of a bag: Image, CompressedImage, or H.264 or H.265 packets (default: "
-        f"{topics.CAMERA_IMAGE}, or the only topic with pictures)",
-    )
+    add_source_options(read)
     read.add_argument(
         "--label-topic",
         help="of a bag: mono8 or mono16 Image of ids with the pictures' stamps; '' for none "
@@ -254,7 +244,6 @@ def _parser() -> argparse.ArgumentParser:
         "as the drive. They are named by the stamp of their picture in nanoseconds; of a folder "
         "of images, as the image; of a video, by the index of the frame from 0, or its stamp",
     )
-    add_frame_rate_option(read)
     read.add_argument(
         "--anomaly-ids",
         type=_ids,

@@ -6,23 +6,18 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-from tqdm import tqdm
-
-from cosme_ros.adaptation.adaptation import apply_marks
 from cosme_ros.atomic_files import write_atomically
 from cosme_ros.bags.labelled_frames import BagFrame
-from cosme_ros.bundle.loading import load_bundle
-from cosme_ros.cli.detector_options import FAILURES, detector_of, drive_frames, rule_of
+from cosme_ros.cli.detector_options import FAILURES, detections, drive_frames, open_detector
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     OBSTACLE_PARAMETERS,
-    add_frame_rate_option,
     add_node_options,
+    add_source_options,
     at_least,
     command,
     command_parser,
@@ -31,15 +26,15 @@ from cosme_ros.explanation.explanation import explain
 from cosme_ros.explanation.part_reference import part_reference
 from cosme_ros.explanation.prototype_pictures import read_prototype_pictures
 from cosme_ros.explanation.wording import as_content, sentences
-from cosme_ros.inference.detector import Detection, Detector, ScoreFault
+from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.postprocessing.obstacle_decision import (
     ObstacleDecision,
     ObstacleRule,
     decide_obstacles,
 )
 from cosme_ros.postprocessing.obstacles import outlines
-from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.visualization.explanation_picture import explanation_picture
+from cosme_ros.visualization.panels import write_picture
 
 _QUALITY = 70  # of a JPEG: about 60 kB
 
@@ -50,18 +45,14 @@ class ExplainError(Exception):
 
 @dataclass(frozen=True)
 class _Found:
-    """The frame that is explained."""
-
     frame: BagFrame
     detection: Detection
     decision: ObstacleDecision
 
 
 def _run(options: argparse.Namespace) -> None:
-    bundle = load_bundle(options.bundle)
-    rule = rule_of(options, bundle)
-    detector = detector_of(options, bundle)
-    apply_marks(detector, options.marks)
+    detector, rule = open_detector(options)
+    bundle = detector.bundle
     found = _find(options, detector, rule)
     frame, decision = found.frame, found.decision
     if decision.mask is None or not decision.obstacles:
@@ -88,32 +79,16 @@ def _run(options: argparse.Namespace) -> None:
         line = outlines(decision.mask, decision.obstacles)[0]
         caption = f"frame {frame.index}: why this is an alarm"
         drawn = explanation_picture(frame.image, explanations[0], line, pictures, caption=caption)
-        _write_picture(options.picture, drawn)
-
-
-def _write_picture(file: Path, picture: np.ndarray) -> None:
-    try:
-        written = cv2.imwrite(str(file), picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    except cv2.error as error:
-        raise ExplainError(f"{file} is no JPEG or PNG file's name: {error}") from error
-    if not written:
-        raise OSError(f"{file} cannot be written")
+        write_picture(options.picture, drawn, quality=_QUALITY)
 
 
 def _find(options: argparse.Namespace, detector: Detector, rule: ObstacleRule) -> _Found:
     """Return the frame that is asked for, or the one with the highest obstacle."""
+    frames: Iterable[BagFrame] = drive_frames(options.drive, options)
+    if options.frame is not None and options.temporal == "none":  # else those before are history
+        frames = (frame for frame in frames if frame.index >= options.frame)
     best: _Found | None = None
-    stream = CameraStream(detector, temporal=options.temporal)
-
-    for frame in drive_frames(options.drive, options):
-        single = options.temporal == "none"  # else the frames before are history
-        if options.frame is not None and single and frame.index < options.frame:
-            continue
-        try:
-            detection = stream.detect(frame.image, frame.stamp)
-        except ScoreFault as error:
-            tqdm.write(f"frame {frame.index}: {error}", file=sys.stderr)
-            continue
+    for frame, detection in detections(frames, detector, options):
         found = _Found(frame, detection, decide_obstacles(detection, frame.image, rule))
         if options.frame is not None and frame.index >= options.frame:
             best = found
@@ -147,8 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         "--picture", type=Path, help="JPEG or PNG file to write: the highest obstacle, explained"
     )
     parser.add_argument("--json", type=Path, help="file to write: all of it, as ~/explain answers")
-    parser.add_argument("--image-topic", help="of a bag that has several")
-    add_frame_rate_option(parser)
+    add_source_options(parser)
     add_node_options(parser, *OBSTACLE_PARAMETERS, "threads")
     return parser
 

@@ -7,8 +7,6 @@ The offline form of the node's `~/mark_normal` and `~/input/normal_mask`: the sa
 self-test, the same file.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +22,8 @@ from cosme_ros.bundle.loading import Bundle, load_bundle
 from cosme_ros.cli.detector_options import FAILURES, detector_of, open_drive
 from cosme_ros.cli.options import (
     DRIVE_HELP,
-    add_frame_rate_option,
     add_node_options,
+    add_source_options,
     at_least,
     command,
     command_parser,
@@ -159,8 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--undo", action="store_true", help="take the newest mark back")
     parser.add_argument("--forget", action="store_true", help="take all marks back")
     parser.add_argument("--list", action="store_true", help="print the journal and change nothing")
-    parser.add_argument("--image-topic", help="of a bag (default: the usual one)")
-    add_frame_rate_option(parser)
+    add_source_options(parser)
     add_node_options(
         parser,
         "provider",

@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
-from cosme_ros import __version__
+from cosme_ros import __version__, topics
 from cosme_ros.command_frame import run_command
 from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.parameters import PARAMETERS_BY_NAME, Parameter
@@ -67,12 +67,6 @@ def command_parser(command: str, description: str, *, example: str) -> argparse.
     return parser
 
 
-def command_line(command: str, arguments: Sequence[str] | None) -> str:
-    """Return the command as a shell takes it; `arguments` None: those of this process."""
-    given = sys.argv[1:] if arguments is None else arguments
-    return shlex.join(["python", "-m", "cosme_ros", command, *given])
-
-
 def command(
     name: str,
     parser: Callable[[], argparse.ArgumentParser],
@@ -86,7 +80,8 @@ def command(
 
     def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(arguments)
-        options.command = command_line(name, arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        options.command = shlex.join(["python", "-m", "cosme_ros", name, *given])
         return run_command(name, lambda: run(options), failures)
 
     return main
@@ -99,6 +94,16 @@ def add_overwrite_option(parser: argparse._ActionsContainer) -> None:
         action="store_true",
         help="replace what an earlier run wrote to the folder; other files there stay",
     )
+
+
+def add_source_options(parser: argparse._ActionsContainer) -> None:
+    """Add `--image-topic` and `--frame-rate`, as `sources.opening.open_source` means them."""
+    parser.add_argument(
+        "--image-topic",
+        help="of a bag: Image, CompressedImage, or H.264 or H.265 packets (default: "
+        f"{topics.CAMERA_IMAGE}, or the only topic with pictures)",
+    )
+    add_frame_rate_option(parser)
 
 
 def add_frame_rate_option(parser: argparse._ActionsContainer) -> None:

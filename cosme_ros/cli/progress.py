@@ -4,12 +4,13 @@
 """The progress of an API as bars in the terminal."""
 
 import sys
+from contextlib import AbstractContextManager
 from typing import Any
 
 from tqdm import tqdm
 
 
-class ProgressBars:
+class ProgressBars(AbstractContextManager["ProgressBars"]):
     """A context manager that shows one bar for each stage of the work.
 
     Args:
@@ -20,9 +21,6 @@ class ProgressBars:
         self._quiet = quiet
         self._stage = ""
         self._bar: tqdm[Any] | None = None
-
-    def __enter__(self) -> "ProgressBars":
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:

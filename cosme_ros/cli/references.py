@@ -19,8 +19,8 @@ from cosme_ros.calibration.references import ReferenceSurvey
 from cosme_ros.cli.detector_options import FAILURES, detector_of, drive_frames
 from cosme_ros.cli.options import (
     DRIVE_HELP,
-    add_frame_rate_option,
     add_node_options,
+    add_source_options,
     at_least,
     command,
     command_parser,
@@ -82,8 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         help="store a small picture a prototype beside the bundle, for explanations: it shows "
         "places of these drives to everybody who has the bundle",
     )
-    parser.add_argument("--image-topic", help="of a bag that has several")
-    add_frame_rate_option(parser)
+    add_source_options(parser)
     add_node_options(
         parser, "provider", "device", "threads", "static_mask", "image_rotation", "image_flip"
     )

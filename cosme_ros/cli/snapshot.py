@@ -6,49 +6,40 @@
 Every frame is made by the node's own `compute_outputs`: it shows what the node publishes.
 """
 
-from __future__ import annotations
-
 import argparse
 import heapq
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
-from typing import NamedTuple
 
-import cv2
-from tqdm import tqdm
-
-from cosme_ros import topics
-from cosme_ros.adaptation.adaptation import apply_marks
 from cosme_ros.bags.labelled_frames import BagFrame
 from cosme_ros.bags.reading import BagError
-from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.cli.detector_options import (
     FAILURES,
-    detector_of,
+    detections,
     drive_frames,
+    open_detector,
     open_drive,
-    rule_of,
 )
 from cosme_ros.cli.options import (
     DRIVE_HELP,
     OBSTACLE_PARAMETERS,
-    add_frame_rate_option,
     add_node_options,
     add_overwrite_option,
+    add_source_options,
     at_least,
     command,
     command_parser,
 )
 from cosme_ros.command_frame import Interrupted
-from cosme_ros.inference.detector import Detection, Detector, ScoreFault
+from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.output_folder import prepare_output_dir
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
+from cosme_ros.postprocessing.static_mask import visible_values
 from cosme_ros.reporting.snapshot_picture import snapshot_picture
 from cosme_ros.sources.interface import SourceError
-from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import FrameOutputs, RequestedOutputs, compute_outputs
+from cosme_ros.visualization.panels import write_picture
 from cosme_ros.visualization.text import counted
 
 DEFAULT_WORST = 6
@@ -60,66 +51,48 @@ class SnapshotError(Exception):
     """No picture can be made as asked; the message states what would be right."""
 
 
-_Timed = tuple[BagFrame, float]
-"""A frame, and seconds since the first of the drive."""
-
-
-class _Detected(NamedTuple):
-    """A frame and what was detected in it, with its history where that counts."""
-
-    frame: BagFrame
-    seconds: float
-    detection: Detection
+Detected = tuple[BagFrame, Detection]
+"""A frame and what was detected in it, with its history where that counts."""
 
 
 class _Painter:
-    """Makes the outputs of frames, and their pictures.
+    """Makes the outputs of frames, and their pictures."""
 
-    Args:
-        options: of the command line.
-        detector: that made the detections.
-        rule: what makes an obstacle.
-    """
-
-    def __init__(self, options: argparse.Namespace, detector: Detector, rule: ObstacleRule) -> None:
+    def __init__(
+        self, options: argparse.Namespace, detector: Detector, rule: ObstacleRule, began: int
+    ) -> None:
         self._options = options
+        self._began = began
         self._detector = detector
         self._rule = rule
 
-    def outputs(self, detected: _Detected, requested: RequestedOutputs) -> FrameOutputs:
+    def outputs(self, detected: Detected, requested: RequestedOutputs) -> FrameOutputs:
+        frame, detection = detected
         return compute_outputs(
-            detected.detection,
-            detected.frame.image,
-            requested,
-            rule=self._rule,
-            provider=self._detector.provider,
+            detection, frame.image, requested, rule=self._rule, provider=self._detector.provider
         )
 
     def highest_score(self, detection: Detection) -> float:
         """Return the highest score where the camera is looked at, in alarm lines."""
-        mask = self._rule.static_mask
-        score = detection.score
-        return float((score if mask is None else mask.values_of(score)).max())
+        return float(visible_values(detection.score, self._rule.static_mask).max())
 
-    def write(self, detected: Iterable[_Detected]) -> int:
+    def write(self, detected: Iterable[Detected]) -> int:
         """Write the pictures, and return how many there are."""
         options, count = self._options, 0
-        for each in detected:
-            frame = each.frame
-            made = self.outputs(each, RequestedOutputs(True, True, True, True))
+        for frame, detection in detected:
+            made = self.outputs((frame, detection), RequestedOutputs(True, True, True, True))
             path = options.out / f"frame_{frame.index:04d}.png"
             bundle = self._detector.bundle
             caption = (
-                f"frame {frame.index} at {each.seconds:.2f} s of "
+                f"frame {frame.index} at {(frame.stamp - self._began) * 1e-9:.2f} s of "
                 f"{options.bag.name or options.bag}; highest score "
-                f"{self.highest_score(each.detection):.2f} alarm lines; bundle {bundle.name}, "
+                f"{self.highest_score(detection):.2f} alarm lines; bundle {bundle.name}, "
                 f"false-positive rate {bundle.rate(options.false_positive_rate):g}"
             )
             picture = snapshot_picture(
                 frame.image, made, caption=caption, static_mask=self._rule.static_mask
             )
-            if not cv2.imwrite(str(path), picture):
-                raise OSError(f"{path} cannot be written")
+            write_picture(path, picture)
             count += 1
         return count
 
@@ -133,29 +106,27 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _draw(options: argparse.Namespace) -> int:
-    """Return how many pictures were written."""
     with open_drive(options.bag, options, quiet=True) as drive:
         total = drive.count
     requested = _requested(options, total)
-    bundle = load_bundle(options.bundle)
-    rule = rule_of(options, bundle)
-    detector = detector_of(options, bundle)
-    apply_marks(detector, options.marks)
+    detector, rule = open_detector(options)
     prepare_output_dir(options.out, CONTENTS, overwrite=options.overwrite)
-    painter = _Painter(options, detector, rule)
     frames = _frames(options)
+    first = next(frames)
+    painter = _Painter(options, detector, rule, first.stamp)
+    frames = chain([first], frames)
     if requested is not None:
-        needed: Iterable[_Timed] = frames
+        needed: Iterable[BagFrame] = frames
         if options.frames is not None:
             last = max(options.frames)
-            needed = takewhile(lambda timed: timed[0].index <= last, frames)
+            needed = takewhile(lambda frame: frame.index <= last, frames)
         if options.temporal == "none":  # else the frames between are history
-            needed = (timed for timed in needed if requested(timed[0].index))
-        detected = _detected(needed, detector, options)
-        return painter.write(each for each in detected if requested(each.frame.index))
+            needed = (frame for frame in needed if requested(frame.index))
+        detected = detections(needed, detector, options)
+        return painter.write(each for each in detected if requested(each[0].index))
     worst = _Worst(DEFAULT_WORST if options.worst is None else options.worst, painter)
     try:
-        for each in _detected(frames, detector, options):
+        for each in detections(frames, detector, options):
             worst.add(each)
     except (BagError, SourceError, KeyboardInterrupt):
         painter.write(worst.frames())  # what could be read until then is worth a look
@@ -163,27 +134,8 @@ def _draw(options: argparse.Namespace) -> int:
     return painter.write(worst.frames())
 
 
-def _detected(
-    frames: Iterable[_Timed], detector: Detector, options: argparse.Namespace
-) -> Iterator[_Detected]:
-    """Yield those of the frames, in order, that have a valid score."""
-    stream = CameraStream(detector, temporal=options.temporal)
-    for frame, seconds in frames:
-        try:
-            detection = stream.detect(frame.image, frame.stamp)
-        except ScoreFault as error:
-            tqdm.write(f"frame {frame.index} has no picture: {error}", file=sys.stderr)
-            continue
-        yield _Detected(frame, seconds, detection)
-
-
 def _requested(options: argparse.Namespace, total: int) -> Callable[[int], bool] | None:
-    """Return whether a frame index is requested; None where the scores decide.
-
-    Args:
-        options: of the command line.
-        total: number of frames; 0 where it is not known.
-    """
+    """Return whether a frame index is requested, of `total`, 0 if unknown; None: scores decide."""
     if options.every is not None:
         every = options.every
         return lambda index: index % every == 0
@@ -197,14 +149,13 @@ def _requested(options: argparse.Namespace, total: int) -> Callable[[int], bool]
     return set(options.frames).__contains__
 
 
-def _frames(options: argparse.Namespace) -> Iterator[_Timed]:
+def _frames(options: argparse.Namespace) -> Iterator[BagFrame]:
     """Yield the frames. Raises SnapshotError where there is none, or one of --frames is beyond."""
-    first, last = None, -1
+    last = -1
     for frame in drive_frames(options.bag, options, desc="reading"):
-        first = frame.stamp if first is None else first
         last = frame.index
-        yield frame, (frame.stamp - first) * 1e-9
-    if first is None:
+        yield frame
+    if last < 0:
         raise SnapshotError(f"{options.bag} has no picture that can be read")
     if options.frames is not None and max(options.frames) > last:
         raise SnapshotError(
@@ -221,20 +172,21 @@ class _Worst:
     def __init__(self, count: int, painter: _Painter) -> None:
         self._count = count
         self._painter = painter
-        self._entries: list[tuple[float, float, int, _Detected]] = []
+        self._entries: list[tuple[float, float, int, Detected]] = []
 
-    def add(self, detected: _Detected) -> None:
+    def add(self, detected: Detected) -> None:
+        frame, detection = detected
         made = self._painter.outputs(detected, RequestedOutputs(True, False, False, True))
         highest = made.obstacles[0].peak_score if made.obstacles else 0.0
-        score = self._painter.highest_score(detected.detection)
+        score = self._painter.highest_score(detection)
         # Maps of camera size that were made are not stored.
-        fresh = detected.detection.with_raw_score(detected.detection.raw_score_grid)
+        fresh = detection.with_raw_score(detection.raw_score_grid)
         # Of equal ones the earlier; the index is unique, so frames are never compared.
-        entry = (highest, score, -detected.frame.index, detected._replace(detection=fresh))
+        entry = (highest, score, -frame.index, (frame, fresh))
         push = heapq.heappush if len(self._entries) < self._count else heapq.heappushpop
         push(self._entries, entry)
 
-    def frames(self) -> list[_Detected]:
+    def frames(self) -> list[Detected]:
         """Return them in the order of the drive."""
         return [entry[-1] for entry in sorted(self._entries, key=lambda entry: -entry[2])]
 
@@ -270,12 +222,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the N frames with the highest obstacles, or scores where there are no obstacles; "
         f"{DEFAULT_WORST} of them where nothing else is asked for",
     )
-    parser.add_argument(
-        "--image-topic",
-        help="of a bag: Image, CompressedImage, or H.264 or H.265 packets (default: "
-        f"{topics.CAMERA_IMAGE}, or the only topic with pictures)",
-    )
-    add_frame_rate_option(parser)
+    add_source_options(parser)
     add_node_options(parser, *OBSTACLE_PARAMETERS, "threads")
     return parser
 

@@ -3,21 +3,17 @@
 
 """`python -m cosme_ros watch`: a detector at work, live in a browser. No ROS needed."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import threading
 import webbrowser
 from pathlib import Path
 
-from cosme_ros.adaptation.adaptation import apply_marks
-from cosme_ros.bundle.loading import load_bundle
-from cosme_ros.cli.detector_options import FAILURES, detector_of, rule_of
+from cosme_ros.cli.detector_options import FAILURES, open_detector
 from cosme_ros.cli.options import (
     OBSTACLE_PARAMETERS,
-    add_frame_rate_option,
     add_node_options,
+    add_source_options,
     command,
     command_parser,
     positive,
@@ -30,10 +26,7 @@ PORT = 8765
 
 
 def _run(options: argparse.Namespace) -> None:
-    bundle = load_bundle(options.bundle)
-    rule = rule_of(options, bundle)
-    detector = detector_of(options, bundle)
-    apply_marks(detector, options.marks)
+    detector, rule = open_detector(options)
     session = WatchSession(
         detector, rule, temporal=options.temporal, out_of_domain=options.out_of_domain
     )
@@ -75,8 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "stream (rtsp://192.168.0.7/front)",
     )
     parser.add_argument("--bundle", type=Path, required=True, help="bundle directory")
-    parser.add_argument("--image-topic", help="of a bag (default: the usual or only one)")
-    add_frame_rate_option(parser)
+    add_source_options(parser)
     parser.add_argument(
         "--speed", type=positive, default=1.0, help="of what is no camera (default: %(default)s)"
     )

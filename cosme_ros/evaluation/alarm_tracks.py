@@ -3,9 +3,7 @@
 
 """Alarms counted by obstacle: each track that the mask has shown is one, however long it lasts."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,8 +121,8 @@ class ObstacleAlarms:
 
 
 def obstacle_alarms(
-    tracks: Iterable[AlarmTrack],
-    identities: Iterable[IdentityCounts],
+    tracks: Sequence[AlarmTrack],
+    identities: Sequence[IdentityCounts],
     *,
     labelled: bool,
     normal_seconds: float,
@@ -137,7 +135,6 @@ def obstacle_alarms(
         labelled: whether any frame has a label.
         normal_seconds: that the frames without any anomaly stand for.
     """
-    tracks, identities = list(tracks), list(identities)
     if not labelled:
         return ObstacleAlarms(len(tracks), None, None, None, None, None, None)
     quiet = sum(track.nothing_wrong > 0 for track in tracks)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,7 +49,7 @@ from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ComponentAccumulator
-from cosme_ros.metrics.labels import ANOMALY, IGNORED
+from cosme_ros.metrics.labels import ANOMALY, IGNORED, to_size
 from cosme_ros.missing_packages import MissingPackageError
 from cosme_ros.postprocessing.obstacle_decision import (
     ObstacleDecision,
@@ -58,12 +57,7 @@ from cosme_ros.postprocessing.obstacle_decision import (
     obstacle_rule,
     search_area,
 )
-from cosme_ros.postprocessing.static_mask import (
-    StaticMask,
-    load_static_mask,
-    looked_at,
-    visible_values,
-)
+from cosme_ros.postprocessing.static_mask import load_static_mask, looked_at, visible_values
 from cosme_ros.sources.interface import SourceError
 from cosme_ros.sources.labelled import LabelledFrames, open_labelled_frames
 from cosme_ros.streaming.camera_stream import CameraStream
@@ -131,7 +125,7 @@ def component_metrics_at(task: BagTask, threshold: float) -> ComponentAccumulato
     """
     components = ComponentAccumulator(COMPONENT_SIZES[task.settings.component_sizes])
     for grid, label in task.work.labelled(task.number):
-        components.add(_to_size(grid, label) >= np.float32(threshold), label)
+        components.add(to_size(grid, label.shape) >= np.float32(threshold), label)
     return components
 
 
@@ -225,8 +219,8 @@ class _Run:
             figures.warnings.add("score", f"frame {frame.index}, stamp {frame.stamp} ns: {error}")
             self._mask_before = None
             return
-        if self._static_mask is not None:
-            frame = _looked_at(frame, self._static_mask)
+        if self._static_mask is not None and frame.label is not None:
+            frame = replace(frame, label=self._static_mask.ignoring(frame.label, IGNORED))
         decision = decide_obstacles(detection, frame.image, self._rule)
         decision, tracks = self._followed(decision, frame.stamp)
         mask, obstacles = decision.mask, decision.obstacles
@@ -235,7 +229,9 @@ class _Run:
         false: tuple[FalseAlarm, ...] = ()
         if frame.label is not None and label is not None:
             grid = detection.raw_score_grid
-            figures.histogram.add(_to_size(grid, frame.label), frame.label)
+            # From the grid and before the division by the threshold, as `training evaluate` does:
+            # so the figures are the same, not only nearly.
+            figures.histogram.add(to_size(grid, frame.label.shape), frame.label)
             write_labelled(self._scores, grid, frame.label)
             found = np.zeros(label.shape, bool) if mask is None else mask > 0
             figures.alarm_components.add(found, label)
@@ -321,22 +317,14 @@ class _Run:
         return health.state.text
 
     def _compare_aspect(self, height: int, width: int) -> None:
-        # The detector warns too, but once a process, not a bag.
+        # Mask and detector warn too, but once a process, not a bag.
         mask = self._static_mask
-        mismatch = mask and mask.mismatch(height, width, "pictures are")
-        if mismatch:
-            self._figures.warnings.add("static mask", mismatch)
-        stretch = self._detector.stretch(height, width)
-        if stretch is not None:
-            own_height, own_width = self._detector.bundle.input_size
-            crop_height, crop_width = self._detector.matching_crop(height, width)
-            self._figures.warnings.add(
-                "aspect",
-                f"pictures are {width}x{height} pixels and the bundle was fitted to "
-                f"{own_width}x{own_height}: the network sees them stretched by a factor of "
-                f"{stretch:.2f}, and may find the ordinary anomalous; their middle "
-                f"{crop_width}x{crop_height} has the bundle's ratio of sides",
-            )
+        for kind, mismatch in (
+            ("static mask", mask and mask.mismatch(height, width, "pictures are")),
+            ("aspect", self._detector.mismatch(height, width)),
+        ):
+            if mismatch:
+                self._figures.warnings.add(kind, mismatch)
 
     def _offer_pictures(
         self,
@@ -388,10 +376,7 @@ class _Run:
 
 
 def _tracker(settings: EvaluationSettings, warnings: WarningLog) -> ObstacleTracker | None:
-    """Return what follows obstacles; None, with a warning, where the library is not installed.
-
-    Raises ValueError where the settings cannot do without it.
-    """
+    """Return what follows obstacles; None, with a warning, without its library if none needs it."""
     try:
         return ObstacleTracker(min_seen=settings.alarm_min_seen, window=settings.alarm_window)
     except MissingPackageError as error:
@@ -410,29 +395,7 @@ def _mask_iou(before: NDArray[np.uint8] | None, now: NDArray[np.uint8] | None) -
     return int(np.count_nonzero(before & now)) / union if union else None
 
 
-def _looked_at(frame: BagFrame, static_mask: StaticMask) -> BagFrame:
-    """Return the frame with the label ignored where the static mask does not look."""
-    if frame.label is None:
-        return frame
-    return replace(frame, label=static_mask.ignoring(frame.label, IGNORED))
-
-
-def _to_size(grid: NDArray[np.float32], label: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the raw scores at the label's size, float32 [H, W].
-
-    From the grid and before the division by the threshold, as `python -m training evaluate` does:
-    so the figures are the same, not only nearly.
-    """
-    height, width = label.shape
-    if grid.shape == label.shape:
-        return grid
-    resized = cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
-    return resized.astype(np.float32, copy=False)
-
-
-def _ahead(
-    frames: Generator[BagFrame, None, None],
-) -> Generator[BagFrame, None, None]:
+def _ahead(frames: Generator[BagFrame, None, None]) -> Generator[BagFrame, None, None]:
     """Yield the same frames; a thread reads and decodes the next one in advance."""
     with ThreadPoolExecutor(1, thread_name_prefix="cosme_reader") as reader:
         coming = reader.submit(next, frames, None)

@@ -5,7 +5,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +14,10 @@ from time import monotonic
 
 from cosme_ros.adaptation.marks_file import existing_marks
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.calibration.calibrator import Progress
 from cosme_ros.calibration.guarantee import counting_sentence, temporal_sentence
 from cosme_ros.evaluation.advised_rates import advised_rates
-from cosme_ros.evaluation.bag_evaluator import (
-    BagTask,
-    component_metrics_at,
-    evaluate_bag,
-)
+from cosme_ros.evaluation.bag_evaluator import BagTask, component_metrics_at, evaluate_bag
 from cosme_ros.evaluation.outputs import OutputSettings
 from cosme_ros.evaluation.results import BagFigures, Unreadable, pooled_histogram
 from cosme_ros.evaluation.settings import (
@@ -35,9 +32,6 @@ from cosme_ros.foreign_text import printable
 from cosme_ros.postprocessing.static_mask import load_static_mask
 
 _POLL_SECONDS = 0.3
-
-Progress = Callable[[str, int, int | None], object]
-"""Called with the stage, the frames done, and how many there are (None: not known)."""
 
 
 class EvaluationError(Exception):
@@ -147,10 +141,10 @@ class Evaluator:
             ]
             with (
                 _watched(folder, on_progress),
-                workers(jobs, self._backend, self._scheduler) as pool,
+                workers(jobs, self._backend, self._scheduler) as run,
             ):
-                results = pool.map(evaluate_bag, [(task,) for task in tasks])
-                _evaluate_components(pool, tasks, results)
+                results = run(evaluate_bag, [(task,) for task in tasks])
+                _evaluate_components(run, tasks, results)
         evaluated = [result for result in results if isinstance(result, BagFigures)]
         unreadable = [result for result in results if isinstance(result, Unreadable)]
         if not evaluated:
@@ -266,7 +260,7 @@ def bag_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _evaluate_components(
-    pool: Workers, tasks: Sequence[BagTask], results: Sequence[BagFigures | Unreadable]
+    run: Workers, tasks: Sequence[BagTask], results: Sequence[BagFigures | Unreadable]
 ) -> None:
     """Add the components at the score of best pixel F1 over all bags, which is known only now."""
     pairs = [
@@ -278,7 +272,7 @@ def _evaluate_components(
     if not all(histogram.pixels):
         return
     threshold = histogram.result().best_f1_threshold
-    found = pool.map(component_metrics_at, [(task, threshold) for task, _ in pairs])
+    found = run(component_metrics_at, [(task, threshold) for task, _ in pairs])
     for (_, result), components in zip(pairs, found, strict=True):
         result.best_components = components
 

@@ -8,8 +8,6 @@ Metrics", EURASIP Journal on Image and Video Processing 2008; fragmentations as 
 "MOT16", 2016. The test compares both counts with those of py-motmetrics.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

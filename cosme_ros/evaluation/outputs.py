@@ -13,21 +13,19 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 
 from cosme_ros import topics
 from cosme_ros.bags.labelled_frames import BagFrame
-from cosme_ros.bags.reading import IMAGE, TYPES
-from cosme_ros.bags.scenes import SCENE_CAPTION_S, Scene
-from cosme_ros.messages.images import BgrImage
+from cosme_ros.bags.reading import IMAGE, TYPES, image_cdr
+from cosme_ros.bags.scenes import Scene
+from cosme_ros.evaluation.drive_video import DriveVideo
 from cosme_ros.postprocessing.obstacles import Obstacle
 from cosme_ros.postprocessing.static_mask import StaticMask, looked_at
 from cosme_ros.visualization.overlay import draw_overlay
-from cosme_ros.visualization.panels import VIDEO_WIDTH, FrameView, panel
-from cosme_ros.visualization.video import VideoFile
+from cosme_ros.visualization.panels import FrameView
 
 SCORE, MASK, OVERLAY = (
     topics.resolve(name)
     for name in (topics.OUTPUT_SCORE, topics.OUTPUT_MASK, topics.OUTPUT_OVERLAY)
 )
 _BAG_VERSION: Literal[8] = 8  # the newest that Jazzy reads
-_SLOWEST, _FASTEST = 1.0, 60.0  # frames a second that players can be asked for
 
 
 @dataclass(frozen=True)
@@ -48,10 +46,7 @@ class BagOutputs:
         self._static_mask = static_mask
         self._writer: Writer | None = None
         self._connections: dict[str, Any] = {}
-        self._video: VideoFile | None = None
-        self._first: tuple[int, BgrImage] | None = None
-        self._scene: Scene | None = None
-        self._scene_began = 0
+        self._video = None if settings.video is None else DriveVideo(settings.video)
 
     def __enter__(self) -> "BagOutputs":
         if self._settings.bag is not None:
@@ -71,8 +66,6 @@ class BagOutputs:
     def __exit__(self, *_: object) -> None:
         if self._writer is not None:
             self._writer.close()
-        if self._first is not None and self._video is None:  # a single frame
-            self._open(1.0).add(self._first[1])
         if self._video is not None:
             self._video.__exit__()
 
@@ -96,62 +89,17 @@ class BagOutputs:
             label: uint8 [H, W]; None where there is none.
         """
         if self._writer is not None:
-            self._write_message(SCORE, frame, score, "32FC1")
+            pictures: dict[str, tuple[NDArray[Any], str]] = {SCORE: (score, "32FC1")}
             if mask is not None:
-                self._write_message(MASK, frame, mask, "mono8")
+                pictures[MASK] = (mask, "mono8")
             overlay = draw_overlay(
                 frame.image, score, obstacles, mask, static_mask=self._static_mask
             )
-            self._write_message(OVERLAY, frame, overlay, "bgr8")
-        if self._settings.video is not None:
-            self._append_to_video(frame, score, mask, scene, label)
-
-    def _write_message(
-        self, topic: str, frame: BagFrame, array: NDArray[Any], encoding: str
-    ) -> None:
-        assert self._writer is not None
-        message = TYPES.types[IMAGE](
-            header=frame.header,
-            height=array.shape[0],
-            width=array.shape[1],
-            encoding=encoding,
-            is_bigendian=0,
-            step=array[0].nbytes,
-            data=np.ascontiguousarray(array).reshape(-1).view(np.uint8),
-        )
-        self._writer.write(
-            self._connections[topic], frame.bag_time, TYPES.serialize_cdr(message, IMAGE)
-        )
-
-    def _append_to_video(
-        self,
-        frame: BagFrame,
-        score: NDArray[np.float32],
-        mask: NDArray[np.uint8] | None,
-        scene: Scene | None,
-        label: NDArray[np.uint8] | None,
-    ) -> None:
-        if scene != self._scene:
-            self._scene, self._scene_began = scene, frame.stamp
-        since_cut = (frame.stamp - self._scene_began) * 1e-9
-        picture = panel(
-            FrameView(frame.image, score, mask, label, looked_at(self._static_mask, score)),
-            caption="" if scene is None else scene.caption,
-            note=f"frame {frame.index}",
-            new_scene=scene is not None and 0 <= since_cut < SCENE_CAPTION_S,
-            width=VIDEO_WIDTH,
-        )
-        if self._first is None:  # how fast to play is known when the second is there
-            self._first = (frame.stamp, picture)
-            return
-        if self._video is None:
-            seconds = (frame.stamp - self._first[0]) * 1e-9
-            rate = 1 / seconds if seconds > 0 else 10.0
-            self._open(min(max(rate, _SLOWEST), _FASTEST)).add(self._first[1])
-        assert self._video is not None
-        self._video.add(picture)
-
-    def _open(self, frames_a_second: float) -> VideoFile:
-        assert self._settings.video is not None
-        self._video = VideoFile(self._settings.video, frames_a_second)
-        return self._video
+            pictures[OVERLAY] = (overlay, "bgr8")
+            for topic, (picture, encoding) in pictures.items():
+                cdr = image_cdr(picture, encoding, frame.header)
+                self._writer.write(self._connections[topic], frame.bag_time, cdr)
+        if self._video is not None:
+            visible = looked_at(self._static_mask, score)
+            view = FrameView(frame.image, score, mask, label, visible)
+            self._video.add(view, frame.stamp, scene, f"frame {frame.index}")

@@ -9,12 +9,7 @@ from pathlib import Path
 
 from cosme_ros.evaluation.advised_rates import AdvisedRate
 from cosme_ros.evaluation.alarm_tracks import ObstacleAlarms, obstacle_alarms
-from cosme_ros.evaluation.results import (
-    BagFigures,
-    Unreadable,
-    pooled_histogram,
-    pooled_scores,
-)
+from cosme_ros.evaluation.results import BagFigures, Unreadable, pooled_histogram, pooled_scores
 from cosme_ros.evaluation.score_distribution import Exceedance
 from cosme_ros.evaluation.settings import EvaluationSettings, without_anomalies
 from cosme_ros.evaluation.temporal_metrics import (
@@ -139,12 +134,11 @@ def summarised(
 def _alarms_by_obstacle(
     bags: Sequence[BagFigures], *, labelled: bool, normal: AlarmFigures
 ) -> ObstacleAlarms | None:
-    followed = [bag for bag in bags if bag.tracks is not None and bag.identities is not None]
-    if len(followed) < len(bags):
+    if any(bag.tracks is None for bag in bags):
         return None
     return obstacle_alarms(
-        [track for bag in followed for track in bag.tracks or ()],
-        [bag.identities for bag in followed if bag.identities is not None],
+        [track for bag in bags for track in bag.tracks or ()],
+        [bag.identities for bag in bags if bag.identities is not None],
         labelled=labelled,
         normal_seconds=normal.seconds,
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import cv2
 import joblib
@@ -21,25 +21,13 @@ from numpy.typing import NDArray
 BACKENDS = ("loky", "dask", "ray")
 """loky: processes on this machine."""
 
-Result = TypeVar("Result")
-
 
 class ClusterError(Exception):
     """The workers cannot be had; the message states what would be right."""
 
 
-class Workers:
-    """Made by `workers`."""
-
-    def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
-
-    def map(
-        self, function: Callable[..., Result], calls: Sequence[tuple[Any, ...]]
-    ) -> list[Result]:
-        """Return the results in the order of `calls`, each the arguments of one call."""
-        parallel = joblib.Parallel(n_jobs=self._jobs, batch_size=1)
-        return list(parallel(joblib.delayed(function)(*call) for call in calls))
+Workers = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]
+"""Returns the results of a function for the arguments of each of several calls, in their order."""
 
 
 def ignore_interrupts(owner: int) -> None:
@@ -66,6 +54,11 @@ def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]
     """
     if backend not in BACKENDS:
         raise ClusterError(f"there is no backend {backend!r}; known are {', '.join(BACKENDS)}")
+
+    def run(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        parallel = joblib.Parallel(n_jobs=jobs, batch_size=1)
+        return list(parallel(joblib.delayed(function)(*call) for call in calls))
+
     with ExitStack() as stack:
         with _interrupts_ignored():
             if backend == "dask":
@@ -74,9 +67,8 @@ def workers(jobs: int, backend: str, scheduler: str | None) -> Iterator[Workers]
                 _start_ray(jobs, scheduler)
             # Not parallel_config: Ubuntu 22.04's joblib 0.17 does not have it yet.
             stack.enter_context(joblib.parallel_backend(backend, n_jobs=jobs))
-            pool = Workers(jobs)
-            pool.map(os.getpid, [()] * jobs)  # joblib starts its processes when there is work
-        yield pool
+            run(os.getpid, [()] * jobs)  # joblib starts its processes when there is work
+        yield run
 
 
 @contextmanager

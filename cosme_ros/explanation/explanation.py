@@ -3,11 +3,8 @@
 
 """Why each obstacle of a frame is one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +43,6 @@ class Explanation:
     """Share of the obstacle that has this class, 0..1."""
     nearest: tuple[NearestPrototype, ...] = ()
     """By layer of the memory, at the highest score; empty where the features are not at hand."""
-
-    def as_content(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return asdict(self)
 
 
 def explain_briefly(
@@ -109,9 +102,7 @@ def explain(
         brief = _explained(bundle, reference, detection, obstacle, mask, parts)
         row, column = _highest(detection, places_of(obstacle, mask, detection.raw_score_grid.shape))
         nearest = nearest_prototypes(features, detector.banks, (row, column))
-        explained.append(
-            Explanation(obstacle, brief.contributions, brief.taken_for, brief.taken_share, nearest)
-        )
+        explained.append(replace(brief, nearest=nearest))
     return tuple(explained)
 
 

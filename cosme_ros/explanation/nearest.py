@@ -3,8 +3,6 @@
 
 """The prototype of each bank that is nearest to what an obstacle looks like to the networks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 
 """What the parts of a score are on normal frames: quantiles in the manifest's calibration."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 
 """Where on a grid of the networks an obstacle is."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

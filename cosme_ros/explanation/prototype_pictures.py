@@ -8,8 +8,6 @@ PROTOTYPE_PICTURES beside the bundle's other files: for each layer the JPEGs of 
 after the other, and where each ends.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from pathlib import Path

@@ -8,14 +8,13 @@ a power) and of the backward consensus, where the bundle has one. The forward pa
 again from the features of both networks; the backward part is what is then left of AuxCon.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from cosme_ros.metrics.labels import to_size
 
 MEMORY, FORWARD, BACKWARD = "memory", "forward consensus", "backward consensus"
 PARTS = (MEMORY, FORWARD, BACKWARD)
@@ -94,15 +93,7 @@ def _forward(
     for layer in manifest["method"]["evaluation_layers"]:
         teacher, student = outputs[layer][0], outputs[f"{_STUDENT}{layer}"][0]
         if student.shape[1:] != teacher.shape[1:]:
-            student = np.stack([_resized(plane, teacher.shape[1:]) for plane in student])
-        product *= _resized(np.square(teacher - student).mean(axis=0), size)
+            student = np.stack([to_size(plane, teacher.shape[1:]) for plane in student])
+        product *= to_size(np.square(teacher - student).mean(axis=0), size)
     power = manifest["method"].get("auxcon_power", 1.0)
     return np.asarray(product if power == 1 else product**power, np.float32)
-
-
-def _resized(plane: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return a plane at [h, w], bilinear with half-pixel centres as inside the graphs."""
-    if plane.shape == size:
-        return plane
-    resized = cv2.resize(plane, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, np.float32)

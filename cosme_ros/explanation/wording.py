@@ -3,10 +3,9 @@
 
 """Explanations for people: a few words beside an obstacle, a sentence, JSON."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from cosme_ros.explanation.explanation import Explanation
@@ -74,7 +73,7 @@ def as_content(
     """
     content = []
     for explanation in explanations:
-        row = explanation.as_content()
+        row = asdict(explanation)
         row["in_words"] = sentences(explanation)
         for near in row["nearest"]:
             jpeg = pictures and pictures.jpeg(near["layer"], near["prototype"])

@@ -89,27 +89,18 @@ class Detection:
         self._maps = maps
         self.orientation = orientation
         """How the frame is turned for whoever has to know where up is."""
-        self._threshold = threshold
-        self._grids = {**grids, "score": scaled}
-        self._class_grid = maps["class_id"][0]
-        self._size = (width, height)
+        self.threshold = threshold
+        """Raw score at the alarm line."""
+        self.size = (height, width)
+        """Of the frame."""
+        self.grids: Mapping[str, np.ndarray] = grids
+        """`mulmem`, `auxcon` and the raw `score` as the graph gives them, float32 [h_lh, w_lh]."""
+        self.class_grid: np.ndarray = maps["class_id"][0]
+        """The teacher's class on the same grid, uint8 [h_lh, w_lh]."""
         self.raw_score_grid: np.ndarray = grids["score"]
         """CosMe score Upsilon (Eq. 8), float32 [h_lh, w_lh], 0 or more, no unit."""
         self.score_grid: np.ndarray = scaled
         """The same over the alarm threshold: `score` before it is enlarged."""
-
-    @property
-    def grids(self) -> Mapping[str, np.ndarray]:
-        """Return `mulmem`, `auxcon` and the raw `score` as the graph gives them.
-
-        float32 [h_lh, w_lh] each.
-        """
-        return {**self._grids, "score": self.raw_score_grid}
-
-    @property
-    def class_grid(self) -> np.ndarray:
-        """Return the teacher's class on the same grid, uint8 [h_lh, w_lh]."""
-        return np.asarray(self._class_grid)
 
     def with_raw_score(self, raw_score_grid: np.ndarray) -> Detection:
         """Return the same detection with another score.
@@ -120,10 +111,10 @@ class Detection:
         Raises:
             ScoreFault: a score is NaN, infinite or below 0.
         """
-        width, height = self._size
+        height, width = self.size
         return Detection(
             {**self._maps, "score": raw_score_grid[None, None]},
-            threshold=self._threshold,
+            threshold=self.threshold,
             height=height,
             width=width,
             orientation=self.orientation,
@@ -131,7 +122,7 @@ class Detection:
 
     def with_threshold(self, threshold: float) -> Detection:
         """Return the same detection at another alarm line, a raw score above 0."""
-        width, height = self._size
+        height, width = self.size
         return Detection(
             self._maps,
             threshold=threshold,
@@ -140,47 +131,33 @@ class Detection:
             orientation=self.orientation,
         )
 
-    @property
-    def threshold(self) -> float:
-        """Return the raw score at the alarm line."""
-        return self._threshold
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Return height and width of the frame."""
-        width, height = self._size
-        return height, width
-
     @cached_property
     def score(self) -> np.ndarray:
         """Return Upsilon (Eq. 8) over the alarm threshold, float32 [H, W].
 
         0 or more; 1.0 is the alarm line.
         """
-        return self._upsampled("score")
+        return self._resized(self.score_grid)
 
     @cached_property
     def mulmem(self) -> np.ndarray:
         """Return the MulMem score Gamma (Eq. 4) as the graph gives it, float32 [H, W]."""
-        return self._upsampled("mulmem")
+        return self._resized(self.grids["mulmem"])
 
     @cached_property
     def auxcon(self) -> np.ndarray:
         """Return the AuxCon score Psi (Eq. 7) as the graph gives it, float32 [H, W]."""
-        return self._upsampled("auxcon")
+        return self._resized(self.grids["auxcon"])
 
     @cached_property
     def class_id(self) -> np.ndarray:
         """Return the teacher's class, uint8 [H, W]: an index into `Bundle.classes`."""
         # INTER_NEAREST takes the cell at the pixel's corner; the exact one that at its centre.
-        return _resized(self._class_grid, self._size, cv2.INTER_NEAREST_EXACT)
+        return self._resized(self.class_grid, cv2.INTER_NEAREST_EXACT)
 
-    def _upsampled(self, name: str) -> np.ndarray:
-        return _resized(self._grids[name], self._size, cv2.INTER_LINEAR)
-
-
-def _resized(grid: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
-    return np.asarray(cv2.resize(grid, size, interpolation=interpolation))
+    def _resized(self, grid: np.ndarray, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
+        height, width = self.size
+        return np.asarray(cv2.resize(grid, (width, height), interpolation=interpolation))
 
 
 def _check_image(image: np.ndarray) -> None:
@@ -338,15 +315,6 @@ class Detector:
             orientation=self.orientation,
         )
 
-    def stretch(self, height: int, width: int) -> float | None:
-        """Return the factor by which the network sees frames of H x W pixels stretched in width.
-
-        None where it is small enough for a wheel or a face to stay what the teacher knows.
-        """
-        own_height, own_width = self.orientation.size(*self.bundle.input_size)
-        stretch = (width / height) / (own_width / own_height)
-        return 1 / stretch if abs(stretch - 1) > _ASPECT_TOLERANCE else None
-
     def matching_crop(self, height: int, width: int) -> tuple[int, int]:
         """Return (height, width) of the middle of an H x W frame with the input's ratio of sides.
 
@@ -358,25 +326,28 @@ class Detector:
             return height, max(1, round(height * own_width / own_height))
         return max(1, round(width * own_height / own_width)), width
 
+    def mismatch(self, height: int, width: int) -> str | None:
+        """Return a sentence where the network sees frames of H x W pixels stretched in width.
+
+        None where it is so little that a wheel or a face stays what the teacher knows.
+        """
+        own_height, own_width = self.orientation.size(*self.bundle.input_size)
+        ratio = (width / height) / (own_width / own_height)
+        if abs(ratio - 1) <= _ASPECT_TOLERANCE:
+            return None
+        crop_height, crop_width = self.matching_crop(height, width)
+        return (
+            f"frames are {width}x{height} pixels, and bundle {self.bundle.name} was fitted to "
+            f"{own_width}x{own_height}: the network sees them stretched by a factor of "
+            f"{1 / ratio:.2f}, and may find the ordinary anomalous; crop the frames to their "
+            f"middle {crop_width}x{crop_height}, as fit and evaluate do, or fit a bundle with this "
+            "camera's ratio of sides"
+        )
+
     def _compare_aspect(self, height: int, width: int) -> None:
         if (height, width) in self._sizes_seen:  # each is logged once: cameras may differ
             return
         self._sizes_seen.add((height, width))
-        stretch = self.stretch(height, width)
-        if stretch is not None:
-            own_height, own_width = self.orientation.size(*self.bundle.input_size)
-            crop_height, crop_width = self.matching_crop(height, width)
-            _log.warning(
-                "frames are %d x %d pixels, and bundle %s was fitted to %d x %d: the network sees "
-                "them stretched by a factor of %.2f, and may find the ordinary anomalous; crop "
-                "the frames to their middle %d x %d, as fit and evaluate do, or fit a bundle with "
-                "this camera's ratio of sides",
-                width,
-                height,
-                self.bundle.name,
-                own_width,
-                own_height,
-                stretch,
-                crop_width,
-                crop_height,
-            )
+        sentence = self.mismatch(height, width)
+        if sentence is not None:
+            _log.warning("%s", sentence)

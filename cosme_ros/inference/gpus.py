@@ -3,8 +3,6 @@
 
 """What NVIDIA's driver says of the GPUs that this process may use."""
 
-from __future__ import annotations
-
 import ctypes
 
 _DRIVER = "libcuda.so.1"

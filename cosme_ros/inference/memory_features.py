@@ -3,20 +3,18 @@
 
 """The prototype banks of an open detector, and the features that MulMem compares with them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cosme_ros.bundle.loading import unit_length_fault
+
 BANK = "bank_"
 GENERALIST = "generalist"
 """The student's output that holds the layers of a generalist one after the other, and what their
 names in the memory begin with."""
-# A row is a unit vector to float32 accuracy over some thousand channels.
-_UNIT_LENGTH_TOLERANCE = 1e-3
 
 
 def checked_banks(
@@ -46,13 +44,9 @@ def checked_banks(
             raise ValueError(f"{name} is a {type(bank).__name__}; {right}")
         if bank.dtype != np.float32 or bank.ndim != 2 or bank.shape[1] != channels or not len(bank):
             raise ValueError(f"{name} is {bank.dtype} {list(bank.shape)}; {right}")
-        lengths = np.linalg.norm(bank.astype(np.float64), axis=1)
-        wrong = ~(np.abs(lengths - 1) <= _UNIT_LENGTH_TOLERANCE)  # NaN is wrong too
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise ValueError(
-                f"row {row} of {name} has length {lengths[row]:.4g}; prototypes are unit vectors"
-            )
+        fault = unit_length_fault(name, bank)
+        if fault:
+            raise ValueError(fault)
         checked[name] = bank.copy()
     return checked
 

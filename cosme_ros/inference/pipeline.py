@@ -3,8 +3,6 @@
 
 """The three graphs of a bundle as one: what they exchange never leaves the device."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections.abc import Mapping

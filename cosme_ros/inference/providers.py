@@ -8,8 +8,6 @@ provider counts as running a graph only when the session says that it was assign
 convolutions and matrix products.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib.util
 import json
@@ -22,9 +20,7 @@ from typing import Any
 import onnxruntime as ort
 
 from cosme_ros.inference.provider_settings import DEVICE_ID
-from cosme_ros.inference.runtime_options import (
-    SESSION_PREFIX,
-)
+from cosme_ros.inference.runtime_options import SESSION_PREFIX
 
 CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"

@@ -3,8 +3,6 @@
 
 """ONNX Runtime's own options, as users write them: 'prefer_nhwc=1,enable_cuda_graph=1'."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 

@@ -3,8 +3,6 @@
 
 """Open ONNX Runtime sessions on a provider, and verify that it runs the graphs."""
 
-from __future__ import annotations
-
 import json
 import logging
 import tempfile
@@ -198,7 +196,8 @@ def open_session(
     except ValueError as error:
         raise ProviderError(str(error)) from error
     graph = _graph_file(model)
-    cache = _folder_of_graph(engine_cache, graph)
+    # TensorRT names an engine by the file of its graph, and bytes have none.
+    cache = None if engine_cache is None else lambda: engine_cache() / graph.path.stem
     runtime_providers = PREPARATIONS[provider](
         SessionRequest(options, threads, of_provider, cache, bfloat16)
     )
@@ -206,29 +205,31 @@ def open_session(
         options.add_session_config_entry(name, value)
     if provider == "cpu":
         try:
-            return _wrap(_open(graph, options, runtime_providers, provider), provider)
+            session = _open(graph, options, runtime_providers, provider)
         except ModelError as error:
             if not runtime_options:
                 raise
             _open(graph, ort.SessionOptions(), [CPU], "cpu")  # is it the graph after all?
             raise ProviderError(f"ONNX Runtime refuses runtime_options: {error}") from error
-
-    try:
-        session, assigned = _open_and_ask(graph, options, runtime_providers, provider)
-    except ProviderError as error:
-        if not runtime_options:
-            raise
-        raise ProviderError(
-            f"{error}; or something in runtime_options ({', '.join(runtime_options)}) is wrong"
-        ) from error
-    check_assignment(assigned, provider, graph.path.name)
-    if provider == "openvino":
-        _try_openvino(session, graph.path.name)
-    return _wrap(
-        session,
+    else:
+        try:
+            session, assigned = _open_and_ask(graph, options, runtime_providers, provider)
+        except ProviderError as error:
+            if not runtime_options:
+                raise
+            raise ProviderError(
+                f"{error}; or something in runtime_options ({', '.join(runtime_options)}) is wrong"
+            ) from error
+        check_assignment(assigned, provider, graph.path.name)
+        if provider == "openvino":
+            _try_openvino(session, graph.path.name)
+    return Session(
         provider,
-        captures=captures_graphs(of_provider),
-        device_index=device_index,
+        _described(session.get_inputs()),
+        _described(session.get_outputs()),
+        session,
+        captures_graphs(of_provider),
+        device_index,
     )
 
 
@@ -236,13 +237,9 @@ def open_sessions(
     models: Mapping[str, Path | GraphFile],
     provider: str,
     *,
-    threads: int = 0,
-    affinity: str = "",
-    runtime_options: Mapping[str, str] = NO_OPTIONS,
-    engine_cache: EngineCache = None,
     float16: Collection[str] = (),
     bfloat16: Collection[str] = (),
-    device: int = 0,
+    **options: Any,
 ) -> dict[str, Session]:
     """Open several graphs on one provider: all of them run there, or it is an error.
 
@@ -251,13 +248,9 @@ def open_sessions(
         provider: one of PROVIDERS; or 'auto', which takes the first that runs every graph, and
             logs which one it is and why those before it were not taken. In bfloat16 it takes
             openvino only if that is faster here than the CPU provider, which is measured.
-        threads: as in `open_session`.
-        affinity: as in `open_session`.
-        runtime_options: as in `open_session`.
-        engine_cache: as in `open_session`.
         float16: names of those that are networks in half precision.
         bfloat16: names of the graphs that may compute in it, as in `open_session`.
-        device: as in `open_session`.
+        **options: the others of `open_session`, for all graphs.
 
     Raises:
         ModelError: a file is no graph that ONNX Runtime can load.
@@ -273,18 +266,14 @@ def open_sessions(
                 name: open_session(
                     graph,
                     candidate,
-                    threads=threads,
-                    affinity=affinity,
-                    runtime_options=runtime_options,
-                    engine_cache=engine_cache,
                     float16=name in float16,
                     bfloat16=name in bfloat16,
-                    device=device,
+                    **options,
                 )
                 for name, graph in graphs.items()
             }
             if provider == "auto" and candidate == "openvino" and bfloat16:
-                measured = _require_faster(sessions, graphs, bfloat16, threads)
+                measured = _require_faster(sessions, graphs, bfloat16, options.get("threads", 0))
         except ProviderError as error:
             if provider != "auto":
                 raise
@@ -315,11 +304,7 @@ def _require_faster(
     names: Collection[str],
     threads: int,
 ) -> str:
-    """Return how much faster than the CPU provider the largest of the graphs `names` is.
-
-    Raises:
-        ProviderError: it is not faster.
-    """
+    """Return how long the largest of `names` takes; ProviderError if the CPU provider is faster."""
     name = max(names, key=lambda name: len(graphs[name].content))
     single = open_session(graphs[name], "cpu", threads=threads)
     inputs = _blank_inputs(single._session)
@@ -347,11 +332,6 @@ def _graph_file(model: Path | GraphFile) -> GraphFile:
         raise ModelError(f"{model} cannot be opened by ONNX Runtime: {error.strerror}") from error
 
 
-def _folder_of_graph(engine_cache: EngineCache, graph: GraphFile) -> EngineCache:
-    # TensorRT names an engine by the file of its graph, and bytes have none.
-    return None if engine_cache is None else lambda: engine_cache() / graph.path.stem
-
-
 def _open(
     graph: GraphFile, options: ort.SessionOptions, runtime_providers: list[Any], provider: str
 ) -> ort.InferenceSession:
@@ -369,20 +349,8 @@ def _open(
         ) from error
 
 
-def _wrap(
-    session: ort.InferenceSession, provider: str, *, captures: bool = False, device_index: int = 0
-) -> Session:
-    def described(arguments: Iterable[Any]) -> Tensors:
-        return {a.name: (_NUMPY_NAMES.get(a.type, a.type), tuple(a.shape)) for a in arguments}
-
-    return Session(
-        provider,
-        described(session.get_inputs()),
-        described(session.get_outputs()),
-        session,
-        captures,
-        device_index,
-    )
+def _described(arguments: Iterable[Any]) -> Tensors:
+    return {a.name: (_NUMPY_NAMES.get(a.type, a.type), tuple(a.shape)) for a in arguments}
 
 
 def _open_and_ask(

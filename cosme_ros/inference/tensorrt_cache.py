@@ -3,8 +3,6 @@
 
 """Where TensorRT keeps the engines that it builds for a bundle: minutes of work, worth keeping."""
 
-from __future__ import annotations
-
 import ctypes
 import re
 from pathlib import Path

@@ -7,8 +7,6 @@ One camera does not see how far away an obstacle is; its direction is all there 
 direction of a point. The frame is the camera's optical one (REP 103): x right, y down, z forward.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

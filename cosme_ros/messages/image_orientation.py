@@ -8,8 +8,6 @@ back at once. Scores, masks, overlays, boxes and markers therefore have the orie
 camera's image, as its camera_info, its labels and its static mask have.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

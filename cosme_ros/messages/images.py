@@ -127,17 +127,8 @@ def decode_plane(message: Any, encodings: Mapping[str, type[np.generic]]) -> NDA
             "encoding", f"it is {message.encoding}, but must be {' or '.join(encodings)}"
         )
     dtype = np.dtype(encodings[message.encoding])
-    row = message.width * dtype.itemsize
-    size = message.step * message.height
-    if not (row and size) or message.step < row or len(message.data) != size:
-        raise DecodeError(
-            "size and data",
-            f"it has {len(message.data)} bytes and step {message.step}, which does not fit "
-            f"{message.width}x{message.height} pixels",
-        )
-    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)[:, :row]
-    sent = dtype.newbyteorder(">" if message.is_bigendian else "<")
-    return np.ascontiguousarray(rows).view(sent).astype(dtype, copy=False)
+    check_pixels(message.width, message.height, message.width * message.height)
+    return _numbers(_rows(message, message.width * dtype.itemsize, message.height), message, dtype)
 
 
 def fill_image(message: Any, picture: NDArray[Any], encoding: str, header: Any) -> None:
@@ -204,8 +195,13 @@ def _values(message: Any, encoding: Encoding) -> NDArray[Any]:
         shape = (height, message.width)
     if dtype.itemsize == 1:
         return rows.reshape(shape)
+    return _numbers(rows, message, dtype).reshape(shape)
+
+
+def _numbers(rows: NDArray[np.uint8], message: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the numbers of a type in rows of bytes, contiguous, in this machine's byte order."""
     sent = dtype.newbyteorder(">" if message.is_bigendian else "<")
-    return np.ascontiguousarray(rows).view(sent).astype(dtype, copy=False).reshape(shape)
+    return np.ascontiguousarray(rows).view(sent).astype(dtype, copy=False)
 
 
 def _check_shared_colour(message: Any, encoding: Encoding) -> None:
@@ -242,24 +238,21 @@ _TYPE_OF_OPENCV = re.compile(r"(8|16|32|64)[USF]C\d*")
 
 def _decode_by_cv_bridge(message: Any) -> BgrImage:
     supported = "known here: " + ", ".join(PICTURE_ENCODINGS)
+
+    def refusal(fault: str) -> DecodeError:
+        sentence = f"encoding '{message.encoding}' {fault}; {supported}"
+        return DecodeError("unsupported encoding", sentence)
+
     if _TYPE_OF_OPENCV.fullmatch(message.encoding):
-        raise DecodeError(
-            "unsupported encoding",
-            f"encoding '{message.encoding}' does not say what its channels are; {supported}",
-        )
+        raise refusal("does not say what its channels are")
     try:
         bridge = cv_bridge()
     except CvBridgeUnusableError as error:
-        raise DecodeError(
-            "unsupported encoding",
-            f"encoding '{message.encoding}' is not known here, and cv_bridge, which may know it, "
-            f"cannot be used ({error}); {supported}",
+        raise refusal(
+            f"is not known here, and cv_bridge, which may know it, cannot be used ({error})"
         ) from error
     try:
         picture = bridge.imgmsg_to_cv2(message, "bgr8")
     except Exception as error:  # CvBridgeError, or what its parsing of the encoding raises
-        raise DecodeError(
-            "unsupported encoding",
-            f"cv_bridge cannot convert encoding '{message.encoding}': {error}; {supported}",
-        ) from error
+        raise refusal(f"cannot be converted by cv_bridge: {error}") from error
     return np.asarray(picture, np.uint8)

@@ -14,8 +14,6 @@ next one. A damage that leaves valid content is found by no decoder, as in a JPE
 decoder sees no more than damaged headers.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 

@@ -9,8 +9,6 @@ the slice headers (ITU-T H.264, 7.4.3) tell that one is missing. The decoder of 
 picture whose references are missing, so that of H.265 only the kind of a unit is looked at.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum

@@ -199,11 +199,8 @@ class AnomalyHistogram:
         self._bins, self._counts = bins, counts
 
     def _largest_error(self, bin_at_95: int) -> float:
-        """Return a bound on what the order of pixels within bins could have changed.
-
-        Args:
-            bin_at_95: the bin, counted from the highest, in which 95 % are reached.
-        """
+        """Return a bound on what the order of pixels within bins could have changed."""
+        # `bin_at_95` is counted from the highest, and is the one in which 95 % are reached.
         if not self._dropped_bits:
             return 0.0
         normal, anomalous = self._counts[:, ::-1]

@@ -77,7 +77,7 @@ def ids_of_file(data: Any, *, max_pixels: int = MAX_IMAGE_PIXELS) -> NDArray[np.
 
 
 def to_size(score: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Bring a score map, float32 [h, w], to a label's size bilinearly."""
-    if score.shape == tuple(size):
+    """Bring a score map, float32 [h, w] or [h, w, n], to a size [H, W] bilinearly."""
+    if score.shape[:2] == tuple(size[:2]):
         return score
     return cv2.resize(score, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)

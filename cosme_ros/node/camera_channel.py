@@ -3,18 +3,13 @@
 
 """One camera's side of the detector node: its topics in and out, and their log messages."""
 
+import logging
 import traceback
 from collections.abc import Callable
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import (
-    DurabilityPolicy,
-    HistoryPolicy,
-    QoSPolicyKind,
-    QoSProfile,
-    ReliabilityPolicy,
-)
+from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 # Its home is rclpy.qos_event in Humble and rclpy.event_handler since Iron; this works in both.
@@ -28,8 +23,8 @@ from cosme_ros.geometry.obstacle_position import GroundGeometry
 from cosme_ros.inference.detector import ScoreFault
 from cosme_ros.messages.camera_model import ImagePlane, image_plane, uncalibrated_plane
 from cosme_ros.messages.images import DecodeError
-from cosme_ros.node.log import LogThrottle
-from cosme_ros.node.outputs import OUTPUTS, Output, requested_outputs
+from cosme_ros.node.log import LogThrottle, write_log
+from cosme_ros.node.outputs import OUTPUT_QOS, OUTPUTS, Output, requested_outputs
 from cosme_ros.node.transforms import CameraTransforms
 from cosme_ros.parameters import Settings
 from cosme_ros.streaming.diagnostics import SCORE_FAULT, Positions
@@ -41,17 +36,8 @@ _GUESSED = "guessed directions"
 _NO_PLACE = "no place on the road"
 
 
-def input_qos() -> QoSProfile:
-    """Return the QoS of the input: depth 1, because only the newest frame is of use.
-
-    Best effort is compatible with every publisher.
-    """
-    return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST,
-        depth=1,
-        reliability=ReliabilityPolicy.BEST_EFFORT,
-        durability=DurabilityPolicy.VOLATILE,
-    )
+# Only the newest frame is of use. Best effort is compatible with every publisher.
+INPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class CameraChannel:
@@ -91,7 +77,7 @@ class CameraChannel:
             self._outputs[output.topic] = self._node.create_lifecycle_publisher(
                 output.message_type,
                 topics.of_camera(output.topic, self.camera),
-                output.qos,
+                OUTPUT_QOS,
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
 
@@ -119,7 +105,7 @@ class CameraChannel:
             message_type,
             topics.of_camera(topics.INPUT_IMAGE, self.camera),
             on_image,
-            input_qos(),
+            INPUT_QOS,
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
@@ -127,7 +113,7 @@ class CameraChannel:
             CameraInfo,
             topics.of_camera(topics.INPUT_CAMERA_INFO, self.camera),
             self._on_camera_info,
-            input_qos(),
+            INPUT_QOS,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         self._node.get_logger().info(f"listening to {self._input.topic_name}")
@@ -192,11 +178,8 @@ class CameraChannel:
             return reason
         more = f" ({suppressed} more since the last such line)" if suppressed else ""
         line = f"frame of {self._input_topic()} skipped, {reason}: {sentence}{more}"
-        # One line of code a severity: rclpy forbids changing it.
-        if reason in (SCORE_FAULT, UNEXPECTED):
-            self._node.get_logger().error(line)
-        else:
-            self._node.get_logger().warning(line)
+        severity = logging.ERROR if reason in (SCORE_FAULT, UNEXPECTED) else logging.WARNING
+        write_log(self._node.get_logger(), severity, line)
         return reason
 
     def _has_subscriber(self, output: Output) -> bool:

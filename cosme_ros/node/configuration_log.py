@@ -3,6 +3,7 @@
 
 """Logs what the detector was configured with, and what of it does not fit together."""
 
+import logging
 from typing import Any
 
 from cosme_ros.calibration.guarantee import (
@@ -10,6 +11,7 @@ from cosme_ros.calibration.guarantee import (
     static_mask_sentence,
     temporal_sentence,
 )
+from cosme_ros.node.log import write_log
 from cosme_ros.streaming.frame_pipeline import FramePipeline
 
 
@@ -31,13 +33,6 @@ def log_configuration(pipeline: FramePipeline, logger: Any) -> None:
             "does not hold the hash of its content: a changed calibration would not be "
             "noticed; set the parameter bundle_digest, or export the bundle anew"
         )
-    unmeasured = temporal_sentence(
-        calibration,
-        temporal=settings.temporal,
-        false_positive_rate=settings.false_positive_rate,
-    )
-    if unmeasured is not None:
-        logger.warning(unmeasured)
     mask = pipeline.static_mask
     mask_sha256 = "" if mask is None else mask.sha256
     if mask is not None:
@@ -45,13 +40,17 @@ def log_configuration(pipeline: FramePipeline, logger: Any) -> None:
             f"{mask.hidden_share:.1%} of the image is not looked at (static_mask {mask.path})"
         )
         mask.compare(*bundle.input_size, "the bundle's input is")
-    unknown = static_mask_sentence(bundle.manifest["fitted_on"], static_mask_sha256=mask_sha256)
-    if unknown is not None:
-        logger.warning(unknown)
+    for warning in (
+        temporal_sentence(
+            calibration,
+            temporal=settings.temporal,
+            false_positive_rate=settings.false_positive_rate,
+        ),
+        static_mask_sentence(bundle.manifest["fitted_on"], static_mask_sha256=mask_sha256),
+    ):
+        if warning is not None:
+            logger.warning(warning)
     guarantee = guarantee_status(calibration, settings, static_mask_sha256=mask_sha256)
     if guarantee is not None:
         sentence, holds = guarantee
-        if holds:
-            logger.info(sentence)
-        else:
-            logger.warning(sentence)
+        write_log(logger, logging.INFO if holds else logging.WARNING, sentence)

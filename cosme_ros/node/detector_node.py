@@ -237,11 +237,7 @@ class DetectorNode(LifecycleNode):
         )
 
     def _failed(self, camera: str, error: Exception) -> str | None:
-        """Log a frame that failed and return the reason under which it is counted.
-
-        Returns:
-            None while the process ends: publishers that are gone are no fault of the frame.
-        """
+        # None while the process ends: publishers that are gone are no fault of the frame.
         return self._cameras[camera].log_skipped_frame(error) if self.context.ok() else None
 
     def _age(self, stamp: Any) -> float | None:

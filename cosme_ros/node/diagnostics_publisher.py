@@ -39,10 +39,7 @@ class DiagnosticsPublisher:
         )
 
     def _camera_names(self) -> tuple[str, ...]:
-        """Return the names of the cameras, also before the node is configured.
-
-        The entries on /diagnostics thus have the same names in every state.
-        """
+        # Also before the node is configured: entries have the same names in every state.
         try:
             return topics.cameras(self._node.get_parameter("cameras").value)
         except ValueError:

@@ -46,10 +46,15 @@ class LogBridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record of Python's logging by rclpy, with its severity."""
-        # One line of code a severity: rclpy forbids changing it.
-        if record.levelno >= logging.ERROR:
-            self._logger.error(record.getMessage())
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(record.getMessage())
-        else:
-            self._logger.info(record.getMessage())
+        write_log(self._logger, record.levelno, record.getMessage())
+
+
+def write_log(logger: Any, severity: int, sentence: str) -> None:
+    """Log a sentence by rclpy, with a severity of Python's logging."""
+    # One line of code a severity: rclpy forbids changing it.
+    if severity >= logging.ERROR:
+        logger.error(sentence)
+    elif severity >= logging.WARNING:
+        logger.warning(sentence)
+    else:
+        logger.info(sentence)

@@ -7,6 +7,7 @@ An action takes as long as some frames, most of it the self-test. It runs in a t
 and the executor goes on to serve images meanwhile; the service answers when it is done.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -28,7 +29,7 @@ from cosme_ros.adaptation.vehicle_path import pose_of_odometry
 from cosme_ros.foreign_text import printable
 from cosme_ros.geometry.obstacle_position import GroundGeometry
 from cosme_ros.messages.images import DecodeError, decode_plane
-from cosme_ros.node.log import LogThrottle
+from cosme_ros.node.log import LogThrottle, write_log
 from cosme_ros.parameters import ParameterError, Settings
 
 NOTHING_TO_MARK = Answer(
@@ -221,7 +222,9 @@ class Marking:
             except Exception as error:
                 answer = Answer(False, f"{type(error).__name__}: {error}")
             if answer is not None and self._node.context.ok():
-                self._log(f"{self._node.resolve_topic_name(name)}: {answer.message}", answer)
+                severity = logging.INFO if answer.success else logging.WARNING
+                topic = self._node.resolve_topic_name(name)
+                write_log(self._node.get_logger(), severity, f"{topic}: {answer.message}")
             answered.set_result(answer)
             if executor is not None:
                 executor.wake()
@@ -229,9 +232,3 @@ class Marking:
         # A daemon: what hangs in it must not keep the process from ending.
         threading.Thread(target=act, name="adaptation", daemon=True).start()
         return answered
-
-    def _log(self, sentence: str, answer: Answer) -> None:
-        if answer.success:
-            self._node.get_logger().info(sentence)
-        else:
-            self._node.get_logger().warning(sentence)

@@ -7,15 +7,13 @@ A new topic needs its name in `topics.py` and a row here. Where it needs no more
 detection, its row takes it from `FrameOutputs.detection`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
 from geometry_msgs.msg import Point
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
@@ -43,18 +41,9 @@ PlaneOf = Callable[[int, int], ImagePlane]
 """From a width and height in pixels to where the camera's pixels lie."""
 
 
-def output_qos() -> QoSProfile:
-    """Return the QoS of the outputs: reliable, depth 1.
-
-    RViz and `ros2 bag record` request reliable by default, and would silently receive nothing from
-    a best-effort publisher. With a depth of 1, a slow subscriber cannot make messages queue here.
-    """
-    return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST,
-        depth=1,
-        reliability=ReliabilityPolicy.RELIABLE,
-        durability=DurabilityPolicy.VOLATILE,
-    )
+# RViz and `ros2 bag record` request reliable by default, and would silently receive nothing from a
+# best-effort publisher. With a depth of 1, a slow subscriber cannot make messages queue here.
+OUTPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
 
 @dataclass(frozen=True)
@@ -67,7 +56,6 @@ class Output:
     """The field of RequestedOutputs that it needs; None needs no more than the detection."""
     message: Callable[[FrameOutputs, Any, PlaneOf], Any | None]
     """From a frame's outputs, header and camera to the message; None where there is none."""
-    qos: QoSProfile = field(default_factory=output_qos)
 
 
 def _image(name: str, encoding: str, made: FrameOutputs, header: Any, _: PlaneOf) -> Image | None:

@@ -12,6 +12,7 @@ video file and a camera are played as sensor_msgs/Image.
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -115,13 +116,11 @@ class BagPlayer(Node):
         return self.get_parameter(name).value
 
     def _type_of(self, topic: str) -> str:
-        if topic == self._image_topic:
-            wanted: tuple[str, ...] = (reading.IMAGE, reading.COMPRESSED_IMAGE)
-        elif topic == self._label_topic:
-            wanted = (reading.IMAGE,)
-        else:
-            wanted = (reading.CAMERA_INFO,)
-        return self._bag.type_of(topic, among=wanted)
+        wanted = {
+            self._image_topic: (reading.IMAGE, reading.COMPRESSED_IMAGE),
+            self._label_topic: (reading.IMAGE,),
+        }
+        return self._bag.type_of(topic, among=wanted.get(topic, (reading.CAMERA_INFO,)))
 
     def _wait_for_subscriptions(self) -> None:
         wanted = {self._image_topic: self._value("image_subscribers")}
@@ -171,13 +170,7 @@ class BagPlayer(Node):
                 if len(stamps) > REMEMBERED_FRAMES:
                     stamps.popitem(last=False)
             stamp = stamps[message.stamp]
-            yield BagMessage(
-                message.topic,
-                message.message_type,
-                message.bag_time,
-                stamp,
-                with_stamp(message.cdr, stamp),
-            )
+            yield replace(message, stamp=stamp, cdr=with_stamp(message.cdr, stamp))
         count = self._bag.count(self._image_topic)
         if count > 1 and not self._live:
             # The next round's first frame is due one period after this round's last.

@@ -114,11 +114,7 @@ class Recorder(Node):
         self.create_subscription(message_class, topic, callback, QOS, raw=True)
 
     def _stop_if_refused(self, message: DiagnosticArray) -> None:
-        """Stop waiting for a detector that cannot be configured and will never publish.
-
-        Raises:
-            RecorderError: the diagnostics report that the detector cannot be configured.
-        """
+        """Raise RecorderError where the detector cannot be configured, and will never publish."""
         for status in message.status:
             refused = any(entry.key == topics.REFUSAL for entry in status.values)
             if refused and status.name == topics.status(topics.resolve(topics.DETECTOR_NODE)):

@@ -6,8 +6,6 @@
 No ROS is imported: the messages' classes are handed in.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -9,8 +9,6 @@ other is on the plane 1 m before the camera. Both cover the obstacle in the came
 No ROS is imported: the messages' classes are handed in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

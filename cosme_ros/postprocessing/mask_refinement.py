@@ -21,10 +21,6 @@ many there are, is decided before, on the score itself: a refined obstacle is ne
 merged with another one, and no new one appears. So a calibration's guarantee holds for both.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -100,12 +96,10 @@ def refine_obstacles(
     _, labels[rectangle], boxes, _ = cv2.connectedComponentsWithStats(
         mask[rectangle], connectivity=8, ltype=cv2.CV_32S
     )
-    boxes[:, cv2.CC_STAT_LEFT] += left
-    boxes[:, cv2.CC_STAT_TOP] += top
-    found = [
-        (float(score[box][labels[box] == label].max()), label, box)
-        for label, box in _boxes_of(np.asarray(boxes, np.int32))
-    ]
+    found = []
+    for label, (x, y, width, height, _) in enumerate(boxes.tolist()[1:], start=1):
+        box = np.s_[top + y : top + y + height, left + x : left + x + width]
+        found.append((float(score[box][labels[box] == label].max()), label, box))
     # What is more certain takes its pixels first.
     found.sort(key=lambda entry: -entry[0])
     for peak, label, box in found:
@@ -175,9 +169,8 @@ def _highest_nearby(score: NDArray[np.float32], cell: float) -> NDArray[np.float
     highest = cv2.dilate(
         coarse, np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
-    return np.asarray(
-        cv2.resize(highest, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.float32
-    )
+    enlarged = cv2.resize(highest, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(enlarged, np.float32)
 
 
 def _connected(above: NDArray[np.bool_], core: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], int]:
@@ -261,12 +254,6 @@ def enlarged_window(
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(enlarged, np.float32)
-
-
-def _boxes_of(boxes: NDArray[np.int32]) -> Iterator[tuple[int, tuple[slice, slice]]]:
-    """Yield the label and box of every component but the background."""
-    for label, (x, y, width, height, _) in enumerate(boxes.tolist()[1:], start=1):
-        yield label, np.s_[y : y + height, x : x + width]
 
 
 def _seen_on_all_sides(window: tuple[slice, slice], size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -11,8 +11,6 @@ Unknown is never clear: where no road was recognised, or all of it is under the 
 is no mask at all, because an empty one would say that the road is clear.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 
 """Which pixels of a mask belong to which obstacle."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

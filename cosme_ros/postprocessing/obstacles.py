@@ -3,8 +3,6 @@
 
 """From a score map to obstacles: connected anomalous regions where the vehicle could drive."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,9 @@ _BAY_WIDTH = 1 / 20
 # Holes are looked for in a class map reduced to at most this width: the teacher's own grid is no
 # finer, and distances over a large image would cost more than the frame's period allows.
 _REGION_WIDTH = 512
+# Pixels by which an outline may be off: a line of single steps takes ten times as long to draw and
+# to send, and is no clearer. An obstacle less than _SMALL wide or high keeps its shape better.
+_TOLERANCE, _SMALL_TOLERANCE, _SMALL = 1.0, 0.5, 32
 
 
 @dataclass(frozen=True)
@@ -125,40 +126,16 @@ def find_obstacles(
     )
     is_kept = boxes[:, cv2.CC_STAT_AREA] >= minimum_area
     is_kept[0] = False  # label 0 is everything else
-    obstacles = [
-        _measured(score[window], labels, label, (left, top), *boxes[label].tolist())
-        for label in np.flatnonzero(is_kept).tolist()
-    ]
+    obstacles = []
+    for label in np.flatnonzero(is_kept).tolist():
+        x, y, width, height, area = boxes[label].tolist()
+        box = np.s_[y : y + height, x : x + width]
+        peak = float(score[window][box][labels[box] == label].max())
+        obstacles.append(Obstacle(left + x, top + y, width, height, area, peak))
     obstacles.sort(key=lambda obstacle: obstacle.peak_score, reverse=True)
     mask = np.zeros(score.shape, np.uint8)
     mask[window] = np.take(np.where(is_kept, 255, 0).astype(np.uint8), np.asarray(labels))
     return mask, tuple(obstacles)
-
-
-def _measured(
-    score: np.ndarray,
-    labels: np.ndarray,
-    label: int,
-    corner: tuple[int, int],
-    x: int,
-    y: int,
-    width: int,
-    height: int,
-    area: int,
-) -> Obstacle:
-    box = np.s_[y : y + height, x : x + width]
-    peak = score[box][labels[box] == label].max()
-    return Obstacle(corner[0] + x, corner[1] + y, width, height, area, float(peak))
-
-
-# Pixels: a line of single steps takes ten times as long to draw and to send, and is no clearer.
-_TOLERANCE = 1.0
-
-
-_SMALL = 32  # pixels; an obstacle less wide or high keeps its shape to half a pixel
-
-
-_SMALL_TOLERANCE = 0.5
 
 
 def contours(mask: np.ndarray, obstacles: Sequence[Obstacle]) -> tuple[np.ndarray, ...]:

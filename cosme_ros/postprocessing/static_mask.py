@@ -8,8 +8,6 @@ not looked at, which is not the same as clear: no obstacle is found there, and t
 diagnostics and the reports state how much of the image that is.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from pathlib import Path
@@ -164,44 +162,36 @@ def load_static_mask(path: str) -> StaticMask | None:
         return None
     file = Path(path).expanduser()
     name = printable(str(file))
+
+    def refusal(fault: str) -> StaticMaskError:
+        return StaticMaskError(f"static_mask '{name}' {fault}")
+
     try:
         if not file.is_file():
-            raise StaticMaskError(
-                f"static_mask '{name}': there is no such file; a PNG, white where the image is "
-                "looked at and black where it never is, is right"
+            raise refusal(
+                "cannot be read: there is no such file; a PNG, white where the image is looked at "
+                "and black where it never is, is right"
             )
         if file.stat().st_size > _MOST_BYTES:
-            raise StaticMaskError(
-                f"static_mask '{name}' has more than {_MOST_BYTES >> 20} MiB; a PNG of the "
-                "camera's size in black and white is right"
+            raise refusal(
+                f"has more than {_MOST_BYTES >> 20} MiB; a PNG of the camera's size in black and "
+                "white is right"
             )
         content = file.read_bytes()
-    except OSError as error:
-        raise StaticMaskError(
-            f"static_mask '{name}' cannot be read: {error.strerror or error}"
-        ) from error
-    try:
         pixels, header = decode_stored(content, max_pixels=MAX_IMAGE_PIXELS)
+    except OSError as error:
+        raise refusal(f"cannot be read: {error.strerror or error}") from error
     except DecodeError as error:
-        raise StaticMaskError(
-            f"static_mask '{name}' cannot be read as a picture: {error}"
-        ) from error
+        raise refusal(f"cannot be read as a picture: {error}") from error
     if header.format != "PNG":
-        raise StaticMaskError(
-            f"static_mask '{name}' is a {header.format}; a PNG, which keeps its black and white, "
-            "is right"
-        )
+        raise refusal(f"is a {header.format}; a PNG, which keeps its black and white, is right")
     white = np.iinfo(pixels.dtype).max
     if pixels.ndim == 3:
         if pixels.shape[2] == 4 and (pixels[..., 3] != white).any():
-            raise StaticMaskError(
-                f"static_mask '{name}' has transparent pixels; white and black without "
-                "transparency are right"
-            )
+            raise refusal("has transparent pixels; white and black without transparency are right")
         if (pixels[..., :3] != pixels[..., :1]).any():
-            raise StaticMaskError(
-                f"static_mask '{name}' has colours; one channel, or grey only, is right: white is "
-                "looked at, black is not"
+            raise refusal(
+                "has colours; one channel, or grey only, is right: white is looked at, black is not"
             )
         pixels = pixels[..., 0]
     return StaticMask(pixels > white // 2, name, hashlib.sha256(content).hexdigest())

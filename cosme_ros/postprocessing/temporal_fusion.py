@@ -17,14 +17,14 @@ The result is a score of the newest frame, on its grid: a mask made from it belo
 stamp. It is another score than that of single frames, so an alarm line has to be measured on it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from cosme_ros.metrics.labels import to_size
 
 RISE_WEIGHT = 0.5
 FALL_WEIGHT = 0.5
@@ -89,7 +89,7 @@ class TemporalFusion:
                 fused = blended(
                     score,
                     carried(before.fused, flow),
-                    resized(agreement, score.shape),
+                    to_size(agreement, score.shape),
                     seconds=(stamp - before.stamp) * 1e-9,
                 )
         height, width = image.shape[:2]
@@ -135,14 +135,8 @@ def small_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         # By a whole number first: that is many times as fast as averaging over parts of pixels.
         factor = max(1, width // (2 * FLOW_WIDTH))
         image = image[: height - height % factor, : width - width % factor]
-        image = np.asarray(
-            cv2.resize(
-                image,
-                (image.shape[1] // factor, image.shape[0] // factor),
-                interpolation=cv2.INTER_AREA,
-            ),
-            np.uint8,
-        )
+        whole = (image.shape[1] // factor, image.shape[0] // factor)
+        image = np.asarray(cv2.resize(image, whole, interpolation=cv2.INTER_AREA), np.uint8)
         size = (FLOW_WIDTH, max(1, round(height * FLOW_WIDTH / width)))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -169,7 +163,7 @@ def carried(fused: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np
     """Return the history where it is now, float32 [h, w]; `flow` may be of another size."""
     height, width = fused.shape
     scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
-    return moved(fused, resized(flow, fused.shape) * scale)
+    return moved(fused, to_size(flow, fused.shape) * scale)
 
 
 def agreement_of(
@@ -205,14 +199,6 @@ def blended(
     )
     weight = agreement * rate
     return np.asarray((1 - weight) * score + weight * history, np.float32)
-
-
-def resized(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return `values` [h, w] or [h, w, n] at another height and width, bilinear."""
-    height, width = shape[:2]
-    return np.asarray(
-        cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
-    )
 
 
 def _follows(before: _Before, stamp: int, size: tuple[int, ...], shape: tuple[int, ...]) -> bool:

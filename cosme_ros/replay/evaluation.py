@@ -53,11 +53,9 @@ class Evaluation:
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
-        self._published = _Pool()
-        self._mulmem = _Pool()
-        self._auxcon = _Pool()
-        self._offline = _Pool()
-        self._latency_aware = _Pool()
+        ways = ("published", "mulmem", "auxcon", "offline", "latency_aware")
+        self._pools = {way: _Pool() for way in ways}
+        """By the fields of ReplayResult."""
         self._before_first_result = 0
         self._equal = True
         self._difference = 0.0
@@ -71,15 +69,15 @@ class Evaluation:
             self._difference = max(self._difference, difference)
         if output.label is None:
             return
-        self._published.add(output.score, output.label)
-        self._mulmem.add(detection.mulmem, output.label)
-        self._auxcon.add(detection.auxcon, output.label)
-        self._offline.add(detection.score, output.label)
+        self._pools["published"].add(output.score, output.label)
+        self._pools["mulmem"].add(detection.mulmem, output.label)
+        self._pools["auxcon"].add(detection.auxcon, output.label)
+        self._pools["offline"].add(detection.score, output.label)
 
     def add_unanswered(self, frame: LabelledFrame) -> None:
         """Add a frame that was played and has no result."""
         if frame.label is not None:
-            self._offline.add(self._detector.detect(frame.image).score, frame.label)
+            self._pools["offline"].add(self._detector.detect(frame.image).score, frame.label)
 
     def add_latency_aware(
         self, label: NDArray[np.uint8], newest: NDArray[np.float32] | None
@@ -96,16 +94,12 @@ class Evaluation:
         if newest is None:
             self._before_first_result += 1
             newest = np.zeros(label.shape, np.float32)
-        self._latency_aware.add(newest, label)
+        self._pools["latency_aware"].add(newest, label)
 
     def result(self) -> ReplayResult:
         """Return the figures of all frames that were added."""
         return ReplayResult(
-            published=self._published.result(),
-            mulmem=self._mulmem.result(),
-            auxcon=self._auxcon.result(),
-            offline=self._offline.result(),
-            latency_aware=self._latency_aware.result(),
+            **{way: pool.result() for way, pool in self._pools.items()},
             frames_before_first_result=self._before_first_result,
             published_equals_detector=self._equal,
             largest_difference=self._difference,

@@ -169,36 +169,27 @@ class Recording:
                     if judge is not None and not asked[judge]:
                         del scores[judge]
 
-    def statuses(self) -> list[DetectorCounts]:
-        """Return the counts in the active detector's diagnostics, about one for each second."""
-        found = []
+    def counts(self) -> DetectorCounts:
+        """Return the counts in the last diagnostics of the active detector.
+
+        Raises:
+            BagError: there are none.
+        """
+        newest: dict[str, str] = {}
         with Bag(self.path) as bag:
             for message in bag.messages([topics.DIAGNOSTICS]):
                 for status in bag.decode(message).status:
                     values = {entry.key: entry.value for entry in status.values}
                     if status.name == STATUS and topics.FRAMES_RECEIVED in values:
-                        found.append(_counts(values))
-        return found
-
-    def counts(self) -> DetectorCounts:
-        """Return the last of `statuses`.
-
-        Raises:
-            BagError: there is none.
-        """
-        statuses = self.statuses()
-        if not statuses:
+                        newest = values
+        if not newest:
             raise BagError(
                 f"{self.path} holds no diagnostics of an active {topics.DETECTOR_NODE}: did it run?"
             )
-        return statuses[-1]
-
-
-def _counts(values: dict[str, str]) -> DetectorCounts:
-    return DetectorCounts(
-        received=int(values[topics.FRAMES_RECEIVED]),
-        processed=int(values[topics.FRAMES_PROCESSED]),
-        dropped=int(values[topics.FRAMES_DROPPED]),
-        failed=int(values[topics.FRAMES_FAILED]),
-        values=values,
-    )
+        return DetectorCounts(
+            received=int(newest[topics.FRAMES_RECEIVED]),
+            processed=int(newest[topics.FRAMES_PROCESSED]),
+            dropped=int(newest[topics.FRAMES_DROPPED]),
+            failed=int(newest[topics.FRAMES_FAILED]),
+            values=newest,
+        )

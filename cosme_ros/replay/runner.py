@@ -23,21 +23,13 @@ from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from cosme_ros.replay.recording import Recording
 from cosme_ros.replay.subprocesses import Child, ChildProcesses
 
-CONTACT_SHEET = "contact_sheet.png"
-
-
-VIDEO = "drive.webm"
-
-
-PICTURES = "pictures"
-
-
 SLACK_SECONDS = 120.0  # that a process may take beyond what it should, to start above all
 HIGHEST_DOMAIN = 101  # above it, a domain's ports overlap those that Linux hands out to others
 DISK_SHARE = 0.9  # of what is free, that a recording may fill
 
 RECORDING, LOGS, SETTINGS = "recording", "logs", "replay.json"
 REPORT, PAGE = "report.json", "report.html"
+CONTACT_SHEET, VIDEO, PICTURES = "contact_sheet.png", "drive.webm", "pictures"
 """What a replay leaves in its folder."""
 CONTENTS = (RECORDING, LOGS, SETTINGS, REPORT, PAGE, CONTACT_SHEET, VIDEO, PICTURES)
 """All that replay and evaluation write to it."""

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -35,7 +35,7 @@ class Child:
         return "\n".join(f"    {line}" for line in lines) or "    (it printed nothing)"
 
 
-class ChildProcesses:
+class ChildProcesses(AbstractContextManager["ChildProcesses"]):
     """A context manager: on its exit, however that comes about, every child is ended.
 
     Children get a session of their own, so that a Ctrl-C in the terminal reaches them through here
@@ -47,9 +47,6 @@ class ChildProcesses:
         self._environment = dict(environment)
         self._children: list[Child] = []
         self._done: set[str] = set()
-
-    def __enter__(self) -> "ChildProcesses":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -113,12 +110,10 @@ class ChildProcesses:
 
     def _with_logs(self, sentence: str, failed: Child) -> str:
         """Return the sentence, and the last lines of the failed's log, then of the others'."""
-        others = [child for child in self._children if child is not failed]
-        parts = [f"{child.name} said last ({child.log}):" for child in (failed, *others)]
-        texts = [child.last_lines() for child in (failed, *others)]
-        return "\n".join(
-            [sentence, *(line for pair in zip(parts, texts, strict=True) for line in pair)]
-        )
+        lines = [sentence]
+        for child in (failed, *(child for child in self._children if child is not failed)):
+            lines += [f"{child.name} said last ({child.log}):", child.last_lines()]
+        return "\n".join(lines)
 
 
 def _end(child: Child) -> None:

@@ -73,10 +73,7 @@ def page_content(evaluation: BagEvaluation) -> dict[str, Any]:
 
 
 def _chosen_pictures(evaluation: BagEvaluation) -> dict[str, list[Picture]]:
-    """Return the highest ranks of all bags, by kind.
-
-    Without labels, the frames with the highest scores are taken instead.
-    """
+    """Return the highest ranks of all bags by kind; without labels, the highest scores instead."""
     labelled = evaluation.total.labelled_frames
     kinds = [MISS, LAPSE, FALSE_ALARM, ALARM] if labelled else [ALARM, HIGHEST]
     chosen = {}

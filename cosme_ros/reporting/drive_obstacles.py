@@ -43,8 +43,6 @@ _WITHOUT_SCENES = 6
 
 @dataclass(frozen=True)
 class _Frame:
-    """The data of one frame."""
-
     number: int
     stamp: int
     scene: Scene | None
@@ -56,6 +54,9 @@ class _Frame:
     regions: int
     """Of the mask; 0 where it is withheld."""
     peak: float
+
+    def chosen(self, caption: str, note: str, focus: Region | None = None) -> ChosenFrame:
+        return ChosenFrame(self.stamp, self.number, caption, note, focus)
 
 
 class DriveObstacles:
@@ -95,10 +96,12 @@ class DriveObstacles:
             self._followed.cut()
         sightings: tuple[Sighting, ...] = ()
         false: tuple[FalseAlarm, ...] = ()
-        alarming = mask is not None and bool(mask.any())
+        regions = 0
+        if mask is not None and mask.any():
+            regions = cv2.connectedComponents(mask, connectivity=8)[0] - 1
         if label is not None:
             sightings = self._followed.add(number, stamp, label, mask)
-            if alarming and mask is not None:
+            if mask is not None and regions:
                 false = false_alarms(mask, label, score)
         self._frames.append(
             _Frame(
@@ -109,7 +112,7 @@ class DriveObstacles:
                 false,
                 labelled=label is not None,
                 normal=label is not None and not bool((label == ANOMALY).any()),
-                regions=_regions(mask) if alarming and mask is not None else 0,
+                regions=regions,
                 peak=float(visible_values(score, self._static_mask).max()),
             )
         )
@@ -228,7 +231,8 @@ class DriveObstacles:
         alarming = sum(bool(frame.regions) for frame in frames)
         frame = max(frames, key=lambda frame: (bool(frame.false), frame.peak))
         note = f"false alarm in {alarming} of {len(frames)} frames" if alarming else "no alarm"
-        return ChosenFrame(frame.stamp, frame.number, caption, note, _focus(frame.false))
+        highest = max(frame.false, key=lambda alarm: alarm.peak, default=None)
+        return frame.chosen(caption, note, None if highest is None else highest.box)
 
     def _of_obstacle(self, obstacle: LabelledObstacle, caption: str, among: int = 0) -> ChosenFrame:
         of_it = self._sightings(obstacle)
@@ -246,7 +250,7 @@ class DriveObstacles:
                 "found at once" if after == 0 else f"found after {counted(after, 'frame')}"
             ) + f", overlap {100 * wanted:.0f} %"
         which = f"median of {counted(among, 'obstacle')}: " if among > 1 else ""
-        return ChosenFrame(frame.stamp, frame.number, caption, which + what, shown.box)
+        return frame.chosen(caption, which + what, shown.box)
 
     def _worst(self) -> list[ChosenFrame]:
         chosen = []
@@ -254,9 +258,7 @@ class DriveObstacles:
         if misses:
             frame, missed = max(misses, key=lambda pair: pair[1].area)
             chosen.append(
-                ChosenFrame(
-                    frame.stamp,
-                    frame.number,
+                frame.chosen(
                     f"Worst miss{_in(frame.scene)}",
                     f"{missed.area} pixels of an obstacle, not found in this frame",
                     missed.box,
@@ -266,9 +268,7 @@ class DriveObstacles:
         if alarms:
             frame, false = max(alarms, key=lambda pair: pair[1].peak)
             chosen.append(
-                ChosenFrame(
-                    frame.stamp,
-                    frame.number,
+                frame.chosen(
                     f"Worst false alarm{_in(frame.scene)}",
                     f"score {false.peak:.1f} on something ordinary",
                     false.box,
@@ -279,9 +279,7 @@ class DriveObstacles:
     def _spread(self) -> list[ChosenFrame]:
         frames = [self._frames[i] for i in _middles(len(self._frames), 2 * _WITHOUT_SCENES)]
         return [
-            ChosenFrame(
-                frame.stamp,
-                frame.number,
+            frame.chosen(
                 f"Frame {frame.number}" if frame.scene is None else _sentence(frame.scene.caption),
                 f"{counted(frame.regions, 'obstacle')} found",
             )
@@ -289,18 +287,10 @@ class DriveObstacles:
         ]
 
 
-def _regions(mask: NDArray[np.uint8]) -> int:
-    return int(cv2.connectedComponents(mask, connectivity=8)[0]) - 1
-
-
 def _middles(size: int, wanted: int) -> list[int]:
     # The middles of equal parts: the first and the last frames of a drive show least.
     count = min(wanted, size)
     return [int((part + 0.5) * size / count) for part in range(count)]
-
-
-def _focus(false: Sequence[FalseAlarm]) -> Region | None:
-    return max(false, key=lambda alarm: alarm.peak).box if false else None
 
 
 def _sentence(text: str) -> str:

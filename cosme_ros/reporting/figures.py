@@ -184,13 +184,8 @@ def latencies(milliseconds: Sequence[float]) -> str:
     figure, axes = _axes((4.4, 2.8))
     axes.hist(milliseconds, bins="auto", color=_BLUE)
     for share, style in ((50, "-"), (95, "--"), (99, ":")):
-        axes.axvline(
-            float(np.percentile(milliseconds, share)),
-            color=_VERMILLION,
-            linewidth=1.2,
-            linestyle=style,
-            label=f"p{share}",
-        )
+        at = float(np.percentile(milliseconds, share))
+        axes.axvline(at, color=_VERMILLION, linewidth=1.2, linestyle=style, label=f"p{share}")
     axes.set(xlim=(0, None), xlabel="milliseconds", ylabel="frames")
     axes.legend(fontsize=8)
     return _svg(figure, "latencies")

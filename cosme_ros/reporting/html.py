@@ -9,7 +9,6 @@ of report.json, drawings as SVG text, and pictures.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ def as_html(template: str, **content: Any) -> str:
         duration=_duration,
         jpeg=_jpeg,
         listed=listed,
-        meanings=_meanings,
+        meanings=lambda of: "; ".join(f"{name}: {listed(held)}" for name, held in of.items()),
         number=lambda value: _formatted(value, "{:.2f}"),
         percent=lambda value: _formatted(value, "{:.1%}").replace("%", " %"),
         share=lambda value: _formatted(value, "{:.3f}"),
@@ -73,10 +72,6 @@ def _formatted(value: Any, form: str) -> str:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"{rest:.1f} s" if not minutes else f"{minutes:.0f} min {rest:.0f} s"
-
-
-def _meanings(values: Mapping[str, Sequence[int]]) -> str:
-    return "; ".join(f"{meaning}: {listed(held)}" for meaning, held in values.items())
 
 
 def _jpeg(data: bytes) -> str:

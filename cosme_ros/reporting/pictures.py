@@ -10,14 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cosme_ros.bags.scenes import SCENE_CAPTION_S, Scene
 from cosme_ros.messages.images import BgrImage
 from cosme_ros.postprocessing.static_mask import StaticMask, looked_at
 from cosme_ros.replay.recording import Output
-from cosme_ros.replay.runner import CONTACT_SHEET, PICTURES, VIDEO
+from cosme_ros.replay.runner import CONTACT_SHEET, PICTURES
 from cosme_ros.reporting.html import Thumbnail
 from cosme_ros.visualization.panels import (
-    VIDEO_WIDTH,
     FrameView,
     Region,
     jpeg,
@@ -25,8 +23,8 @@ from cosme_ros.visualization.panels import (
     outlined,
     panel,
     title,
+    write_picture,
 )
-from cosme_ros.visualization.video import VideoFile
 
 _TILE_WIDTH = 1024
 _THUMBNAIL_WIDTH = 320
@@ -65,45 +63,6 @@ def view_of(output: Output, static_mask: StaticMask | None = None) -> FrameView:
     )
 
 
-class DriveVideo:
-    """The video of all frames, `folder`/VIDEO; a context manager.
-
-    Args:
-        folder: that receives it.
-        frames_a_second: at which it is to be played.
-        static_mask: of the camera; what it hides is hatched.
-    """
-
-    def __init__(
-        self, folder: Path, frames_a_second: float, static_mask: StaticMask | None = None
-    ) -> None:
-        self._static_mask = static_mask
-        self._video = VideoFile(folder / VIDEO, frames_a_second)
-        self._eye_catching = round(SCENE_CAPTION_S * frames_a_second)
-        self._scene: Scene | None = None
-        self._since_cut = 0
-
-    def __enter__(self) -> "DriveVideo":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._video.__exit__()
-
-    def add(self, frame: int, seconds: float, output: Output, scene: Scene | None) -> None:
-        """Append a frame: its number and time since the first one, and the scene it is of."""
-        self._since_cut = self._since_cut + 1 if scene == self._scene else 0
-        self._scene = scene
-        self._video.add(
-            panel(
-                view_of(output, self._static_mask),
-                caption="" if scene is None else scene.caption,
-                note=f"frame {frame}, {seconds:.1f} s",
-                new_scene=scene is not None and self._since_cut < self._eye_catching,
-                width=VIDEO_WIDTH,
-            )
-        )
-
-
 def draw_chosen(
     folder: Path,
     outputs: Iterable[Output],
@@ -139,9 +98,9 @@ def draw_chosen(
             judged = judged and view.label is not None
             large = panel(view, caption=choice.caption, note=choice.note)
             stem = folder / PICTURES / f"frame_{choice.frame:04d}"
-            _write(stem.with_suffix(".png"), large)
+            write_picture(stem.with_suffix(".png"), large)
             if output.overlay is not None:
-                _write(stem.with_name(f"{stem.name}_overlay.png"), output.overlay)
+                write_picture(stem.with_name(f"{stem.name}_overlay.png"), output.overlay)
             tiles[place] = panel(
                 view,
                 caption=choice.caption,
@@ -161,7 +120,7 @@ def draw_chosen(
         sheet = contact_sheet(
             [tiles[place] for place in sorted(tiles)], heading, judged=judged, hidden=hidden
         )
-        _write(folder / CONTACT_SHEET, sheet)
+        write_picture(folder / CONTACT_SHEET, sheet)
     return tuple(thumbnails[place] for place in sorted(thumbnails))
 
 
@@ -210,8 +169,3 @@ def _middle(view: FrameView) -> Region:
     height, width = view.image.shape[:2]
     side = height // 2
     return Region((width - side) // 2, height // 3, side, side)
-
-
-def _write(path: Path, picture: BgrImage) -> None:
-    if not cv2.imwrite(str(path), picture):
-        raise OSError(f"{path} cannot be written")

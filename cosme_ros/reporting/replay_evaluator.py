@@ -9,7 +9,7 @@ frame at once, as if time stood still; every frame by the newest result there wa
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,8 @@ from cosme_ros.atomic_files import write_atomically
 from cosme_ros.bags.reading import BagError, LabelledFrame
 from cosme_ros.bags.scenes import Scene, scenes_of_frames
 from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.calibration.calibrator import Progress
+from cosme_ros.evaluation.drive_video import DriveVideo
 from cosme_ros.inference.detector import Detector
 from cosme_ros.metrics.labels import IGNORED
 from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
@@ -31,7 +33,7 @@ from cosme_ros.replay.streaming_accuracy import timeline
 from cosme_ros.reporting.drive_obstacles import DriveObstacles
 from cosme_ros.reporting.environment import describe_environment
 from cosme_ros.reporting.html import Thumbnail
-from cosme_ros.reporting.pictures import DriveVideo, draw_chosen
+from cosme_ros.reporting.pictures import draw_chosen, view_of
 from cosme_ros.reporting.replay_page import write_page
 from cosme_ros.reporting.replay_report import report_of
 
@@ -44,7 +46,7 @@ def evaluate_recording(
     pictures: bool = False,
     detector: Detector | None = None,
     command: str = "",
-    on_progress: Callable[[str, int, int | None], object] = lambda stage, done, total: None,
+    on_progress: Progress = lambda stage, done, total: None,
 ) -> dict[str, Any]:
     """Evaluate the recording of a replay, and write REPORT, PAGE and, if asked for, pictures.
 
@@ -89,7 +91,7 @@ def evaluate_recording(
     scenes = _scenes(replay, len(numbers))
     drive = DriveObstacles(mask)
     done, total = 0, len(when.frames)
-    with _video(recording, folder, mask) if pictures else nullcontext() as video:
+    with DriveVideo(folder / VIDEO, _rate_of(recording)) if pictures else nullcontext() as video:
         for output in _judged(recording.outputs(), mask):
             evaluation.add(output)
             number = numbers[output.stamp]
@@ -104,7 +106,8 @@ def evaluate_recording(
             )
             if video is not None:
                 seconds = (output.stamp - recording.times[0].stamp) * 1e-9
-                video.add(number, seconds, output, scene)
+                note = f"frame {number}, {seconds:.1f} s"
+                video.add(view_of(output, mask), output.stamp, scene, note)
             done += 1
             on_progress("evaluating", done, total)
         for frame in _judged(recording.unanswered(), mask):
@@ -148,10 +151,11 @@ def evaluate_recording(
     return report
 
 
-def _video(recording: Recording, folder: Path, static_mask: StaticMask | None) -> DriveVideo:
+def _rate_of(recording: Recording) -> float:
+    """Return frames a second."""
     stamps = np.array([frame.stamp for frame in recording.times if frame.score is not None])
     period = float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 0.0
-    return DriveVideo(folder, 1.0 / period if period > 0 else 1.0, static_mask)
+    return 1.0 / period if period > 0 else 1.0
 
 
 def _judged(frames: Iterable[_Labelled], static_mask: StaticMask | None) -> Iterator[_Labelled]:

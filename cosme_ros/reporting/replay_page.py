@@ -10,7 +10,7 @@ from typing import Any
 from cosme_ros.evaluation.obstacle_tracking import FOUND_SHARE
 from cosme_ros.reporting import figures as charts
 from cosme_ros.reporting.html import Thumbnail, write_html
-from cosme_ros.reporting.replay_report import static_mask_note, tables
+from cosme_ros.reporting.replay_report import losses, static_mask_note, tables
 
 TEMPLATE = "replay_report.html.j2"
 
@@ -58,16 +58,7 @@ def _warnings(report: Mapping[str, Any]) -> list[str]:
     found = []
     if frames["failed"]:
         found.append(f"Frames that could not be processed: {frames['failed']}.")
-    if frames["lost_before_the_detector"]:
-        found.append(
-            "Frames that were played and never reached the detector: "
-            f"{frames['lost_before_the_detector']}."
-        )
-    if frames["unaccounted_for"]:
-        found.append(
-            f"The recording is not complete: of the frames that came in "
-            f"{frames['unaccounted_for']} are neither out, dropped nor failed."
-        )
+    found += losses(frames)
     if not report["published_equals_detector"]:
         found.append(
             "The published scores differ from Detector.detect's by up to "

@@ -80,6 +80,9 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
         ("every frame by the newest result there was", aware),
         ("frames with a result, by their own", report),
     )
+    accounts = losses(frames)
+    if not frames["unaccounted_for"]:
+        accounts.append("Every frame that came in is out, dropped or failed.")
     parts = (("MulMem alone", "mulmem_"), ("AuxCon alone", "auxcon_"))
     found = [
         Table(
@@ -88,7 +91,7 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
                 ("played", "in", "out", "dropped", "failed"),
                 tuple(str(frames[name]) for name in ("played", "in", "out", "dropped", "failed")),
             ),
-            note=_accounts(frames),
+            note=" ".join(accounts),
         ),
         Table(
             "Latency",
@@ -223,25 +226,20 @@ def _frame_by_frame(timeline: Timeline) -> list[dict[str, float | int | None]]:
     return rows
 
 
-def _accounts(frames: Mapping[str, int]) -> str:
+def losses(frames: Mapping[str, int]) -> list[str]:
+    """Return a sentence for each way in which frames were lost, of `frames` in a report."""
     sentences = []
     if frames["lost_before_the_detector"]:
         sentences.append(
-            "frames that were played and never reached the detector (its input is best effort): "
-            f"{frames['lost_before_the_detector']}"
+            "Frames that were played and never reached the detector (its input is best effort): "
+            f"{frames['lost_before_the_detector']}."
         )
     if frames["unaccounted_for"]:
         sentences.append(
-            f"the recording is not complete: of the frames that came in "
-            f"{frames['unaccounted_for']} are neither out, dropped nor failed"
+            "The recording is not complete: of the frames that came in "
+            f"{frames['unaccounted_for']} are neither out, dropped nor failed."
         )
-    else:
-        sentences.append("every frame that came in is out, dropped or failed")
-    return _sentence("; ".join(sentences))
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return sentences
 
 
 def _cells(percentiles: Mapping[str, float] | None) -> tuple[str, ...]:

@@ -3,8 +3,6 @@
 
 """One picture of one frame: what RViz shows of the detector, side by side."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

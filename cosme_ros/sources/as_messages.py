@@ -3,8 +3,6 @@
 
 """Any source of frames as messages: those of a bag, or the images of all else as one topic."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 

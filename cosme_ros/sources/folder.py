@@ -3,10 +3,9 @@
 
 """A folder of images, in the natural order of their names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +21,7 @@ _STAMP = re.compile(r"[1-9][0-9]{8,18}")
 _LATEST = (1 << 31) * 1_000_000_000 - 1  # nanoseconds that builtin_interfaces/Time can hold
 
 
-class FolderSource:
+class FolderSource(AbstractContextManager["FolderSource"]):
     """The images directly in a folder.
 
     A file that is named by a stamp in nanoseconds has this stamp; all others are `frame_rate`
@@ -53,9 +52,6 @@ class FolderSource:
                 "folder of images, a rosbag2 bag, a video file or a camera is right"
             )
         self.count: int | None = len(self._files)
-
-    def __enter__(self) -> FolderSource:
-        return self
 
     def __exit__(self, *_: object) -> None:
         pass

@@ -3,11 +3,9 @@
 
 """What every source of frames gives."""
 
-from __future__ import annotations
-
-from collections.abc import Generator
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -38,27 +36,36 @@ class SourceFrame:
     label_names: tuple[str, ...] = ()
 
 
-class FrameSource(Protocol):
+class Frame(Protocol):
+    """What frames of every source have."""
+
+    @property
+    def index(self) -> int:
+        """Return the number, counted from 0."""
+
+    @property
+    def stamp(self) -> int:
+        """Return the stamp, nanoseconds."""
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """Return the image, uint8 [H, W, 3] BGR."""
+
+
+class FrameSource(AbstractContextManager["FrameSource"], Protocol):
     """An open source: a context manager.
 
     Attributes:
         name: for people, for example the name of the file.
-        count: of its frames, as far as it is known beforehand; None for a live source.
         live: whether frames come in real time, and those that nobody takes are lost.
     """
 
     name: str
-    count: int | None
     live: bool
 
-    def read(self) -> Generator[SourceFrame, None, None]:
-        """Yield the frames in order. Raises SourceError where reading cannot go on."""
+    @property
+    def count(self) -> int | None:
+        """Return the number of frames, as far as it is known beforehand; None if live."""
 
-    def __enter__(self) -> FrameSource: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def read(self) -> Iterator[Frame]:
+        """Yield the frames in order. Raises BagError or SourceError where it cannot go on."""

@@ -3,12 +3,10 @@
 
 """Labelled frames from a bag, a folder of images or a video file: one interface for all."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from cosme_ros.bags.labelled_frames import (
     LABEL_SUFFIX,
@@ -16,18 +14,16 @@ from cosme_ros.bags.labelled_frames import (
     BagFrames,
     LabelReader,
     LabelSettings,
-    size_warning,
+    Report,
 )
-from cosme_ros.bags.reading import TYPES, BagError
-from cosme_ros.sources.interface import FRAME_RATE, FrameSource, SourceError, SourceFrame
-from cosme_ros.sources.opening import is_read_as_bag, open_source
-from cosme_ros.sources.video import VIDEO_DEVICE
+from cosme_ros.bags.reading import header_of
+from cosme_ros.sources.folder import FolderSource
+from cosme_ros.sources.interface import FRAME_RATE, SourceError, SourceFrame
+from cosme_ros.sources.opening import is_read_as_bag, open_images
+from cosme_ros.sources.video import VIDEO_DEVICE, VideoSource
 
 FRAME_ID = "camera"
 """Of the headers of frames that come without one."""
-
-Report = Callable[[str, str], None]
-"""Takes the kind of a warning and its sentence."""
 
 
 class LabelledFrames(AbstractContextManager["LabelledFrames"], Protocol):
@@ -50,14 +46,14 @@ class LabelledFrames(AbstractContextManager["LabelledFrames"], Protocol):
         """Return every value that the labels read so far hold, rising."""
 
 
-class SourceFrames:
+class SourceFrames(AbstractContextManager["SourceFrames"]):
     """The frames of a folder of images or a video file, with the labels of a label folder.
 
     The label of an image file has the name of the image. The label of a frame of a video is named
     by the index of the frame, counted from 0, or by its stamp in nanoseconds.
 
     Args:
-        source: no bag; is closed with this.
+        source: is closed with this.
         path: of the source.
         labels: of which the folder is used.
         report: takes warnings.
@@ -67,7 +63,12 @@ class SourceFrames:
     label_topic = ""
 
     def __init__(
-        self, source: FrameSource, path: Path, *, labels: LabelSettings, report: Report
+        self,
+        source: FolderSource | VideoSource,
+        path: Path,
+        *,
+        labels: LabelSettings,
+        report: Report,
     ) -> None:
         self._source = source
         self._labels = labels
@@ -80,9 +81,6 @@ class SourceFrames:
                 f"there is no label topic '{labels.topic}', because {path.name} is no bag: give "
                 "labels with --label-folder; it is evaluated without labels",
             )
-
-    def __enter__(self) -> SourceFrames:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._source.__exit__(None, None, None)
@@ -118,14 +116,9 @@ class SourceFrames:
         return self._reader.held()
 
     def _with_label(self, frame: SourceFrame) -> BagFrame:
-        label = None
-        try:
-            label = self._reader.of_folder(frame.label_names)
-        except BagError as error:
-            self._report("label", f"the label of frame {frame.index} is left out: {error}")
-        if label is not None and (warning := size_warning(label, frame.image)):
-            self._report("size of labels", warning)
-        header = _header(frame.stamp)
+        name = f"frame {frame.index}"
+        label = self._reader.label_of(frame.image, name, frame.label_names, self._report)
+        header = header_of(frame.stamp, FRAME_ID)
         return BagFrame(frame.index, frame.stamp, frame.stamp, header, frame.image, label)
 
 
@@ -163,14 +156,9 @@ def open_labelled_frames(
     try:
         if is_read_as_bag(path):
             return BagFrames(path, image_topic=image_topic, labels=labels, report=report)
-        source = open_source(
-            str(path), frame_rate=frame_rate, report=lambda sentence: report("image", sentence)
+        source = open_images(
+            path, frame_rate=frame_rate, report=lambda sentence: report("image", sentence)
         )
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error}") from error
     return SourceFrames(source, path, labels=labels, report=report)
-
-
-def _header(stamp: int) -> Any:
-    time = TYPES.types["builtin_interfaces/msg/Time"](*divmod(stamp, 1_000_000_000))
-    return TYPES.types["std_msgs/msg/Header"](stamp=time, frame_id=FRAME_ID)

@@ -3,14 +3,12 @@
 
 """Recognise the kind of a source, so that a user need not give it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 
+from cosme_ros.bags.labelled_frames import BagFrames, LabelSettings
 from cosme_ros.bags.metadata import METADATA
 from cosme_ros.bags.recognition import is_bag
-from cosme_ros.sources.bag import BagSource
 from cosme_ros.sources.folder import SUFFIXES, FolderSource
 from cosme_ros.sources.interface import FRAME_RATE, FrameSource, SourceError
 from cosme_ros.sources.video import VIDEO_DEVICE, VideoSource
@@ -36,6 +34,7 @@ def open_source(
         The open source, a context manager.
 
     Raises:
+        BagError: a bag that cannot be read, or has no images.
         SourceError: there is nothing of the kind.
     """
     if "://" in text or text.startswith(VIDEO_DEVICE):
@@ -47,10 +46,22 @@ def open_source(
             "address of a stream is right"
         )
     if is_read_as_bag(path):
-        return BagSource(path, image_topic=image_topic, report=report)
+        return BagFrames(
+            path,
+            image_topic=image_topic,
+            labels=LabelSettings(topic=""),
+            report=lambda _kind, sentence: report(sentence),
+        )
+    return open_images(path, frame_rate=frame_rate, report=report)
+
+
+def open_images(
+    path: Path, *, frame_rate: float, report: Callable[[str], object]
+) -> FolderSource | VideoSource:
+    """Open a folder of images or a video file; arguments and errors as of `open_source`."""
     if path.is_dir():
         return FolderSource(path, frame_rate=frame_rate, report=report)
-    return VideoSource(text, live=False, report=report)
+    return VideoSource(str(path), live=False, report=report)
 
 
 def is_read_as_bag(path: Path) -> bool:

@@ -3,11 +3,10 @@
 
 """Video files, cameras and network streams, by PyAV (FFmpeg)."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ VIDEO_DEVICE = "/dev/video"
 _STREAM_OPTIONS = {"rtsp_transport": "tcp", "timeout": "5000000"}  # microseconds
 
 
-class VideoSource:
+class VideoSource(AbstractContextManager["VideoSource"]):
     """A video file, `/dev/videoN`, or the address of a stream such as rtsp://camera/front.
 
     Images are turned as the file says they are to be shown. Of a live source the newest image is
@@ -56,9 +55,6 @@ class VideoSource:
         self._stream.thread_type = "AUTO"
         self.count: int | None = None if live else (self._stream.frames or None)
         self._began: int | None = None
-
-    def __enter__(self) -> VideoSource:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._container.close()

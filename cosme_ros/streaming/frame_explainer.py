@@ -3,8 +3,6 @@
 
 """Explains the obstacles of a frame: in a few words with every frame, in full when asked."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -9,11 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.geometry.obstacle_position import (
-    GroundGeometry,
-    ObstaclePosition,
-    locate_obstacles,
-)
+from cosme_ros.geometry.obstacle_position import GroundGeometry, ObstaclePosition, locate_obstacles
 from cosme_ros.health.state import NO_HEALTH, FrameHealth, HealthState
 from cosme_ros.inference.detector import Detection
 from cosme_ros.postprocessing.obstacle_decision import (

@@ -3,8 +3,6 @@
 
 """One frame's way: decode, detect, outputs. What the node calls, without ROS."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from cosme_ros.messages.images import BgrImage, decode_compressed, decode_image
 from cosme_ros.missing_packages import MissingPackageError
 from cosme_ros.parameters import ParameterError, Settings, check_together
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, obstacle_rule
-from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask
+from cosme_ros.postprocessing.static_mask import StaticMask, load_static_mask, visible_values
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.diagnostics import Configured
 from cosme_ros.streaming.frame_explainer import FrameExplainer
@@ -78,8 +76,9 @@ class FramePipeline:
         self.adaptation = adaptation
         """What was marked as normal; None where nothing can be marked."""
         self._adapted = 0
-        self._static_mask = _static_mask(settings)
-        self._choices = _choices(settings, bundle, self._static_mask)
+        self.static_mask = _static_mask(settings)
+        """None where all of the image is looked at."""
+        self._choices = _choices(settings, bundle, self.static_mask)
         self._drift = drift_reference(bundle.calibration)
         self._health_reference = health_reference(bundle.manifest["calibration"])
         compressed = settings.image_transport == "compressed"
@@ -96,11 +95,6 @@ class FramePipeline:
         return self._choices.settings
 
     @property
-    def static_mask(self) -> StaticMask | None:
-        """Return the static mask; None where all of the image is looked at."""
-        return self._static_mask
-
-    @property
     def overlaps(self) -> bool:
         """Return whether a frame's outputs are made in parallel to the next frame's networks."""
         choice = self.settings.overlap
@@ -108,22 +102,24 @@ class FramePipeline:
 
     def configured(self) -> Configured:
         """Return the configuration that /diagnostics shows."""
+        settings, mask = self.settings, self.static_mask
+        needed = f"{settings.alarm_min_seen} of {settings.alarm_window}"
         return Configured(
             bundle=f"{self.bundle.name} ({self.bundle.path})",
             provider=self.detector.provider,
-            false_positive_rate=self.settings.false_positive_rate,
+            false_positive_rate=settings.false_positive_rate,
             threshold=self.detector.threshold,
             drift=self._drift,
-            not_looked_at=0.0 if self._static_mask is None else self._static_mask.hidden_share,
+            not_looked_at=0.0 if mask is None else mask.hidden_share,
             marks=0 if self.adaptation is None else len(self.adaptation.marks),
-            stall_warning=self.settings.stall_warning,
-            stall_error=self.settings.stall_error,
-            alarm_rule=_alarm_rule(self.settings),
+            stall_warning=settings.stall_warning,
+            stall_error=settings.stall_error,
+            alarm_rule=needed if settings.alarm_min_seen > 1 else "",
         )
 
     def change(self, settings: Settings) -> None:
         """Let the next frame be worked on by other settings. Raises ParameterError."""
-        choices = _choices(settings, self.bundle, self._static_mask)
+        choices = _choices(settings, self.bundle, self.static_mask)
         rate = choices.settings.false_positive_rate
         self.detector.threshold = self.bundle.calibration.threshold(rate)
         self._choices = choices
@@ -160,11 +156,12 @@ class FramePipeline:
             for stream in self._streams.values():
                 stream.reset()
         detection = self._streams[camera].detect(image, stamp)
+        visible = visible_values(detection.raw_score_grid, self.static_mask)
+        spread = score_spread(visible, self._drift)
+        frame = DetectedFrame(image, detection, spread, choices, camera, stamp)
         if adaptation is not None:
-            adaptation.remember(RecentFrame(camera, stamp, image, detection, choices.rule))
-        mask, grid = self._static_mask, detection.raw_score_grid
-        spread = score_spread(grid if mask is None else mask.values_of(grid), self._drift)
-        return DetectedFrame(image, detection, spread, choices, camera, stamp)
+            adaptation.remember(frame.as_recent())
+        return frame
 
     def outputs(
         self,
@@ -186,7 +183,7 @@ class FramePipeline:
             frame.image,
             frame.detection.grids,
             input_size=self.bundle.input_size,
-            static_mask=self._static_mask,
+            static_mask=self.static_mask,
         )
         health = self._health[frame.camera].update(measures, frame.stamp)
         self._newest[frame.camera] = (frame, health)
@@ -282,13 +279,6 @@ def _trackers(settings: Settings) -> dict[str, ObstacleTracker]:
         }
     except MissingPackageError as error:
         raise ParameterError(f"parameter 'tracking' is true, and: {error}") from error
-
-
-def _alarm_rule(settings: Settings) -> str:
-    """Return which frames an alarm needs, for people; empty where it needs one."""
-    if settings.alarm_min_seen == 1:
-        return ""
-    return f"{settings.alarm_min_seen} of {settings.alarm_window}"
 
 
 def _choices(settings: Settings, bundle: Bundle, static_mask: StaticMask | None) -> _Choices:

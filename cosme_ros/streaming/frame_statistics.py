@@ -6,7 +6,7 @@
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
 import numpy as np
@@ -28,9 +28,32 @@ class Percentiles:
     p99: float
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """All frames received are processed, dropped, late, failed, waiting or under way.
+@dataclass
+class FrameCounts:
+    """All frames received are processed, dropped, late, failed, waiting or under way."""
+
+    received: int = 0
+    processed: int = 0
+    dropped: int = 0
+    late: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    waiting: int = 0
+    under_way: int = 0
+    masks_withheld: int = 0
+    unconfirmed: int = 0
+    """Obstacles of the newest frame that are not published, because an alarm needs more frames."""
+    unconfirmed_frames: int = 0
+    """Frames that had such obstacles."""
+    health: FrameHealth = NO_HEALTH
+    """Of the newest frame."""
+    out_of_domain: int = 0
+    """Frames whose mask was withheld for it."""
+
+
+@dataclass(kw_only=True)
+class Snapshot(FrameCounts):
+    """The counts at a moment, with rates and latencies of late.
 
     `pending_age` is how long, in seconds, frames have been waiting or under way without any frame
     being processed, failed or late; 0.0 where none waits or is under way. It grows for as long as
@@ -41,15 +64,7 @@ class Snapshot:
     `arrival_gap` is the time between one frame's arrival and the next.
     """
 
-    received: int
-    processed: int
-    dropped: int
-    late: int
-    failed: dict[str, int]
-    waiting: int
-    under_way: int
     pending_age: float
-    masks_withheld: int
     input_rate: float
     output_rate: float
     arrival_gap: Percentiles | None
@@ -62,14 +77,6 @@ class Snapshot:
     recent_late: int
     recent_failures: dict[str, int]
     recent_masks_withheld: int
-    unconfirmed: int = 0
-    """Obstacles of the newest frame that are not published, because an alarm needs more frames."""
-    unconfirmed_frames: int = 0
-    """Frames that had such obstacles."""
-    health: FrameHealth = NO_HEALTH
-    """Of the newest frame."""
-    out_of_domain: int = 0
-    """Frames whose mask was withheld for it."""
 
 
 @dataclass(frozen=True)
@@ -119,21 +126,10 @@ class FrameStatistics:
         self._lock = threading.Lock()
         self._started = clock()
         self._last_input = self._started
-        self._received = 0
-        self._processed = 0
-        self._dropped = 0
-        self._late = 0
-        self._waiting = 0
-        self._under_way = 0
+        self._counts = FrameCounts()
         self._pending_since: float | None = None
         self._failing_since: float | None = None
         self._failing_until = 0.0
-        self._masks_withheld = 0
-        self._unconfirmed = 0
-        self._unconfirmed_frames = 0
-        self._out_of_domain = 0
-        self._health = NO_HEALTH
-        self._failed: Counter[str] = Counter()
         self._inputs: deque[tuple[float, None]] = deque()
         self._outputs: deque[tuple[float, Processed]] = deque()
         self._misses: deque[tuple[float, None]] = deque()
@@ -142,8 +138,8 @@ class FrameStatistics:
     def receive(self) -> None:
         """Count a frame that has arrived and now waits."""
         with self._lock:
-            self._received += 1
-            self._waiting += 1
+            self._counts.received += 1
+            self._counts.waiting += 1
             self._last_input = self._clock()
             if self._pending_since is None:
                 self._pending_since = self._last_input
@@ -153,35 +149,35 @@ class FrameStatistics:
     def drop(self) -> None:
         """Count a waiting frame that was displaced by a newer one, or by the end."""
         with self._lock:
-            self._waiting -= 1
-            self._dropped += 1
+            self._counts.waiting -= 1
+            self._counts.dropped += 1
             self._forget_pending()
 
     def miss(self) -> None:
         """Count a waiting frame that was older than the deadline when it was taken."""
         with self._lock:
-            self._waiting -= 1
-            self._late += 1
+            self._counts.waiting -= 1
+            self._counts.late += 1
             self._misses.append((self._end_one(), None))
 
     def begin(self) -> None:
         """Count a waiting frame as under way."""
         with self._lock:
-            self._waiting -= 1
-            self._under_way += 1
+            self._counts.waiting -= 1
+            self._counts.under_way += 1
 
     def abandon(self) -> None:
         """Count a frame under way that the end of processing interrupted."""
         with self._lock:
-            self._under_way -= 1
-            self._dropped += 1
+            self._counts.under_way -= 1
+            self._counts.dropped += 1
             self._forget_pending()
 
     def fail(self, reason: str) -> None:
         """Count a frame under way that failed for `reason`."""
         with self._lock:
-            self._under_way -= 1
-            self._failed[reason] += 1
+            self._counts.under_way -= 1
+            self._counts.failed[reason] += 1
             now = self._end_one()
             self._failures.append((now, reason))
             if reason == UNEXPECTED:
@@ -192,13 +188,13 @@ class FrameStatistics:
     def process(self, frame: Processed) -> None:
         """Count a frame under way that is processed."""
         with self._lock:
-            self._under_way -= 1
-            self._processed += 1
-            self._masks_withheld += frame.mask_withheld
-            self._unconfirmed = frame.unconfirmed
-            self._unconfirmed_frames += frame.unconfirmed > 0
-            self._out_of_domain += frame.out_of_domain
-            self._health = frame.health
+            self._counts.under_way -= 1
+            self._counts.processed += 1
+            self._counts.masks_withheld += frame.mask_withheld
+            self._counts.unconfirmed = frame.unconfirmed
+            self._counts.unconfirmed_frames += frame.unconfirmed > 0
+            self._counts.out_of_domain += frame.out_of_domain
+            self._counts.health = frame.health
             self._failing_since = None
             self._outputs.append((self._end_one(), frame))
 
@@ -213,8 +209,8 @@ class FrameStatistics:
         """Return whether results come, without the cost of `snapshot`."""
         with self._lock:
             return Progress(
-                processed=self._processed,
-                failed=sum(self._failed.values()),
+                processed=self._counts.processed,
+                failed=sum(self._counts.failed.values()),
                 pending_age=self._pending_age(self._clock()),
                 failing_age=0.0
                 if self._failing_since is None
@@ -230,15 +226,8 @@ class FrameStatistics:
             frames = [frame for _, frame in self._outputs]
             stamped = [f.stamp_latency for f in frames if f.stamp_latency is not None]
             return Snapshot(
-                received=self._received,
-                processed=self._processed,
-                dropped=self._dropped,
-                late=self._late,
-                failed=dict(self._failed),
-                waiting=self._waiting,
-                under_way=self._under_way,
+                **{**vars(self._counts), "failed": self._counts.failed.copy()},
                 pending_age=self._pending_age(now),
-                masks_withheld=self._masks_withheld,
                 input_rate=len(self._inputs) / span,
                 output_rate=len(frames) / span,
                 arrival_gap=percentiles(np.diff([arrived for arrived, _ in self._inputs])),
@@ -251,10 +240,6 @@ class FrameStatistics:
                 recent_late=len(self._misses),
                 recent_failures=dict(Counter(reason for _, reason in self._failures)),
                 recent_masks_withheld=sum(f.mask_withheld for f in frames),
-                unconfirmed=self._unconfirmed,
-                unconfirmed_frames=self._unconfirmed_frames,
-                health=self._health,
-                out_of_domain=self._out_of_domain,
             )
 
     def _end_one(self) -> float:
@@ -268,7 +253,7 @@ class FrameStatistics:
         return 0.0 if self._pending_since is None else now - self._pending_since
 
     def _forget_pending(self) -> None:
-        if self._waiting + self._under_way == 0:
+        if self._counts.waiting + self._counts.under_way == 0:
             self._pending_since = None
 
     def _span(self, now: float) -> float:

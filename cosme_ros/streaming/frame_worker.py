@@ -7,8 +7,6 @@ A frame is worked on in two steps: `detect`, the networks, and `finish`, all tha
 it is published. One thread does both, or a second finishes while the first is at the next frame.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping
 from queue import SimpleQueue

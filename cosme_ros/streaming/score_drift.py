@@ -9,8 +9,6 @@ the same score at every pixel, mean a network that gives nothing or a camera tha
 such frames look clear, and are unknown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

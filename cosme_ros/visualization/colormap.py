@@ -7,8 +7,6 @@ The colours are Matplotlib's `inferno`, perceptually uniform: lightness rises st
 order is seen by the colour-blind too, and on a black and white print.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -3,8 +3,6 @@
 
 """An explained obstacle as a picture: where it is, its score's parts, the nearest prototypes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2
@@ -52,14 +50,8 @@ def explanation_picture(
     left = _WIDTH // 2 - _MARGIN
     frame = image.copy()
     cv2.polylines(frame, [line], True, ALARM_COLOUR, max(1, round(image.shape[1] / 320)))
-    frame = np.asarray(
-        cv2.resize(
-            frame,
-            (left, round(image.shape[0] * left / image.shape[1])),
-            interpolation=cv2.INTER_AREA,
-        ),
-        np.uint8,
-    )
+    size = (left, round(image.shape[0] * left / image.shape[1]))
+    frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
     close = _close_view(image, explanation)
     height = 40 + len(frame) + _MARGIN + _CLOSE + _MARGIN
     picture = np.full((height, _WIDTH, 3), _PAPER, np.uint8)
@@ -88,8 +80,7 @@ def _close_view(image: Picture, explanation: Explanation) -> Picture:
 def _draw_parts(picture: Picture, explanation: Explanation, x: int, y: int) -> int:
     """Draw a bar for each part of the score; returns the row below."""
     peak = explanation.obstacle.peak_score
-    lines = [f"score {peak:.1f} alarm lines, made of"]
-    y = _line(picture, lines[0], x, y, ink=_INK)
+    y = _line(picture, f"score {peak:.1f} alarm lines, made of", x, y, ink=_INK)
     room = _WIDTH - x - _MARGIN
     for contribution in explanation.contributions:
         y = _line(picture, contribution.part, x, y, ink=_INK)

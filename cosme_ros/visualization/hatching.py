@@ -3,8 +3,6 @@
 
 """How every picture shows what was not looked at: dark, with light diagonal lines."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

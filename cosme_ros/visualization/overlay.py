@@ -3,8 +3,6 @@
 
 """A frame with its scores and obstacles on it, as the node publishes it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2
@@ -144,11 +142,7 @@ def draw_outlines(picture: np.ndarray, lines: Sequence[np.ndarray], unit: float)
 def _draw_label(
     picture: np.ndarray, text: str, line: np.ndarray, unit: float, taken: Sequence[Box]
 ) -> list[Box]:
-    """Draw dark letters on the outline's colour, above the outline or, if covered, inside it.
-
-    Returns:
-        The box of the letters; nothing where they would hide another or be cut off.
-    """
+    """Draw dark letters above an outline or, if covered, inside it; none where they do not fit."""
     pad = round(3 * unit)
     width, height = text_width(text, unit) + 2 * pad, text_height(unit) + 2 * pad
     y = int(line[:, 1].min())
@@ -169,13 +163,7 @@ def _draw_label(
 def _draw_status(
     picture: np.ndarray, caption: str, notes: Sequence[str], unit: float, *, unknown: bool
 ) -> list[Box]:
-    """Draw lines in the upper left corner, the notes smaller; none in a small picture.
-
-    They are dark on amber where it is unknown whether there are obstacles: that is no clear road.
-
-    Returns:
-        The boxes of the lines.
-    """
+    """Draw lines in the upper left corner, the notes smaller; none in a small picture."""
     margin = round(5 * unit)
     lines = [(caption, 1.2), *((note, 0.8) for note in notes if note)]
     # A note that does not fit is left out: the caption is what must be seen.
@@ -190,7 +178,7 @@ def _draw_status(
     if 2 * margin + width > picture.shape[1] or 2 * margin + height > picture.shape[0]:
         return []
     box = Box(margin, margin, width, height)
-    if unknown:
+    if unknown:  # whether there are obstacles: amber, for that is no clear road
         picture[box.top : box.top + height, box.left : box.left + width] = _AMBER
     else:
         draw_backdrop(picture, box)

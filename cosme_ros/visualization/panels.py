@@ -11,9 +11,9 @@ for all three kinds of colour blindness, and in lightness. The truth runs around
 so that neither hides the other where they agree.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -39,6 +39,7 @@ _RIM = (0, 0, 0)
 _NOT_JUDGED = 128
 _SMALLEST_UNIT = 0.85  # letters of fewer pixels are hard to read
 _GREY = 165  # of a frame, behind the scale of the heat map
+_QUALITY = 85  # of a JPEG
 _CLEAR, _OPAQUE = 0.25, 0.85
 """Heat begins to cover the frame at a score of _CLEAR, and from the alarm line on covers so much of
 it: what is ordinary stays a plain grey picture."""
@@ -167,18 +168,21 @@ def scaled(view: FrameView, width: int, height: int) -> FrameView:
     def resized(array: NDArray, interpolation: int) -> NDArray:
         return np.asarray(cv2.resize(array, (width, height), interpolation=interpolation))
 
-    def region(plane: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
-        return None if plane is None else resized(plane, cv2.INTER_NEAREST_EXACT)
+    def plane(array: NDArray) -> NDArray:
+        return resized(array.view(np.uint8), cv2.INTER_NEAREST_EXACT).view(array.dtype)
 
-    looked_at = None if view.looked_at is None else region(view.looked_at.view(np.uint8))
+    return _changed(view, resized(view.image, smooth), resized(view.score, cv2.INTER_LINEAR), plane)
 
-    return FrameView(
-        resized(view.image, smooth),
-        resized(view.score, cv2.INTER_LINEAR),
-        region(view.mask),
-        region(view.label),
-        None if looked_at is None else looked_at.view(np.bool_),
-    )
+
+def _changed(
+    view: FrameView,
+    image: NDArray[np.uint8],
+    score: NDArray[np.float32],
+    plane: Callable[[NDArray], NDArray],
+) -> FrameView:
+    """Return a view with this image and score, and `plane` of whichever other planes it has."""
+    planes = (view.mask, view.label, view.looked_at)
+    return FrameView(image, score, *(None if p is None else plane(p) for p in planes))
 
 
 def even(size: float) -> int:
@@ -241,12 +245,8 @@ def _enlarged(view: FrameView, focus: Region, side: int, unit: float) -> NDArray
     x = min(max(0, focus.x + (focus.width - size) // 2), width - size)
     y = min(max(0, focus.y + (focus.height - size) // 2), height - size)
     part = np.s_[y : y + size, x : x + size]
-    crop = FrameView(
-        view.image[part],
-        view.score[part],
-        None if view.mask is None else np.ascontiguousarray(view.mask[part]),
-        None if view.label is None else np.ascontiguousarray(view.label[part]),
-        None if view.looked_at is None else np.ascontiguousarray(view.looked_at[part]),
+    crop = _changed(
+        view, view.image[part], view.score[part], lambda p: np.ascontiguousarray(p[part])
     )
     return _outlined(scaled(crop, side, side), unit)
 
@@ -260,7 +260,7 @@ def title(
         caption: on the left.
         note: on the right, in softer ink.
         width: of the line in pixels.
-        unit: as `lettering.unit_of` means it.
+        unit: as `text.unit_of` means it.
         new_scene: whether it is to catch the eye.
 
     Returns:
@@ -295,7 +295,7 @@ def legend(
 
     Args:
         width: of the line in pixels.
-        unit: as `lettering.unit_of` means it.
+        unit: as `text.unit_of` means it.
         scale_at: where the scale of the heat map begins; None: right after the rest.
         judged: whether the truth is known.
         withheld: whether the obstacle mask was withheld.
@@ -362,7 +362,19 @@ def _strip(width: int, unit: float, margin: int, paper: tuple[int, int, int]) ->
     return np.full((even(text_height(unit) + 2 * margin), width, 3), paper, np.uint8)
 
 
-_QUALITY = 85
+def write_picture(file: Path, picture: NDArray[np.uint8], *, quality: int = _QUALITY) -> None:
+    """Write a PNG file, or a JPEG file of this quality.
+
+    Raises:
+        OSError: it cannot be written.
+        ValueError: its name ends otherwise.
+    """
+    try:
+        written = cv2.imwrite(str(file), picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error as error:
+        raise ValueError(f"{file} is no JPEG or PNG file's name: {error}") from error
+    if not written:
+        raise OSError(f"{file} cannot be written")
 
 
 def jpeg(picture: NDArray[np.uint8]) -> bytes:

@@ -6,7 +6,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class VideoFile:
+class VideoFile(AbstractContextManager["VideoFile"]):
     """A video of pictures of one size; later ones of another size are brought to it.
 
     A context manager; the file is complete when it is left. It is made with the first picture.
@@ -29,9 +29,6 @@ class VideoFile:
         self._rate = frames_a_second
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
-
-    def __enter__(self) -> "VideoFile":
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._writer is not None:

@@ -13,7 +13,7 @@ from cosme_ros.health.reference import health_reference
 from cosme_ros.health.state import FrameHealth, HealthState, HealthTracker
 from cosme_ros.inference.detector import Detection
 from cosme_ros.postprocessing.static_mask import StaticMask
-from cosme_ros.sources.interface import SourceFrame
+from cosme_ros.sources.interface import Frame
 from cosme_ros.streaming.frame_statistics import WINDOW
 from cosme_ros.streaming.score_drift import (
     ScoreSpread,
@@ -39,7 +39,7 @@ class Conditions:
         self._tracker = HealthTracker(health_reference(bundle.manifest["calibration"]))
         self._spreads: deque[tuple[int, ScoreSpread]] = deque()
 
-    def update(self, frame: SourceFrame, detection: Detection) -> tuple[FrameHealth, str]:
+    def update(self, frame: Frame, detection: Detection) -> tuple[FrameHealth, str]:
         """Return the health at the next frame, and what is wrong: a sentence, '' for nothing."""
         mask, grid = self._static_mask, detection.raw_score_grid
         spread = score_spread(grid if mask is None else mask.values_of(grid), self._reference)

@@ -3,8 +3,6 @@
 
 """The page of a WatchSession over HTTP: picture stream, state, slider. Nothing from the network."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from http import HTTPStatus
@@ -94,8 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._refuse(HTTPStatus.FORBIDDEN, f"open http://{_LOCAL[0]} instead")
         return False
 
-    def _answer(self, content: bytes, kind: str) -> None:
-        self.send_response(HTTPStatus.OK)
+    def _answer(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-store")
@@ -104,12 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: HTTPStatus, sentence: str) -> None:
         self.close_connection = True  # what else was sent is not read
-        content = json.dumps({"error": sentence}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        self._answer(json.dumps({"error": sentence}).encode(), "application/json", status)
 
     def _stream(self) -> None:
         self.send_response(HTTPStatus.OK)

@@ -3,8 +3,6 @@
 
 """A detector on the frames of a source, one after the other, and what a page shows of it."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque
@@ -20,7 +18,8 @@ from cosme_ros.health.state import FrameHealth
 from cosme_ros.inference.detector import Detection, Detector, ScoreFault
 from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
-from cosme_ros.sources.interface import SourceFrame
+from cosme_ros.postprocessing.static_mask import visible_values
+from cosme_ros.sources.interface import Frame
 from cosme_ros.streaming.camera_stream import CameraStream
 from cosme_ros.streaming.frame_outputs import RequestedOutputs, compute_outputs
 from cosme_ros.visualization.panels import jpeg
@@ -36,7 +35,7 @@ _APART = 2_000_000_000  # nanoseconds between two moments
 class Moment:
     """A frame and what was detected in it: what is drawn follows the threshold of now."""
 
-    frame: SourceFrame
+    frame: Frame
     seconds: float
     """Since the first frame."""
     detection: Detection
@@ -82,7 +81,7 @@ class WatchSession:
         self.rate = detector.bundle.calibration.rate(detector.threshold)
         """False-positive rate that the alarm threshold stands for now."""
 
-    def run(self, frames: Iterable[SourceFrame], *, live: bool, speed: float = 1.0) -> None:
+    def run(self, frames: Iterable[Frame], *, live: bool, speed: float = 1.0) -> None:
         """Detect in every frame; not faster than the frames' stamps, times `speed`.
 
         A live source sets the pace itself. Ends with the frames, or after `stop`.
@@ -179,12 +178,9 @@ class WatchSession:
                 self._changed.wait_for(lambda: self._ended, timeout=wait)
             return began if wait > 0 else time.monotonic() - due
 
-    def _show(
-        self, frame: SourceFrame, seconds: float, detection: Detection, started: float
-    ) -> None:
+    def _show(self, frame: Frame, seconds: float, detection: Detection, started: float) -> None:
         health, sentence = self._conditions.update(frame, detection)
-        grid, static_mask = detection.raw_score_grid, self._rule.static_mask
-        peak = float((grid if static_mask is None else static_mask.values_of(grid)).max())
+        peak = float(visible_values(detection.raw_score_grid, self._rule.static_mask).max())
         moment = Moment(frame, seconds, detection, health, peak)
         picture, state = self._drawn(moment)
         now = time.monotonic()
@@ -248,7 +244,7 @@ class WatchSession:
 
     def _note(
         self,
-        frame: SourceFrame,
+        frame: Frame,
         seconds: float,
         state: dict[str, Any],
         picture: bytes | None = None,

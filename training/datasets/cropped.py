@@ -6,7 +6,7 @@
 from functools import partial
 
 from training.datasets.interface import NamedSource, crop_to_aspect
-from training.datasets.mapped_frames import MappedLabelledFrames
+from training.datasets.mapped_labelled_frames import MappedLabelledFrames
 
 
 class Cropped(MappedLabelledFrames):

@@ -16,7 +16,7 @@ from cosme_ros.bags.recognition import is_bag
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from training.datasets.composited import CompositedAnomalies
 from training.datasets.interface import Entry, Kind, NamedSource
-from training.datasets.mapped_frames import MappedLabelledFrames
+from training.datasets.mapped_labelled_frames import MappedLabelledFrames
 from training.datasets.published import (
     camvid,
     cityscapes,

@@ -131,7 +131,8 @@ def test_planes_with_padded_rows_and_either_byte_order(tmp_path: Path, big_endia
 def test_a_plane_whose_size_does_not_fit_its_data_is_refused(tmp_path: Path) -> None:
     message = image_message(1, np.zeros((4, 4), np.uint8), "mono8")
     message.height = 5
-    refusal = pytest.raises(BagError, match="16 bytes and step 4, which does not fit 4x5 pixels")
+    sentence = r"data has 16 bytes, but 5 rows of step 4 \(mono8, 4x5\) are 20"
+    refusal = pytest.raises(BagError, match=sentence)
     with Bag(write_images(tmp_path / "bag", [(1, message)])) as opened, refusal:
         opened.plane(next(opened.messages(["/image"])), "mono8")
 

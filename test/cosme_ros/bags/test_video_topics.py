@@ -226,7 +226,7 @@ def test_a_sound_reader_passes_over_what_no_key_frame_comes_before(tmp_path, ima
 
 def test_a_sound_reader_refuses_damage(tmp_path, images):
     bag = write_video_bag(tmp_path / "bag", images, STAMPS, change=cut(6, 40))
-    with pytest.raises(BagError, match="is damaged: FFmpeg refuses it: Invalid data"):
+    with pytest.raises(BagError, match="cannot be used: FFmpeg refuses it: Invalid data"):
         list(read_frames(bag, VIDEO_TOPIC))
 
 

@@ -202,8 +202,8 @@ def test_what_was_found_before_the_end_is_drawn(
     ("options", "sentence"),
     [
         (("--frames", "2,6"), "--frames names 6, but /"),
-        (("--image-topic", "/nothing"), "there is no topic '/nothing'; bag "),
-        (("--image-topic", "/camera/camera_info"), "but pictures are"),
+        (("--image-topic", "/nothing"), "has no topic '/nothing'. It has"),
+        (("--image-topic", "/camera/camera_info"), "but must be"),
         (("--false-positive-rate", "1e-8"), "is 1e-08; this bundle was calibrated for"),
         (("--bundle", "/nowhere"), "/nowhere"),
     ],

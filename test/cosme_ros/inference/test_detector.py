@@ -253,14 +253,14 @@ def test_another_aspect_is_told_once_a_size(
     for _ in range(3):
         wide.detect(street_frame(320, 640))
     (record,) = caplog.records
-    assert "640 x 320 pixels, and bundle tiny was fitted to 96 x 64" in record.getMessage()
+    assert "640x320 pixels, and bundle tiny was fitted to 96x64" in record.getMessage()
     assert "by a factor of 0.75" in record.getMessage()
-    assert "to their middle 480 x 320" in record.getMessage()
+    assert "to their middle 480x320" in record.getMessage()
     caplog.clear()
     wide.detect(street_frame(200, 600))  # of another camera
     wide.detect(street_frame(320, 640))
     (record,) = caplog.records
-    assert "600 x 200 pixels" in record.getMessage()
+    assert "600x200 pixels" in record.getMessage()
     caplog.clear()
     alike = Detector(bundle, provider="cpu")
     alike.detect(street_frame(400, 620))  # 3 % wider than 96 x 64

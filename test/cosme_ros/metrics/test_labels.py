@@ -62,7 +62,7 @@ def test_messages_that_are_no_labels():
     assert reason(ids_of_message, message("mono8", IDS), max_pixels=5) == "too many pixels"
     longer = message("mono8", IDS)
     longer.data = np.append(longer.data, 0)
-    assert reason(ids_of_message, longer) == "size and data"
+    assert reason(ids_of_message, longer) == "too much data"
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

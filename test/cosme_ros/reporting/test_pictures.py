@@ -8,8 +8,9 @@ import numpy as np
 from helpers.small_bag import label, picture
 
 from cosme_ros.bags.scenes import Scene
+from cosme_ros.evaluation.drive_video import DriveVideo
 from cosme_ros.replay.recording import Output
-from cosme_ros.reporting.pictures import ChosenFrame, DriveVideo, draw_chosen
+from cosme_ros.reporting.pictures import ChosenFrame, draw_chosen, view_of
 from cosme_ros.visualization.panels import Region
 
 
@@ -38,9 +39,10 @@ def frames_of(video: Path) -> list[np.ndarray]:
 
 def test_every_frame_is_in_the_video_and_a_cut_catches_the_eye(tmp_path: Path) -> None:
     scenes = [Scene(number, 2, "fog", 0) for number in (1, 2)]
-    with DriveVideo(tmp_path, 10.0) as video:
+    view = view_of(output(0))
+    with DriveVideo(tmp_path / "drive.webm", 10.0) as video:
         for index in range(40):
-            video.add(index, 0.1 * index, output(0), scenes[index >= 20])
+            video.add(view, 100_000_000 * index, scenes[index >= 20], f"frame {index}")
     frames = frames_of(tmp_path / "drive.webm")
     assert len(frames) == 40
     # Its line of text is dark for the first 1.5 s of a scene, and light for the rest of it.
@@ -49,8 +51,8 @@ def test_every_frame_is_in_the_video_and_a_cut_catches_the_eye(tmp_path: Path) -
 
 
 def test_without_scenes_no_caption_catches_the_eye(tmp_path: Path) -> None:
-    with DriveVideo(tmp_path, 10.0) as video:
-        video.add(0, 0.0, output(0), None)
+    with DriveVideo(tmp_path / "drive.webm", 10.0) as video:
+        video.add(view_of(output(0)), 0, None, "")
     assert frames_of(tmp_path / "drive.webm")[0][:4].mean() > 200
 
 

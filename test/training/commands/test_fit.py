@@ -92,7 +92,7 @@ def test_detector_computes_what_the_network_does(fitted):
     grids = detection._grids["mulmem"]
     # float32 through a score of 1 - cosine, of three layers multiplied.
     np.testing.assert_allclose(grids, mulmem[0, 0].numpy(), rtol=1e-3, atol=1e-5)
-    np.testing.assert_array_equal(detection._class_grid, logits[0].argmax(0).numpy())
+    np.testing.assert_array_equal(detection.class_grid, logits[0].argmax(0).numpy())
 
 
 def test_scores_are_on_the_grid_of_lh_and_finite(fitted):
