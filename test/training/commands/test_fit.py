@@ -89,7 +89,7 @@ def test_detector_computes_what_the_network_does(fitted):
             bank = torch.from_numpy(load_bundle(fitted[1]).banks[f"bank_{layer}"]).double()
             score = (1 - (bank @ unit).amax(dim=0)).clamp(min=0).reshape(1, 1, *features.shape[2:])
             mulmem *= interpolate(score, size=grid, mode="bilinear")
-    grids = detection._grids["mulmem"]
+    grids = detection.grids["mulmem"]
     # float32 through a score of 1 - cosine, of three layers multiplied.
     np.testing.assert_allclose(grids, mulmem[0, 0].numpy(), rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(detection.class_grid, logits[0].argmax(0).numpy())
