@@ -23,7 +23,14 @@ from training.layers import (
     generalist_layer,
 )
 from training.method.guided_settings import GuidedFilter
-from training.method.presets import METHODS, Standardisation, StudentKind, generalist_size
+from training.method.presets import (
+    ALONE,
+    DEFAULT,
+    METHODS,
+    Standardisation,
+    StudentKind,
+    generalist_size,
+)
 from training.run_logs import LogFormat, make_loggers
 
 
@@ -230,7 +237,7 @@ def fit(
             help="Pool only layers that are finer, to this stride in pixels of the network input, "
             "the generalist's too; the others stay on their own grid. 8 finds smaller things on "
             "some roads, for more time; 0 leaves it to --pooled. Default: 16, or 0 with --method "
-            "paper.",
+            "paper or --teacher none.",
         ),
     ] = None,
     smoothing: Annotated[
@@ -265,8 +272,7 @@ def fit(
         float | None,
         typer.Option(
             min=0.01,
-            help="Of each backward score; 2 where the teacher is weak. Default: 1, or 2 with "
-            "--teacher none, which has one backward score only.",
+            help="Of each backward score; 2 where the teacher is weak.",
         ),
     ] = None,
     standardisation: Annotated[
@@ -470,7 +476,8 @@ def fit(
 
     of_method = METHODS[method]
     alone = teacher == NO_TEACHER
-    usual_power = of_method.backward_power_alone if alone else of_method.backward_power
+    if alone and of_method is DEFAULT:
+        of_method = ALONE
     closed_form = (student or of_method.student) is StudentKind.RIDGE
     if alone and not closed_form:
         raise UsageError("--teacher none leaves nothing to imitate; it needs --student ridge")
@@ -549,7 +556,7 @@ def fit(
         smoothing=of_method.smoothing if smoothing is None else smoothing,
         guided=of_method.guided if guided is None else _guided(*guided),
         auxcon_power=of_method.auxcon_power if auxcon_power is None else auxcon_power,
-        backward_power=usual_power if backward_power is None else backward_power,
+        backward_power=of_method.backward_power if backward_power is None else backward_power,
         standardised=(standardisation or of_method.standardisation) is Standardisation.CLASS,
         half_weights=half_weights,
         prototype_pictures=prototype_pictures,

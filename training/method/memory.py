@@ -156,7 +156,8 @@ def pooled(
 
     Args:
         features: layer to float32 [N, C, h, w].
-        grid: (height, width); layers that are not finer stay as they are. None: the coarsest's.
+        grid: (height, width); layers that are not finer stay as they are, and the others come as
+            near to it as blocks of whole places do. None: the coarsest's.
 
     Returns:
         layer to float32 [N, C, h', w']. Where h' and w' do not divide h and w, the last rows and
@@ -168,11 +169,18 @@ def pooled(
         min(x.shape[2] for x in features.values()),
         min(x.shape[3] for x in features.values()),
     )
-    return {layer: _pooled_to(x, height, width) for layer, x in features.items()}
+    return {
+        layer: _pooled_to(x, height, width, nearest=grid is not None)
+        for layer, x in features.items()
+    }
 
 
-def _pooled_to(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    tall, wide = -(-x.shape[2] // height), -(-x.shape[3] // width)
+def _pooled_to(x: torch.Tensor, height: int, width: int, *, nearest: bool) -> torch.Tensor:
+    # The generalist's input may be 2.1 times the teacher's: blocks of 3 would be far too coarse.
+    tall, wide = (
+        max(1, int(size / wanted + 0.5)) if nearest else -(-size // wanted)
+        for size, wanted in zip(x.shape[2:], (height, width), strict=True)
+    )
     if tall == wide == 1:
         return x
     missing = (0, wide * width - x.shape[3], 0, tall * height - x.shape[2])

@@ -4,7 +4,7 @@
 """The method as the paper has it, and the one that measured better; `fit --method` chooses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from training.layers import EVALUATION_LAYERS, MEMORY_LAYERS, generalist_layer
@@ -40,7 +40,6 @@ class Method:
         backward_layers: that explain the generalist's features, each by itself; none for the
             paper's one way.
         backward_power: of each backward score in the product of Eq. 8.
-        backward_power_alone: the same where there is no teacher, and so one backward score only.
         memory_layers: L of Eq. 4.
         memory_stride: of `MemorySettings.stride`.
         layer_powers: layer to the power of its score in Eq. 4; 1 for the others.
@@ -55,7 +54,6 @@ class Method:
     auxcon_power: float
     backward_layers: tuple[str, ...] = ()
     backward_power: float = 1.0
-    backward_power_alone: float = 1.0
     memory_layers: tuple[str, ...] = MEMORY_LAYERS
     memory_stride: int | None = None
     layer_powers: Mapping[str, float] = field(default_factory=dict)
@@ -74,7 +72,6 @@ DEFAULT = Method(
     0.0,
     0.5,
     backward_layers=("c4", "c5"),
-    backward_power_alone=2.0,
     memory_layers=("c5", generalist_layer("c3"), generalist_layer("c4")),
     memory_stride=16,
     layer_powers={"c5": 0.5, generalist_layer("c4"): 2.0},
@@ -82,6 +79,14 @@ DEFAULT = Method(
     guided=GuidedFilter(radius=24.0, epsilon=3e-5),
 )
 """What docs/method.md measures."""
+
+ALONE = replace(
+    DEFAULT,
+    memory_layers=tuple(generalist_layer(layer) for layer in ("c3", "c4", "c5")),
+    memory_stride=None,
+    layer_powers={},
+)
+"""The default where there is no teacher."""
 
 GENERALIST_WIDTH = 1024
 """Pixels that the default generalist's input is wide at least: small things need them."""
