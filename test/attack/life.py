@@ -113,7 +113,8 @@ def soak(context: Context) -> Result:
         result.figures |= {"memory (MB)": round(megabytes[-1]), "slope (MB/h)": round(slope, 2)}
         # On a busy machine frames get lost on the way, or are dropped: the node counts those.
         result.check(answered >= sent / 10, f"{sent - answered} of {sent} frames have no answer")
-        result.check(answered == processed, f"{processed} frames were processed")
+        # An answer to a frame of the start may be late; none may be missing.
+        result.check(answered >= processed, f"{processed} frames were processed")
         result.check(camera.count(topics.FRAMES_FAILED) == 0, "frames failed")
         if seconds[-1] >= 1.5 * SETTLING_SECONDS:  # a shorter slope is noise
             result.check(slope < SLOPE_LIMIT, f"memory grows by {slope:.1f} MB an hour")
