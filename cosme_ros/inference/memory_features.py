@@ -3,7 +3,7 @@
 
 """The prototype banks of an open detector, and the features that MulMem compares with them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,11 +72,15 @@ def memory_features(
     single = {layer: outputs[layer][0] for layer in layers if layer in outputs}
     of_teacher = {layer: x for layer, x in single.items() if layer not in places}
     if method.get("pooled", False) and of_teacher:
-        height, width = method.get("memory_grid") or (
+        grid = method.get("memory_grid")
+        coarsest = (
             min(x.shape[1] for x in of_teacher.values()),
             min(x.shape[2] for x in of_teacher.values()),
         )
-        single |= {layer: _pooled(x, height, width) for layer, x in of_teacher.items()}
+        single |= {
+            layer: _pooled(x, grid or coarsest, exactly=grid is None)
+            for layer, x in of_teacher.items()
+        }
     return {
         layer: np.array(single[layer] if layer in single else outputs[GENERALIST][0, places[layer]])
         for layer in layers
@@ -92,12 +96,26 @@ def _generalist_places(manifest: Mapping[str, Any]) -> dict[str, slice]:
     return places
 
 
-def _pooled(feature: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Return means over whole blocks; where they do not divide, the last places are repeated."""
-    tall, wide = -(-feature.shape[1] // height), -(-feature.shape[2] // width)
+def _pooled(
+    feature: NDArray[np.float32], grid: Sequence[int], *, exactly: bool
+) -> NDArray[np.float32]:
+    """Return means over whole blocks; where they do not divide, the last places are repeated.
+
+    Blocks cover `grid` exactly, or are of the size that comes nearest to it.
+    """
+    sizes = list(zip(feature.shape[1:], grid, strict=True))
+    if exactly:
+        blocks = [-(-size // wanted) for size, wanted in sizes]
+        rows, columns = (
+            block * wanted - size for block, (size, wanted) in zip(blocks, sizes, strict=True)
+        )
+    else:
+        blocks = [max(1, round(size / wanted)) for size, wanted in sizes]
+        rows, columns = (-size % block for block, (size, _) in zip(blocks, sizes, strict=True))
+    tall, wide = blocks
     if tall == wide == 1:
         return feature
-    rows, columns = -feature.shape[1] % (tall * height), -feature.shape[2] % (wide * width)
     padded = np.pad(feature, ((0, 0), (0, rows), (0, columns)), mode="edge")
-    blocks = padded.reshape(len(feature), height, tall, width, wide)
-    return np.asarray(blocks.mean(axis=(2, 4)), np.float32)
+    count, height, width = padded.shape
+    cells = padded.reshape(count, height // tall, tall, width // wide, wide)
+    return np.asarray(cells.mean(axis=(2, 4)), np.float32)

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 from torch import nn
 
 from training.layers import generalist_layer
+from training.method.tensor_ops import block_means
 
 
 class Generalist(nn.Module):
@@ -94,24 +95,14 @@ def split_layers(features: torch.Tensor, places: Mapping[str, slice]) -> dict[st
 def on_grid(features: torch.Tensor, grid: Iterable[int]) -> torch.Tensor:
     """Bring features [N, C, h, w] to a grid; finer ones are averaged, not sampled.
 
-    Blocks of whole places are averaged where the grid is that of a coarser stride of the same
-    input, so that a place stays over the pixels that it is of; the last rows and columns are
-    repeated where the blocks do not divide. What is left is interpolated bilinearly.
+    What `block_means` leaves to the grid is interpolated bilinearly.
 
     Args:
         features: float32 [N, C, h, w].
         grid: (height, width).
     """
     height, width = grid
-    source_height, source_width = features.shape[2:]
-    if (source_height, source_width) == (height, width):
-        return features
-    tall, wide = max(1, round(source_height / height)), max(1, round(source_width / width))
-    if tall > 1 or wide > 1:
-        missing = (0, -source_width % wide, 0, -source_height % tall)
-        if any(missing):
-            features = F.pad(features, missing, mode="replicate")
-        features = F.avg_pool2d(features, (tall, wide))
+    features = block_means(features, (height, width))
     if tuple(features.shape[2:]) == (height, width):
         return features
     return F.interpolate(features, size=(height, width), mode="bilinear", align_corners=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
-from training.method.tensor_ops import channel_sum
+from training.method.tensor_ops import block_means, channel_sum
 
 MAXIMUM_MISSES = 20_000
 """Candidates in a row that bring nothing new, after which Algorithm 1 gives up filling K."""
@@ -156,8 +156,8 @@ def pooled(
 
     Args:
         features: layer to float32 [N, C, h, w].
-        grid: (height, width); layers that are not finer stay as they are, and the others come as
-            near to it as blocks of whole places do. None: the coarsest's.
+        grid: (height, width), to which `block_means` brings finer layers as near as it can; layers
+            that are not finer stay as they are. None: the coarsest's.
 
     Returns:
         layer to float32 [N, C, h', w']. Where h' and w' do not divide h and w, the last rows and
@@ -165,22 +165,15 @@ def pooled(
     """
     if not features:
         return {}
-    height, width = grid or (
-        min(x.shape[2] for x in features.values()),
-        min(x.shape[3] for x in features.values()),
-    )
-    return {
-        layer: _pooled_to(x, height, width, nearest=grid is not None)
-        for layer, x in features.items()
-    }
+    if grid is not None:
+        return {layer: block_means(x, grid) for layer, x in features.items()}
+    height = min(x.shape[2] for x in features.values())
+    width = min(x.shape[3] for x in features.values())
+    return {layer: _pooled_to(x, height, width) for layer, x in features.items()}
 
 
-def _pooled_to(x: torch.Tensor, height: int, width: int, *, nearest: bool) -> torch.Tensor:
-    # The generalist's input may be 2.1 times the teacher's: blocks of 3 would be far too coarse.
-    tall, wide = (
-        max(1, int(size / wanted + 0.5)) if nearest else -(-size // wanted)
-        for size, wanted in zip(x.shape[2:], (height, width), strict=True)
-    )
+def _pooled_to(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    tall, wide = -(-x.shape[2] // height), -(-x.shape[3] // width)
     if tall == wide == 1:
         return x
     missing = (0, wide * width - x.shape[3], 0, tall * height - x.shape[2])

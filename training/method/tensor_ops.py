@@ -1,11 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""Gaussian smoothing of a score map: neighbours on one thing should agree.
-
-In the manner of the smoothing that standardized max logit ends with (Jung et al., ICCV 2021,
-section 3.3 there), over all pixels.
-"""
+"""Averages over places of a map, and sums over its channels, in forms that export well."""
 
 import math
 
@@ -18,6 +14,9 @@ _DEVIATIONS = 3.0
 
 def smoothed(score: torch.Tensor, deviation: float) -> torch.Tensor:
     """Average every place with its neighbours; the map's edge is repeated outwards.
+
+    Neighbours on one thing should agree: in the manner of the smoothing that standardized max logit
+    ends with (Jung et al., ICCV 2021, section 3.3 there), over all pixels.
 
     Args:
         score: float32 [1, 1, h, w].
@@ -33,6 +32,30 @@ def smoothed(score: torch.Tensor, deviation: float) -> torch.Tensor:
     padded = F.pad(score, (reach, reach, reach, reach), mode="replicate")
     across = F.conv2d(padded, kernel.reshape(1, 1, 1, -1))
     return F.conv2d(across, kernel.reshape(1, 1, -1, 1))
+
+
+def block_means(features: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    """Average blocks of whole places, of the size that comes nearest to a coarser grid.
+
+    A place of the result stays over the pixels that it is of. The last rows and columns are
+    repeated where the blocks do not divide.
+
+    Args:
+        features: float32 [N, C, h, w].
+        grid: (height, width); along an axis that is not finer, places stay as they are.
+
+    Returns:
+        float32 [N, C, h', w'], h' and w' near to the grid's.
+    """
+    tall, wide = (
+        max(1, round(size / wanted)) for size, wanted in zip(features.shape[2:], grid, strict=True)
+    )
+    if tall == wide == 1:
+        return features
+    missing = (0, -features.shape[3] % wide, 0, -features.shape[2] % tall)
+    if any(missing):
+        features = F.pad(features, missing, mode="replicate")
+    return F.avg_pool2d(features, (tall, wide))
 
 
 def channel_sum(values: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,8 @@ import math
 
 import pytest
 
+from cosme_ros.inference.memory_features import memory_features
+
 torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402, N812 (torch's own customary name)
@@ -167,3 +169,24 @@ def test_no_similarity_of_all_places_and_prototypes_is_kept() -> None:
     with Recorder():
         memory.layer_score(random_features(places, 4, 2).T.reshape(1, 4, 128, 128), bank)
     assert max(sizes) == places * size // 16
+
+
+@pytest.mark.parametrize("grid", [None, (6, 8), (5, 7), (4, 5), (24, 32)])
+def test_the_vehicle_half_pools_as_the_graph_does(grid: tuple[int, int] | None) -> None:
+    # 13 and 17 are no multiples of any block.
+    features = {"c4": torch.randn(1, 3, 7, 9), "lh": torch.randn(1, 5, 13, 17)}
+    method = {"layers": list(features), "pooled": True}
+    if grid is not None:
+        method["memory_grid"] = list(grid)
+    outputs = {layer: x.numpy() for layer, x in features.items()}
+    found = memory_features({"method": method, "student": {}}, outputs)
+    for layer, wanted in memory.pooled(features, grid).items():
+        torch.testing.assert_close(torch.from_numpy(found[layer]), wanted[0])
+
+
+def test_layers_are_pooled_in_the_blocks_that_come_nearest_to_a_grid() -> None:
+    # A generalist's 48 rows beside a memory of 23: blocks of 2, and no row is lost.
+    rows = torch.arange(48.0)[:, None].expand(48, 64)[None, None]
+    found = memory.pooled({"c4": rows}, (23, 30))["c4"]
+    assert found.shape == (1, 1, 24, 32)
+    torch.testing.assert_close(found[0, 0, :, 0], torch.arange(24.0) * 2 + 0.5)
