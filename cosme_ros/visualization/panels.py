@@ -369,8 +369,10 @@ def write_picture(file: Path, picture: NDArray[np.uint8], *, quality: int = _QUA
         OSError: it cannot be written.
         ValueError: its name ends otherwise.
     """
+    # OpenCV warns of a setting that is not the format's.
+    settings = [] if file.suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, quality]
     try:
-        written = cv2.imwrite(str(file), picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        written = cv2.imwrite(str(file), picture, settings)
     except cv2.error as error:
         raise ValueError(f"{file} is no JPEG or PNG file's name: {error}") from error
     if not written:
