@@ -65,6 +65,13 @@ class FrameHealth:
         """Return why the state is not IN_DOMAIN, a sentence; '' where it is."""
         return f"{self.reason} ({self.measured})" if self.reason else ""
 
+    @property
+    def warning(self) -> str:
+        """Return what diagnostics say of it, '' where nothing is wrong or nothing is known."""
+        if self.state == HealthState.OUT_OF_DOMAIN:
+            return f"out of domain: {self.cause}; obstacles are unknown, not clear"
+        return f"degraded: {self.cause}" if self.state == HealthState.DEGRADED else ""
+
 
 NO_HEALTH = FrameHealth(HealthState.NO_REFERENCE)
 """Where nothing is known."""

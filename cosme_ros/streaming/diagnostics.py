@@ -153,7 +153,7 @@ def _level_and_message(
     if lost:
         return Level.WARN, f"frames skipped in the last {WINDOW:g} s: {failures}"
     if s.health.state == HealthState.OUT_OF_DOMAIN:
-        return Level.ERROR, f"out of domain: {s.health.cause}; obstacles are unknown, not clear"
+        return Level.ERROR, s.health.warning
     if s.recent_masks_withheld:
         return Level.WARN, (
             f"no drivable area{' that is looked at' if configured.not_looked_at else ''} in "
@@ -163,7 +163,7 @@ def _level_and_message(
     if s.spread is not None and (warning := drift_warning(s.spread, configured.drift)) is not None:
         return Level.WARN, warning
     if s.health.state == HealthState.DEGRADED:
-        return Level.WARN, f"degraded: {s.health.cause}"
+        return Level.WARN, s.health.warning
     if s.received and not s.recent_processed:
         return Level.WARN, f"{s.waiting + s.under_way} frames pending, and no result yet"
     unconfirmed = f", {s.unconfirmed} obstacles not confirmed" if s.unconfirmed else ""

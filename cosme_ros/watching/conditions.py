@@ -12,7 +12,7 @@ from cosme_ros.health.measures import frame_measures
 from cosme_ros.health.reference import health_reference
 from cosme_ros.health.state import FrameHealth, HealthState, HealthTracker
 from cosme_ros.inference.detector import Detection
-from cosme_ros.postprocessing.static_mask import StaticMask
+from cosme_ros.postprocessing.static_mask import StaticMask, visible_values
 from cosme_ros.sources.interface import Frame
 from cosme_ros.streaming.frame_statistics import WINDOW
 from cosme_ros.streaming.score_drift import (
@@ -41,8 +41,8 @@ class Conditions:
 
     def update(self, frame: Frame, detection: Detection) -> tuple[FrameHealth, str]:
         """Return the health at the next frame, and what is wrong: a sentence, '' for nothing."""
-        mask, grid = self._static_mask, detection.raw_score_grid
-        spread = score_spread(grid if mask is None else mask.values_of(grid), self._reference)
+        visible = visible_values(detection.raw_score_grid, self._static_mask)
+        spread = score_spread(visible, self._reference)
         self._spreads.append((frame.stamp, spread))
         while not 0 <= frame.stamp - self._spreads[0][0] <= WINDOW * 1e9:
             self._spreads.popleft()
@@ -50,7 +50,7 @@ class Conditions:
             frame.image,
             detection.grids,
             input_size=self._bundle.input_size,
-            static_mask=mask,
+            static_mask=self._static_mask,
         )
         health = self._tracker.update(measures, frame.stamp)
         return health, self._sentence(health)
@@ -58,8 +58,8 @@ class Conditions:
     def _sentence(self, health: FrameHealth) -> str:
         """Return the worst of health and drift, in the order of /diagnostics."""
         if health.state == HealthState.OUT_OF_DOMAIN:
-            return f"out of domain: {health.cause}; obstacles are unknown, not clear"
+            return health.warning
         mean = mean_spread([spread for _, spread in self._spreads])
         if mean is not None and (warning := drift_warning(mean, self._reference)) is not None:
             return warning
-        return f"degraded: {health.cause}" if health.state == HealthState.DEGRADED else ""
+        return health.warning

@@ -5,6 +5,7 @@
 
 import math
 import shlex
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -104,11 +105,22 @@ def _memory_layers(
 
 
 def _by_layer(
-    option: str, text: str | None, remembered: tuple[str, ...], least: float, most: float
+    option: str,
+    text: str | None,
+    remembered: tuple[str, ...],
+    usual: Mapping[str, float],
+    *,
+    between: tuple[float, float],
 ) -> dict[str, float]:
-    """Return layer to number of `lh=0.95,c5=0.9`, which was given as `option`."""
+    """Return layer to number of `lh=0.95,c5=0.9`, which was given as `option`.
+
+    Without it the `usual` numbers of the layers that are remembered.
+    """
+    if text is None:
+        return {layer: number for layer, number in usual.items() if layer in remembered}
+    least, most = between
     numbers = {}
-    for entry in _layers(text or ""):
+    for entry in _layers(text):
         layer, _, value = (part.strip() for part in entry.partition("="))
         try:
             number = float(value)
@@ -270,10 +282,7 @@ def fit(
     ] = None,
     backward_power: Annotated[
         float | None,
-        typer.Option(
-            min=0.01,
-            help="Of each backward score; 2 where the teacher is weak.",
-        ),
+        typer.Option(min=0.01, help="Of each backward score; 2 where the teacher is weak."),
     ] = None,
     standardisation: Annotated[
         Standardisation | None, typer.Option(help="MulMem as it is, or per predicted class.")
@@ -543,12 +552,16 @@ def fit(
             epochs=memory_epochs,
             seed=seed,
             layer_thresholds=_by_layer(
-                "--similarity-threshold", similarity_threshold, remembered, -1.0, 1.0
+                "--similarity-threshold", similarity_threshold, remembered, {}, between=(-1.0, 1.0)
             ),
             stride=(of_method.memory_stride if memory_stride is None else memory_stride) or None,
-            layer_powers={x: p for x, p in of_method.layer_powers.items() if x in remembered}
-            if layer_power is None
-            else _by_layer("--layer-power", layer_power, remembered, 0.01, 10.0),
+            layer_powers=_by_layer(
+                "--layer-power",
+                layer_power,
+                remembered,
+                of_method.layer_powers,
+                between=(0.01, 10.0),
+            ),
             **of_memory,
         ),
         student=student_settings,
