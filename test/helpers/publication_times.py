@@ -26,6 +26,7 @@ class PublicationTimes:
     """
 
     def __init__(self, cameras: Sequence[Camera], *outputs: str) -> None:
+        self._cameras = cameras
         self._camera = cameras[0]
         self._published: list[int] = []
         self._changes: list[tuple[int, str]] = []
@@ -52,6 +53,19 @@ class PublicationTimes:
     def wait_for(self, state: str) -> None:
         """Spin the first camera until the detector has changed to `state`."""
         self._camera.spin_until(lambda: self._changes[-1][1] == state, f"the change to {state}")
+
+    def wait_for_output_in(self, state: str) -> None:
+        """Spin the cameras until an output that was published in `state` has been delivered here.
+
+        That a camera has its answer does not suffice: each subscription is served for itself.
+        """
+
+        def delivered() -> int:
+            for camera in self._cameras:
+                camera.spin_once()
+            return self.outputs_in(state)
+
+        self._camera.spin_until(delivered, f"an output of the detector while {state}")
 
     def outputs_in(self, state: str) -> int:
         """Return how many outputs were published in `state`, of those that have been delivered."""

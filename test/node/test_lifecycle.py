@@ -90,7 +90,7 @@ def test_nothing_follows_a_deactivation(start, bundle):
             assert camera.transition(label)
             times.wait_for(state)
     camera.ask(lambda: camera.image(large), "score", "overlay")
-    assert times.outputs_in("active")
+    times.wait_for_output_in("active")
     assert not times.outputs_in("inactive")
 
 

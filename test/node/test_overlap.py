@@ -69,7 +69,7 @@ def test_nothing_follows_a_deactivation(start, bundle, names):
             times.wait_for(state)
     for camera in cameras:
         camera.ask(lambda camera=camera: camera.image(LARGE), "score", "overlay")
-    assert times.outputs_in("active")
+    times.wait_for_output_in("active")
     assert not times.outputs_in("inactive")
 
 
