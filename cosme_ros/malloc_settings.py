@@ -1,7 +1,7 @@
 # Copyright 2026 cosme_ros maintainers
 # SPDX-License-Identifier: Apache-2.0
 
-"""How glibc's malloc keeps memory in a node's process.
+"""How glibc's malloc keeps memory, in a node and in the commands of training.
 
 Imports nothing that starts a thread: see `configure_malloc`.
 """
@@ -20,6 +20,14 @@ _SETTINGS = (
 )
 
 
+# A batch's features take hundreds of megabytes, which malloc asks of the system and returns at each
+# step: without this, a third of `fit`'s processor time goes into clearing new pages.
+_SETTINGS_FOR_BATCHES = (
+    (-4, "MALLOC_MMAP_MAX_", 0),
+    (-1, "MALLOC_TRIM_THRESHOLD_", 2**31 - 1),
+)
+
+
 def configure_malloc() -> None:
     """Keep freed memory for this process, in one pool.
 
@@ -29,10 +37,23 @@ def configure_malloc() -> None:
 
     What the user has set in the environment stays. Without glibc nothing is done.
     """
+    _set_options(_SETTINGS)
+
+
+def configure_malloc_for_batches() -> None:
+    """Keep freed memory of any size for this process, whose work is the same again and again.
+
+    For a command that ends. What the user has set in the environment stays. Without glibc nothing
+    is done.
+    """
+    _set_options(_SETTINGS_FOR_BATCHES)
+
+
+def _set_options(settings: tuple[tuple[int, str, int], ...]) -> None:
     try:
         set_option = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return
-    for number, variable, value in _SETTINGS:
+    for number, variable, value in settings:
         if variable not in os.environ:
             set_option(number, value)

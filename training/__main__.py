@@ -12,6 +12,7 @@ import typer
 
 from cosme_ros import __version__
 from cosme_ros.command_frame import run_command
+from cosme_ros.malloc_settings import configure_malloc_for_batches
 from training.commands.ablate import ablate
 from training.commands.datasets import datasets
 from training.commands.demo import demo
@@ -69,7 +70,7 @@ Version = Annotated[
 
 @app.callback()
 def _main(version: Version = False) -> None:
-    pass
+    configure_malloc_for_batches()
 
 
 def _add(command: Callable[..., None], epilog: str | None = None) -> None:

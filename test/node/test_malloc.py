@@ -49,16 +49,48 @@ else:
 
 
 def page_faults(what: str, thread: str, **chosen: str) -> int:
+    return _printed_number(FRAMES, what, thread, **chosen)
+
+
+def _printed_number(program: str, *arguments: str, **chosen: str) -> int:
     # Dask sets such variables in this process, for its workers.
     environment = {name: value for name, value in os.environ.items() if "MALLOC" not in name}
     done = subprocess.run(
-        [sys.executable, "-c", FRAMES, what, thread],
+        [sys.executable, "-c", program, *arguments],
         env={**environment, **chosen},
         capture_output=True,
         text=True,
         check=True,
     )
     return int(done.stdout)
+
+
+BATCHES = """
+import resource, sys
+import numpy as np
+from cosme_ros.malloc_settings import configure_malloc, configure_malloc_for_batches
+{"frames": configure_malloc, "batches": configure_malloc_for_batches}[sys.argv[1]]()
+
+def batch():
+    features = np.full((16, 112, 256, 64), 0.5, np.float32)
+    return float((features * features)[0, 0, 0, 0])
+
+batch()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    batch()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults_of_batches(configured: str, **chosen: str) -> int:
+    return _printed_number(BATCHES, configured, **chosen)
+
+
+def test_what_a_batch_frees_serves_the_next() -> None:
+    assert page_faults_of_batches("batches") < FEW
+    assert page_faults_of_batches("frames") > 10 * FEW  # arrays of 112 MB are more than a node has
+    assert page_faults_of_batches("batches", MALLOC_MMAP_MAX_="65536") > 10 * FEW  # a user's choice
 
 
 @pytest.mark.parametrize("thread", ["main", "other"])
