@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from cosme_ros.bags.reading import IMAGE, Bag, BagMessage, image_message
+from cosme_ros.live_address import live_address
 from cosme_ros.sources.interface import FRAME_RATE, FrameSource
 from cosme_ros.sources.labelled import FRAME_ID
 from cosme_ros.sources.opening import is_read_as_bag, open_source
-from cosme_ros.sources.video import VIDEO_DEVICE
 
 
 class ImageMessages:
@@ -62,7 +62,7 @@ class ImageMessages:
 
 def is_recording_of_ros(text: str) -> bool:
     """Return whether a source is to be read as a bag, with topics of its own."""
-    if "://" in text or text.startswith(VIDEO_DEVICE):
+    if live_address(text) is not None:
         return False
     path = Path(text).expanduser()
     return not path.exists() or is_read_as_bag(path)

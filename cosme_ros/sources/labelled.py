@@ -17,10 +17,11 @@ from cosme_ros.bags.labelled_frames import (
     Report,
 )
 from cosme_ros.bags.reading import header_of
+from cosme_ros.live_address import live_address
 from cosme_ros.sources.folder import FolderSource
 from cosme_ros.sources.interface import FRAME_RATE, SourceError, SourceFrame
 from cosme_ros.sources.opening import is_read_as_bag, open_images
-from cosme_ros.sources.video import VIDEO_DEVICE, VideoSource
+from cosme_ros.sources.video import VideoSource
 
 FRAME_ID = "camera"
 """Of the headers of frames that come without one."""
@@ -143,10 +144,10 @@ def open_labelled_frames(
         BagError: a bag that cannot be read, or has no images.
         SourceError: nothing of the kind.
     """
-    # A path of an address has one slash where the address has two.
-    if str(path).startswith(VIDEO_DEVICE) or (":/" in str(path) and not path.exists()):
+    address = live_address(path)
+    if address is not None:
         raise SourceError(
-            f"{path} is a camera or a stream, which has no end; a bag, a folder of images or a "
+            f"{address} is a camera or a stream, which has no end; a bag, a folder of images or a "
             "video file is right: record it first. `watch` takes it as it is"
         )
     if not path.exists():

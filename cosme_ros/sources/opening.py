@@ -9,9 +9,10 @@ from pathlib import Path
 from cosme_ros.bags.labelled_frames import BagFrames, LabelSettings
 from cosme_ros.bags.metadata import METADATA
 from cosme_ros.bags.recognition import is_bag
+from cosme_ros.live_address import live_address
 from cosme_ros.sources.folder import SUFFIXES, FolderSource
 from cosme_ros.sources.interface import FRAME_RATE, FrameSource, SourceError
-from cosme_ros.sources.video import VIDEO_DEVICE, VideoSource
+from cosme_ros.sources.video import VideoSource
 
 
 def open_source(
@@ -37,8 +38,8 @@ def open_source(
         BagError: a bag that cannot be read, or has no images.
         SourceError: there is nothing of the kind.
     """
-    if "://" in text or text.startswith(VIDEO_DEVICE):
-        return VideoSource(text, live=True, report=report)
+    if (address := live_address(text)) is not None:
+        return VideoSource(address, live=True, report=report)
     path = Path(text)
     if not path.exists():
         raise SourceError(

@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from cosme_ros.live_address import VIDEO_DEVICE
 from cosme_ros.messages.video_frames import image_of_video_frame
 from cosme_ros.sources.interface import SourceError, SourceFrame
 
-VIDEO_DEVICE = "/dev/video"
 _STREAM_OPTIONS = {"rtsp_transport": "tcp", "timeout": "5000000"}  # microseconds
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cosme_ros.bags.recognition import is_bag
+from cosme_ros.live_address import live_address
 from cosme_ros.messages.image_orientation import AS_IT_IS, ImageOrientation
 from training.datasets.interface import FrameSource, crop_to_aspect
 from training.datasets.label_masks import refuse_label_masks
@@ -50,10 +51,9 @@ def open_frames(
 
 def _open_path(path: Path, topic: str | None) -> FrameSource:
     if not path.exists():
-        # A path of an address has one slash where the address has two.
-        if str(path).startswith("/dev/video") or ":/" in str(path):
+        if (address := live_address(path)) is not None:
             raise UsageError(
-                f"{path} is a camera or a stream, which has no end: record it first; expected a "
+                f"{address} is a camera or a stream, which has no end: record it first; expected a "
                 "folder of pictures, a video or a rosbag2"
             )
         raise UsageError(

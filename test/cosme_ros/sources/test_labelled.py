@@ -134,7 +134,7 @@ def test_a_bag_is_read_as_a_bag(tmp_path: Path) -> None:
     ("path", "sentence"),
     [
         ("/dev/video9", "is a camera or a stream, which has no end"),
-        ("rtsp://camera/front", "is a camera or a stream, which has no end"),
+        ("rtsp://camera/front", "rtsp://camera/front is a camera or a stream, which has no end"),
         ("/nowhere", "does not exist"),
     ],
 )

@@ -51,7 +51,9 @@ def test_bad_synthetic_names(text):
 
 @pytest.mark.parametrize("source", ["/dev/video9", "rtsp://camera/front"])
 def test_what_has_no_end_is_no_set_of_frames(source):
-    with pytest.raises(UsageError, match="which has no end: record it first"):
+    with pytest.raises(
+        UsageError, match=f"{source} is a camera or a stream, which has no end: record it first"
+    ):
         open_frames(source)
 
 
