@@ -69,21 +69,18 @@ def frame_measures(
     input_size: tuple[int, int],
     static_mask: StaticMask | None = None,
 ) -> NDArray[np.float64]:
-    """Return the measures of a frame, float64 [len(MEASURES)], finite.
+    """Return the measures of a frame, float64 [len(MEASURES)], finite if it has maps.
 
     Args:
         image: uint8 [H, W, 3] BGR, any size.
-        maps: `mulmem` and `auxcon`, float32 [h, w], finite.
+        maps: `mulmem` and `auxcon`, float32 [h, w], finite; without them what is measured of
+            them is NaN.
         input_size: (height, width) of the bundle's network input in pixels.
         static_mask: what it hides is not measured.
     """
-    scores = [
-        maps[name] if static_mask is None else static_mask.values_of(maps[name])
-        for name in ("mulmem", "auxcon")
-    ]
     memory, consensus = (
-        float(np.log(max(float(np.quantile(values, _SCORE_QUANTILE)), _SMALLEST_SCORE)))
-        for values in scores
+        _distance(maps[name], static_mask) if name in maps else np.nan
+        for name in ("mulmem", "auxcon")
     )
     grey = _grey(image, input_size)
     edges = np.asarray(cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S)), np.float32)
@@ -106,6 +103,12 @@ def frame_measures(
         ],
         np.float64,
     )
+
+
+def _distance(score: NDArray[np.float32], static_mask: StaticMask | None) -> float:
+    """Return how far most of a score map is from normal, as a logarithm."""
+    values = score if static_mask is None else static_mask.values_of(score)
+    return float(np.log(max(float(np.quantile(values, _SCORE_QUANTILE)), _SMALLEST_SCORE)))
 
 
 def _shown_tiles(grey: NDArray[np.uint8], looked_at: NDArray[np.bool_]) -> NDArray[np.bool_]:

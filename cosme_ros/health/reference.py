@@ -72,16 +72,21 @@ def reference_record(frames: Sequence[NDArray[np.float64]]) -> dict[str, Any] | 
     """Return the manifest's `calibration.health` of normal frames.
 
     Args:
-        frames: of each frame what `frame_measures` returned.
+        frames: of each frame what `frame_measures` returned. NaN was not measured.
 
     Returns:
-        None where there are fewer than FEWEST_FRAMES.
+        None where any measure has fewer than FEWEST_FRAMES. `frames` is the number of frames of
+        which all was measured.
     """
-    if len(frames) < FEWEST_FRAMES:
+    if not len(frames):
         return None
-    quantiles = np.quantile(np.stack(frames), QUANTILES, axis=0)
+    rows = np.stack(frames)
+    measured = ~np.isnan(rows)
+    if measured.sum(axis=0).min() < FEWEST_FRAMES:
+        return None
+    quantiles = np.nanquantile(rows, QUANTILES, axis=0)
     return {
-        "frames": len(frames),
+        "frames": int(measured.all(axis=1).sum()),
         "measures": {
             measure.name: {
                 name: round(float(value), 6)

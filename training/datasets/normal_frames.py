@@ -85,7 +85,7 @@ class FitFrames:
         """Return frame `index`, uint8 [H, W, 3], BGR, of the picture size."""
         if self._decoded is not None:
             return np.array(self._decoded[index])
-        image = crop_to_aspect(self._source[int(self._indices[index])], *self.size)
+        image = self.original(index)
         wanted = self._picture_size
         if image.shape[:2] != wanted:
             shrinks = image.shape[0] > wanted[0]
@@ -93,6 +93,13 @@ class FitFrames:
             method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
             image = cv2.resize(image, wanted[::-1], interpolation=method)
         return np.ascontiguousarray(image)
+
+    def original(self, index: int) -> np.ndarray:
+        """Return frame `index` as the node gets it, uint8 [H, W, 3], BGR, of the camera's size.
+
+        Cut to the aspect of the network input. One that was enlarged is less sharp.
+        """
+        return crop_to_aspect(self._source[int(self._indices[index])], *self.size)
 
     @property
     def resize_to(self) -> tuple[int, int] | None:

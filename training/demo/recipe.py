@@ -26,20 +26,22 @@ HEAD_WIDTH = 0.25
 FIT_FRAMES = 1500
 """Of all that are painted, evenly spread: memory and student are settled by then."""
 
-PROTOTYPES = 1024
+PROTOTYPES = 2048
 
 GENERALIST = "efficientnet_lite0"
 GENERALIST_LAYERS = ("c2", "c3", "c4")
 """Without c5, which takes half of the backbone's time and found no more (docs/method.md)."""
 
-SIMILARITY_THRESHOLDS = {"lh": 0.95}
-"""Synthetic streets are alike to the teacher's head: at 0.85 its bank stays at 192 prototypes."""
-
 REMEMBERED = ("c2",)
 """Layers of the generalist with a bank."""
 
+SIMILARITY_THRESHOLDS = {LAST_HIDDEN: 0.97, generalist_layer("c2"): 0.95}
+"""Synthetic streets are alike on the finer layers: at 0.85 their banks would stay small."""
+
 MEMORY_STRIDE = 8
-LAYER_POWERS = {"c4": 2.0, "c5": 0.5, LAST_HIDDEN: 0.5, generalist_layer("c2"): 1.5}
+LAYER_POWERS = {"c4": 1.5, "c5": 0.5, LAST_HIDDEN: 1.0, generalist_layer("c2"): 1.75}
+EVALUATION_LAYERS = ("c5",)
+AUXCON_POWER = 0.25
 """Chosen on other drives than the demo's (docs/method.md)."""
 
 FIRST_ROAD = 710_000
@@ -137,12 +139,12 @@ def fit_settings(seed: int) -> FitSettings:
             layer_powers=LAYER_POWERS,
         ),
         student=RidgeSettings(
-            backbone=GENERALIST, backbone_layers=GENERALIST_LAYERS, layers=("c4", "c5")
+            backbone=GENERALIST, backbone_layers=GENERALIST_LAYERS, layers=EVALUATION_LAYERS
         ),
-        evaluation_layers=("c4", "c5"),
+        evaluation_layers=EVALUATION_LAYERS,
         smoothing=DEFAULT.smoothing,
         guided=DEFAULT.guided,
-        auxcon_power=DEFAULT.auxcon_power,
+        auxcon_power=AUXCON_POWER,
         most_frames=FIT_FRAMES,
         half_weights=True,
     )

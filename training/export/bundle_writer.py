@@ -155,6 +155,7 @@ def write_bundle(
     name: str,
     licence: str,
     fitted_on: dict[str, Any],
+    fitted_frames: FitFrames | None = None,
     pictured: FitFrames | None = None,
 ) -> dict[str, Any]:
     """Export, check, calibrate and write; `folder` appears whole or not at all.
@@ -166,6 +167,7 @@ def write_bundle(
         name: of the bundle.
         licence: of the bundle.
         fitted_on: for the manifest.
+        fitted_frames: normal frames that it was fitted to, for what is normal of images.
         pictured: normal frames out of which each prototype gets a picture; None: no pictures.
 
     Returns:
@@ -198,7 +200,10 @@ def write_bundle(
         method_record = _method_record(method)
         input_size = {"height": method.size[0], "width": method.size[1]}
         calibration = calibration_record(
-            runner, calibration_frames, {"method": method_record, "input_size": input_size}
+            runner,
+            calibration_frames,
+            {"method": method_record, "input_size": input_size},
+            fitted_frames,
         )
         if pictured is not None:
             _write_pictures(temporary, method, runner, method_record, pictured)

@@ -30,8 +30,15 @@ FEWEST_EXCEEDING = 100
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
+MOST_FITTED = 500
+"""Frames that were fitted to, of which the image is measured; evenly spread."""
+
+
 def calibration_record(
-    runner: GraphRunner, frames: FitFrames, manifest: Mapping[str, Any]
+    runner: GraphRunner,
+    frames: FitFrames,
+    manifest: Mapping[str, Any],
+    fitted: FitFrames | None = None,
 ) -> dict[str, Any]:
     """Measure a manifest's `calibration` on normal frames.
 
@@ -39,6 +46,9 @@ def calibration_record(
         runner: of the bundle's graphs.
         frames: normal ones; what their static mask hides is not measured.
         manifest: its `method` and `input_size` are read.
+        fitted: normal frames that the bundle was fitted to. Scores on them would be too low, but
+            the light and sharpness of their images are as normal as those of `frames`, which are
+            often of another place and hour.
 
     Returns:
         The table and the rate to run at; `health` and `parts` where there are enough frames.
@@ -55,11 +65,14 @@ def calibration_record(
         grids = {name: maps[name][0, 0] for name in SCORE_MAPS}
         score = grids["score"]
         scores.append(score if static_mask is None else static_mask.values_of(score))
-        measures.append(frame_measures(image, grids, input_size=size, static_mask=static_mask))
+        measures.append(
+            frame_measures(frames.original(number), grids, input_size=size, static_mask=static_mask)
+        )
         samples.add(
             samples_of(manifest, grids, maps),
             None if static_mask is None else static_mask.places(*score.shape),
         )
+    measures += _image_measures(fitted, size) if fitted is not None else []
     counted, pixels, table = calibration_table(scores)
     rates = (table[-1]["false_positive_rate"], table[0]["false_positive_rate"])
     health, parts = reference_record(measures), samples.record()
@@ -71,6 +84,14 @@ def calibration_record(
         **({} if health is None else {"health": health}),
         **({} if parts is None else {"parts": parts}),
     }
+
+
+def _image_measures(frames: FitFrames, size: tuple[int, int]) -> list[np.ndarray]:
+    numbers = np.unique(np.linspace(0, len(frames) - 1, MOST_FITTED).round().astype(int))
+    return [
+        frame_measures(frames.original(int(n)), {}, input_size=size, static_mask=frames.static_mask)
+        for n in tqdm(numbers, "images", unit="frame")
+    ]
 
 
 def calibration_table(score_maps: Iterable[np.ndarray]) -> tuple[int, int, list[dict[str, float]]]:

@@ -176,6 +176,7 @@ def fit(
         name=name,
         licence=licence,
         fitted_on=fitted_on,
+        fitted_frames=fitting,
         pictured=fitting if settings.prototype_pictures else None,
     )
     facts = FitFacts(len(fitting), similarity_gap)

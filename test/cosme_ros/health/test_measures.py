@@ -42,6 +42,15 @@ def test_the_scores_of_a_blank_map_are_finite():
     assert measured(maps={"mulmem": nothing, "auxcon": nothing})["memory distance"] < -20
 
 
+def test_without_maps_the_image_alone_is_measured():
+    values = dict(zip(NAMES, frame_measures(STREET, {}, input_size=SIZE), strict=True))
+    whole = measured()
+    for name in ("memory distance", "consensus distance"):
+        assert np.isnan(values.pop(name))
+        whole.pop(name)
+    assert values == whole
+
+
 def test_blur_lowers_sharpness_and_noise_raises_it():
     sharp = measured()["sharpness"]
     assert measured(cv2.GaussianBlur(STREET, (0, 0), 3))["sharpness"] < sharp - 0.5

@@ -57,6 +57,18 @@ def test_too_few_frames_are_no_reference():
     assert reference_record(FRAMES[: FEWEST_FRAMES - 1]) is None
 
 
+def test_a_measure_is_of_the_frames_that_have_it():
+    partly = [frame.copy() for frame in FRAMES]
+    for frame in partly[50:]:
+        frame[ONLY_HIGH] = np.nan
+    record = reference_record(partly)
+    assert record is not None and record["frames"] == 50
+    off = HealthReference(record).excess(np.full(COUNT, 1000.0))
+    assert off[BOTH] == 0
+    assert off[ONLY_HIGH] > 1
+    assert reference_record(partly[31:]) is None  # 19 frames have all measures
+
+
 def test_a_bundle_without_the_record_has_none():
     assert health_reference({"frames": 1}) is None
 

@@ -3,12 +3,22 @@
 
 """The calibration table keeps the rates it promises."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
 from cosme_ros.bundle.calibration_table import Calibration
+from cosme_ros.bundle.loading import load_bundle
+from cosme_ros.health.measures import MEASURES, frame_measures
+from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
-from training.export.calibration_record import RATES, calibration_table
+from training.export.calibration_record import RATES, calibration_record, calibration_table
+from training.export.graph_runner import GraphRunner
+from training.street_renderer.drive import StreetDrive
+
+SHARPNESS = [measure.name for measure in MEASURES].index("sharpness")
 
 
 def test_rates_hold_on_the_frames_themselves() -> None:
@@ -50,3 +60,26 @@ def test_the_bundle_takes_a_table_of_scores_that_few_values_have() -> None:
 def test_refusals(maps: list[np.ndarray], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         calibration_table(maps)
+
+
+def test_images_of_fitted_frames_count_as_normal_and_at_their_own_size() -> None:
+    """Frames enlarged for the networks are less sharp than those that the node measures."""
+    folder = Path("demo/bundle")
+    street = cv2.resize(StreetDrive(1, 360, 640).frame(0.0).image, (320, 180))
+    held_out = [street] * 20
+    fitted = [cv2.convertScaleAbs(street, alpha=1 + 0.01 * n) for n in range(30)]
+
+    def frames(images: list[np.ndarray]) -> FitFrames:
+        return FitFrames(images, np.arange(len(images)), (360, 640), (720, 1280))
+
+    runner, manifest = GraphRunner(folder), load_bundle(folder).manifest
+    alone = calibration_record(runner, frames(held_out), manifest)
+    both = calibration_record(runner, frames(held_out), manifest, frames(fitted))
+    assert both["table"] == alone["table"]
+    assert both["health"]["frames"] == alone["health"]["frames"] == 20
+    narrow, wide = (record["health"]["measures"] for record in (alone, both))
+    assert wide["memory distance"] == narrow["memory distance"]
+    assert narrow["brightness"]["high"] == pytest.approx(narrow["brightness"]["low"])
+    assert wide["brightness"]["high"] > 1.2 * narrow["brightness"]["high"]
+    sharpness = frame_measures(street, {}, input_size=(360, 640))[SHARPNESS]
+    assert narrow["sharpness"]["middle"] == pytest.approx(sharpness, abs=1e-5)
