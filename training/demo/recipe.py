@@ -27,6 +27,8 @@ FIT_FRAMES = 1500
 """Of all that are painted, evenly spread: memory and student are settled by then."""
 
 PROTOTYPES = 2048
+EPOCHS, BATCH = 3, 16
+"""More frames a step and more passes than usual: prototypes that a few places have are steadier."""
 
 GENERALIST = "efficientnet_lite0"
 GENERALIST_LAYERS = ("c2", "c3", "c4")
@@ -39,9 +41,7 @@ SIMILARITY_THRESHOLDS = {LAST_HIDDEN: 0.97, generalist_layer("c2"): 0.95}
 """Synthetic streets are alike on the finer layers: at 0.85 their banks would stay small."""
 
 MEMORY_STRIDE = 8
-LAYER_POWERS = {"c4": 1.5, "c5": 0.5, LAST_HIDDEN: 1.0, generalist_layer("c2"): 1.75}
-EVALUATION_LAYERS = ("c5",)
-AUXCON_POWER = 0.25
+LAYER_POWERS = {"c4": 2.0, "c5": 0.5, LAST_HIDDEN: 0.75, generalist_layer("c2"): 1.75}
 """Chosen on other drives than the demo's (docs/method.md)."""
 
 FIRST_ROAD = 710_000
@@ -133,18 +133,20 @@ def fit_settings(seed: int) -> FitSettings:
         memory=MemorySettings(
             layers=(*MEMORY_LAYERS, *(generalist_layer(layer) for layer in REMEMBERED)),
             prototypes=PROTOTYPES,
+            epochs=EPOCHS,
+            batch=BATCH,
             seed=seed,
             layer_thresholds=SIMILARITY_THRESHOLDS,
             stride=MEMORY_STRIDE,
             layer_powers=LAYER_POWERS,
         ),
         student=RidgeSettings(
-            backbone=GENERALIST, backbone_layers=GENERALIST_LAYERS, layers=EVALUATION_LAYERS
+            backbone=GENERALIST, backbone_layers=GENERALIST_LAYERS, layers=("c4", "c5")
         ),
-        evaluation_layers=EVALUATION_LAYERS,
+        evaluation_layers=("c4", "c5"),
         smoothing=DEFAULT.smoothing,
         guided=DEFAULT.guided,
-        auxcon_power=AUXCON_POWER,
+        auxcon_power=DEFAULT.auxcon_power,
         most_frames=FIT_FRAMES,
         half_weights=True,
     )
