@@ -37,12 +37,13 @@ from training.export.half_weights import load_unpacked  # noqa: E402
 from training.export.int8 import to_int8  # noqa: E402
 from training.export.lower_precision import PrecisionCost, write_faster_bundle  # noqa: E402
 from training.export.manifest import SCHEMA_PATH, read_manifest, static_mask_of_fit  # noqa: E402
+from training.street_renderer.drive import StreetDrive  # noqa: E402
 
 DEMO_BUNDLE = Path(__file__).parents[3] / "demo" / "bundle"
 
 
 class Boxes:
-    """Three grey pictures with a magenta box, labelled; the labels of `blank` are all normal."""
+    """Three streets with a magenta box, labelled; the labels of `blank` are all normal."""
 
     def __init__(self, *, blank: bool = False) -> None:
         self.blank = blank
@@ -53,7 +54,7 @@ class Boxes:
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         if index >= len(self):
             raise IndexError
-        image = np.random.default_rng(index).integers(90, 130, (360, 640, 3)).astype(np.uint8)
+        image = StreetDrive(index, 360, 640).frame(0.0).image
         label = np.zeros((360, 640), np.uint8)
         image[200:280, 100 * index : 100 * index + 90] = (230, 20, 230)
         if not self.blank:
