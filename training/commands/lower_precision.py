@@ -66,7 +66,7 @@ def bfloat16(
     written only if it loses at most 0.5 % of the average precision on the pictures; the manifest
     says how much, and how far the scores moved. It is measured on OpenVINO where
     onnxruntime-openvino and a processor with bfloat16 are here, and by rounding elsewhere, which
-    is near to it: 0.43 instead of 0.62 % for the demo's bundle.
+    is near to it: 0.41 instead of 0.55 % for the demo's bundle.
 
     On the vehicle provider `auto` takes openvino and bfloat16 if they are there and faster than
     float32, which it measures; every other provider computes in float32 as before.

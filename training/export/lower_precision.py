@@ -40,6 +40,8 @@ _REMEDIES: dict[Precision, str] = {
     "nothing else",
     "float16": "Try more labelled pictures, if these are few; `fit --half-weights` rounds the "
     "weights only, and computes in float32",
+    "bfloat16": "Try more labelled pictures, if these are few; without this command the bundle "
+    "computes in float32",
 }
 
 Convert = Callable[[Path, Path, dict[str, Any]], None]

@@ -30,12 +30,18 @@ from training.datasets.normal_frames import FitFrames  # noqa: E402
 from training.datasets.registry import Dataset  # noqa: E402
 from training.errors import UsageError  # noqa: E402
 from training.export import lower_precision  # noqa: E402
+from training.export.bfloat16 import allow_bfloat16  # noqa: E402
 from training.export.calibration_record import calibration_table  # noqa: E402
 from training.export.float16 import halve, halve_inputs, halve_network  # noqa: E402
 from training.export.graph_runner import GraphRunner  # noqa: E402
 from training.export.half_weights import load_unpacked  # noqa: E402
 from training.export.int8 import to_int8  # noqa: E402
-from training.export.lower_precision import PrecisionCost, write_faster_bundle  # noqa: E402
+from training.export.lower_precision import (  # noqa: E402
+    Convert,
+    Precision,
+    PrecisionCost,
+    write_faster_bundle,
+)
 from training.export.manifest import SCHEMA_PATH, read_manifest, static_mask_of_fit  # noqa: E402
 from training.street_renderer.drive import StreetDrive  # noqa: E402
 
@@ -242,10 +248,15 @@ def test_a_quantised_table_is_of_what_is_looked_at(
     assert calibration["table"] == table
 
 
-def test_too_much_lost_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("precision", "convert"), [("float16", halve), ("bfloat16", allow_bfloat16)]
+)
+def test_too_much_lost_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: Precision, convert: Convert
+) -> None:
     monkeypatch.setattr(lower_precision, "MOST_PRECISION_LOST", -1.0)
     with pytest.raises(UsageError, match=r"would lose .* on boxes.*Try more labelled pictures"):
-        write_faster_bundle(DEMO_BUNDLE, tmp_path / "half", "float16", halve, boxes())
+        write_faster_bundle(DEMO_BUNDLE, tmp_path / "half", precision, convert, boxes())
     assert not list(tmp_path.iterdir())
 
 
