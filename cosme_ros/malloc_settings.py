@@ -21,7 +21,7 @@ _SETTINGS = (
 
 
 # A batch's features take hundreds of megabytes, which malloc asks of the system and returns at each
-# step: without this, a third of `fit`'s processor time goes into clearing new pages.
+# step: without this, a quarter of `fit`'s processor time and more goes into clearing new pages.
 _SETTINGS_FOR_BATCHES = (
     (-4, "MALLOC_MMAP_MAX_", 0),
     (-1, "MALLOC_TRIM_THRESHOLD_", 2**31 - 1),

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from cosme_ros.postprocessing.static_mask import StaticMask
+from cosme_ros.postprocessing.static_mask import StaticMask, visible_values
 
 MOST_WIDTH = 640
 """Pixels: images are measured at the bundle's input size, reduced to this width at most."""
@@ -107,7 +105,7 @@ def frame_measures(
 
 def _distance(score: NDArray[np.float32], static_mask: StaticMask | None) -> float:
     """Return how far most of a score map is from normal, as a logarithm."""
-    values = score if static_mask is None else static_mask.values_of(score)
+    values = visible_values(score, static_mask)
     return float(np.log(max(float(np.quantile(values, _SCORE_QUANTILE)), _SMALLEST_SCORE)))
 
 

@@ -186,9 +186,9 @@ class Replay:
         self.write(folder)
         with ChildProcesses(folder / LOGS, ros_environment()) as children:
             log("starting detector, recorder and player, each a process of its own")
-            _start(children, "detector", detector, {topics.INPUT_IMAGE: self.image_topic})
-            recorder = _start(children, "recorder", self.recorder(folder))
-            player = _start(children, "player", self.player())
+            start_node(children, "detector", detector, {topics.INPUT_IMAGE: self.image_topic})
+            recorder = start_node(children, "recorder", self.recorder(folder))
+            player = start_node(children, "player", self.player())
             log(f"playing {self.bag}, which takes {duration:.0f} s")
             children.wait_for(player, duration + 2 * SLACK_SECONDS)
             children.wait_for(recorder, self.silence + SLACK_SECONDS)
@@ -216,9 +216,10 @@ def random_domain_id() -> int:
     return random.SystemRandom().randint(1, HIGHEST_DOMAIN)
 
 
-def _start(
+def start_node(
     children: ChildProcesses, name: str, node: NodeCall, remaps: dict[str, str] | None = None
 ) -> Child:
+    """Start a node as one of `children`, with its parameters and remappings."""
     arguments = ["--ros-args"]
     for parameter, value in node.parameters.items():
         # Read as YAML, of which JSON is a part: quoted, a path stays text, whatever it looks like.

@@ -31,7 +31,7 @@ from cosme_ros import topics
 from cosme_ros.bags.reading import Bag, with_stamp
 from cosme_ros.malloc_settings import configure_malloc
 from cosme_ros.node.process import ros_process
-from cosme_ros.replay.runner import ros_environment
+from cosme_ros.replay.runner import NodeCall, ros_environment, start_node
 from cosme_ros.replay.subprocesses import ChildError, ChildProcesses
 from cosme_ros.streaming.frame_statistics import WINDOW
 from cosme_ros.topics import CAMERA_IMAGE
@@ -63,16 +63,15 @@ def measure(way: str, cameras: int, frames: list[bytes], options: argparse.Names
     processes, inputs = [], []
     with tempfile.TemporaryDirectory() as folder, ChildProcesses(Path(folder), os.environ) as all_:
         for node, served in nodes.items():
-            arguments = ["--ros-args", "-r", f"__node:={node}"]
-            for name, value in {
-                "bundle": options.bundle.resolve(),
+            parameters: dict[str, str | bool | int | float] = {
+                "bundle": str(options.bundle.resolve()),
                 "provider": options.provider,
                 "image_transport": "compressed",
                 "overlap": WAYS[way][0],
-                "cameras": ",".join(served) or "''",
-            }.items():
-                arguments += ["-p", f"{name}:={value}"]
-            child = all_.start_module(node, "cosme_ros", ["detector_node", *arguments])
+                "cameras": ",".join(served),
+            }
+            call = NodeCall("detector_node", parameters)
+            child = start_node(all_, node, call, {"__node": node})
             processes.append(psutil.Process(child.process.pid))
             for camera in served:
                 image, *outputs = (

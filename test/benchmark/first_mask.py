@@ -27,7 +27,7 @@ from tqdm import tqdm
 from cosme_ros import topics
 from cosme_ros.bags.reading import Bag, with_stamp
 from cosme_ros.node.process import ros_process
-from cosme_ros.replay.runner import ros_environment
+from cosme_ros.replay.runner import NodeCall, ros_environment, start_node
 from cosme_ros.replay.subprocesses import ChildError, ChildProcesses
 from cosme_ros.topics import CAMERA_IMAGE
 
@@ -47,16 +47,15 @@ def measure(frames: list[bytes], options: argparse.Namespace) -> tuple[float, fl
         raw=True,
     )
     publisher = camera.create_publisher(CompressedImage, topics.resolve(topics.INPUT_IMAGE), 1)
-    arguments = ["--ros-args"]
-    for name, value in {
-        "bundle": options.bundle.resolve(),
+    parameters: dict[str, str | bool | int | float] = {
+        "bundle": str(options.bundle.resolve()),
         "provider": options.provider,
         "image_transport": "compressed",
-    }.items():
-        arguments += ["-p", f"{name}:={value}"]
+    }
+    call = NodeCall("detector_node", parameters)
     with tempfile.TemporaryDirectory() as folder, ChildProcesses(Path(folder), os.environ) as all_:
         began = monotonic()
-        child = all_.start_module("detector", "cosme_ros", ["detector_node", *arguments])
+        child = start_node(all_, "detector", call)
         detector = psutil.Process(child.process.pid)
         for picture in itertools.cycle(frames):
             publisher.publish(with_stamp(picture, time_ns()))
@@ -86,9 +85,12 @@ def main() -> int:
     with ros_process([]):
         runs = [measure(frames, options) for _ in tqdm(range(options.rounds), "starts")]
     for name, values in zip(("wall time", "processor time"), zip(*runs, strict=True), strict=True):
-        s = spread(values)
-        print(f"{name}: median {s['median']:.2f} s, quartiles {s['q25']:.2f} to {s['q75']:.2f}, "
-              f"smallest {min(values):.2f}, largest {max(values):.2f}")  # fmt: skip
+        figures = spread(values)
+        print(
+            f"{name}: median {figures['median']:.2f} s, "
+            f"quartiles {figures['q25']:.2f} to {figures['q75']:.2f}, "
+            f"smallest {min(values):.2f}, largest {max(values):.2f}"
+        )
     return 0
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from cosme_ros.replay.runner import ros_environment
+from cosme_ros.replay.runner import NodeCall, ros_environment, start_node
 from cosme_ros.replay.subprocesses import ChildError, ChildProcesses
 
 _HERE = Path(__file__).parent
@@ -45,12 +45,9 @@ class DetectorUnderLoad:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
             environment = {**ros_environment(), "PYTHONPATH": _IMPORTED_FROM}
             children = self._stack.enter_context(ChildProcesses(folder / "logs", environment))
-            arguments = ["--ros-args"]
-            for name, value in self._parameters.items():
-                arguments += ["-p", f"{name}:={json.dumps(value)}"]
             began = perf_counter()
-            self._detector = children.start_module(
-                "detector", "cosme_ros", ["detector_node", *arguments]
+            self._detector = start_node(
+                children, "detector", NodeCall("detector_node", dict(self._parameters))
             )
             children.start_module("listener", "load_node", ["listen"])
             # A session of its own, so that Ctrl-C reaches it through here only.

@@ -27,7 +27,6 @@ class PublicationTimes:
 
     def __init__(self, cameras: Sequence[Camera], *outputs: str) -> None:
         self._cameras = cameras
-        self._camera = cameras[0]
         self._published: list[int] = []
         self._changes: list[tuple[int, str]] = []
         for camera in cameras:
@@ -36,7 +35,7 @@ class PublicationTimes:
                 camera.node.create_subscription(
                     message_type, camera.topic(topic), self._on_output, QoSProfile(depth=50)
                 )
-        self._camera.node.create_subscription(
+        self._cameras[0].node.create_subscription(
             TransitionEvent,
             f"/{topics.DETECTOR_NODE}/transition_event",
             self._on_change,
@@ -46,13 +45,13 @@ class PublicationTimes:
     def begin(self) -> None:
         """Deactivate and activate until a change has come: both sides now know each other."""
         while not self._changes:
-            assert self._camera.transition("deactivate")
-            assert self._camera.transition("activate")
-            self._camera.spin_for(0.1)
+            assert self._cameras[0].transition("deactivate")
+            assert self._cameras[0].transition("activate")
+            self._cameras[0].spin_for(0.1)
 
     def wait_for(self, state: str) -> None:
         """Spin the first camera until the detector has changed to `state`."""
-        self._camera.spin_until(lambda: self._changes[-1][1] == state, f"the change to {state}")
+        self._cameras[0].spin_until(lambda: self._changes[-1][1] == state, f"the change to {state}")
 
     def wait_for_output_in(self, state: str) -> None:
         """Spin the cameras until an output that was published in `state` has been delivered here.
@@ -65,7 +64,7 @@ class PublicationTimes:
                 camera.spin_once()
             return self.outputs_in(state)
 
-        self._camera.spin_until(delivered, f"an output of the detector while {state}")
+        self._cameras[0].spin_until(delivered, f"an output of the detector while {state}")
 
     def outputs_in(self, state: str) -> int:
         """Return how many outputs were published in `state`, of those that have been delivered."""

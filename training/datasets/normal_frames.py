@@ -85,8 +85,11 @@ class FitFrames:
         """Return frame `index`, uint8 [H, W, 3], BGR, of the picture size."""
         if self._decoded is not None:
             return np.array(self._decoded[index])
-        image = self.original(index)
-        wanted = self._picture_size
+        return self.resized(self.original(index))
+
+    def resized(self, original: np.ndarray) -> np.ndarray:
+        """Bring what `original` returned to the picture size, uint8 [H, W, 3], BGR."""
+        image, wanted = original, self._picture_size
         if image.shape[:2] != wanted:
             shrinks = image.shape[0] > wanted[0]
             # As the graphs do: what is made smaller is averaged.

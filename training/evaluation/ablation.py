@@ -125,11 +125,12 @@ class LayerScores:
     ) -> None:
         self._scorer = scorer
         self.arithmetic = arithmetic
-        self._trained = trained
-        self._preprocessing = (
+        self._trained = (
             None
             if trained is None
-            else Preprocessing(trained.mean, trained.standard_deviation, scorer.input_size)
+            else torch.nn.Sequential(
+                Preprocessing(trained.mean, trained.standard_deviation, scorer.input_size), trained
+            )
         )
         self._agrees = False
 
@@ -145,8 +146,8 @@ class LayerScores:
         size = tensors[LAST_HIDDEN].shape[2:]
         own = self._graph(tensors, self.arithmetic.evaluation_layers).forward_scores(tensors)
         backward = self._backward(tensors["auxcon"], _at(size, own))
-        if self._trained is not None and self._preprocessing is not None:
-            views = self._trained(self._preprocessing(torch.from_numpy(image)[None]))
+        if self._trained is not None:
+            views = self._trained(torch.from_numpy(image)[None])
             self._check(tensors, views)
             tensors |= {student_layer(layer): view for layer, view in views.items()}
         graph = self._graph(tensors, tuple(x for x in tensors if student_layer(x) in tensors))

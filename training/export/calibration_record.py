@@ -15,6 +15,7 @@ from cosme_ros.explanation.part_reference import PartSamples
 from cosme_ros.explanation.score_parts import samples_of
 from cosme_ros.health.measures import frame_measures
 from cosme_ros.health.reference import reference_record
+from training.datasets.interface import evenly_spread
 from training.datasets.normal_frames import FitFrames
 from training.errors import UsageError
 from training.export.graph_runner import GraphRunner
@@ -26,12 +27,11 @@ RATES = tuple(m * 10.0**e for e in (-1, -2, -3, -4, -5) for m in (2.0, 1.0, 0.5)
 FEWEST_EXCEEDING = 100
 """Pixels that must lie above a rate's score for the rate to be in the table."""
 
-# Scores are divided by the alarm threshold in float32; below it the quotient loses its digits.
-_SMALLEST = float(np.finfo(np.float32).tiny)
-
-
 MOST_FITTED = 500
 """Frames that were fitted to, of which the image is measured; evenly spread."""
+
+# Scores are divided by the alarm threshold in float32; below it the quotient loses its digits.
+_SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def calibration_record(
@@ -60,14 +60,12 @@ def calibration_record(
     samples = PartSamples()
     scores, measures = [], []
     for number in tqdm(range(len(frames)), "calibration", unit="frame"):
-        image = frames[number]
-        maps = runner.run(image)
+        image = frames.original(number)
+        maps = runner.run(frames.resized(image))
         grids = {name: maps[name][0, 0] for name in SCORE_MAPS}
         score = grids["score"]
         scores.append(score if static_mask is None else static_mask.values_of(score))
-        measures.append(
-            frame_measures(frames.original(number), grids, input_size=size, static_mask=static_mask)
-        )
+        measures.append(frame_measures(image, grids, input_size=size, static_mask=static_mask))
         samples.add(
             samples_of(manifest, grids, maps),
             None if static_mask is None else static_mask.places(*score.shape),
@@ -87,10 +85,9 @@ def calibration_record(
 
 
 def _image_measures(frames: FitFrames, size: tuple[int, int]) -> list[np.ndarray]:
-    numbers = np.unique(np.linspace(0, len(frames) - 1, MOST_FITTED).round().astype(int))
     return [
-        frame_measures(frames.original(int(n)), {}, input_size=size, static_mask=frames.static_mask)
-        for n in tqdm(numbers, "images", unit="frame")
+        frame_measures(frames.original(n), {}, input_size=size, static_mask=frames.static_mask)
+        for n in tqdm(evenly_spread(len(frames), MOST_FITTED), "images", unit="frame")
     ]
 
 

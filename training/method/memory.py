@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own customary name)
 
-from training.method.tensor_ops import block_means, channel_sum
+from training.method.tensor_ops import block_means, channel_sum, means_of_blocks
 
 MAXIMUM_MISSES = 20_000
 """Candidates in a row that bring nothing new, after which Algorithm 1 gives up filling K."""
@@ -176,10 +176,7 @@ def _pooled_to(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
     tall, wide = -(-x.shape[2] // height), -(-x.shape[3] // width)
     if tall == wide == 1:
         return x
-    missing = (0, wide * width - x.shape[3], 0, tall * height - x.shape[2])
-    if any(missing):
-        x = F.pad(x, missing, mode="replicate")
-    return F.avg_pool2d(x, (tall, wide))
+    return means_of_blocks(x, (tall, wide), (tall * height - x.shape[2], wide * width - x.shape[3]))
 
 
 def layer_score(features: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:

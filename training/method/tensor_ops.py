@@ -52,10 +52,24 @@ def block_means(features: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
     )
     if tall == wide == 1:
         return features
-    missing = (0, -features.shape[3] % wide, 0, -features.shape[2] % tall)
+    return means_of_blocks(
+        features, (tall, wide), (-features.shape[2] % tall, -features.shape[3] % wide)
+    )
+
+
+def means_of_blocks(
+    features: torch.Tensor, block: tuple[int, int], missing: tuple[int, int]
+) -> torch.Tensor:
+    """Average blocks of places, after the last places are repeated.
+
+    Args:
+        features: float32 [N, C, h, w].
+        block: (height, width) in places.
+        missing: rows and columns to add.
+    """
     if any(missing):
-        features = F.pad(features, missing, mode="replicate")
-    return F.avg_pool2d(features, (tall, wide))
+        features = F.pad(features, (0, missing[1], 0, missing[0]), mode="replicate")
+    return F.avg_pool2d(features, block)
 
 
 def channel_sum(values: torch.Tensor) -> torch.Tensor:

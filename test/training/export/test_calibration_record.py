@@ -64,7 +64,7 @@ def test_refusals(maps: list[np.ndarray], sentence: str) -> None:
 
 def test_images_of_fitted_frames_count_as_normal_and_at_their_own_size() -> None:
     """Frames enlarged for the networks are less sharp than those that the node measures."""
-    folder = Path("demo/bundle")
+    folder = Path(__file__).parents[3] / "demo" / "bundle"
     street = cv2.resize(StreetDrive(1, 360, 640).frame(0.0).image, (320, 180))
     held_out = [street] * 20
     fitted = [cv2.convertScaleAbs(street, alpha=1 + 0.01 * n) for n in range(30)]
