@@ -162,7 +162,7 @@ class Settings:
         choices=REGIONS,
     )
     minimum_area: int = _row(
-        64,
+        100,
         "Smallest obstacle, in pixels of the camera image. Smaller regions are left out of the "
         "mask.",
         Changeable.ALWAYS,
@@ -206,7 +206,7 @@ class Settings:
         Changeable.ALWAYS,
     )
     marks_limit: int = _row(
-        256,
+        512,
         "Prototypes that all marks together may add to one layer. Each costs time in every frame.",
         Changeable.UNCONFIGURED,
         between=(1, 65536),

@@ -153,7 +153,10 @@ def main() -> int:
             detector = Detector(bundle, provider="cpu", threads=1)
             name = "off" if period is None else f"on, a mark in {period:g} s"
             marks = open_adaptation(
-                detector, Path(folder) / f"{name}.jsonl", who="benchmark", limit=256
+                detector,
+                Path(folder) / f"{name}.jsonl",
+                who="benchmark",
+                limit=Settings.marks_limit,
             )
             driven_over = (
                 None

@@ -34,12 +34,12 @@ from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.inference.sessions import open_session
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
+from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
 from cosme_ros.sources.labelled import open_labelled_frames
 
-MINIMUM_AREA = 64
 TRUE_FROM = 0.1
-RULE = ObstacleRule(None, MINIMUM_AREA)
+RULE = ObstacleRule(None, Settings.minimum_area)
 OVERLAP_MARGIN = 9  # pixels around a region that moves from one frame to the next
 MOST_AP = 1.0  # points, by which the rest may move without an explanation
 SCENE_FRAMES = 55
@@ -63,7 +63,9 @@ def regions(score: np.ndarray) -> list[np.ndarray]:
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(
         (score >= 1).astype(np.uint8), connectivity=8
     )
-    return [labels == k for k in range(1, count) if boxes[k, cv2.CC_STAT_AREA] >= MINIMUM_AREA]
+    return [
+        labels == k for k in range(1, count) if boxes[k, cv2.CC_STAT_AREA] >= Settings.minimum_area
+    ]
 
 
 def read(drive: Path) -> list[Frame]:
@@ -113,9 +115,9 @@ def refusal(mask: np.ndarray, detection: Detection, detector: Detector) -> str:
 def show_guard(frames: list[Frame], found: list[Detection], detector: Detector) -> None:
     alarms = alarms_of(frames, found)
     print("guard: share of alarms that is refused, by the largest standing share that is accepted")
-    print("| standing share | true obstacles | false alarms |\n|---|---|---|")
     accepted = guarding.MOST_STANDING
-    for most in (0.0, 0.01, 0.02, 0.05, 0.1, 1.0):
+    print("| standing share | true obstacles | false alarms |\n|---|---|---|")
+    for most in (0.0, 0.01, 0.02, accepted, 0.05, 0.1, 1.0):
         guarding.MOST_STANDING = most
         shares = []
         for true in (True, False):
@@ -149,7 +151,7 @@ def show_marks(
     for index in marked:
         with tempfile.TemporaryDirectory() as folder:
             adaptation = open_adaptation(
-                detector, Path(folder) / "marks.jsonl", who="benchmark", limit=256
+                detector, Path(folder) / "marks.jsonl", who="benchmark", limit=Settings.marks_limit
             )
             for before in range(max(0, index - 60), index + 1):
                 add_frame(adaptation, frames[before], found[before])
@@ -290,7 +292,7 @@ def show_things(
         first = thing[0].frame
         with tempfile.TemporaryDirectory() as folder:
             adaptation = open_adaptation(
-                detector, Path(folder) / "marks.jsonl", who="benchmark", limit=256
+                detector, Path(folder) / "marks.jsonl", who="benchmark", limit=Settings.marks_limit
             )
             add_frame(adaptation, frames[first], found[first])
             mask = np.any([a.mask for a in thing if a.frame == first], axis=0)
@@ -347,7 +349,7 @@ def show_time(frames: list[Frame], detector: Detector, marked: int) -> None:
         f"set_banks {median(lambda: detector.set_banks(banks)):.1f} ms"
     )
     random = np.random.default_rng(0)
-    for added in (0, 64, 256):
+    for added in (0, 64, Settings.marks_limit):
         grown = {}
         for name, bank in banks.items():
             rows = random.normal(size=(added, bank.shape[1]))

@@ -9,13 +9,13 @@
 A drive is `bag:PATH`, or so many seconds of a synthetic road without a cut, at 10 Hz, by the demo's
 camera: `obstacles:SEED@START+SECONDS` with things on it, `normal:SEED@START+SECONDS` without. The
 networks run once for each drive (about 0.15 s a frame on one core, half of it painting); what they
-found is kept in --cache.
+found is kept in --cache: another --minimum-area needs another folder.
 
 For each rule k/n of --rules: labelled obstacles that had a track ("tracked"), identity switches and
-fragmentations (CLEAR MOT, `evaluation/identity_metrics.py`), obstacles found and the median number
-of frames from their appearance to then; false alarms by obstacle in all drives; and in frames
-without an anomaly, alarms and their number an hour: by obstacle, and by gap as `calibrate` counts
-them. Milliseconds: median of the time that following takes a frame.
+fragmentations (CLEAR MOT, `evaluation/identity_metrics.py`), obstacles found, in how many of their
+frames, and the median number of frames from their appearance to then; false alarms by obstacle in
+all drives; and in frames without an anomaly, alarms and their number an hour: by obstacle, and by
+gap as `calibrate` counts them. Milliseconds: median of the time that following takes a frame.
 """
 
 from __future__ import annotations
@@ -73,13 +73,17 @@ class Frame:
 def main() -> int:
     options = _parser().parse_args()
     cv2.setNumThreads(1)
-    drives = [_opened(spelling, options.bundle, options.cache) for spelling in options.drives]
+    drives = [
+        _opened(spelling, options.bundle, options.minimum_area, options.cache)
+        for spelling in options.drives
+    ]
     seconds = sum(len(frames) for frames in drives) / RATE_HZ
     normal = sum(not (f.label == ANOMALY).any() for frames in drives for f in frames) / RATE_HZ
     print(f"{len(drives)} drives, {seconds:.0f} s, of these {normal:.0f} s without an obstacle")
     print(
-        f"{'rule':6}{'tracked':>9}{'switches':>10}{'fragments':>11}{'found':>12}{'median':>8}"
-        f"{'false':>7}{'normal: by obstacle':>21}{'an hour':>9}{'by gap':>8}{'an hour':>9}{'ms':>7}"
+        f"{'rule':6}{'tracked':>9}{'switches':>10}{'fragments':>11}{'found':>12}"
+        f"{'in frames':>14}{'median':>8}{'false':>7}"
+        f"{'normal: by obstacle':>21}{'an hour':>9}{'by gap':>8}{'an hour':>9}{'ms':>7}"
     )
     for rule in options.rules:
         _print_row(rule, drives, normal)
@@ -100,11 +104,12 @@ def _print_row(rule: tuple[int, int], drives: Sequence[Sequence[Frame]], normal:
         by_gap += alarms_of(np.array(alarming, np.int64), gap=ALARM_GAP)
     found = obstacle_alarms(tracks, identities, labelled=True, normal_seconds=normal)
     after = [o.found_after for o in obstacles if o.found_after is not None]
+    frames_found = f"{sum(o.frames_found for o in obstacles)} of {sum(o.frames for o in obstacles)}"
     hour = 3600 / normal if normal else float("nan")
     print(
         f"{f'{rule[0]}/{rule[1]}':6}{found.identified:>9}{found.identity_switches:>10}"
         f"{found.fragmentations:>11}{f'{len(after)} of {len(obstacles)}':>12}"
-        f"{median(after) if after else float('nan'):>8.1f}{found.false_alarms:>7}"
+        f"{frames_found:>14}{median(after) if after else float('nan'):>8.1f}{found.false_alarms:>7}"
         f"{found.where_nothing_is_wrong:>21}{found.where_nothing_is_wrong * hour:>9.0f}"
         f"{by_gap:>8}{by_gap * hour:>9.0f}{1e3 * median(times):>7.3f}",
         flush=True,
@@ -143,13 +148,13 @@ def followed(
     return alarms, labelled, alarming
 
 
-def _opened(spelling: str, bundle: Path, cache: Path) -> list[Frame]:
+def _opened(spelling: str, bundle: Path, minimum_area: int, cache: Path) -> list[Frame]:
     """Return a drive's frames; the networks run only where `cache` does not hold them."""
     file = cache / f"{re.sub(r'[^A-Za-z0-9.+@]', '_', spelling)}.npz"
     if not file.exists():
         cache.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(".part.npz")
-        _write(unfinished, list(_found(spelling, bundle)))
+        _write(unfinished, list(_found(spelling, bundle, minimum_area)))
         unfinished.replace(file)
     return list(_read(file))
 
@@ -182,13 +187,13 @@ def _read(file: Path) -> Iterator[Frame]:
             yield Frame(stamp, scene, obstacles, masks[index], labels[index])
 
 
-def _found(spelling: str, bundle: Path) -> Iterator[Frame]:
+def _found(spelling: str, bundle: Path, minimum_area: int) -> Iterator[Frame]:
     loaded = load_bundle(bundle)
     detector = Detector(loaded, provider="cpu", threads=1)
     rule = obstacle_rule(
         loaded,
         region=Settings.region,
-        minimum_area=Settings.minimum_area,
+        minimum_area=minimum_area,
         outline=Settings.outline,
     )
     for image, label, stamp, scene in _pictures(spelling):
@@ -238,6 +243,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bundle", type=Path, default=Path("demo/bundle"))
     parser.add_argument("--cache", type=Path, required=True, help="folder for what was found")
     parser.add_argument("--drives", nargs="+", required=True, help="see above")
+    parser.add_argument("--minimum-area", type=int, default=Settings.minimum_area)
     parser.add_argument(
         "--rules", type=_rule, nargs="+", default=[(1, 1), (2, 3), (3, 5), (5, 8)], metavar="K/N"
     )
