@@ -162,11 +162,11 @@ class Settings:
         choices=REGIONS,
     )
     minimum_area: int = _row(
-        100,
+        0,
         "Smallest obstacle, in pixels of the camera image. Smaller regions are left out of the "
-        "mask.",
+        "mask. 0: as large as 100 pixels in an image of the bundle's size.",
         Changeable.ALWAYS,
-        between=(1, 100_000_000),
+        between=(0, 100_000_000),
     )
     outline: str = _row(
         "image",

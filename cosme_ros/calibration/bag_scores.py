@@ -167,7 +167,9 @@ class _Frames:
         if area is None:
             return NO_ROAD
         highest = frame_alarm_threshold(
-            detection.score, region=area.region, minimum_area=rule.minimum_area
+            detection.score,
+            region=area.region,
+            minimum_area=rule.minimum_area_of(height, width),
         )
         mask = scoring.static_mask
         self.counts.add(visible_values(detection.raw_score_grid, mask))
@@ -184,8 +186,8 @@ class _Frames:
             where = f" on '{topic}'" if topic else ""
             raise BagError(
                 f"{path} has pictures of {self.size[1]}x{self.size[0]} and of "
-                f"{width}x{height} pixels{where}; minimum_area is in pixels, so "
-                "give drives of one size"
+                f"{width}x{height} pixels{where}; a guarantee is for "
+                "images of one size, so give drives of one size"
             )
 
     def scores(self, bag: SurveyedBag, camera: str) -> DriveScores:

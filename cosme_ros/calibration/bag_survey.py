@@ -41,7 +41,7 @@ class Scoring:
     region: str = Settings.region
     """'everything' or 'drivable', as the node's parameter."""
     minimum_area: int = Settings.minimum_area
-    """Pixels of the camera image, as the node's parameter."""
+    """Pixels of the camera image or 0, as the node's parameter."""
     temporal: str = Settings.temporal
     """'none' or 'flow', as the node's parameter."""
     static_mask: StaticMask | None = None

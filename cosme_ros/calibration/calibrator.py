@@ -370,7 +370,7 @@ def _one_size(camera: str, scores: Sequence[DriveScores]) -> tuple[int, int]:
         raise BagError(
             f"camera '{camera}' has pictures of "
             + " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
-            + " pixels; minimum_area is in pixels, so give drives of one size"
+            + " pixels; a guarantee is for images of one size, so give drives of one size"
         )
     return next(iter(sizes), (0, 0))
 

@@ -295,7 +295,9 @@ class _Run:
         lowest = np.float32(self._lowest_line / self._detector.threshold)
         score = np.where(detection.score >= lowest, detection.score, np.float32(0))
         highest = frame_alarm_threshold(
-            score, region=area.region, minimum_area=self._rule.minimum_area
+            score,
+            region=area.region,
+            minimum_area=self._rule.minimum_area_of(*detection.size),
         )
         return highest * self._detector.threshold
 

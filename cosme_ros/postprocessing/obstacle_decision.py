@@ -23,6 +23,9 @@ from cosme_ros.postprocessing.mask_refinement import refine_obstacles
 from cosme_ros.postprocessing.obstacles import Obstacle, drivable_region, find_obstacles
 from cosme_ros.postprocessing.static_mask import StaticMask
 
+# Of an image of the bundle's size. docs/shape_and_time.md has how it was chosen.
+SMALLEST_AREA = 100
+
 
 @dataclass(frozen=True)
 class ObstacleRule:
@@ -31,16 +34,28 @@ class ObstacleRule:
     drivable_class_ids: tuple[int, ...] | None
     """Limits obstacles to the drivable area; None looks everywhere."""
     minimum_area: int
-    """Of an obstacle, pixels of the image at or above the alarm line."""
+    """Of an obstacle, pixels of the image at or above the alarm line. 0: as large as SMALLEST_AREA
+    in an image of `input_size`."""
     outline: str = "score"
     """One of OUTLINES: 'score' ends an obstacle at the alarm line, 'image' as `mask_refinement`
     describes."""
     static_mask: StaticMask | None = None
     """Outside of what it looks at, there are no obstacles; None looks at the whole image."""
+    input_size: tuple[int, int] | None = None
+    """(height, width) of the bundle's images; None only where `minimum_area` is not 0."""
 
     def __post_init__(self) -> None:
+        if self.minimum_area == 0 and self.input_size is None:
+            raise ValueError("a minimum_area of 0 needs the input_size of the bundle")
         if self.outline not in OUTLINES:
             raise ValueError(f"outline is {self.outline!r}; one of {', '.join(OUTLINES)} is right")
+
+    def minimum_area_of(self, height: int, width: int) -> int:
+        """Return `minimum_area` for images of a size, pixels: 1 or more."""
+        if self.minimum_area or self.input_size is None:
+            return self.minimum_area
+        own_height, own_width = self.input_size
+        return max(1, round(SMALLEST_AREA * height * width / (own_height * own_width)))
 
 
 def obstacle_rule(
@@ -54,7 +69,7 @@ def obstacle_rule(
     """Return the rule that these values of the node's parameters make for a bundle.
 
     Args:
-        bundle: says which classes are drivable.
+        bundle: says which classes are drivable, and which size its images have.
         region: one of REGIONS.
         minimum_area: as in ObstacleRule.
         outline: as in ObstacleRule.
@@ -71,7 +86,7 @@ def obstacle_rule(
             "'everything' is right for it"
         )
     ids = bundle.drivable_class_ids if region == "drivable" else None
-    return ObstacleRule(ids, minimum_area, outline, static_mask)
+    return ObstacleRule(ids, minimum_area, outline, static_mask, bundle.input_size)
 
 
 @dataclass(frozen=True)
@@ -139,7 +154,9 @@ def decide_obstacles(
     if area is None:
         return UNKNOWN
     mask, obstacles = find_obstacles(
-        detection.score, region=area.region, minimum_area=rule.minimum_area
+        detection.score,
+        region=area.region,
+        minimum_area=rule.minimum_area_of(*detection.size),
     )
     if rule.outline == "image" and obstacles:
         mask, obstacles = refine_obstacles(

@@ -35,11 +35,11 @@ from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.inference.sessions import open_session
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
+from cosme_ros.postprocessing.obstacle_decision import SMALLEST_AREA, ObstacleRule
 from cosme_ros.sources.labelled import open_labelled_frames
 
 TRUE_FROM = 0.1
-RULE = ObstacleRule(None, Settings.minimum_area)
+RULE = ObstacleRule(None, SMALLEST_AREA)
 OVERLAP_MARGIN = 9  # pixels around a region that moves from one frame to the next
 MOST_AP = 1.0  # points, by which the rest may move without an explanation
 SCENE_FRAMES = 55
@@ -63,9 +63,7 @@ def regions(score: np.ndarray) -> list[np.ndarray]:
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(
         (score >= 1).astype(np.uint8), connectivity=8
     )
-    return [
-        labels == k for k in range(1, count) if boxes[k, cv2.CC_STAT_AREA] >= Settings.minimum_area
-    ]
+    return [labels == k for k in range(1, count) if boxes[k, cv2.CC_STAT_AREA] >= SMALLEST_AREA]
 
 
 def read(drive: Path) -> list[Frame]:

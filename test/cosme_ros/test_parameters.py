@@ -45,7 +45,7 @@ def test_every_row_tells_what_it_is_for():
         ("false_positive_rate", 0.6, "between 0.0 and 0.5"),
         ("false_positive_rate", float("nan"), "nan"),
         ("false_positive_rate", 1, "of type float"),
-        ("minimum_area", 0, "between 1 and"),
+        ("minimum_area", -1, "between 0 and"),
         ("minimum_area", True, "of type int"),
         ("max_image_pixels", 0, "between 1 and"),
         ("threads", -1, "between 0 and"),

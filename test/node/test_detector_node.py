@@ -8,12 +8,12 @@ import array
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from helpers.default_rule import default_rule
 from helpers.tiny_bundle import street_frame
 
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
-from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
 from cosme_ros.visualization.overlay import draw_overlay
 
 STREET = street_frame(180, 320, box=(140, 120, 40, 30))
@@ -44,9 +44,7 @@ def test_outputs_are_the_detectors_to_the_bit(running, reference):
     _, camera = running
     _, (score, mask, overlay) = camera.ask(lambda: camera.image(STREET), "score", "mask", "overlay")
     expected = reference.detect(STREET)
-    decision = decide_obstacles(
-        expected, STREET, ObstacleRule(None, minimum_area=64, outline=Settings.outline)
-    )
+    decision = decide_obstacles(expected, STREET, default_rule(reference.bundle))
     expected_mask, obstacles = decision.mask, decision.obstacles
     assert obstacles, "the box should be an obstacle, or the mask shows nothing"
     assert [m.encoding for m in (score, mask, overlay)] == ["32FC1", "mono8", "bgr8"]

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from helpers.default_rule import default_rule
 from helpers.tiny_bundle import seal, street_frame
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -18,8 +19,7 @@ from sensor_msgs.msg import Image
 from cosme_ros import topics
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector, ScoreFault
-from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
 
 STREET = street_frame(180, 320, box=(140, 120, 40, 30))
 
@@ -140,7 +140,7 @@ def test_a_road_that_is_not_there_withholds_the_mask(start, bundle):
     expected = decide_obstacles(
         detection,
         STREET,
-        ObstacleRule(loaded.drivable_class_ids, minimum_area=64, outline=Settings.outline),
+        default_rule(loaded, region="drivable"),
     ).mask
     assert expected.any()
     np.testing.assert_array_equal(

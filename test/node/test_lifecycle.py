@@ -190,7 +190,7 @@ def test_parameters_while_active(start, bundle):
         ("provider", "auto", "while the node is unconfigured"),
         ("bundle", "/elsewhere", "while the node is unconfigured"),
         ("region", "moon", "everything, drivable"),
-        ("minimum_area", 0, "minimum_area"),
+        ("minimum_area", -1, "minimum_area"),
         ("false_positive_rate", 0.0000001, "calibrated for rates from"),
         ("autostart", False, "read-only"),
     ):

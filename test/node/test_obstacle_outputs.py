@@ -6,6 +6,7 @@
 import cv2
 import numpy as np
 import pytest
+from helpers.default_rule import default_rule
 from helpers.detector_process import OUTPUTS, key_of
 from helpers.tiny_bundle import street_frame
 from sensor_msgs.msg import CameraInfo
@@ -14,8 +15,7 @@ from visualization_msgs.msg import Marker
 from cosme_ros import topics
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detector
-from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
 from cosme_ros.postprocessing.obstacles import outlines
 
 HEIGHT, WIDTH = 180, 320
@@ -27,11 +27,7 @@ P = [300.0, 0.0, 160.0, 0.0, 0.0, 310.0, 90.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 @pytest.fixture(scope="module")
 def expected(bundle):
     detector = Detector(load_bundle(bundle), provider="cpu")
-    decision = decide_obstacles(
-        detector.detect(STREET),
-        STREET,
-        ObstacleRule(None, minimum_area=64, outline=Settings.outline),
-    )
+    decision = decide_obstacles(detector.detect(STREET), STREET, default_rule(detector.bundle))
     assert decision.obstacles, "the box should be an obstacle, or there is nothing to publish"
     return decision.obstacles, outlines(decision.mask, decision.obstacles)
 

@@ -9,6 +9,7 @@ fields.
 
 import numpy as np
 import pytest
+from helpers.default_rule import default_rule
 from helpers.detector_process import Camera, key_of
 from helpers.tiny_bundle import street_frame
 from sensor_msgs.msg import CameraInfo
@@ -21,7 +22,7 @@ from cosme_ros.geometry.obstacle_position import locate_obstacles
 from cosme_ros.inference.detector import Detector
 from cosme_ros.obstacle_messages.points import POINT
 from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
+from cosme_ros.postprocessing.obstacle_decision import decide_obstacles
 from cosme_ros.postprocessing.obstacles import contours
 
 HEIGHT, WIDTH = 180, 320
@@ -82,9 +83,8 @@ def test_without_camera_info_no_points_are_published_and_diagnostics_warn(runnin
 def test_points_are_the_obstacles_foot_lines_in_the_vehicles_frame(running, bundle):
     _, camera = running
     header, cloud, markers = calibrated(camera)
-    detection = Detector(load_bundle(bundle), provider="cpu").detect(STREET)
-    rule = ObstacleRule(None, minimum_area=64, outline=Settings.outline)
-    decision = decide_obstacles(detection, STREET, rule)
+    detector = Detector(load_bundle(bundle), provider="cpu")
+    decision = decide_obstacles(detector.detect(STREET), STREET, default_rule(detector.bundle))
     settings = Settings(**POSE)
     info = CameraInfo(height=HEIGHT, width=WIDTH, k=K, d=D, distortion_model="plumb_bob")
     ground = GroundSource().geometry(settings, pose_of_settings(settings), info, HEIGHT, WIDTH)
@@ -195,9 +195,8 @@ def test_the_pose_comes_from_the_real_tf2(start, bundle):
     cloud = camera.spin_until(points, "points by tf2")
     assert cloud.header.frame_id == "car"
     found = np.frombuffer(bytes(cloud.data), POINT)
-    detection = Detector(load_bundle(bundle), provider="cpu").detect(STREET)
-    rule = ObstacleRule(None, minimum_area=64, outline=Settings.outline)
-    decision = decide_obstacles(detection, STREET, rule)
+    detector = Detector(load_bundle(bundle), provider="cpu")
+    decision = decide_obstacles(detector.detect(STREET), STREET, default_rule(detector.bundle))
     info = CameraInfo(height=HEIGHT, width=WIDTH, k=K, d=D, distortion_model="plumb_bob")
     settings = Settings(**POSE)
     ground = GroundSource().geometry(settings, pose_of_settings(settings), info, HEIGHT, WIDTH)

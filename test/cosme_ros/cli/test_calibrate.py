@@ -426,7 +426,7 @@ def test_pictures_that_cannot_be_decoded_are_left_out(bundle, tmp_path, capsys) 
         ("--confidence", "1"),
         ("--alarm-gap", "-1"),
         ("--alarm-gap", "nan"),
-        ("--minimum-area", "0"),
+        ("--minimum-area", "-1"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(

@@ -47,8 +47,8 @@ def test_a_text_is_taken_as_it_is(capsys) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
-        ("--minimum-area", "0", "'0' is no whole number from 1 to 100000000"),
-        ("--minimum-area", "1.5", "'1.5' is no whole number from 1 to"),
+        ("--minimum-area", "-1", "'-1' is no whole number from 0 to 100000000"),
+        ("--minimum-area", "1.5", "'1.5' is no whole number from 0 to"),
         ("--false-positive-rate", "nan", "'nan' is no number from 0.0 to 0.5"),
         ("--threads", "many", "'many' is no whole number from 0 to 1024"),
         ("--region", "road", "'road' (choose from"),

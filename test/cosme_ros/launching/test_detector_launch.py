@@ -177,7 +177,7 @@ def test_camera_info_is_looked_for_beside_the_image(image_topic: str, beside: st
         ({"camera_info_topic": "//info"}, "'camera_info_topic' is '//info'"),
         ({"odometry_topic": "//odom"}, "'odometry_topic' is '//odom'"),
         ({"camera_height": "tall"}, "'camera_height' is 'tall'"),
-        ({"minimum_area": "0"}, "'minimum_area' is 0"),
+        ({"minimum_area": "-1"}, "'minimum_area' is -1"),
         ({"tracking": "maybe"}, "'tracking' is 'maybe'"),
         ({"compressed_topic": "/jpeg"}, "image_transport is not compressed"),
         ({"cameras": "a,,b"}, "'cameras' has cameras 'a,,b'"),

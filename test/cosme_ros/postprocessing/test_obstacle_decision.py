@@ -3,6 +3,8 @@
 
 """Where a frame has obstacles: the same for whoever asks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.tiny_bundle import street_frame, write_tiny_bundle
@@ -11,6 +13,7 @@ from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
 from cosme_ros.inference.detector import Detection
 from cosme_ros.postprocessing.obstacle_decision import (
+    SMALLEST_AREA,
     UNKNOWN,
     ObstacleRule,
     decide_obstacles,
@@ -71,9 +74,38 @@ def test_without_a_road_it_is_unknown_for_everybody():
     assert decide_obstacles(detection, street_frame(HEIGHT, WIDTH), everywhere).mask is not None
 
 
+def test_the_smallest_obstacle_grows_with_the_cameras_image(bundle):
+    height, width = bundle.input_size
+    rule = obstacle_rule(bundle, region="everything", minimum_area=0)
+    assert rule.minimum_area_of(height, width) == SMALLEST_AREA
+    assert rule.minimum_area_of(3 * height, 3 * width) == 9 * SMALLEST_AREA
+    assert rule.minimum_area_of(1, 1) == 1
+    assert replace(rule, minimum_area=7).minimum_area_of(3 * height, 3 * width) == 7
+    with pytest.raises(ValueError, match="0 needs the input_size of the bundle"):
+        ObstacleRule(None, 0)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_obstacles_by_the_images_size(times):
+    size = (HEIGHT * times, WIDTH * times)
+    score = np.zeros(size, np.float32)
+    edge = 10 * times
+    score[20 : 20 + edge, 30 : 30 + edge] = 2.0  # as large as the smallest obstacle
+    score[60 : 60 + edge, 100 : 100 + edge - 1] = 2.0
+    maps = dict.fromkeys(("mulmem", "auxcon", "score"), score[None, None])
+    maps["class_id"] = np.zeros((1, *size), np.uint8)
+    detection = Detection(maps, threshold=1.0, height=size[0], width=size[1])
+    rule = ObstacleRule(None, 0, input_size=(HEIGHT, WIDTH))
+    (found,) = decide_obstacles(detection, np.zeros((*size, 3), np.uint8), rule).obstacles
+    assert (found.x, found.y, found.area) == (30, 20, edge * edge)
+
+
 def test_the_rule_of_a_bundle_names_its_drivable_classes(bundle):
-    assert obstacle_rule(bundle, region="drivable", minimum_area=5) == ObstacleRule((ROAD,), 5)
-    assert obstacle_rule(bundle, region="everything", minimum_area=5) == ObstacleRule(None, 5)
+    size = bundle.input_size
+    rule = obstacle_rule(bundle, region="drivable", minimum_area=5)
+    assert rule == ObstacleRule((ROAD,), 5, input_size=size)
+    rule = obstacle_rule(bundle, region="everything", minimum_area=5)
+    assert rule == ObstacleRule(None, 5, input_size=size)
     with pytest.raises(ValueError, match="region is 'moon'"):
         obstacle_rule(bundle, region="moon", minimum_area=5)
     with pytest.raises(ValueError, match="outline is 'box'; one of score, image is right"):

@@ -11,6 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from helpers.default_rule import default_rule
 from helpers.message_classes import message_class
 from helpers.tiny_bundle import seal, street_frame, write_tiny_bundle
 
@@ -19,7 +20,7 @@ from cosme_ros.inference.detector import Detector
 from cosme_ros.messages.image_orientation import ImageOrientation
 from cosme_ros.messages.images import DecodeError
 from cosme_ros.parameters import ParameterError, Settings
-from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles, search_area
+from cosme_ros.postprocessing.obstacle_decision import decide_obstacles, search_area
 from cosme_ros.streaming.frame_outputs import RequestedOutputs
 from cosme_ros.streaming.frame_pipeline import open_pipeline
 
@@ -78,8 +79,7 @@ def test_a_frame_goes_through_decoder_detector_and_outputs(folder, settings):
     detected = pipeline.detect("", image_message(STREET))
     made = pipeline.outputs(detected, EVERYTHING, frame_rate=10.0)
     expected = Detector(load_bundle(folder), provider="cpu", threads=1).detect(STREET)
-    rule = ObstacleRule(None, Settings.minimum_area, Settings.outline)
-    decision = decide_obstacles(expected, STREET, rule)
+    decision = decide_obstacles(expected, STREET, default_rule(load_bundle(folder)))
     assert decision.obstacles
     assert made.score.tobytes() == expected.score.tobytes()
     assert made.mask.tobytes() == decision.mask.tobytes()
