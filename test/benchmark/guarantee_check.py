@@ -44,7 +44,7 @@ from cosme_ros.calibration.false_alarms import (
 from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
 from cosme_ros.calibration.score_histogram import line_above
 from cosme_ros.inference.detector import Detector
-from cosme_ros.parameters import Settings
+from cosme_ros.postprocessing.obstacle_decision import SMALLEST_AREA
 from cosme_ros.reporting.environment import describe_environment
 from training.demo.drive import CAMERA, HEIGHT, WIDTH
 from training.demo.recipe import FIRST_ROAD
@@ -65,7 +65,7 @@ def main() -> int:
         "false_alarms_per_hour": options.false_alarms_per_hour,
         "confidence": options.confidence,
         "alarm_gap": options.alarm_gap,
-        "minimum_area": Settings.minimum_area,
+        "minimum_area": SMALLEST_AREA,
         "stretches": STRETCHES,
         "hours_of_a_kind": hours_of(pool[KNOWN]),
         "kinds": {
@@ -121,7 +121,7 @@ def _alarm_scores(detector: Detector, road: int, start: float) -> np.ndarray:
     scores = []
     for number in range(FRAMES):
         found = detector.detect(drive.frame(start + number / FRAMES_A_SECOND).image).score
-        scores.append(frame_alarm_threshold(found, region=None, minimum_area=Settings.minimum_area))
+        scores.append(frame_alarm_threshold(found, region=None, minimum_area=SMALLEST_AREA))
     return np.array(scores) * detector.threshold
 
 

@@ -33,8 +33,8 @@ from cosme_ros.metrics.component_metrics import (
     MinimumSizes,
     judge_components,
 )
-from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing import mask_refinement
+from cosme_ros.postprocessing.obstacle_decision import SMALLEST_AREA
 from cosme_ros.postprocessing.obstacles import find_obstacles
 
 Outline = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -96,7 +96,7 @@ def _print_table(drives: list[Drive], outlines: dict[str, Outline], rate: float)
             label = drive.labels[number]
             grid = drive.scores[number] / np.float32(line)
             score = cv2.resize(grid, label.shape[::-1], interpolation=cv2.INTER_LINEAR)
-            mask, _ = find_obstacles(score, region=None, minimum_area=Settings.minimum_area)
+            mask, _ = find_obstacles(score, region=None, minimum_area=SMALLEST_AREA)
             things = list(_things(label))
             shown += len(things)
             found = [int((mask[thing] > 0).sum()) >= FOUND_SHARE * thing.sum() for thing in things]

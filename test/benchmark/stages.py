@@ -17,7 +17,7 @@ from workloads import Workload
 
 from cosme_ros.inference.detector import Detection
 from cosme_ros.messages.images import decode_compressed, decode_image, fill_image
-from cosme_ros.parameters import Settings
+from cosme_ros.postprocessing.obstacle_decision import SMALLEST_AREA
 from cosme_ros.postprocessing.obstacles import find_obstacles
 
 ROUNDS_OF_SMALL = 5
@@ -62,7 +62,7 @@ def measure_stages(workload: Workload, choices: Choices, record: Record) -> None
         return Detection(maps, threshold=detector.threshold, height=height, width=width)
 
     score = detection().score
-    mask, _ = find_obstacles(score, region=None, minimum_area=Settings.minimum_area)
+    mask, _ = find_obstacles(score, region=None, minimum_area=SMALLEST_AREA)
     header = SimpleNamespace()
     raw, jpeg = SimpleNamespace(), SimpleNamespace(format="jpeg")
     fill_image(raw, image, "bgr8", header)
@@ -79,7 +79,7 @@ def measure_stages(workload: Workload, choices: Choices, record: Record) -> None
         "copy in": lambda: teacher.place(image[None]),
         "copy out": lambda: [memory.fetch(value) for value in scores.values()],
         "upsample the score": lambda: detection().score,
-        "obstacles": lambda: find_obstacles(score, region=None, minimum_area=Settings.minimum_area),
+        "obstacles": lambda: find_obstacles(score, region=None, minimum_area=SMALLEST_AREA),
         "fill messages": messages,
     }
     large: dict[str, Callable[[], Any]] = {

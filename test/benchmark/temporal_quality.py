@@ -30,8 +30,8 @@ from outline_quality import alarm_line
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacles
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK
-from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing import temporal_fusion
+from cosme_ros.postprocessing.obstacle_decision import SMALLEST_AREA
 from cosme_ros.postprocessing.obstacles import find_obstacles
 from cosme_ros.postprocessing.temporal_fusion import TemporalFusion
 
@@ -82,7 +82,7 @@ def _print_row(
                 np.ascontiguousarray(enlarged[::2, ::2]), np.ascontiguousarray(label[::2, ::2])
             )
             mask, _ = find_obstacles(
-                enlarged / np.float32(line), region=None, minimum_area=Settings.minimum_area
+                enlarged / np.float32(line), region=None, minimum_area=SMALLEST_AREA
             )
             followed.add(number, drive.stamps[number], label, mask)
             alarms.append(bool(mask.any()))

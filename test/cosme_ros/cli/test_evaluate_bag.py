@@ -15,6 +15,7 @@ from time import sleep
 import cv2
 import numpy as np
 import pytest
+from helpers.default_rule import default_rule
 from helpers.small_bag import (
     BOX,
     START,
@@ -37,10 +38,8 @@ from cosme_ros.evaluation.evaluator import Evaluator, bag_names
 from cosme_ros.evaluation.outputs import MASK, OVERLAY, SCORE, OutputSettings
 from cosme_ros.evaluation.settings import EvaluationSettings
 from cosme_ros.inference.detector import Detection, Detector
-from cosme_ros.parameters import Settings
 from cosme_ros.postprocessing.obstacle_decision import (
     ObstacleDecision,
-    ObstacleRule,
     decide_obstacles,
 )
 from cosme_ros.streaming.camera_stream import CameraStream
@@ -71,11 +70,9 @@ def detections(bundle: Path, bag: Path):
         yield frame, detector.detect(frame.image)
 
 
-def decided(detection: Detection, image: np.ndarray) -> ObstacleDecision:
+def decided(bundle: Path, detection: Detection, image: np.ndarray) -> ObstacleDecision:
     """Under the node's defaults."""
-    return decide_obstacles(
-        detection, image, ObstacleRule(None, minimum_area=64, outline=Settings.outline)
-    )
+    return decide_obstacles(detection, image, default_rule(load_bundle(bundle)))
 
 
 def test_figures_are_those_of_the_detector_and_scikit_learn(bundle: Path, tmp_path: Path) -> None:
@@ -85,7 +82,7 @@ def test_figures_are_those_of_the_detector_and_scikit_learn(bundle: Path, tmp_pa
     scores, labels = [], []
     for index, (frame, detection) in enumerate(detections(bundle, bag)):
         of_frame = {name: values[index] for name, values in of_bag["frames"].items()}
-        decision = decided(detection, frame.image)
+        decision = decided(bundle, detection, frame.image)
         mask, obstacles = decision.mask, decision.obstacles
         assert of_frame["stamp"] == frame.stamp
         assert of_frame["peak"] == float(detection.score.max())
@@ -511,7 +508,7 @@ def test_the_output_bag_has_what_the_detector_says(bundle: Path, tmp_path: Path)
             assert {m.bag_time for m in messages.values()} == {frame.stamp}  # as in the input
             assert outputs.decode(messages[SCORE]).header.frame_id == "camera"
             np.testing.assert_array_equal(outputs.plane(messages[SCORE], "32FC1"), detection.score)
-            mask = decided(detection, frame.image).mask
+            mask = decided(bundle, detection, frame.image).mask
             np.testing.assert_array_equal(outputs.plane(messages[MASK], "mono8"), mask)
             assert outputs.picture(messages[OVERLAY]).shape == frame.image.shape
     assert report["outputs"]["output bag"] == str(written)
