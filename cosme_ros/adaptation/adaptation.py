@@ -36,7 +36,7 @@ from cosme_ros.adaptation.marks_file import (
     read_marks,
     write_marks,
 )
-from cosme_ros.adaptation.places import marked_features
+from cosme_ros.adaptation.places import marked_features, other_alarms
 from cosme_ros.adaptation.recent_frames import RecentFrame, RecentFrames
 from cosme_ros.adaptation.self_test import measure_cost
 from cosme_ros.inference.detector import Detector
@@ -239,14 +239,19 @@ class Adaptation:
         if guard:
             check_mark(figures)
         before = adapted_banks(bundle.banks, self.marks)
-        added = {}
-        for layer, features in self._detector.features(frame.image).items():
-            name = f"{BANK}{layer}"
-            rows = new_prototypes(
-                marked_features(mask, features),
-                before[name],
-                similarity_threshold=SIMILARITY_THRESHOLD,
+        others = other_alarms(mask, frame.detection.score)
+        marked = {
+            f"{BANK}{layer}": marked_features(mask, features, others=others)
+            for layer, features in self._detector.features(frame.image).items()
+        }
+        if not any(map(len, marked.values())):
+            raise MarkRefused(
+                "on every grid of the memory, what is marked lies in places that show another "
+                "alarm too; mark both, or mark it in a frame that shows them further apart"
             )
+        added = {}
+        for name, features in marked.items():
+            rows = new_prototypes(features, before[name], similarity_threshold=SIMILARITY_THRESHOLD)
             if len(rows):
                 added[name] = rows
         if not added:

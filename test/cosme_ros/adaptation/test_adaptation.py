@@ -63,6 +63,25 @@ def test_a_mark_silences_and_undo_restores_to_the_bit(adaptation, detector):
     assert [detector.detect(i).score.tobytes() for i in (QUIET, BOX, ON_ROAD)] == before
 
 
+def test_a_mark_beside_an_alarm_leaves_the_alarm(adaptation, detector):
+    alarm = add_frame(adaptation, detector, BOX).score >= 1
+    beside = cv2.dilate(alarm.astype(np.uint8), np.ones((9, 9), np.uint8)) - alarm
+    assert adaptation.mark_pixels("", 0, beside, guard=False).success
+    assert (detector.detect(BOX).score[alarm] >= 1).any()
+
+
+def test_what_is_only_in_places_of_another_alarm_cannot_be_marked(adaptation, detector):
+    detection = detector.detect(BOX)
+    grid = np.full_like(detection.raw_score_grid, 3 * detection.threshold)
+    grid[grid.shape[0] // 2, grid.shape[1] // 2] = 0
+    surrounded = detection.with_raw_score(grid)
+    adaptation.remember(RecentFrame("", 0, BOX, surrounded, RULE))
+    hole = surrounded.score < 1
+    assert hole.any()
+    answer = adaptation.mark_pixels("", 0, hole.astype(np.uint8), guard=False)
+    assert not answer.success and "places that show another alarm too" in answer.message
+
+
 def test_the_self_test_says_what_a_mark_costs(adaptation, detector):
     for second in range(0, 30, 2):
         add_frame(adaptation, detector, QUIET, second * SECOND)
