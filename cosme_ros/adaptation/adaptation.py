@@ -11,7 +11,7 @@ product with AuxCon (Eq. 8), however high AuxCon is.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from cosme_ros.adaptation.marks_file import (
 from cosme_ros.adaptation.places import marked_features, other_alarms
 from cosme_ros.adaptation.recent_frames import RecentFrame, RecentFrames
 from cosme_ros.adaptation.self_test import measure_cost
+from cosme_ros.adaptation.silenced_alarms import other_alarms_after
 from cosme_ros.inference.detector import Detector
 from cosme_ros.inference.memory_features import BANK
 from cosme_ros.postprocessing.obstacle_decision import ObstacleRule, decide_obstacles
@@ -240,6 +241,49 @@ class Adaptation:
             check_mark(figures)
         before = adapted_banks(bundle.banks, self.marks)
         others = other_alarms(mask, frame.detection.score)
+        added = self._prototypes(frame, mask, others, before)
+        self._check_limit(added, before, self._limit // 2 if source == DRIVEN_OVER else self._limit)
+        mark = Mark(
+            number=self._journal.next_number,
+            when=now(),
+            who=self._who,
+            camera=frame.camera,
+            stamp=frame.stamp,
+            source=source,
+            forced=not guard,
+            figures=figures,
+            prototypes=added,
+            picture=_picture(frame.image, mask),
+        )
+        after = adapted_banks(bundle.banks, (*self.marks, mark))
+        unmarked = others & alarms(frame)
+        if source == DRIVEN_OVER:  # nobody reads the answer and takes it back
+            effect = other_alarms_after(self._detector, frame.image, unmarked, after)
+            if effect.silenced:
+                raise MarkRefused(f"{effect.words()}: one of them may be an obstacle")
+            self._enter(mark)
+        else:
+            self._enter(mark)
+            effect = other_alarms_after(self._detector, frame.image, unmarked, after)
+        cost = measure_cost(self._detector, self._recent(frame.camera).quiet(), before, after)
+        count = sum(len(rows) for rows in added.values())
+        taken = f"{figures.pixels} pixels, {count} prototypes in {len(added)} layers"
+        sentences = [
+            f"mark {mark.number}: {taken}",
+            *([effect.words()] if effect.count else []),
+            cost.sentence(),
+            self._state(),
+        ]
+        return "; ".join(sentences)
+
+    def _prototypes(
+        self,
+        frame: RecentFrame,
+        mask: NDArray[np.bool_],
+        others: NDArray[np.bool_],
+        before: Mapping[str, NDArray[np.float32]],
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return what a mark adds to each bank that it adds to."""
         marked = {
             f"{BANK}{layer}": marked_features(mask, features, others=others)
             for layer, features in self._detector.features(frame.image).items()
@@ -256,40 +300,21 @@ class Adaptation:
                 added[name] = rows
         if not added:
             raise MarkRefused("the memory holds all of this already, and nothing was added")
-        limit = self._limit // 2 if source == DRIVEN_OVER else self._limit
+        return added
+
+    def _check_limit(
+        self,
+        added: Mapping[str, NDArray[np.float32]],
+        before: Mapping[str, NDArray[np.float32]],
+        limit: int,
+    ) -> None:
         for name, rows in added.items():
-            total = len(before[name]) - len(bundle.banks[name]) + len(rows)
+            total = len(before[name]) - len(self._detector.bundle.banks[name]) + len(rows)
             if total > limit:
                 raise MarkRefused(
                     f"marks would add {total} prototypes to {name}, and at most {limit} may "
                     "be added; undo or forget marks, or fit the bundle anew with such frames"
                 )
-        number = self._journal.next_number
-        self._enter(
-            Mark(
-                number=number,
-                when=now(),
-                who=self._who,
-                camera=frame.camera,
-                stamp=frame.stamp,
-                source=source,
-                forced=not guard,
-                figures=figures,
-                prototypes=added,
-                picture=_picture(frame.image, mask),
-            )
-        )
-        cost = measure_cost(
-            self._detector,
-            self._recent(frame.camera).quiet(),
-            before,
-            adapted_banks(bundle.banks, self.marks),
-        )
-        count = sum(len(rows) for rows in added.values())
-        return (
-            f"mark {number}: {figures.pixels} pixels, {count} prototypes in {len(added)} layers; "
-            f"{cost.sentence()}; {self._state()}"
-        )
 
     def _enter(self, entry: Entry) -> None:
         self._journal.entries.append(entry)

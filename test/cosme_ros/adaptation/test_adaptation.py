@@ -66,8 +66,22 @@ def test_a_mark_silences_and_undo_restores_to_the_bit(adaptation, detector):
 def test_a_mark_beside_an_alarm_leaves_the_alarm(adaptation, detector):
     alarm = add_frame(adaptation, detector, BOX).score >= 1
     beside = cv2.dilate(alarm.astype(np.uint8), np.ones((9, 9), np.uint8)) - alarm
-    assert adaptation.mark_pixels("", 0, beside, guard=False).success
+    answer = adaptation.mark_pixels("", 0, beside, guard=False)
+    assert (
+        answer.success and "other alarms of the frame: 1, and all stay; self-test" in answer.message
+    )
     assert (detector.detect(BOX).score[alarm] >= 1).any()
+
+
+def test_the_answer_says_which_other_alarms_are_silenced_too(adaptation, detector):
+    two = cv2.hconcat([BOX[:, :160], BOX[:, :160]])
+    alarm = (add_frame(adaptation, detector, two).score >= 1).astype(np.uint8)
+    left = alarm.copy()
+    left[:, 100:] = 0
+    assert left.any() and (alarm != left).any()
+    answer = adaptation.mark_pixels("", 0, left, guard=False)
+    assert "other alarms of the frame: 1, of which it silences 1 too" in answer.message
+    assert "other alarms" not in adaptation.mark_alarms("", guard=False).message
 
 
 def test_what_is_only_in_places_of_another_alarm_cannot_be_marked(adaptation, detector):

@@ -278,6 +278,20 @@ def test_of_two_alarms_the_one_that_was_driven_over_is_in_the_mask(stained):
     assert mask[146, 160] and not mask[:, 220:].any()
 
 
+def test_a_mark_that_would_silence_an_alarm_beside_the_strip_is_refused(stained, tmp_path):
+    image = STREET.copy()
+    x, y, w, h = SIDE
+    image[y : y + h, x : x + w] = (230, 20, 230)
+    detector = Detector(stained, provider="cpu")
+    marks = open_adaptation(detector, tmp_path / "marks.jsonl", who="a test", limit=50)
+    frame = seen(detector, image)
+    marks.remember(frame)
+    answer = mark_driven_over(straight(frame), stained.drivable_class_ids, marks)
+    assert answer is not None and not answer.success
+    assert "other alarms of the frame: 1, of which it silences 1 too" in answer.message
+    assert marks.marks == () and detector.detect(image).score.max() >= 1
+
+
 def test_what_is_not_taken_for_road_is_not_in_the_mask(bundle):
     """Somebody who walked away before the vehicle came: their place was driven over."""
     frame = seen(Detector(bundle, provider="cpu"))
