@@ -14,7 +14,7 @@ from cosme_ros.messages.images import fill_image
 
 QUIET = street_frame(180, 320)
 STREET = street_frame(180, 320, box=(4, 100, 40, 30))  # beside the road: the guard lets it pass
-ON_ROAD = street_frame(180, 320, box=(140, 120, 40, 30))
+ON_ROAD = street_frame(180, 320, box=(150, 120, 26, 20))
 """A box on the road, which the guard takes for an obstacle."""
 
 
