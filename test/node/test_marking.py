@@ -14,7 +14,7 @@ from cosme_ros.messages.images import fill_image
 
 QUIET = street_frame(180, 320)
 STREET = street_frame(180, 320, box=(4, 100, 40, 30))  # beside the road: the guard lets it pass
-ON_ROAD = street_frame(180, 320, box=(150, 120, 26, 20))
+ON_ROAD = street_frame(180, 320, box=(150, 120, 20, 16))
 """A box on the road, which the guard takes for an obstacle."""
 
 
@@ -31,7 +31,7 @@ def bits(camera, picture):
 @pytest.fixture
 def started(start, bundle, tmp_path):
     marks = tmp_path / "marks.jsonl"
-    detector, camera = start(bundle=bundle, marks=marks)
+    detector, camera = start(bundle=bundle, marks=marks, minimum_area=64)
     camera.listen("score")
     return detector, camera, marks
 
@@ -85,7 +85,7 @@ def test_marks_survive_a_restart_and_can_be_forgotten(start, bundle, started):
     answer = call(camera, topics.SAVE_MEMORY)
     assert answer.success, answer.message
     assert detector.stop() == 0
-    again, camera = start(bundle=bundle, marks=marks)
+    again, camera = start(bundle=bundle, marks=marks, minimum_area=64)
     camera.listen("score")
     assert peak(camera, STREET) < 1.0
     assert "1 marks hold" in again.log
@@ -101,7 +101,7 @@ def test_a_damaged_file_is_refused_with_a_sentence(start, bundle, started):
     assert detector.stop() == 0
     content = marks.read_text()
     marks.write_text(content.replace('"forced": false', '"forced": true'))
-    again, camera = start(bundle=bundle, marks=marks)
+    again, camera = start(bundle=bundle, marks=marks, minimum_area=64)
     camera.spin_until(lambda: "cannot configure" in again.log, "the refusal")
     assert "is damaged or was changed" in again.log
     assert "restore a copy, or move it away" in again.log
