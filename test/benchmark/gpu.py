@@ -15,7 +15,7 @@ import itertools
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -348,6 +348,14 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=8.0, help="no step begins after them")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--frames", type=int, default=40, help="of the bag, for the scores")
+    parser.add_argument(
+        "--image-sizes",
+        nargs="+",
+        default=["1024x2048", "512x1024"],
+        metavar="HxW",
+        help="of the bundles, which may still be made while others are measured; the first one is "
+        "looked at most closely",
+    )
     parser.add_argument("--steps", nargs="+", help="as they are printed; all of them by default")
     parser.add_argument("--out", type=Path, default=Path("bench_output_gpu"))
     given = parser.parse_args()
@@ -366,7 +374,7 @@ def main() -> int:
     steps = Steps(options, record)
     began = perf_counter()
     status = 0
-    for title, call in _plan(steps, given.bundles).items():
+    for title, call in _plan(steps, given.image_sizes).items():
         if given.steps and title not in given.steps:
             continue
         minutes = (perf_counter() - began) / 60
@@ -389,16 +397,14 @@ def main() -> int:
     return status
 
 
-def _plan(steps: Steps, bundles: Path) -> dict[str, Callable[[], None]]:
+def _plan(steps: Steps, sizes: Sequence[str]) -> dict[str, Callable[[], None]]:
     plan: dict[str, Callable[[], None]] = {
         "assignment": steps.assignment,
         "scores": steps.scores,
         "sizes": steps.sizes,
         "limits": steps.limits,
     }
-    large, small = "1024x2048", "512x1024"
-    names = [f"{method}_{size}" for size in (large, small) for method in ("paper", "default")]
-    names += sorted(folder.name for folder in bundles.glob("*_*x*") if folder.name not in names)
+    names = [f"{method}_{size}" for size in sizes for method in ("paper", "default")]
     for name in names[:2]:
         plan[f"networks {name}"] = lambda name=name: steps.networks(name)
         plan[f"kernels {name}"] = lambda name=name: steps.kernels(name)
