@@ -22,6 +22,9 @@ from cosme_ros.messages.picture_headers import MAX_IMAGE_PIXELS
 
 REGIONS = ("everything", "drivable")
 OUTLINES = ("score", "image")
+SMALLEST_AREA = 100
+"""Pixels of the smallest obstacle in an image of the bundle's size, where `minimum_area` is 0.
+docs/shape_and_time.md has how it was chosen."""
 OUT_OF_DOMAIN = ("withhold", "publish")
 TEMPORAL = ("none", "flow")
 IMAGE_TRANSPORTS = ("raw", "compressed")
@@ -164,7 +167,7 @@ class Settings:
     minimum_area: int = _row(
         0,
         "Smallest obstacle, in pixels of the camera image. Smaller regions are left out of the "
-        "mask. 0: as large as 100 pixels in an image of the bundle's size.",
+        f"mask. 0: as large as {SMALLEST_AREA} pixels in an image of the bundle's size.",
         Changeable.ALWAYS,
         between=(0, 100_000_000),
     )

@@ -18,13 +18,10 @@ from numpy.typing import NDArray
 
 from cosme_ros.bundle.loading import Bundle
 from cosme_ros.inference.detector import Detection
-from cosme_ros.parameters import OUTLINES, REGIONS
+from cosme_ros.parameters import OUTLINES, REGIONS, SMALLEST_AREA
 from cosme_ros.postprocessing.mask_refinement import refine_obstacles
 from cosme_ros.postprocessing.obstacles import Obstacle, drivable_region, find_obstacles
 from cosme_ros.postprocessing.static_mask import StaticMask
-
-# Of an image of the bundle's size. docs/shape_and_time.md has how it was chosen.
-SMALLEST_AREA = 100
 
 
 @dataclass(frozen=True)

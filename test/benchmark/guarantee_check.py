@@ -44,7 +44,7 @@ from cosme_ros.calibration.false_alarms import (
 from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
 from cosme_ros.calibration.score_histogram import line_above
 from cosme_ros.inference.detector import Detector
-from cosme_ros.postprocessing.obstacle_decision import SMALLEST_AREA
+from cosme_ros.parameters import SMALLEST_AREA
 from cosme_ros.reporting.environment import describe_environment
 from training.demo.drive import CAMERA, HEIGHT, WIDTH
 from training.demo.recipe import FIRST_ROAD

@@ -34,8 +34,8 @@ from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.inference.detector import Detection, Detector
 from cosme_ros.inference.sessions import open_session
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
-from cosme_ros.parameters import Settings
-from cosme_ros.postprocessing.obstacle_decision import SMALLEST_AREA, ObstacleRule
+from cosme_ros.parameters import SMALLEST_AREA, Settings
+from cosme_ros.postprocessing.obstacle_decision import ObstacleRule
 from cosme_ros.sources.labelled import open_labelled_frames
 
 TRUE_FROM = 0.1

@@ -33,8 +33,8 @@ from cosme_ros.metrics.component_metrics import (
     MinimumSizes,
     judge_components,
 )
+from cosme_ros.parameters import SMALLEST_AREA
 from cosme_ros.postprocessing import mask_refinement
-from cosme_ros.postprocessing.obstacle_decision import SMALLEST_AREA
 from cosme_ros.postprocessing.obstacles import find_obstacles
 
 Outline = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]

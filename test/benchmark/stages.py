@@ -17,7 +17,7 @@ from workloads import Workload
 
 from cosme_ros.inference.detector import Detection
 from cosme_ros.messages.images import decode_compressed, decode_image, fill_image
-from cosme_ros.postprocessing.obstacle_decision import SMALLEST_AREA
+from cosme_ros.parameters import SMALLEST_AREA
 from cosme_ros.postprocessing.obstacles import find_obstacles
 
 ROUNDS_OF_SMALL = 5

@@ -30,8 +30,8 @@ from outline_quality import alarm_line
 from cosme_ros.evaluation.obstacle_tracking import LabelledObstacles
 from cosme_ros.metrics.anomaly_metrics import AnomalyHistogram
 from cosme_ros.metrics.component_metrics import ANOMALY_TRACK
+from cosme_ros.parameters import SMALLEST_AREA
 from cosme_ros.postprocessing import temporal_fusion
-from cosme_ros.postprocessing.obstacle_decision import SMALLEST_AREA
 from cosme_ros.postprocessing.obstacles import find_obstacles
 from cosme_ros.postprocessing.temporal_fusion import TemporalFusion
 

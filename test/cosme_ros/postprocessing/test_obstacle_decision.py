@@ -12,8 +12,8 @@ from helpers.tiny_bundle import street_frame, write_tiny_bundle
 from cosme_ros.bundle.loading import load_bundle
 from cosme_ros.calibration.frame_threshold import frame_alarm_threshold
 from cosme_ros.inference.detector import Detection
+from cosme_ros.parameters import SMALLEST_AREA
 from cosme_ros.postprocessing.obstacle_decision import (
-    SMALLEST_AREA,
     UNKNOWN,
     ObstacleRule,
     decide_obstacles,
