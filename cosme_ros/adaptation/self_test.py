@@ -12,7 +12,8 @@ import numpy as np
 
 from cosme_ros.adaptation.painted_things import paint_things
 from cosme_ros.adaptation.recent_frames import QuietFrame
-from cosme_ros.inference.detector import Detector, ScoreFault
+from cosme_ros.adaptation.rescoring import alarm_with_banks
+from cosme_ros.inference.detector import Detector
 
 THINGS_A_FRAME = 3
 FOUND_SHARE = 0.5
@@ -95,10 +96,7 @@ def _seen(
     detector: Detector, picture: np.ndarray, thing: np.ndarray, banks: Mapping[str, np.ndarray]
 ) -> list[tuple[int, int]]:
     """Return, for each visible thing, its pixels and how many of them alarm."""
-    try:
-        alarm = detector.detect(picture, banks=banks).score >= 1.0
-    except ScoreFault:  # without a result nothing is found
-        alarm = np.zeros(thing.shape, bool)
+    alarm = alarm_with_banks(detector, picture, banks)
     sizes = np.bincount(thing.ravel(), minlength=THINGS_A_FRAME + 1)
     alarms = np.bincount(thing[alarm], minlength=THINGS_A_FRAME + 1)
     return [

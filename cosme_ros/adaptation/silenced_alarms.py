@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cosme_ros.inference.detector import Detector, ScoreFault
+from cosme_ros.adaptation.rescoring import alarm_with_banks
+from cosme_ros.inference.detector import Detector
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,6 @@ def other_alarms_after(
     count, labels = cv2.connectedComponents(others.astype(np.uint8), connectivity=8)
     if count == 1:
         return OtherAlarms(0, 0)
-    try:
-        still = detector.detect(image, banks=banks).score >= 1.0
-    except ScoreFault:  # without a result nothing alarms
-        still = np.zeros(others.shape, bool)
+    still = alarm_with_banks(detector, image, banks)
     stay = np.bincount(labels[still], minlength=count)[1:] > 0
     return OtherAlarms(count - 1, int(np.count_nonzero(~stay)))

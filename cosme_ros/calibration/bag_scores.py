@@ -167,9 +167,7 @@ class _Frames:
         if area is None:
             return NO_ROAD
         highest = frame_alarm_threshold(
-            detection.score,
-            region=area.region,
-            minimum_area=rule.minimum_area_of(height, width),
+            detection.score, region=area.region, minimum_area=area.minimum_area
         )
         mask = scoring.static_mask
         self.counts.add(visible_values(detection.raw_score_grid, mask))

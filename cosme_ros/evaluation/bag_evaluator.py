@@ -294,11 +294,7 @@ class _Run:
         # Lines below the calibration table cannot be set: without their pixels it is quicker.
         lowest = np.float32(self._lowest_line / self._detector.threshold)
         score = np.where(detection.score >= lowest, detection.score, np.float32(0))
-        highest = frame_alarm_threshold(
-            score,
-            region=area.region,
-            minimum_area=self._rule.minimum_area_of(*detection.size),
-        )
+        highest = frame_alarm_threshold(score, region=area.region, minimum_area=area.minimum_area)
         return highest * self._detector.threshold
 
     def _health_of(self, frame: BagFrame, detection: Detection) -> str:

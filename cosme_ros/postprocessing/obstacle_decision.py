@@ -88,10 +88,12 @@ def obstacle_rule(
 
 @dataclass(frozen=True)
 class SearchArea:
-    """Where obstacles of one frame are looked for."""
+    """Where obstacles of one frame are looked for, and how large the smallest one is."""
 
     region: NDArray[np.bool_] | None
     """bool [H, W]; None for everywhere."""
+    minimum_area: int
+    """Of an obstacle, pixels of this frame's image: 1 or more."""
 
 
 def drivable_area(detection: Detection, drivable_class_ids: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -121,7 +123,9 @@ def search_area(detection: Detection, rule: ObstacleRule) -> SearchArea | None:
         region = drivable_area(detection, rule.drivable_class_ids)
         if looked_at is not None:
             region &= looked_at
-    return SearchArea(region) if region is None or region.any() else None
+    if region is not None and not region.any():
+        return None
+    return SearchArea(region, rule.minimum_area_of(*detection.size))
 
 
 @dataclass(frozen=True)
@@ -151,9 +155,7 @@ def decide_obstacles(
     if area is None:
         return UNKNOWN
     mask, obstacles = find_obstacles(
-        detection.score,
-        region=area.region,
-        minimum_area=rule.minimum_area_of(*detection.size),
+        detection.score, region=area.region, minimum_area=area.minimum_area
     )
     if rule.outline == "image" and obstacles:
         mask, obstacles = refine_obstacles(
